@@ -1,0 +1,1 @@
+"""The schema through time: Alembic migrations, safe to run twice at once."""

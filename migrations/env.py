@@ -1,0 +1,60 @@
+"""Alembic's entry: async engine, one advisory lock, bounded waits.
+
+Two processes may run this at once: the second waits for the first and finds nothing to do.
+"""
+
+import asyncio
+import os
+
+from alembic import context
+from sqlalchemy import Connection, text
+
+from shared.storage.connect import Role, create_engine
+from shared.storage.tables import metadata
+
+_LOCK_ID = 7_305_808_869_229_538_928
+"""Arbitrary, the same for every runner: the bytes of "edegatS" would do as well."""
+
+
+def _run(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        transaction_per_migration=True,
+        compare_server_default=False,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def _run_online(database_url: str) -> None:
+    engine = create_engine(database_url, role=Role.OWNER, application_name="stageline-migrate")
+    try:
+        async with engine.connect() as connection:
+            # The waiting runner must outlast a long migration of the running one.
+            await connection.execute(text("SET statement_timeout = 0"))
+            await connection.execute(text("SET lock_timeout = '60s'"))
+            await connection.execute(text(f"SELECT pg_advisory_lock({_LOCK_ID})"))
+            await connection.execute(text("SET lock_timeout = '4s'"))
+            await connection.commit()
+            await connection.run_sync(_run)
+            await connection.commit()
+    finally:
+        await engine.dispose()
+
+
+def _main() -> None:
+    connection = context.config.attributes.get("connection")
+    if connection is not None:
+        _run(connection)
+        return
+    database_url = context.config.attributes.get("database_url") or os.environ.get(
+        "STAGELINE_DATABASE_URL"
+    )
+    if not database_url:
+        message = "STAGELINE_DATABASE_URL is not set: name the database to migrate"
+        raise SystemExit(message)
+    asyncio.run(_run_online(database_url))
+
+
+_main()

@@ -1,0 +1,1 @@
+"""Postgres in, answers out: stage, history, alerts, maps."""

@@ -1,0 +1,1 @@
+"""Event log in, Postgres out: the only writer of journey state."""

@@ -1,0 +1,1 @@
+"""What the services have in common: words, contracts, storage. Nothing here knows a service."""

@@ -1,0 +1,1 @@
+"""What crosses a process boundary: the wire envelope, topics, subjects and partition keys."""

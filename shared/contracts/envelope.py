@@ -1,0 +1,86 @@
+"""The wire envelope v1: what ingest writes to the event log and the stager reads back.
+
+The JSON Schema of this struct is exported to docs/schemas/envelope.v1.json and frozen by a test:
+fields may be added with a default, never renamed, retyped or removed. Raw bytes of the envelope are
+also what the `touchpoint` table keeps, so a re-fold years later reads this format.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from shared.contracts import subjects
+
+EventType = Literal["track", "identify", "page", "screen", "group", "alias"]
+
+MAX_MESSAGE_ID_CHARS = 100
+MAX_ID_CHARS = 512
+MAX_EVENT_CHARS = 255
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One accepted touchpoint. Instants are aware UTC; strings hold no NUL and no lone surrogate."""
+
+    v: Literal[1] = 1
+    workspace_id: int
+    message_id: str
+    type: EventType = "track"
+    event: str
+    occurred_at: datetime
+    """When it happened, after correction of the sender's clock; never later than `received_at`."""
+    received_at: datetime
+    original_timestamp: str | None = None
+    """The sender's own words about the time, where they differ from `occurred_at`."""
+    source: str | None = None
+    """Id of the key that the event came in by."""
+    account_id: str | None = None
+    user_id: str | None = None
+    anonymous_id: str | None = None
+    email: str | None = None
+    previous_id: str | None = None
+    """Segment's `alias`: the id under which the person was known before."""
+    channel: str | None = None
+    role: str | None = None
+    properties: dict[str, Any] = {}
+    traits: dict[str, Any] = {}
+    account_traits: dict[str, Any] = {}
+    context: dict[str, Any] = {}
+    sentiment: int | None = None
+    """1 (very unhappy) to 5 (very happy)."""
+    emotion: str | None = None
+    friction: str | None = None
+    value: float | None = None
+
+    def person(self) -> str | None:
+        """Strongest name of the acting person, see `subjects.person_ref`."""
+        return subjects.person_ref(
+            user_id=self.user_id, email=self.email, anonymous_id=self.anonymous_id
+        )
+
+    def partition_key(self) -> bytes:
+        """Key of the record in the event log. Raises ValueError if the event names nobody."""
+        subject = self.account_id or self.person()
+        if subject is None:
+            msg = "an envelope names an account or a person"
+            raise ValueError(msg)
+        return subjects.partition_key(self.workspace_id, subject)
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Envelope)
+
+
+def encode(envelope: Envelope) -> bytes:
+    """Bytes of one record; fields at their default are left out."""
+    return _encoder.encode(envelope)
+
+
+def decode(value: bytes) -> Envelope:
+    """Read one record. Raises msgspec.MsgspecError or UnicodeDecodeError or RecursionError."""
+    return _decoder.decode(value)
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of the envelope, as published in docs/schemas."""
+    return msgspec.json.schema(Envelope)

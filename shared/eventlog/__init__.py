@@ -1,0 +1,1 @@
+"""The event log: one small port with two adapters, `kafka` and `postgres`."""

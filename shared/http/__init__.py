@@ -1,0 +1,1 @@
+"""HTTP manners that every service shares: problems, request ids, health, the server."""

@@ -1,0 +1,74 @@
+"""`/livez`, `/readyz`, `/metrics`: the same three on every service.
+
+`/livez` looks at the process alone; `/readyz` runs the service's checks, bounded and remembered for a
+second, and answers 503 as soon as the service is stopping.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from time import monotonic
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+Check = Callable[[], Awaitable[bool]]
+
+_CHECK_SECONDS = 1.5
+_REMEMBER_SECONDS = 1.0
+
+
+class Health:
+    """Liveness and readiness of one process."""
+
+    def __init__(
+        self, checks: Mapping[str, Check], *, is_alive: Callable[[], bool] = lambda: True
+    ) -> None:
+        """`checks` by name; `is_alive` must not wait for anything outside the process."""
+        self._checks = dict(checks)
+        self._is_alive = is_alive
+        self._asked_at = float("-inf")
+        self._result: dict[str, bool] = {}
+        self.stopping = False
+
+    async def ready(self) -> dict[str, bool]:
+        """Result of each check, at most a second old. A check that raises or hangs has failed."""
+        if monotonic() - self._asked_at > _REMEMBER_SECONDS:
+            results = await asyncio.gather(*(_bounded(check) for check in self._checks.values()))
+            self._result = dict(zip(self._checks, results, strict=True))
+            self._asked_at = monotonic()
+        return {**self._result, "not_stopping": not self.stopping}
+
+    async def livez(self, _: Request) -> Response:
+        """200 while the process works."""
+        alive = self._is_alive()
+        return JSONResponse({"alive": alive}, status_code=200 if alive else 503)
+
+    async def readyz(self, _: Request) -> Response:
+        """200 while the service can do its job; the body names the check that fails."""
+        results = await self.ready()
+        return JSONResponse(results, status_code=200 if all(results.values()) else 503)
+
+
+def routes(health: Health, registry: CollectorRegistry) -> list[BaseRoute]:
+    """Build the three routes."""
+
+    def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), headers={"Content-Type": content_type})
+
+    return [
+        Route("/livez", health.livez),
+        Route("/readyz", health.readyz),
+        Route("/metrics", metrics),
+    ]
+
+
+async def _bounded(check: Check) -> bool:
+    try:
+        async with asyncio.timeout(_CHECK_SECONDS):
+            return await check()
+    except Exception:  # noqa: BLE001 - whatever a check raises means "not ready"
+        return False

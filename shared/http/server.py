@@ -1,0 +1,72 @@
+"""uvicorn under our own stop signal, with a bounded shutdown."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from shared.errors import FatalError
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the process: one stop event serves all its parts."""
+        yield
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take the port before anything else starts; port 0 takes a free one.
+
+    Raises FatalError with a sentence a person can act on when the port is taken.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as exc:
+        listener.close()
+        message = (
+            f"port {port} on {host} is not free ({exc.strerror}): stop what uses it,"
+            " or choose another with STAGELINE_PORT"
+        )
+        raise FatalError(message) from exc
+    listener.set_inheritable(True)
+    return listener
+
+
+async def serve(
+    app: ASGIApp,
+    listener: socket.socket,
+    stop: asyncio.Event,
+    *,
+    shutdown_seconds: float = 10.0,
+    max_connections: int | None = 4096,
+) -> None:
+    """Serve until `stop` is set, then finish what is in flight within `shutdown_seconds`."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        date_header=True,
+        limit_concurrency=max_connections,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=max(1, int(shutdown_seconds)),
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    server = _Server(config)
+
+    async def watch() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    async with asyncio.TaskGroup() as group:
+        watcher = group.create_task(watch(), name="stop-watch")
+        await server.serve(sockets=[listener])
+        watcher.cancel()

@@ -1,0 +1,73 @@
+"""The key itself: `sl_wk_<id>_<secret>` (write) or `sl_sk_<id>_<secret>` (secret).
+
+The prefix lets secret scanners find a leaked key; the id finds the row; only a SHA-256 of the secret
+is stored. The secret has 192 random bits, so a slow password hash would add cost and no safety.
+"""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+
+_PREFIX = {"wk": "write", "sk": "secret"}
+_ID_BYTES = 6
+_SECRET_BYTES = 24
+
+
+class KeyKind(StrEnum):
+    """What a key is for: `write` may only send events, `secret` acts by its scopes."""
+
+    WRITE = "write"
+    SECRET = "secret"  # noqa: S105 - the kind's name, not a secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey:
+    """A fresh key. `token` is shown once and never stored."""
+
+    kind: KeyKind
+    key_id: str
+    token: str
+    secret_hash: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedToken:
+    """A token taken apart; nothing is verified yet."""
+
+    kind: KeyKind
+    key_id: str
+    secret: str
+
+
+def generate(kind: KeyKind) -> NewKey:
+    """Make a key with a random id (48 bits) and a random secret (192 bits)."""
+    short = "wk" if kind is KeyKind.WRITE else "sk"
+    key_id = secrets.token_hex(_ID_BYTES)
+    secret = secrets.token_hex(_SECRET_BYTES)
+    return NewKey(
+        kind=kind,
+        key_id=key_id,
+        token=f"sl_{short}_{key_id}_{secret}",
+        secret_hash=_hash(secret),
+    )
+
+
+def parse(token: str) -> ParsedToken | None:
+    """Take a token apart, or None when it does not have the form of a key."""
+    parts = token.strip().split("_")
+    if len(parts) != 4 or parts[0] != "sl" or parts[1] not in _PREFIX:  # noqa: PLR2004 - the form
+        return None
+    if not parts[2].isalnum() or not parts[3].isalnum() or not token.isascii():
+        return None
+    return ParsedToken(kind=KeyKind(_PREFIX[parts[1]]), key_id=parts[2], secret=parts[3])
+
+
+def matches(parsed: ParsedToken, secret_hash: bytes) -> bool:
+    """Whether the token's secret is the one that was hashed; constant time in the secret."""
+    return hmac.compare_digest(_hash(parsed.secret), secret_hash)
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()

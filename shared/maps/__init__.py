@@ -1,0 +1,1 @@
+"""Journey maps: YAML and JSON to the engine's model and back, lint, ready templates."""

@@ -1,0 +1,1 @@
+"""Postgres: declared tables, connections, and the SQL that more than one service needs."""

@@ -1,0 +1,366 @@
+"""Every table of Stageline, as SQLAlchemy Core; migrations/ builds the same (tested).
+
+`workspace_id` leads every key but those of the event log and its offsets, which carry the records of
+all workspaces. Text that is compared or sorted in Python as well is COLLATE "C", so that both agree.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, UUID
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+    }
+)
+
+Instant = DateTime(timezone=True)
+Ref = Text(collation="C")
+
+# -- who may do what -------------------------------------------------------------------------------
+
+workspace = Table(
+    "workspace",
+    metadata,
+    Column("workspace_id", Integer, Identity(), primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("created_at", Instant, nullable=False, server_default=func.now()),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("workspace_id", Integer, ForeignKey("workspace.workspace_id"), nullable=False),
+    Column("key_id", Ref, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("scopes", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("secret_hash", LargeBinary, nullable=False),
+    Column("label", Text, nullable=False, server_default=""),
+    Column("created_at", Instant, nullable=False, server_default=func.now()),
+    Column("expires_at", Instant),
+    Column("revoked_at", Instant),
+    PrimaryKeyConstraint("workspace_id", "key_id"),
+    UniqueConstraint("key_id"),
+)
+
+# -- maps ------------------------------------------------------------------------------------------
+
+journey_version = Table(
+    "journey_version",
+    metadata,
+    Column("workspace_id", Integer, ForeignKey("workspace.workspace_id"), nullable=False),
+    Column("journey", Ref, nullable=False),
+    Column("version", Integer, nullable=False),
+    # Global and growing: the stager asks for "anything after N" once a batch.
+    Column("publication", BigInteger, Identity(), nullable=False, unique=True),
+    Column("definition", JSON, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("published_at", Instant, nullable=False),
+    Column("published_by", Text, nullable=False, server_default=""),
+    PrimaryKeyConstraint("workspace_id", "journey", "version"),
+)
+
+refold_job = Table(
+    "refold_job",
+    metadata,
+    Column("workspace_id", Integer, nullable=False),
+    Column("journey", Ref, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("cursor", Ref, nullable=False, server_default=""),
+    Column("done", BigInteger, nullable=False, server_default="0"),
+    Column("total", BigInteger, nullable=False, server_default="0"),
+    Column("created_at", Instant, nullable=False, server_default=func.now()),
+    Column("finished_at", Instant),
+    PrimaryKeyConstraint("workspace_id", "journey", "version"),
+)
+
+# -- identity --------------------------------------------------------------------------------------
+
+# A person's name and whom it leads to. `parent` is the first link by event order; `person_id` and
+# `subject_id` are the resolved ends of the chain, kept so that a read is one look-up.
+identifier = Table(
+    "identifier",
+    metadata,
+    Column("workspace_id", Integer, nullable=False),
+    Column("identifier", Ref, nullable=False),
+    Column("parent", Ref),
+    Column("linked_at", Instant),
+    Column("linked_by", Ref),
+    Column("person_id", Ref, nullable=False),
+    Column("subject_id", Ref, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "identifier"),
+    Index(None, "workspace_id", "parent", postgresql_where=text("parent IS NOT NULL")),
+)
+
+member = Table(
+    "member",
+    metadata,
+    Column("workspace_id", Integer, nullable=False),
+    Column("subject_id", Ref, nullable=False),
+    Column("person_id", Ref, nullable=False),
+    Column("role", Text),
+    Column("traits", JSON, nullable=False, server_default="{}"),
+    Column("first_seen_at", Instant, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "subject_id", "person_id"),
+)
+
+# -- journeys --------------------------------------------------------------------------------------
+
+# One row a subject, written once a batch; no index on what changes, so updates stay HOT.
+# `version` guards every write: two stagers that touch one subject cannot both commit.
+subject = Table(
+    "subject",
+    metadata,
+    Column("workspace_id", Integer, nullable=False),
+    Column("subject_id", Ref, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("touchpoints", BigInteger, nullable=False),
+    Column("last_occurred_at", Instant),
+    Column("last_message_id", Ref),
+    Column("processed_at", Instant, nullable=False),
+    Column("states", LargeBinary, nullable=False),
+    Column("account_traits", JSON, nullable=False, server_default="{}"),
+    Column("value", Double),
+    Column("merged_into", Ref),
+    PrimaryKeyConstraint("workspace_id", "subject_id"),
+    postgresql_with={"fillfactor": 70},
+)
+
+# Where a subject stands on a journey; written only when that changes.
+placement = Table(
+    "placement",
+    metadata,
+    Column("workspace_id", Integer, nullable=False),
+    Column("subject_id", Ref, nullable=False),
+    Column("journey", Ref, nullable=False),
+    Column("map_version", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("stage", Ref),
+    Column("outcome", Text),
+    Column("cycle", Integer, nullable=False),
+    Column("entered_at", Instant),
+    Column("stalled_at", Instant),
+    Column("milestones", JSON, nullable=False, server_default="{}"),
+    Column("version", BigInteger, nullable=False),
+    Column("processed_at", Instant, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "subject_id", "journey"),
+    Index(None, "workspace_id", "journey", "stage", "status", "subject_id"),
+    postgresql_with={"fillfactor": 80},
+)
+
+# History, lean: the envelope as it came, and only those columns that are searched by.
+touchpoint = Table(
+    "touchpoint",
+    metadata,
+    Column("workspace_id", Integer, nullable=False),
+    Column("message_id", Ref, nullable=False),
+    Column("subject_id", Ref, nullable=False),
+    Column("person_id", Ref),
+    Column("occurred_at", Instant, nullable=False),
+    Column("processed_at", Instant, nullable=False),
+    Column("envelope", JSON, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "message_id"),
+    Index(None, "workspace_id", "subject_id", "occurred_at", "message_id"),
+)
+
+transition = Table(
+    "transition",
+    metadata,
+    Column("workspace_id", Integer, nullable=False),
+    Column("transition_id", BigInteger, Identity(), nullable=False),
+    Column("subject_id", Ref, nullable=False),
+    Column("journey", Ref, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("from_stage", Ref),
+    Column("to_stage", Ref),
+    Column("outcome", Text),
+    Column("cycle", Integer, nullable=False),
+    Column("occurred_at", Instant, nullable=False),
+    Column("processed_at", Instant, nullable=False),
+    Column("dwell_seconds", Double),
+    Column("cause_message_id", Ref),
+    Column("cause_event", Text),
+    Column("cause_timer", Text),
+    Column("rule", Text, nullable=False),
+    Column("map_version", Integer, nullable=False),
+    Column("superseded_at", Instant),
+    PrimaryKeyConstraint("workspace_id", "transition_id"),
+    # A subject's current transitions are numbered without gaps or doubles.
+    Index(
+        "transition_current_key",
+        "workspace_id",
+        "subject_id",
+        "journey",
+        "sequence",
+        unique=True,
+        postgresql_where=text("superseded_at IS NULL"),
+    ),
+    Index(None, "workspace_id", "subject_id", "transition_id"),
+)
+
+# Earliest instant at which time alone may change something; a lower bound, re-armed when it proves
+# early, so that ordinary touchpoints do not write here.
+deadline = Table(
+    "deadline",
+    metadata,
+    Column("workspace_id", Integer, nullable=False),
+    Column("subject_id", Ref, nullable=False),
+    Column("journey", Ref, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "subject_id", "journey"),
+    Index(None, "due_at"),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("workspace_id", Integer, nullable=False),
+    Column("alert_id", UUID, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("subject_id", Ref, nullable=False),
+    Column("journey", Ref, nullable=False),
+    Column("stage", Ref, nullable=False),
+    Column("cycle", Integer, nullable=False),
+    Column("visit_entered_at", Instant, nullable=False),
+    Column("owner", Text),
+    Column("opened_at", Instant, nullable=False),
+    Column("acknowledged_at", Instant),
+    Column("acknowledged_by", Text),
+    Column("resolved_at", Instant),
+    Column("resolution", Text),
+    Column("last_touchpoint", JSON),
+    Column("value_at_risk", Double),
+    Column("evidence", JSON, nullable=False, server_default="{}"),
+    Column("summary", Text, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "alert_id"),
+    # Once a visit, whatever is replayed.
+    UniqueConstraint(
+        "workspace_id", "subject_id", "journey", "kind", "stage", "cycle", "visit_entered_at",
+        name="alert_once_per_visit_key",
+    ),
+    Index(None, "workspace_id", "opened_at", "alert_id"),
+    Index(
+        "alert_open_idx",
+        "workspace_id", "state", "opened_at", "alert_id",
+        postgresql_where=text("state <> 'resolved'"),
+    ),
+)  # fmt: skip
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("workspace_id", Integer, nullable=False),
+    Column("outbox_id", BigInteger, Identity(), nullable=False),
+    Column("type", Text, nullable=False),
+    Column("subject_id", Ref, nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "outbox_id"),
+    Index(None, "created_at"),
+)
+
+# -- the log's other side --------------------------------------------------------------------------
+
+consumer_offset = Table(
+    "consumer_offset",
+    metadata,
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("first_offset", BigInteger, nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("applied", BigInteger, nullable=False, server_default="0"),
+    Column("duplicate", BigInteger, nullable=False, server_default="0"),
+    Column("dead", BigInteger, nullable=False, server_default="0"),
+    Column("owner", Text, nullable=False, server_default=""),
+    Column("updated_at", Instant, nullable=False),
+    PrimaryKeyConstraint("topic", "partition"),
+    postgresql_with={"fillfactor": 50},
+)
+
+# `workspace_id` is 0 where the bytes do not tell.
+dead_letter = Table(
+    "dead_letter",
+    metadata,
+    Column("workspace_id", Integer, nullable=False),
+    Column("dead_letter_id", BigInteger, Identity(), nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("record_offset", BigInteger, nullable=False),
+    Column("record_key", LargeBinary),
+    Column("record_value", LargeBinary),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("created_at", Instant, nullable=False),
+    Column("published_at", Instant),
+    Column("replayed_at", Instant),
+    PrimaryKeyConstraint("workspace_id", "dead_letter_id"),
+    UniqueConstraint("topic", "partition", "record_offset"),
+    Index(
+        "dead_letter_unpublished_idx", "dead_letter_id",
+        postgresql_where=text("published_at IS NULL"),
+    ),
+)  # fmt: skip
+
+log_partition = Table(
+    "log_partition",
+    metadata,
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("first_offset", BigInteger, nullable=False, server_default="0"),
+    Column("next_offset", BigInteger, nullable=False, server_default="0"),
+    PrimaryKeyConstraint("topic", "partition"),
+    postgresql_with={"fillfactor": 50},
+)
+
+log_record = Table(
+    "log_record",
+    metadata,
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("record_offset", BigInteger, nullable=False),
+    Column("record_key", LargeBinary),
+    Column("record_value", LargeBinary),
+    Column("headers", JSON),
+    Column("appended_at", Instant, nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint("topic", "partition", "record_offset"),
+)
+
+log_reader = Table(
+    "log_reader",
+    metadata,
+    Column("topic", Text, nullable=False),
+    Column("group_id", Text, nullable=False),
+    Column("reader_id", UUID, nullable=False),
+    Column("backend_pid", Integer, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    PrimaryKeyConstraint("topic", "group_id", "reader_id"),
+)
+
+TENANT_TABLES = (
+    workspace, api_key, journey_version, refold_job, identifier, member, subject, placement,
+    touchpoint, transition, deadline, alert, outbox, dead_letter,
+)  # fmt: skip
+"""Tables under row-level security."""

@@ -1,0 +1,150 @@
+"""Every metric of Stageline, typed in one place; docs/metrics.md repeats this list (tested).
+
+Names are `stageline_<service>_<thing>_<unit>`; labels come from closed sets and never hold an id of a
+person, an account or a key. One `Metrics` is built per process and handed down.
+"""
+
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_HTTP_SECONDS: Sequence[float] = (
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+)  # fmt: skip
+_AGE_SECONDS: Sequence[float] = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 900, 3600)
+_BATCH_RECORDS: Sequence[float] = (1, 5, 10, 50, 100, 250, 500, 1000, 2000, 4000)
+
+
+class Metrics:
+    """The catalogue, bound to one registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register every metric with `registry`."""
+        self.registry = registry
+
+        # Every service: requests by route template, never by path.
+        self.http_requests = Counter(
+            "stageline_http_requests_total",
+            "Requests answered, by service, route template, method and status code.",
+            ["service", "route", "method", "status"],
+            registry=registry,
+        )
+        self.http_request_seconds = Histogram(
+            "stageline_http_request_duration_seconds",
+            "Time from the first byte of a request to the last of its answer.",
+            ["service", "route"],
+            buckets=_HTTP_SECONDS,
+            registry=registry,
+        )
+
+        # Ingest: look at `refused` first when a sender misses events.
+        self.ingest_accepted = Counter(
+            "stageline_ingest_events_accepted_total",
+            "Events acknowledged by the event log, by route.",
+            ["route"],
+            registry=registry,
+        )
+        self.ingest_refused = Counter(
+            "stageline_ingest_events_refused_total",
+            "Events refused, by reason code.",
+            ["code"],
+            registry=registry,
+        )
+        self.ingest_unavailable = Counter(
+            "stageline_ingest_unavailable_total",
+            "Requests answered 503 because the event log did not acknowledge in time.",
+            registry=registry,
+        )
+        self.ingest_auth_failures = Counter(
+            "stageline_ingest_auth_failures_total",
+            "Requests with a missing, unknown, revoked or wrong key; SDKs drop these events.",
+            ["reason"],
+            registry=registry,
+        )
+        self.ingest_clock_corrected = Counter(
+            "stageline_ingest_clock_corrected_total",
+            "Events whose time was corrected from sent_at or clamped to the present.",
+            ["how"],
+            registry=registry,
+        )
+
+        # Stager: accepted = applied + duplicate + dead, at all times.
+        self.stager_events = Counter(
+            "stageline_stager_events_total",
+            "Records taken from the log, by verdict: applied, duplicate or dead.",
+            ["verdict"],
+            registry=registry,
+        )
+        self.stager_transitions = Counter(
+            "stageline_stager_transitions_total",
+            "Stage transitions written, by kind.",
+            ["kind"],
+            registry=registry,
+        )
+        self.stager_refolds = Counter(
+            "stageline_stager_refolds_total",
+            "Histories folded anew, by reason: late, merge or map.",
+            ["reason"],
+            registry=registry,
+        )
+        self.stager_batch_records = Histogram(
+            "stageline_stager_batch_records",
+            "Records in one transaction.",
+            buckets=_BATCH_RECORDS,
+            registry=registry,
+        )
+        self.stager_batch_seconds = Histogram(
+            "stageline_stager_batch_duration_seconds",
+            "Time from a batch's first decode to its commit.",
+            buckets=_HTTP_SECONDS,
+            registry=registry,
+        )
+        self.stager_event_age_seconds = Histogram(
+            "stageline_stager_event_age_seconds",
+            "Age at commit, from the instant that ingest received the event.",
+            buckets=_AGE_SECONDS,
+            registry=registry,
+        )
+        self.stager_lag_records = Gauge(
+            "stageline_stager_lag_records",
+            "Records in the log that are not applied yet, by partition.",
+            ["partition"],
+            registry=registry,
+        )
+        self.stager_retries = Counter(
+            "stageline_stager_retries_total",
+            "Batches tried again after a passing fault, by kind.",
+            ["kind"],
+            registry=registry,
+        )
+        self.stager_alerts_opened = Counter(
+            "stageline_stager_alerts_opened_total",
+            "Alerts opened, by kind.",
+            ["kind"],
+            registry=registry,
+        )
+        self.stager_alerts_resolved = Counter(
+            "stageline_stager_alerts_resolved_total",
+            "Alerts resolved by the stager, by kind.",
+            ["kind"],
+            registry=registry,
+        )
+        self.stager_last_poll_timestamp = Gauge(
+            "stageline_stager_last_poll_timestamp_seconds",
+            "Unix time at which the consumer loop last polled the log.",
+            registry=registry,
+        )
+
+        # Api: read from Postgres at scrape time, at most every few seconds.
+        self.api_stage_population = Gauge(
+            "stageline_api_stage_population",
+            "Subjects in each stage, by journey, stage and status.",
+            ["journey", "stage", "status"],
+            registry=registry,
+        )
+        self.api_open_alerts = Gauge(
+            "stageline_api_open_alerts",
+            "Alerts that are open or acknowledged, by journey and kind.",
+            ["journey", "kind"],
+            registry=registry,
+        )

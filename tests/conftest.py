@@ -1,0 +1,74 @@
+"""What every test may ask for: a real PostgreSQL, a fresh migrated database, a real Kafka.
+
+A missing part skips by name; with CI=true it fails, so that a green run has tested everything.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import make_url
+
+from services.standalone.postgres import EmbeddedPostgres
+from shared.storage.connect import Role, connect
+
+ROOT = Path(__file__).parent.parent
+
+
+def require(*, available: bool, reason: str) -> None:
+    """Skip when `available` is false, or fail where everything must be there (CI=true)."""
+    if available:
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a server: `STAGELINE_TEST_POSTGRES`, or one started for this run."""
+    given = os.environ.get("STAGELINE_TEST_POSTGRES")
+    if given:
+        yield given
+        return
+    with EmbeddedPostgres(tmp_path_factory.mktemp("pg"), durable=False) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+async def template_database(postgres_url: str) -> str:
+    """Name of a database at the newest migration, to be copied per test."""
+    name = f"template_{uuid4().hex[:12]}"
+    await _execute(postgres_url, f'CREATE DATABASE "{name}"')
+    config = Config(str(ROOT / "alembic.ini"))
+    config.set_main_option("script_location", str(ROOT / "migrations"))
+    config.attributes["database_url"] = with_database(postgres_url, name)
+    await asyncio.to_thread(command.upgrade, config, "head")
+    return name
+
+
+@pytest.fixture
+async def database_url(postgres_url: str, template_database: str) -> AsyncIterator[str]:
+    """Address of a fresh database of this test alone; it may commit as it likes."""
+    name = f"test_{uuid4().hex[:12]}"
+    await _execute(postgres_url, f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"')
+    yield with_database(postgres_url, name)
+    await _execute(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def with_database(url: str, name: str) -> str:
+    """The same server, another database."""
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await connect(url, role=Role.OWNER, application_name="tests")
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
