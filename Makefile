@@ -1,0 +1,59 @@
+# The front door. `make` alone lists what there is.
+SHELL := /bin/sh
+.SHELLFLAGS := -eu -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+RUN_READY := .venv/.ready-run
+DEV_READY := .venv/.ready-dev
+# Options for pytest, e.g. `make test PYTEST_ARGS='-k import'`; workers only pay off on many cores.
+PYTEST_ARGS ?=
+PYTHON ?=
+
+.PHONY: help run test check lint types bench up-kafka migrate docs
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+run: $(RUN_READY) ## start Stageline on one port (STAGELINE_PORT, default 8080), data in ./.stageline
+	@exec $(BIN)/python -m services.standalone
+
+up-kafka: $(RUN_READY) ## the same as three processes on a local Apache Kafka (needs Java 17+ and Maven)
+	@exec $(BIN)/python -m services.standalone.kafka_stack
+
+migrate: $(RUN_READY) ## bring the database in STAGELINE_DATABASE_URL to the newest schema
+	@exec $(BIN)/stageline migrate
+
+test: $(DEV_READY) ## run every test
+	@exec $(BIN)/pytest $(PYTEST_ARGS)
+
+check: lint types ## everything that needs no running parts: style, imports, types
+
+lint: $(DEV_READY) ## style and import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+types: $(DEV_READY) ## mypy, strict, code and tests
+	@$(BIN)/mypy
+
+bench: $(DEV_READY) ## measure our paths beside their bare limits
+	@for script in tests/benchmarks/bench_*.py; do \
+		echo "== $$script"; $(BIN)/python -m "tests.benchmarks.$$(basename "$$script" .py)"; \
+	done
+
+docs: $(DEV_READY) ## write the generated documents anew (schemas, OpenAPI, metrics)
+	@$(BIN)/python -m services.cli.generate
+
+# -- set-up: repeated only when a lock file changes --------------------------------------------
+
+$(RUN_READY): requirements-bootstrap.lock requirements.lock
+	@if [ -e $(DEV_READY) ] && [ -z "$$(find $? -newer $(DEV_READY) 2>/dev/null)" ]; then \
+		touch $@; \
+	else \
+		rm -f $(DEV_READY); deploy/setup/packages.sh "$(PYTHON)" requirements.lock; touch $@; \
+	fi
+
+$(DEV_READY): requirements-bootstrap.lock requirements-dev.lock
+	@deploy/setup/packages.sh "$(PYTHON)" requirements-dev.lock; touch $(RUN_READY) $@
