@@ -1,0 +1,116 @@
+"""Who asks, and may they: bearer keys and scopes, with answers that give nothing away.
+
+Every failed authentication has one and the same 401; a known key without the scope gets 403; keys
+that cannot be checked for now get 503. FastAPI services use `requires`, raw routes `authorize`.
+"""
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.errors import StagelineError
+from shared.http.problem import problem, unavailable
+from shared.keys.principal import Principal, Scope
+from shared.keys.ring import AuthFailure, KeyRing
+
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="stageline"'}
+
+
+class MissingScope(StagelineError):
+    """The key is known and may not do this."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(f"this key does not hold {scope}")
+        self.scope = scope
+
+
+class NotAuthenticated(StagelineError):
+    """The request names no key that authenticates; `failure` is for metrics, not for the answer."""
+
+    def __init__(self, failure: AuthFailure) -> None:
+        super().__init__(failure.value)
+        self.failure = failure
+
+
+def bearer_token(authorization: str | None) -> str | None:
+    """Token of an `Authorization: Bearer` header value, or None."""
+    if authorization is None:
+        return None
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def basic_user(authorization: str | None) -> str | None:
+    """User name of an `Authorization: Basic` header value, or None.
+
+    SDKs put the write key there, with an empty password or without even the colon.
+    """
+    if authorization is None:
+        return None
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        decoded = base64.b64decode(encoded.strip(), validate=True).decode("ascii")
+    except (binascii.Error, ValueError):
+        return None
+    return decoded.partition(":")[0].strip() or None
+
+
+async def authorize(keys: KeyRing, token: str | None, scope: Scope) -> Principal:
+    """Principal of `token`, if it holds `scope`.
+
+    Raises NotAuthenticated or MissingScope; `denial` makes the answer of either.
+    """
+    principal = await keys.authenticate(token)
+    if isinstance(principal, AuthFailure):
+        raise NotAuthenticated(principal)
+    if scope not in principal.scopes:
+        raise MissingScope(scope)
+    return principal
+
+
+def requires(keys: KeyRing, scope: Scope) -> Callable[[Request], Awaitable[Principal]]:
+    """FastAPI dependency: the principal of the bearer key, which must hold `scope`.
+
+    The app needs `install_denials`, which turns what this raises into answers.
+    """
+
+    async def dependency(request: Request) -> Principal:
+        return await authorize(keys, bearer_token(request.headers.get("authorization")), scope)
+
+    return dependency
+
+
+def denial(error: NotAuthenticated | MissingScope) -> Response:
+    """Answer for a request that may not pass."""
+    match error:
+        case MissingScope():
+            return problem(
+                403, "missing_scope", f"This key may not do that: it does not hold {error.scope}."
+            )
+        case NotAuthenticated(failure=AuthFailure.UNAVAILABLE):
+            return unavailable("keys_unavailable", "Keys cannot be checked now; try again.")
+        case NotAuthenticated():
+            return problem(
+                401,
+                "unauthenticated",
+                "Send a valid key as `Authorization: Bearer <key>`.",
+                headers=_CHALLENGE,
+            )
+
+
+def install_denials(app: FastAPI) -> None:
+    """Answer NotAuthenticated and MissingScope raised inside `app` with `denial`."""
+
+    async def answer(_: Request, error: Exception) -> Response:
+        if not isinstance(error, NotAuthenticated | MissingScope):
+            raise error
+        return denial(error)
+
+    app.add_exception_handler(NotAuthenticated, answer)
+    app.add_exception_handler(MissingScope, answer)

@@ -1,0 +1,58 @@
+"""Who a key stands for and what it may do."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from shared.ids import WorkspaceId
+from shared.keys.token import KeyKind
+
+
+class Scope(StrEnum):
+    """One right of a key; part of the public contract."""
+
+    EVENTS_WRITE = "events:write"
+    STAGES_READ = "stages:read"
+    ALERTS_WRITE = "alerts:write"
+    MAPS_WRITE = "maps:write"
+
+
+SCOPES_OF_KIND = {
+    KeyKind.WRITE: frozenset({Scope.EVENTS_WRITE}),
+    KeyKind.SECRET: frozenset(Scope),
+}
+"""All that a key of a kind may hold, and what it holds when nothing else is asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Whoever an authenticated request acts for; the workspace comes from here and nowhere else."""
+
+    workspace_id: WorkspaceId
+    key_id: str
+    kind: KeyKind
+    scopes: frozenset[Scope]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredKey:
+    """A key as it is stored: no secret, only its hash. Instants are aware UTC."""
+
+    workspace_id: WorkspaceId
+    key_id: str
+    kind: KeyKind
+    scopes: frozenset[Scope]
+    secret_hash: bytes
+    label: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+    def principal(self) -> Principal:
+        """Whom this key stands for. A write key never holds more than the right to write."""
+        return Principal(
+            workspace_id=self.workspace_id,
+            key_id=self.key_id,
+            kind=self.kind,
+            scopes=self.scopes & SCOPES_OF_KIND[self.kind],
+        )

@@ -1,0 +1,118 @@
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.clock import ManualClock
+from shared.errors import DatabaseUnavailable
+from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
+from shared.keys.principal import Principal, Scope
+from shared.keys.ring import AuthFailure, KeyRing
+from shared.keys.token import KeyKind, generate
+from shared.storage import keys
+from shared.storage.connect import Role, create_engine
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def owner(database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(database_url, role=Role.OWNER, application_name="test")
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def ring(database_url: str) -> AsyncIterator[KeyRing]:
+    engine = create_engine(database_url, role=Role.INGEST, application_name="test")
+    yield KeyRing(keys.loader(engine), ManualClock(NOW), spacing_seconds=0.0)
+    await engine.dispose()
+
+
+async def test_a_created_key_authenticates_until_it_is_revoked(
+    owner: AsyncEngine, ring: KeyRing
+) -> None:
+    async with owner.begin() as connection:
+        key = await keys.create(
+            connection, workspace_id=DEFAULT_WORKSPACE, kind=KeyKind.SECRET, now=NOW, label="crm"
+        )
+    created = await ring.authenticate(key.token)
+    async with owner.begin() as connection:
+        revoked = await keys.revoke(connection, DEFAULT_WORKSPACE, key.key_id, NOW)
+    await ring.refresh()
+
+    assert isinstance(created, Principal)
+    assert created.scopes == frozenset(Scope)
+    assert revoked
+    assert await ring.authenticate(key.token) is AuthFailure.REVOKED
+
+
+async def test_the_list_shows_every_key_of_the_workspace_but_no_secret(owner: AsyncEngine) -> None:
+    later = NOW + timedelta(minutes=1)
+    async with owner.begin() as connection:
+        second = await keys.create(
+            connection, workspace_id=DEFAULT_WORKSPACE, kind=KeyKind.WRITE, now=later
+        )
+        first = await keys.create(
+            connection,
+            workspace_id=DEFAULT_WORKSPACE,
+            kind=KeyKind.SECRET,
+            now=NOW,
+            label="reader",
+            scopes=[Scope.STAGES_READ],
+            expires_at=later,
+        )
+        listed = await keys.list_keys(connection, DEFAULT_WORKSPACE)
+        elsewhere = await keys.list_keys(connection, WorkspaceId(2))
+
+    assert [(k.key_id, k.label, k.scopes, k.expires_at) for k in listed] == [
+        (first.key_id, "reader", frozenset({Scope.STAGES_READ}), later),
+        (second.key_id, "", frozenset({Scope.EVENTS_WRITE}), None),
+    ]
+    assert elsewhere == []
+    assert first.token.rsplit("_", 1)[1] not in repr(listed)
+
+
+async def test_a_key_cannot_hold_more_than_its_kind(owner: AsyncEngine) -> None:
+    async with owner.begin() as connection:
+        with pytest.raises(ValueError, match="events:write"):
+            await keys.create(
+                connection,
+                workspace_id=DEFAULT_WORKSPACE,
+                kind=KeyKind.WRITE,
+                now=NOW,
+                scopes=[Scope.STAGES_READ],
+            )
+
+
+async def test_revoking_again_keeps_the_first_instant_and_an_unknown_id_is_told(
+    owner: AsyncEngine,
+) -> None:
+    async with owner.begin() as connection:
+        key = await keys.create(
+            connection, workspace_id=DEFAULT_WORKSPACE, kind=KeyKind.WRITE, now=NOW
+        )
+        await keys.revoke(connection, DEFAULT_WORKSPACE, key.key_id, NOW)
+        again = await keys.revoke(
+            connection, DEFAULT_WORKSPACE, key.key_id, NOW + timedelta(days=1)
+        )
+        elsewhere = await keys.revoke(connection, WorkspaceId(2), key.key_id, NOW)
+        [stored] = await keys.list_keys(connection, DEFAULT_WORKSPACE)
+
+    assert (again, elsewhere) == (True, False)
+    assert stored.revoked_at == NOW
+
+
+async def test_a_database_that_is_not_there_is_a_passing_fault() -> None:
+    engine = create_engine(
+        "postgresql://nobody@127.0.0.1:1/none", role=Role.INGEST, application_name="test"
+    )
+    ring = KeyRing(keys.loader(engine), ManualClock(NOW))
+
+    with pytest.raises(DatabaseUnavailable):
+        await keys.loader(engine)()
+    answer = await ring.authenticate(generate(KeyKind.WRITE).token)
+    await engine.dispose()
+
+    assert answer is AuthFailure.UNAVAILABLE
