@@ -14,7 +14,9 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import make_url
 
+from services.standalone.kafka import LocalKafka, prepare
 from services.standalone.postgres import EmbeddedPostgres
+from shared.errors import FatalError
 from shared.storage.connect import Role, connect
 
 ROOT = Path(__file__).parent.parent
@@ -59,6 +61,41 @@ async def database_url(postgres_url: str, template_database: str) -> AsyncIterat
     await _execute(postgres_url, f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"')
     yield with_database(postgres_url, name)
     await _execute(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def kafka_jars() -> Path:
+    """Folder of Kafka's jars; without Java, Maven or the jars the test is skipped by name."""
+    try:
+        return prepare()
+    except FatalError as exc:
+        require(available=False, reason=str(exc))
+        raise
+
+
+@pytest.fixture(scope="session")
+def kafka(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Address of a broker that no test disturbs: `STAGELINE_TEST_KAFKA`, or one of this session.
+
+    Shared by the tests, so each names its own topics and groups.
+    """
+    given = os.environ.get("STAGELINE_TEST_KAFKA")
+    if given:
+        yield given
+        return
+    request.getfixturevalue("kafka_jars")
+    with LocalKafka(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker.bootstrap
+
+
+@pytest.fixture
+def own_kafka(kafka_jars: Path, tmp_path: Path) -> Iterator[LocalKafka]:
+    """A running broker of this test alone, to be paused, killed and started again."""
+    assert kafka_jars.is_dir()
+    with LocalKafka(tmp_path / "kafka") as broker:
+        yield broker
 
 
 def with_database(url: str, name: str) -> str:
