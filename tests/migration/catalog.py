@@ -1,0 +1,67 @@
+"""What Postgres itself says about a schema, as text that two databases can be compared by."""
+
+import asyncpg
+
+from shared.storage.connect import Role, connect
+
+_COLUMNS = """
+    SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull,
+           a.attidentity::text, pg_get_expr(d.adbin, d.adrelid) AS default,
+           (SELECT collname FROM pg_collation WHERE oid = a.attcollation) AS collation
+    FROM pg_attribute a
+    JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r'
+    JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'public'
+    LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relname <> 'alembic_version'
+"""
+_CONSTRAINTS = """
+    SELECT c.relname, k.conname, pg_get_constraintdef(k.oid) AS definition
+    FROM pg_constraint k
+    JOIN pg_class c ON c.oid = k.conrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'public'
+    WHERE c.relname <> 'alembic_version'
+"""
+_INDEXES = """
+    SELECT tablename, indexname, indexdef FROM pg_indexes
+    WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+"""
+_STORAGE = """
+    SELECT c.relname, c.reloptions::text
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'public'
+    WHERE c.relkind = 'r' AND c.relname <> 'alembic_version'
+"""
+_POLICIES = """
+    SELECT tablename, policyname, roles::text, cmd, qual, with_check FROM pg_policies
+    WHERE schemaname = 'public'
+"""
+_GRANTS = """
+    SELECT table_name, grantee, privilege_type FROM information_schema.role_table_grants
+    WHERE table_schema = 'public' AND table_name <> 'alembic_version'
+"""
+
+_SHAPE = (_COLUMNS, _CONSTRAINTS, _INDEXES, _STORAGE)
+_RIGHTS = (_POLICIES, _GRANTS)
+
+
+async def shape(database_url: str) -> list[str]:
+    """Columns, constraints, indexes and storage settings, one line each, sorted."""
+    return await _lines(database_url, _SHAPE)
+
+
+async def everything(database_url: str) -> list[str]:
+    """`shape`, and the policies and grants."""
+    return await _lines(database_url, _SHAPE + _RIGHTS)
+
+
+async def _lines(database_url: str, queries: tuple[str, ...]) -> list[str]:
+    connection = await connect(database_url, role=Role.OWNER, application_name="tests")
+    try:
+        return sorted(
+            [_line(row) for query in queries for row in await connection.fetch(query)],
+        )
+    finally:
+        await connection.close()
+
+
+def _line(row: asyncpg.Record) -> str:
+    return " | ".join(str(value) for value in row)
