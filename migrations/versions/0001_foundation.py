@@ -266,6 +266,12 @@ def _create_tables() -> None:
             "workspace_id", "subject_id", "person_id", name=op.f("member_pkey")
         ),
     )
+    op.create_index(
+        op.f("member_workspace_id_person_id_idx"),
+        "member",
+        ["workspace_id", "person_id"],
+        unique=False,
+    )
     op.create_table(
         "outbox",
         sa.Column("workspace_id", sa.Integer(), nullable=False),
@@ -484,6 +490,7 @@ def _drop_tables() -> None:
     op.drop_table("placement")
     op.drop_index(op.f("outbox_created_at_idx"), table_name="outbox")
     op.drop_table("outbox")
+    op.drop_index(op.f("member_workspace_id_person_id_idx"), table_name="member")
     op.drop_table("member")
     op.drop_table("log_record")
     op.drop_table("log_reader")

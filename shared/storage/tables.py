@@ -122,6 +122,8 @@ member = Table(
     Column("traits", JSON, nullable=False, server_default="{}"),
     Column("first_seen_at", Instant, nullable=False),
     PrimaryKeyConstraint("workspace_id", "subject_id", "person_id"),
+    # Where a person is seen: a merge and a person's own journey start here.
+    Index(None, "workspace_id", "person_id"),
 )
 
 # -- journeys --------------------------------------------------------------------------------------
