@@ -1,0 +1,60 @@
+"""Mistakes of a person end in a sentence and an exit code, never in a traceback."""
+
+import sys
+from typing import Any, NoReturn
+
+import asyncpg
+import httpx
+import typer
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from typer.core import TyperGroup
+
+from shared.errors import StagelineError
+
+FAILED = 1
+REFUSED = 3
+"""The command ran, but something of the input was refused."""
+
+
+def fail(message: str, code: int = FAILED) -> NoReturn:
+    """Say what is wrong on standard error and leave with `code`."""
+    typer.secho(f"stageline: {message}", err=True, fg="red" if sys.stderr.isatty() else None)
+    raise typer.Exit(code)
+
+
+class FriendlyGroup(TyperGroup):
+    """A command group that turns expected errors into sentences."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own context class is private
+        """Run the chosen command; an error that nobody expected keeps its traceback."""
+        try:
+            return super().invoke(ctx)
+        except Exception as exc:
+            if (message := sentence(exc)) is None:
+                raise
+            fail(message)
+
+
+def sentence(exc: BaseException) -> str | None:
+    """What to tell a person about `exc`, or None when it is a fault of ours."""
+    while isinstance(exc, BaseExceptionGroup):
+        exc = exc.exceptions[0]
+    message: str | None
+    match exc:
+        case StagelineError():
+            message = str(exc) or type(exc).__doc__
+        case httpx.ConnectError():
+            message = "nothing answers at that address; is Stageline running? (make run)"
+        case httpx.HTTPError() | httpx.InvalidURL():
+            message = f"the request failed: {type(exc).__name__}"
+        case OperationalError() | InterfaceError() | asyncpg.PostgresConnectionError():
+            message = "the database does not answer; is it running, STAGELINE_DATABASE_URL right?"
+        case DBAPIError(orig=reason) | (asyncpg.PostgresError() as reason):
+            message = f"the database refused: {reason}"
+        case OSError(filename=str() as name, strerror=str() as reason):
+            message = f"{name}: {reason}"
+        case OSError():
+            message = f"cannot connect: {exc.strerror or exc}"
+        case _:
+            message = None
+    return message

@@ -1,0 +1,242 @@
+"""Sends rows to ingest, many requests at once, and remembers how far everything before is safe."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, Protocol
+
+import httpx
+import msgspec
+
+from services.cli.connection import Target
+from services.cli.import_rows import Row
+from shared.errors import FatalError, TransientError
+
+_ENDPOINT = "/v1/touchpoints"
+_REQUEST_SECONDS = 30.0
+_LONGEST_PAUSE_SECONDS = 30.0
+_BATCH_BYTES = 400_000
+"""Below ingest's 500 KB, so that its own counting of a byte more or less does not matter."""
+
+_OK = range(200, 300)
+_TOO_LARGE = 413
+_KEY_REFUSED = frozenset({401, 403})
+_TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A row that did not become a touchpoint."""
+
+    line: int
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """One batch is safe. `next_line` is the first line that nothing is known about."""
+
+    next_line: int
+    position: int
+    accepted: int
+    problems: tuple[Problem, ...]
+
+
+class Observer(Protocol):
+    """Told after each batch; `safe` grows only over an unbroken run of answered batches."""
+
+    def sent(self, batch: Sent, safe: Sent | None) -> None:
+        """One batch was answered with a 2xx."""
+        ...
+
+    def waiting(self, seconds: float, reason: str) -> None:
+        """A request is tried again after a pause."""
+        ...
+
+
+class Prefix:
+    """Which leading batches are all answered: only what lies before a gap may be skipped later."""
+
+    def __init__(self) -> None:
+        self._next = 0
+        self._done: dict[int, Sent] = {}
+
+    def add(self, number: int, batch: Sent) -> Sent | None:
+        """Note batch `number` (from 0); answers the last batch of the run if the run has grown."""
+        self._done[number] = batch
+        newest = None
+        while self._next in self._done:
+            newest = self._done.pop(self._next)
+            self._next += 1
+        return newest
+
+
+@dataclass(slots=True, kw_only=True)
+class Batch:
+    """One request to be: rows and their JSON, in file order, numbered from 0."""
+
+    number: int
+    rows: list[Row] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    size_bytes: int = 0
+
+
+def batches(rows: Iterable[Row], *, batch_rows: int) -> Iterator[Batch]:
+    """Cut rows into requests of at most `batch_rows` touchpoints and about 400 KB."""
+    batch = Batch(number=0)
+    for row in rows:
+        body = b"" if row.touchpoint is None else msgspec.json.encode(row.touchpoint)
+        is_full = len(batch.rows) >= batch_rows or batch.size_bytes + len(body) > _BATCH_BYTES
+        if batch.rows and is_full:
+            yield batch
+            batch = Batch(number=batch.number + 1)
+        batch.rows.append(row)
+        batch.bodies.append(body)
+        batch.size_bytes += len(body) + 1
+    if batch.rows:
+        yield batch
+
+
+class Sender:
+    """Posts batches; waits and tries again while ingest says that it is busy or away."""
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        target: Target,
+        observer: Observer,
+        *,
+        patience_seconds: float,
+    ) -> None:
+        """`patience_seconds`: how long one batch is tried again before the import gives up."""
+        self._client = client
+        self._url = target.url + _ENDPOINT
+        self._headers = {
+            "Authorization": f"Bearer {target.key}",
+            "Content-Type": "application/json",
+        }
+        self._observer = observer
+        self._patience_seconds = patience_seconds
+
+    async def send_all(self, cut: Iterator[Batch], *, concurrency: int) -> None:
+        """Send every batch. Raises FatalError or TransientError; what was answered is noted.
+
+        Files are read on the event loop: a batch is a few milliseconds of parsing.
+        """
+        queue: asyncio.Queue[Batch | None] = asyncio.Queue(concurrency)
+        prefix = Prefix()
+
+        async def work() -> None:
+            while (batch := await queue.get()) is not None:
+                sent = await self._send(batch)
+                self._observer.sent(sent, prefix.add(batch.number, sent))
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(concurrency):
+                group.create_task(work(), name=f"import-{number}")
+            for batch in cut:
+                await queue.put(batch)
+            for _ in range(concurrency):
+                await queue.put(None)
+
+    async def _send(self, batch: Batch) -> Sent:
+        good = [
+            (row, body)
+            for row, body in zip(batch.rows, batch.bodies, strict=True)
+            if row.touchpoint is not None
+        ]
+        problems = [
+            Problem(line=row.line, code="unreadable_row", detail=row.problem)
+            for row in batch.rows
+            if row.problem is not None
+        ]
+        accepted = 0
+        async for lines, answer in self._answers(good):
+            refused = answer.get("rejected", [])
+            accepted += int(answer.get("accepted", len(lines) - len(refused)))
+            problems += [
+                Problem(
+                    line=lines[entry["index"]],
+                    code=str(entry.get("code", "refused")),
+                    detail=str(entry.get("detail", "")),
+                )
+                for entry in refused
+            ]
+        last = batch.rows[-1]
+        return Sent(
+            next_line=last.line + 1,
+            position=last.position,
+            accepted=accepted,
+            problems=tuple(sorted(problems, key=lambda problem: problem.line)),
+        )
+
+    async def _answers(
+        self, good: Sequence[tuple[Row, bytes]]
+    ) -> AsyncIterator[tuple[list[int], dict[str, Any]]]:
+        """Post rows, in halves where ingest finds the whole too large."""
+        if not good:
+            return
+        lines = [row.line for row, _ in good]
+        response = await self._post(b"[" + b",".join(body for _, body in good) + b"]")
+        if response.status_code == _TOO_LARGE:
+            if len(good) == 1:
+                yield lines, {"accepted": 0, "rejected": [{"index": 0, "code": "too_large"}]}
+                return
+            middle = len(good) // 2
+            for half in (good[:middle], good[middle:]):
+                async for answer in self._answers(half):
+                    yield answer
+            return
+        try:
+            yield lines, response.json()
+        except ValueError as exc:
+            raise FatalError(f"{self._url} is not a Stageline: its answer is not JSON") from exc
+
+    async def _post(self, body: bytes) -> httpx.Response:
+        give_up_at = monotonic() + self._patience_seconds
+        attempt = 0
+        while True:
+            attempt += 1
+            pause, reason = min(0.25 * 2**attempt, _LONGEST_PAUSE_SECONDS), "no answer"
+            try:
+                response = await self._client.post(
+                    self._url, content=body, headers=self._headers, timeout=_REQUEST_SECONDS
+                )
+            except (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError) as exc:
+                reason = type(exc).__name__
+            else:
+                if response.status_code in _OK or response.status_code == _TOO_LARGE:
+                    return response
+                reason = f"status {response.status_code}"
+                _refuse(response)
+                pause = _retry_after(response, pause)
+            # Workers that failed together must not come back together.
+            pause *= random.uniform(1.0, 1.2)  # noqa: S311 - spreads load, guards nothing
+            if monotonic() + pause > give_up_at:
+                raise TransientError(
+                    f"gave up after {self._patience_seconds:.0f} s ({reason});"
+                    " the same command goes on from here"
+                )
+            self._observer.waiting(pause, reason)
+            await asyncio.sleep(pause)
+
+
+def _refuse(response: httpx.Response) -> None:
+    """Raise FatalError unless the answer is one to try again on."""
+    if response.status_code in _TRY_AGAIN:
+        return
+    if response.status_code in _KEY_REFUSED:
+        raise FatalError("the key was refused; see `stageline keys list`")
+    try:
+        detail = str(response.json().get("detail", ""))
+    except (ValueError, AttributeError):
+        detail = ""
+    raise FatalError(f"ingest answered {response.status_code}: {detail or 'no explanation'}")
+
+
+def _retry_after(response: httpx.Response, otherwise: float) -> float:
+    written = response.headers.get("Retry-After", "")
+    return min(float(written), _LONGEST_PAUSE_SECONDS) if written.isdecimal() else otherwise

@@ -1,0 +1,47 @@
+"""Times as files write them, read into instants."""
+
+from datetime import UTC, datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+Epoch = Literal["auto", "seconds", "milliseconds", "microseconds"]
+"""Unit of times that are plain numbers; `auto` goes by their size."""
+
+_UNITS = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000}
+_AUTO = ((1e11, "seconds"), (1e14, "milliseconds"), (1e17, "microseconds"))
+"""Below 1e11 seconds lies the year 5138; a count of milliseconds is that small only before 1973."""
+
+
+def instant(value: object, timezone: ZoneInfo, form: str | None, epoch: Epoch) -> datetime | None:
+    """UTC instant of a cell, or None when it cannot be read.
+
+    A time without zone is read in `timezone`; of an hour that the clock shows twice, the first.
+    """
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int | float):
+        return _from_number(float(value), epoch)
+    text = str(value).strip()
+    try:
+        if form is not None:
+            return _in_utc(datetime.strptime(text, form), timezone)  # noqa: DTZ007 - zone is next
+        if text.replace(".", "", 1).isdigit() and len(text.partition(".")[0]) > len("20241231"):
+            return _from_number(float(text), epoch)
+        return _in_utc(datetime.fromisoformat(text), timezone)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _in_utc(moment: datetime, timezone: ZoneInfo) -> datetime:
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone)
+    return aware.astimezone(UTC)
+
+
+def _from_number(number: float, epoch: Epoch) -> datetime | None:
+    unit = epoch if epoch != "auto" else next((u for top, u in _AUTO if number < top), None)
+    if unit is None:
+        return None
+    try:
+        return datetime.fromtimestamp(number / _UNITS[unit], UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

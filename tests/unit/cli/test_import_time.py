@@ -1,0 +1,45 @@
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from services.cli.import_time import Epoch, instant
+
+MOMENT = datetime(2024, 3, 13, 10, 21, 14, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("written", "epoch"),
+    [
+        ("2024-03-13 10:21:14", "auto"),
+        ("2024-03-13T10:21:14Z", "auto"),
+        ("2024-03-13T12:21:14+02:00", "auto"),
+        ("20240313T102114", "auto"),
+        (" 2024-03-13 10:21:14 ", "auto"),
+        ("1710325274.0", "auto"),
+        (1710325274, "auto"),
+        ("1710325274000", "auto"),
+        (1710325274000000, "auto"),
+        (1710325274, "seconds"),
+        (1710325274000, "milliseconds"),
+    ],
+)
+def test_a_time_is_read_however_it_is_written(written: object, epoch: Epoch) -> None:
+    assert instant(written, ZoneInfo("UTC"), None, epoch) == MOMENT
+
+
+def test_a_format_reads_what_no_standard_does() -> None:
+    assert instant(
+        "13.03.2024 11:21:14", ZoneInfo("Europe/Berlin"), "%d.%m.%Y %H:%M:%S", "auto"
+    ) == (MOMENT)
+
+
+def test_of_the_hour_that_comes_twice_in_autumn_the_first_is_meant() -> None:
+    read = instant("2024-10-27 02:30:00", ZoneInfo("Europe/Berlin"), None, "auto")
+
+    assert read == datetime(2024, 10, 27, 0, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("written", ["soon", "", None, True, 1e300, "99999999999999999999"])
+def test_what_is_no_time_is_none(written: object) -> None:
+    assert instant(written, ZoneInfo("UTC"), None, "auto") is None
