@@ -112,6 +112,7 @@ def _create_tables() -> None:
         sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("acknowledged_by", sa.Text(), nullable=True),
         sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("resolved_by", sa.Text(), nullable=True),
         sa.Column("resolution", sa.Text(), nullable=True),
         sa.Column("last_touchpoint", postgresql.JSON(astext_type=sa.Text()), nullable=True),
         sa.Column("value_at_risk", sa.Double(), nullable=True),

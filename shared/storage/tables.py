@@ -252,6 +252,7 @@ alert = Table(
     Column("acknowledged_at", Instant),
     Column("acknowledged_by", Text),
     Column("resolved_at", Instant),
+    Column("resolved_by", Text),
     Column("resolution", Text),
     Column("last_touchpoint", JSON),
     Column("value_at_risk", Double),
