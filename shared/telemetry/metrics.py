@@ -14,6 +14,9 @@ _HTTP_SECONDS: Sequence[float] = (
 _AGE_SECONDS: Sequence[float] = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 900, 3600)
 _BATCH_RECORDS: Sequence[float] = (1, 5, 10, 50, 100, 250, 500, 1000, 2000, 4000)
 
+VERDICTS = ("applied", "duplicate", "dead")
+"""How a record of the log can end."""
+
 
 class Metrics:
     """The catalogue, bound to one registry."""
@@ -75,6 +78,9 @@ class Metrics:
             ["verdict"],
             registry=registry,
         )
+        for verdict in VERDICTS:
+            # There before the first record, or the first dead letter would be no increase.
+            self.stager_events.labels(verdict)
         self.stager_transitions = Counter(
             "stageline_stager_transitions_total",
             "Stage transitions written, by kind.",

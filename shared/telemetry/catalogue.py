@@ -1,0 +1,123 @@
+"""The metrics as a list that a person can read: what docs/metrics.md is made from.
+
+Names, types, labels and meanings are read from `Metrics` itself; what to do about a metric is said
+here, and a metric without such a line fails a test.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics import MetricWrapperBase
+
+from shared.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """One metric; `name` is what Prometheus is asked for, a histogram's with `_bucket` and so on."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    meaning: str
+    action: str
+
+
+ACTIONS = {
+    "stageline_http_requests_total": (
+        "Watch the share of 5xx by service; a rise of 4xx on one route is a caller's mistake."
+    ),
+    "stageline_http_request_duration_seconds": (
+        "p99 by route. On ingest it is the event log's acknowledgement, on the api it is Postgres."
+    ),
+    "stageline_ingest_events_accepted_total": (
+        "The pulse of the product: at zero, look at refusals, keys and the senders."
+    ),
+    "stageline_ingest_events_refused_total": (
+        "Look here first when a sender misses events; the code says what to mend at the sender."
+    ),
+    "stageline_ingest_unavailable_total": (
+        "The event log is slow or away; senders try again, so mend it before their queues are full."
+    ),
+    "stageline_ingest_auth_failures_total": (
+        "A sender has a wrong or revoked key and loses its events: find it, give it a new key."
+    ),
+    "stageline_ingest_clock_corrected_total": (
+        "A few are normal; many mean that senders' clocks are wrong and times are estimates."
+    ),
+    "stageline_stager_events_total": (
+        "Any `dead` wants a look: `stageline dlq list`. Many `duplicate` mean that a sender repeats."
+    ),
+    "stageline_stager_transitions_total": (
+        "At zero while events are applied: the map's rules do not fit the event names that come."
+    ),
+    "stageline_stager_refolds_total": (
+        "`late` costs time on long histories; many of them mean that a source delivers in arrears."
+    ),
+    "stageline_stager_batch_records": (
+        "Near its limit all the time, the stager is behind: add partitions and stagers."
+    ),
+    "stageline_stager_batch_duration_seconds": (
+        "Grows when Postgres is slow; look at its disk, locks and vacuum."
+    ),
+    "stageline_stager_event_age_seconds": (
+        "The promise to users: how old an event is when a stage shows it. Alert on its p99."
+    ),
+    "stageline_stager_lag_records": (
+        "Growing means that more comes than is applied; one partition alone means a hot account."
+    ),
+    "stageline_stager_retries_total": (
+        "Passing faults; nothing is lost. If it lasts, look at what `kind` names."
+    ),
+    "stageline_stager_alerts_opened_total": (
+        "A jump of one kind is a change in customers' behaviour or in the map; look at the alerts."
+    ),
+    "stageline_stager_alerts_resolved_total": (
+        "Falling behind `opened` for long: nobody follows up on the findings."
+    ),
+    "stageline_stager_last_poll_timestamp_seconds": (
+        "More than a minute ago: the loop hangs; restart the stager and keep its log."
+    ),
+    "stageline_api_stage_population": "For people: where customers stand now.",
+    "stageline_api_open_alerts": "For people: findings that wait for somebody.",
+}
+
+_HEAD = """\
+# Metrics
+
+Made from shared/telemetry by `make docs`; a test compares. Every service answers `GET /metrics` in
+Prometheus' text format and exposes the whole list; what a service does not count stays at zero.
+Labels come from closed sets and never hold the id of a person, an account or a key.
+A histogram is asked for by its name with `_bucket`, `_sum` or `_count`. What alerts are made of them
+stands in [monitoring.md](monitoring.md).
+
+| name | type | labels | meaning | what to do about it |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def described() -> Iterator[Described]:
+    """Tell every metric, in the order of the catalogue. Raises KeyError for one without an action."""
+    for collector in vars(Metrics(CollectorRegistry())).values():
+        if not isinstance(collector, MetricWrapperBase):
+            continue
+        (family,) = collector.describe()
+        name = family.name + ("_total" if family.type == "counter" else "")
+        yield Described(
+            name=name,
+            kind=family.type,
+            labels=tuple(collector._labelnames),  # noqa: SLF001 - there is no public way to ask
+            meaning=family.documentation,
+            action=ACTIONS[name],
+        )
+
+
+def document() -> str:
+    """Write docs/metrics.md."""
+    rows = (
+        f"| `{m.name}` | {m.kind} | {', '.join(f'`{label}`' for label in m.labels) or '-'} "
+        f"| {m.meaning} | {m.action} |"
+        for m in described()
+    )
+    return _HEAD + "\n".join(rows) + "\n"
