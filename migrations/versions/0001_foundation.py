@@ -44,10 +44,12 @@ GRANTS = (
 
 def _create_role(role: str) -> None:
     # Roles belong to the cluster, tables to a database: another database may have made them, even
-    # at this moment.
+    # at this moment. Where an administrator has made them, the migrating user needs no right to.
     op.execute(f"""
         DO $$ BEGIN
-            CREATE ROLE {role} NOLOGIN NOBYPASSRLS;
+            IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
+                CREATE ROLE {role} NOLOGIN NOBYPASSRLS;
+            END IF;
         EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
         END $$
     """)
