@@ -1,0 +1,234 @@
+"""A journey map as a document: everything that its author wrote, checked for shape.
+
+What the engine needs of it is `engine.to_journey`; personas, roles, scoring, metrics, KPIs and content
+are kept and shown.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PrivateAttr
+
+from shared.maps.problems import Positions
+from shared.maps.rules import Part, Rule
+from shared.maps.values import (
+    AnyJson,
+    Date,
+    Duration,
+    JourneyKey,
+    Key,
+    Number,
+    Prose,
+    Word,
+    Words,
+)
+
+Unit = Literal["percent", "days", "hours", "minutes", "seconds", "count", "score", "money"]
+Direction = Literal["higher", "lower"]
+CHANNELS = (
+    "website", "ads", "email", "phone", "sales", "product", "search", "social", "chat", "support",
+    "billing", "webinar", "event", "review_site", "referral", "trade_show", "meeting", "store",
+    "crm", "offline",
+)  # fmt: skip
+"""Systems and places where touchpoints happen; lint asks about any other."""
+
+
+class Touchpoint(Part):
+    """An interaction that belongs to a stage. Its owner is the stage's unless it names one."""
+
+    event: Word
+    title: Word | None = None
+    channel: Word | None = None
+    owner: Word | None = None
+    kind: Literal["digital", "human"] | None = None
+    is_internal: bool = Field(default=False, alias="internal")
+    """Work between teams that the customer does not see."""
+    goal: Prose | None = None
+    systems: list[Word] = Field(default_factory=list)
+
+
+class Endpoint(Part):
+    """What a metric counts from or to; one of the four."""
+
+    stage: Key | None = None
+    milestone: Key | None = None
+    outcome: Key | None = None
+    event: Words | None = None
+
+
+class Metric(Part):
+    """A number about a stage: how many reach it, or how well it works."""
+
+    name: Word
+    measure: Literal["reached", "count", "ratio", "duration", "sum"]
+    event: Words | None = None
+    """Events that `count` and `sum` look at."""
+    property: Word | None = None
+    """Property of the event that `sum` adds up."""
+    from_: Endpoint | None = Field(default=None, alias="from")
+    to: Endpoint | None = None
+    leads_to: Key | None = None
+    """The outcome or milestone that the metric is meant to move."""
+    unit: Unit | None = None
+    direction: Direction | None = None
+
+
+class Metrics(Part):
+    """The two numbers of a stage."""
+
+    volume: Metric | None = None
+    health: Metric | None = None
+
+
+class Kpi(Part):
+    """A goal in numbers; `current` is the value when it was written down."""
+
+    name: Word
+    target: Number | None = None
+    current: Number | None = None
+    baseline: Number | None = None
+    unit: Unit | None = None
+    direction: Direction | None = None
+    source: Word | None = None
+    action: Prose | None = None
+
+
+class BackRule(Part):
+    """A permitted move to an earlier stage."""
+
+    to: Key
+    when: Rule
+
+
+class Stage(Part):
+    """A named phase of the journey."""
+
+    key: Key
+    title: Word
+    description: Prose | None = None
+    job: Prose | None = None
+    owner: Word | None = None
+    touchpoints: list[
+        Annotated[
+            Touchpoint,
+            BeforeValidator(
+                lambda value: {"event": value} if isinstance(value, str) else value,
+                json_schema_input_type=Touchpoint | Word,
+            ),
+        ]
+    ] = Field(default_factory=list)
+    enter: Rule | None = None
+    back: list[BackRule] = Field(default_factory=list)
+    stall_after: Duration | None = None
+    metrics: Metrics | None = None
+    kpis: list[Kpi] = Field(default_factory=list)
+    content: dict[Word, dict[Word, Prose]] = Field(default_factory=dict)
+    """Text by persona (or `default`) and slot."""
+
+
+class WinBackRule(Part):
+    """How an ended journey opens again."""
+
+    to: Key
+    when: Rule
+
+
+class Outcome(Part):
+    """A way for the journey to end."""
+
+    key: Key
+    title: Word
+    kind: Literal["won", "lost", "churned"]
+    when: Rule
+    from_: list[Key] = Field(default_factory=list, alias="from")
+    win_back: WinBackRule | None = None
+
+
+class Milestone(Part):
+    """A meaningful moment, reached at most once a cycle."""
+
+    key: Key
+    title: Word
+    when: Rule
+    customer_facing: bool = True
+
+
+class Loop(Part):
+    """From one of the stages a new cycle begins."""
+
+    from_: list[Key] = Field(alias="from", min_length=1)
+    to: Key
+    when: Rule
+
+
+class Persona(Part):
+    """A kind of person that the map is drawn for."""
+
+    key: Key
+    title: Word
+    job_title: Word | None = None
+    need: Prose | None = None
+    goals: list[Prose] = Field(default_factory=list)
+    challenges: list[Prose] = Field(default_factory=list)
+    pain_points: list[Prose] = Field(default_factory=list)
+    preferred_channel: Word | None = None
+    decision_process: Prose | None = None
+
+
+class CommitteeRole(Part):
+    """A part that people play in a decision."""
+
+    key: Key
+    title: Word
+    description: Prose | None = None
+    is_required: bool = Field(default=False, alias="required")
+
+
+class Policy(Part):
+    """What moves are permitted at all."""
+
+    skips: Literal["allow", "forbid"] = "allow"
+
+
+class MapDocument(Part):
+    """A journey map. Equal when their definitions are, wherever they were read from."""
+
+    journey: JourneyKey
+    title: Word
+    description: Prose | None = None
+    subject: Literal["account", "person"]
+    review_due: Date | None = None
+    applies_to: Rule | None = None
+    policy: Policy = Policy()
+    stages: list[Stage] = Field(min_length=2)
+    outcomes: list[Outcome] = Field(default_factory=list)
+    milestones: list[Milestone] = Field(default_factory=list)
+    loops: list[Loop] = Field(default_factory=list)
+    personas: list[Persona] = Field(default_factory=list)
+    roles: list[CommitteeRole] = Field(default_factory=list)
+    scoring: dict[Word, AnyJson] = Field(default_factory=dict)
+
+    _positions: Positions = PrivateAttr(default_factory=Positions)
+
+    @property
+    def positions(self) -> Positions:
+        """Where the parts stand in the text that this was parsed from; empty without a text."""
+        return self._positions
+
+    def locate(self, positions: Positions) -> None:
+        """Remember where the parts stand; for whoever has parsed the text."""
+        self._positions = positions
+
+    def definition(self) -> dict[str, Any]:
+        """The map as plain JSON data: defaults spelled out, absent parts left out.
+
+        Defaults are spelled out so that a stored map keeps its meaning when a default changes.
+        """
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same; positions play no part."""
+        return isinstance(other, MapDocument) and self.definition() == other.definition()
+
+    def __hash__(self) -> int:
+        """Documents are values, but not keys of anything: by journey only."""
+        return hash(self.journey)

@@ -1,0 +1,146 @@
+"""Advice about a map that runs: what is missing to make it useful, readable and honest.
+
+Never an error: a map with warnings can be published.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+
+from shared.maps.document import CHANNELS, MapDocument
+from shared.maps.problems import MapProblem, Path, did_you_mean, excerpt
+from shared.maps.references import conditions_of, inner_rules, metrics_of
+from shared.maps.rules import EventRule, MilestoneRule, NeverRule
+
+MAX_TOUCHPOINTS = 12
+"""More of them in one stage are not grasped within a minute."""
+
+_AFTER_PURCHASE = (
+    "onboard", "retention", "retain", "advoca", "loyal", "growth", "expan", "renew", "adopt",
+    "activat", "support", "customer", "post_purchase", "after", "success", "referral", "repeat",
+)  # fmt: skip
+_PURCHASE = ("purchase", "decision", "checkout", "buy", "order", "contract", "close", "conver")
+
+
+def lint(document: MapDocument, *, today: date | None = None) -> list[MapProblem]:
+    """Warnings, in the order of the text. `today` None leaves out what depends on the day."""
+    found = [
+        *_stages(document),
+        *_touchpoints(document),
+        *_metrics(document),
+        *_internal_milestones(document),
+        *_after_purchase(document),
+        *_unlisted_events(document),
+        *_review(document, today),
+    ]
+    return sorted(found, key=lambda problem: (problem.line or 0, problem.column or 0))
+
+
+def _stages(document: MapDocument) -> Iterator[MapProblem]:
+    for index, stage in enumerate(document.stages):
+        here: Path = ("stages", index)
+        name = excerpt(stage.key)
+        if stage.owner is None:
+            message = f"the stage `{name}` has no owner"
+            yield document.positions.problem(here, message, "alerts go to the owner: add `owner`")
+        if stage.job is None:
+            message = f"the stage `{name}` has no job"
+            hint = "say in the customer's words what they want done here: add `job`"
+            yield document.positions.problem(here, message, hint)
+        metrics = stage.metrics
+        missing = [
+            word
+            for word in ("volume", "health")
+            if metrics is None or getattr(metrics, word) is None
+        ]
+        if missing:
+            message = f"the stage `{name}` has no metric for {' and '.join(missing)}"
+            hint = "volume says how many get here, health how well it works"
+            yield document.positions.problem(here, message, hint)
+
+
+def _touchpoints(document: MapDocument) -> Iterator[MapProblem]:
+    for index, stage in enumerate(document.stages):
+        here: Path = ("stages", index, "touchpoints")
+        if len(stage.touchpoints) > MAX_TOUCHPOINTS:
+            message = f"{len(stage.touchpoints)} touchpoints in one stage"
+            hint = f"more than {MAX_TOUCHPOINTS} are hard to read; keep those that matter"
+            yield document.positions.problem(here, message, hint)
+        for number, touchpoint in enumerate(stage.touchpoints):
+            place = (*here, number)
+            if touchpoint.owner is None and stage.owner is None:
+                message = f"the touchpoint `{excerpt(touchpoint.event)}` has no owner"
+                yield document.positions.problem(place, message, "a gap without a name stays open")
+            if touchpoint.channel is not None and touchpoint.channel not in CHANNELS:
+                message = f"`{excerpt(touchpoint.channel)}` is not one of the usual channels"
+                usual = did_you_mean(touchpoint.channel, CHANNELS)
+                yield document.positions.problem((*place, "channel"), message, usual)
+
+
+def _metrics(document: MapDocument) -> Iterator[MapProblem]:
+    for path, metric in metrics_of(document):
+        if metric.leads_to is None:
+            message = f"the metric `{excerpt(metric.name)}` leads to nothing"
+            hint = "a number that moves no outcome is vanity: add `leads_to` with an outcome or milestone"
+            yield document.positions.problem(path, message, hint)
+
+
+def _internal_milestones(document: MapDocument) -> Iterator[MapProblem]:
+    internal = {m.key for m in document.milestones if not m.customer_facing}
+    for index, stage in enumerate(document.stages):
+        if stage.enter is None:
+            continue
+        asked = [rule for _, rule in inner_rules((), stage.enter)]
+        milestones = [rule.milestone for rule in asked if isinstance(rule, MilestoneRule)]
+        if not milestones or any(isinstance(rule, EventRule) for rule in asked):
+            continue
+        if internal.issuperset(milestones):
+            yield document.positions.problem(
+                ("stages", index, "enter"),
+                f"only internal milestones lead to the stage `{excerpt(stage.key)}`",
+                "a stage is the customer's progress: name something that the customer did",
+            )
+
+
+def _after_purchase(document: MapDocument) -> Iterator[MapProblem]:
+    last = document.stages[-1]
+    words = f"{last.key} {last.title}".lower()
+    follows_purchase = any(
+        any(word in f"{stage.key} {stage.title}".lower() for word in _PURCHASE)
+        for stage in document.stages[:-1]
+    )
+    if not follows_purchase and not any(word in words for word in _AFTER_PURCHASE):
+        yield document.positions.problem(
+            ("stages", len(document.stages) - 1),
+            "no stage comes after the purchase",
+            "customers go on after they have bought: onboarding, retention, renewal",
+        )
+
+
+def _unlisted_events(document: MapDocument) -> Iterator[MapProblem]:
+    """Events that rules wait for under a name that no touchpoint has, but one nearly has."""
+    listed = {t.event for stage in document.stages for t in stage.touchpoints}
+    folded = {"".join(filter(str.isalnum, event)).lower(): event for event in listed}
+    for place, outermost in conditions_of(document):
+        for path, rule in inner_rules(place, outermost):
+            match rule:
+                case EventRule():
+                    events, inner = rule.event, (*path, "event")
+                case NeverRule():
+                    events, inner = rule.never.event, (*path, "never", "event")
+                case _:
+                    continue
+            for number, event in enumerate(events):
+                near = folded.get("".join(filter(str.isalnum, event)).lower())
+                if near is not None and event not in listed:
+                    message = f"`{excerpt(event)}` is a touchpoint under another spelling"
+                    hint = f"names are compared letter by letter: `{excerpt(near)}`"
+                    yield document.positions.problem((*inner, number), message, hint)
+
+
+def _review(document: MapDocument, today: date | None) -> Iterator[MapProblem]:
+    if document.review_due is not None and today is not None and document.review_due < today:
+        yield document.positions.problem(
+            ("review_due",),
+            f"the review was due on {document.review_due.isoformat()}",
+            "check the map against what customers do, then set the next date",
+        )

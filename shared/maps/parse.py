@@ -1,0 +1,46 @@
+"""From text or a stored definition to a checked document."""
+
+from pydantic import ValidationError
+
+from shared.maps import source
+from shared.maps.complaints import problems_of
+from shared.maps.document import MapDocument
+from shared.maps.problems import MapInvalid, MapProblem, Positions
+from shared.maps.references import problems_in
+
+
+def parse(text: str | bytes) -> MapDocument:
+    """Read a map written in YAML or JSON.
+
+    Raises MapInvalid with every problem that was found, each with line and column. Cost: linear in
+    the text, which may have 512 KiB; a map of 300 lines takes about 10 ms.
+    """
+    read = source.read(text)
+    return _document(read.data, read.positions, read.problems)
+
+
+def from_definition(definition: object) -> MapDocument:
+    """Read a map from what `MapDocument.definition` gave, or from any plain data of that shape.
+
+    Raises MapInvalid; its problems have places within the map, but no lines.
+    """
+    return _document(definition, Positions(), [])
+
+
+def _document(data: object, positions: Positions, found: list[MapProblem]) -> MapDocument:
+    if not isinstance(data, dict):
+        message, hint = "a map is made of `key: value` lines", "begin with `journey:`"
+        raise MapInvalid([*found, positions.problem((), message, hint)])
+    try:
+        document = MapDocument.model_validate(data)
+    except ValidationError as exc:
+        errors = exc.errors(include_url=False)[: source.MAX_PROBLEMS]
+        # A value that could not be read well is not complained about twice.
+        said = {problem.path for problem in found}
+        more = [p for p in problems_of(errors, positions, data) if p.path not in said]
+        raise MapInvalid([*found, *more]) from None
+    document.locate(positions)
+    problems = [*found, *problems_in(document)]
+    if problems:
+        raise MapInvalid(problems[: source.MAX_PROBLEMS])
+    return document
