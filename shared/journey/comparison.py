@@ -1,0 +1,115 @@
+"""How one value compares with what a predicate asks for.
+
+A missing property is null. Kinds (null, boolean, number, text) never equal each other, so `1` is
+not `true` and `"1"` is not `1`; integers and floats are one kind. `ne` is the exact opposite of
+`eq`: it holds for a missing value and for one of another kind. Text orders by code point, which is
+also right for instants and dates in ISO 8601.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from shared.journey.conditions import Operator, Predicate, Scalar
+
+Accepts = Callable[[Any], bool]
+
+_NUMBERS = (int, float)
+
+
+def value_at(values: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - any JSON value
+    """Value that `path` leads to, stepping into objects; None where it leads nowhere."""
+    for step in path:
+        if not isinstance(values, Mapping):
+            return None
+        values = values.get(step)
+    return values
+
+
+def accepts_values(predicate: Predicate) -> Accepts:  # noqa: PLR0911 - one return an operator
+    """Test of a value against `predicate`. Raises ValueError for an operand it cannot take."""
+    operand = predicate.value
+    match predicate.operator:
+        case Operator.IN:
+            tests = [_equals(each) for each in _several(predicate)]
+            return lambda value: any(test(value) for test in tests)
+        case Operator.EXISTS:
+            wanted = operand is not False
+            return lambda value: (value is not None) is wanted
+        case Operator.EQ:
+            return _equals(_single(predicate))
+        case Operator.NE:
+            equals = _equals(_single(predicate))
+            return lambda value: not equals(value)
+        case Operator.CONTAINS:
+            return _contains(_single(predicate))
+        case Operator.STARTS_WITH:
+            if not isinstance(operand, str):
+                raise _unusable(predicate)
+            return lambda value: isinstance(value, str) and value.startswith(operand)
+        case _:
+            return _ordered(predicate)
+
+
+def accepts_properties(where: tuple[Predicate, ...]) -> Accepts | None:
+    """Test of a touchpoint's properties against all of `where`; None when there is none."""
+    if not where:
+        return None
+    tests = [(tuple(each.path.split(".")), accepts_values(each)) for each in where]
+    if len(tests) == 1:
+        path, test = tests[0]
+        if len(path) == 1:
+            name = path[0]
+            return lambda properties: test(properties.get(name))
+        return lambda properties: test(value_at(properties, path))
+    return lambda properties: all(test(value_at(properties, path)) for path, test in tests)
+
+
+def _equals(expected: Scalar) -> Accepts:
+    if expected is None or isinstance(expected, bool):
+        return lambda value: value is expected
+    if isinstance(expected, str):
+        return lambda value: isinstance(value, str) and value == expected
+    return lambda value: type(value) in _NUMBERS and value == expected
+
+
+def _contains(part: Scalar) -> Accepts:
+    equals = _equals(part)
+
+    def contains(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+        if isinstance(value, list | tuple):
+            return any(equals(each) for each in value)
+        return isinstance(value, str) and isinstance(part, str) and part in value
+
+    return contains
+
+
+def _ordered(predicate: Predicate) -> Accepts:
+    operand: Any = predicate.value
+    if isinstance(operand, bool) or not isinstance(operand, int | float | str):
+        raise _unusable(predicate)
+    kinds = (str,) if isinstance(operand, str) else _NUMBERS
+    match predicate.operator:
+        case Operator.GT:
+            return lambda value: type(value) in kinds and value > operand
+        case Operator.GTE:
+            return lambda value: type(value) in kinds and value >= operand
+        case Operator.LT:
+            return lambda value: type(value) in kinds and value < operand
+        case _:
+            return lambda value: type(value) in kinds and value <= operand
+
+
+def _single(predicate: Predicate) -> Scalar:
+    if isinstance(predicate.value, tuple):
+        raise _unusable(predicate)
+    return predicate.value
+
+
+def _several(predicate: Predicate) -> tuple[Scalar, ...]:
+    if not isinstance(predicate.value, tuple):
+        raise _unusable(predicate)
+    return predicate.value
+
+
+def _unusable(predicate: Predicate) -> ValueError:
+    return ValueError(f"{predicate.path}: {predicate.operator} cannot take {predicate.value!r}")

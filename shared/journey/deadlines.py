@@ -1,0 +1,103 @@
+"""When time alone changes something.
+
+Without touchpoints, truth can change only at a few instants: a windowed touchpoint grows too old,
+the subject has been idle or in its stage long enough, the visit becomes a stall. Those instants are
+candidates; the first at which a rule would really act is the deadline. It is a function of the
+state alone, so it does not matter who asked when.
+"""
+
+from datetime import datetime
+
+from shared.journey.compile import CompiledJourney
+from shared.journey.model import Status
+from shared.journey.plan import Needs, Plan
+from shared.journey.state import State
+
+_ACTIVE = Status.ACTIVE
+
+
+def next_deadline(compiled: CompiledJourney, state: State) -> datetime | None:
+    """First instant at which time alone changes `state`, if no touchpoint comes; None: never.
+
+    Exact: later than `state.advanced_to`, never after the change, and `advance` to it does
+    something. It is never before the last touchpoint, and equals it only for a stall due then.
+    Cost: the timed rules of the position, once for every candidate instant.
+    """
+    last = state.last
+    if last is None:
+        return None
+    plan = compiled.plan(state)
+    stalls_at = stall_due(plan, state)
+    since = state.advanced_to
+    if since is None or since < last.occurred_at:
+        since = last.occurred_at
+    for instant in sorted(_candidates(plan, state)):
+        if instant <= since:
+            continue
+        if stalls_at is not None and stalls_at <= instant:
+            return stalls_at
+        if _acts(plan, state, instant):
+            return instant
+    return stalls_at
+
+
+def stall_due(plan: Plan, state: State) -> datetime | None:
+    """Instant at which the present visit becomes a stall; None if it is one or never will be."""
+    if plan.stall_after is None or state.status is not _ACTIVE or state.entered_at is None:
+        return None
+    return state.entered_at + plan.stall_after
+
+
+def is_time_due(plan: Plan, state: State, at: datetime) -> bool:
+    """Whether time may have changed something by `at`: the cheap question before a touchpoint.
+
+    False only if no candidate lies after the last settled instant and up to `at`, and no stall
+    before it. `state` has a last touchpoint.
+    """
+    last = state.last
+    if last is None:
+        return False
+    if plan.idles and at - last.occurred_at >= plan.idles[0]:
+        return True
+    entered_at = state.entered_at
+    if entered_at is not None:
+        visit = at - entered_at
+        if plan.stall_after is not None and visit > plan.stall_after and state.stall is None:
+            return True
+        for duration in plan.visits:
+            if visit >= duration and entered_at + duration > last.occurred_at:
+                return True
+    for number, within in plan.windows:
+        for instant in state.times.get(number, ()):
+            if at - instant >= within and last.occurred_at - instant < within:
+                return True
+    return False
+
+
+def timer_of(needs: Needs, state: State, at: datetime) -> str:
+    """Which kind of waiting ended at `at` for a rule with `needs`."""
+    last, entered_at = state.last, state.entered_at
+    if last is not None and at - last.occurred_at in needs.idles:
+        return "idle"
+    if entered_at is not None and at - entered_at in needs.visits:
+        return "in_stage"
+    return "window"
+
+
+def _candidates(plan: Plan, state: State) -> set[datetime]:
+    instants = set[datetime]()
+    if state.last is not None:
+        instants.update(state.last.occurred_at + duration for duration in plan.idles)
+    if state.entered_at is not None:
+        instants.update(state.entered_at + duration for duration in plan.visits)
+    for number, within in plan.windows:
+        instants.update(instant + within for instant in state.times.get(number, ()))
+    return instants
+
+
+def _acts(plan: Plan, state: State, at: datetime) -> bool:
+    return any(
+        rule.key not in state.milestones and rule.check(state, at) for rule in plan.timed.milestones
+    ) or any(
+        target.to not in state.entered and target.check(state, at) for target in plan.timed.targets
+    )

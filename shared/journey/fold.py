@@ -1,0 +1,137 @@
+"""The fold: touchpoints in their order make a state, and the moves on the way.
+
+State and effects are a function of the set of touchpoints, the map and the clock reading given.
+Deadlines strictly before a touchpoint go first, at their own instants; one at its very instant
+goes after it.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from operator import attrgetter
+
+from shared.journey.compile import CompiledJourney
+from shared.journey.deadlines import is_time_due, next_deadline
+from shared.journey.facts import record, record_account_trait, record_person_trait
+from shared.journey.model import Effect, LastTouchpoint, Touchpoint
+from shared.journey.moves import elapse, settle
+from shared.journey.state import State
+
+_in_order = attrgetter("occurred_at", "message_id")
+
+
+class OutOfOrder(ValueError):
+    """The touchpoint belongs before something that the state already holds: re-fold instead."""
+
+
+def is_late(state: State, touchpoint: Touchpoint) -> bool:
+    """Whether `touchpoint` belongs before something that `state` already holds.
+
+    Also true for one that the state's newest touchpoint is, or that comes at or before an instant
+    at which time alone has changed something.
+    """
+    at = touchpoint.occurred_at
+    last = state.last
+    if last is not None and at <= last.occurred_at:
+        return (
+            at < last.occurred_at
+            or touchpoint.message_id <= last.message_id
+            or (state.advanced_to is not None and at <= state.advanced_to)
+        )
+    return state.advanced_to is not None and at <= state.advanced_to
+
+
+def fold(
+    compiled: CompiledJourney, state: State, touchpoint: Touchpoint
+) -> tuple[State, list[Effect]]:
+    """State after `touchpoint`, and what happened since `state`; `state` stays as it is.
+
+    Effects stand in the order of their instants. Raises OutOfOrder for a late touchpoint.
+    """
+    if is_late(state, touchpoint):
+        raise OutOfOrder(touchpoint.message_id)
+    work = state.copy()
+    effects: list[Effect] = []
+    _take(compiled, work, touchpoint, effects)
+    return work, effects
+
+
+def advance(compiled: CompiledJourney, state: State, now: datetime) -> tuple[State, list[Effect]]:
+    """State when the clock reads `now` and no further touchpoint has come, and what happened.
+
+    `state` stays as it is, and is the answer itself if time changed nothing.
+    """
+    work, effects = state, list[Effect]()
+    while (due := next_deadline(compiled, work)) is not None and due <= now:
+        if work is state:
+            work = state.copy()
+        elapse(compiled, work, due, effects)
+    return work, effects
+
+
+def refold(
+    compiled: CompiledJourney, touchpoints: Iterable[Touchpoint], now: datetime
+) -> tuple[State, list[Effect]]:
+    """State and all effects of a whole history, in whatever order it is handed in.
+
+    Of touchpoints with one `message_id` the earliest counts. Touchpoints after `now` count as well:
+    they have happened, by a clock ahead of ours.
+    """
+    work = State.initial()
+    effects: list[Effect] = []
+    seen = set[str]()
+    for touchpoint in sorted(touchpoints, key=_in_order):
+        if touchpoint.message_id not in seen:
+            seen.add(touchpoint.message_id)
+            _take(compiled, work, touchpoint, effects)
+    work, since = advance(compiled, work, now)
+    return work, effects + since
+
+
+def _take(
+    compiled: CompiledJourney, work: State, touchpoint: Touchpoint, effects: list[Effect]
+) -> None:
+    """Fold `touchpoint`, which is not late, into `work`.
+
+    Rules that the touchpoint cannot have made true are not evaluated: what was settled before and
+    reads neither its event, nor a trait that it changes, nor time, is false still.
+    """
+    at = touchpoint.occurred_at
+    plan = compiled.plan(work)
+    is_all_open = work.last is None
+    if plan.is_timed and is_time_due(plan, work, at):
+        while (due := next_deadline(compiled, work)) is not None and due < at:
+            elapse(compiled, work, due, effects)
+        plan = compiled.plan(work)
+        is_all_open = True
+    if work.entered:
+        # A move that had to wait because its stage was entered already may be made now.
+        del work.entered
+        is_all_open = True
+    work.last = LastTouchpoint(
+        message_id=touchpoint.message_id,
+        event=touchpoint.event,
+        occurred_at=at,
+        channel=touchpoint.channel,
+    )
+    if touchpoint.value is not None:
+        work.value = touchpoint.value
+    reaction = plan.reactions.get(touchpoint.event, plan.otherwise)
+    rules = plan.idle
+    for tracker in reaction.trackers:
+        if record(tracker, work, touchpoint):
+            rules = reaction.rules
+    if _record_traits(compiled, work, touchpoint) or is_all_open:
+        rules = plan.rules
+    if rules.targets or rules.milestones:
+        settle(compiled, work, at, effects, rules=rules, touchpoint=touchpoint)
+
+
+def _record_traits(compiled: CompiledJourney, work: State, touchpoint: Touchpoint) -> bool:
+    has_changed = False
+    if touchpoint.account_traits:
+        for trait in compiled.account_traits:
+            has_changed |= record_account_trait(trait, work, touchpoint)
+    if touchpoint.traits:
+        for trait in compiled.person_traits:
+            has_changed |= record_person_trait(trait, work, touchpoint)
+    return has_changed

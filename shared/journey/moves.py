@@ -1,0 +1,168 @@
+"""Applying what holds at one instant, until nothing more does.
+
+It ends: a stage is entered at most once between two touchpoints, and an outcome needs a visit to
+end, so n stages allow at most n entries and n + 1 outcomes, whatever a map says.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from shared.journey.compile import CompiledJourney
+from shared.journey.deadlines import stall_due, timer_of
+from shared.journey.model import (
+    Cause,
+    Effect,
+    Reached,
+    Stall,
+    Status,
+    Touchpoint,
+    Transition,
+    TransitionKind,
+)
+from shared.journey.plan import Rules, Target
+from shared.journey.state import State
+
+_NEW_CYCLE = (TransitionKind.LOOP, TransitionKind.WIN_BACK)
+
+
+def settle(
+    compiled: CompiledJourney,
+    work: State,
+    at: datetime,
+    effects: list[Effect],
+    *,
+    rules: Rules,
+    touchpoint: Touchpoint | None,
+) -> None:
+    """Reach the milestones and make the moves that hold at `at`, into `work` and `effects`.
+
+    `rules`: those of the position that may have begun to hold; no other does. `touchpoint` None:
+    time alone is the cause.
+    """
+    cause: Cause | None = None
+    while True:
+        targets = rules.targets
+        if rules.milestones:
+            everything = compiled.plan(work).rules
+            if _reach(work, at, effects, rules=rules, everything=everything):
+                targets = everything.targets
+        for target in targets:
+            if target.check(work, at) and target.to not in work.entered:
+                break
+        else:
+            return
+        if cause is None:
+            cause = _cause(touchpoint, target, work, at)
+        _move(compiled, work, at, effects, target=target, cause=cause)
+        rules = compiled.plan(work).rules
+
+
+def elapse(compiled: CompiledJourney, work: State, at: datetime, effects: list[Effect]) -> None:
+    """Apply the deadline `at`, as `next_deadline` names it. A move goes before a stall."""
+    plan = compiled.plan(work)
+    settle(compiled, work, at, effects, rules=plan.timed, touchpoint=None)
+    due = stall_due(compiled.plan(work), work)
+    if due is not None and due <= at:
+        _stall(work, due, effects)
+    work.advanced_to = at
+
+
+def _reach(
+    work: State, at: datetime, effects: list[Effect], *, rules: Rules, everything: Rules
+) -> bool:
+    """Reach milestones one by one, in the order of the map: one may rest on another."""
+    has_reached = False
+    milestones = rules.milestones
+    while True:
+        for rule in milestones:
+            if rule.key not in work.milestones and rule.check(work, at):
+                break
+        else:
+            return has_reached
+        work.milestones[rule.key] = at
+        effects.append(Reached(milestone=rule.key, cycle=work.cycle, occurred_at=at))
+        has_reached = True
+        milestones = everything.milestones
+
+
+def _move(
+    compiled: CompiledJourney,
+    work: State,
+    at: datetime,
+    effects: list[Effect],
+    *,
+    target: Target,
+    cause: Cause,
+) -> None:
+    kind = target.kind
+    if kind is None:
+        work.joined = True
+        return
+    if work.stall is not None:
+        effects.append(replace(work.stall, cleared_at=at))
+        del work.stall
+    # The time after an outcome is no visit, so it has no dwell.
+    is_visit = work.entered_at is not None and work.status is not Status.ENDED
+    from_stage, entered_at = work.stage, work.entered_at
+    _clear(work, compiled.visit_facts)
+    if kind in _NEW_CYCLE:
+        work.cycle += 1
+        work.milestones.clear()
+        _clear(work, compiled.cycle_facts)
+    if target.to is None:
+        work.status, work.outcome = Status.ENDED, target.outcome
+    else:
+        if kind is TransitionKind.REGRESS:
+            reset = compiled.regress[target.to]
+            _clear(work, reset.facts)
+            for milestone in reset.milestones:
+                work.milestones.pop(milestone, None)
+        if work.status is Status.ENDED:
+            del work.outcome
+        work.status, work.stage = Status.ACTIVE, target.to
+        work.entered = (*work.entered, target.to)
+    work.entered_at = at
+    work.sequence += 1
+    effects.append(
+        Transition(
+            sequence=work.sequence,
+            kind=kind,
+            from_stage=from_stage,
+            to_stage=target.to,
+            outcome=target.outcome,
+            cycle=work.cycle,
+            occurred_at=at,
+            dwell_seconds=(at - entered_at).total_seconds() if is_visit and entered_at else None,
+            cause=cause,
+            rule=target.rule,
+            map_version=compiled.journey.version,
+        )
+    )
+
+
+def _stall(work: State, at: datetime, effects: list[Effect]) -> None:
+    stage, entered_at = work.stage, work.entered_at
+    if stage is None or entered_at is None:
+        raise AssertionError
+    work.status = Status.STALLED
+    work.stall = Stall(
+        stage=stage,
+        cycle=work.cycle,
+        entered_at=entered_at,
+        stalled_at=at,
+        last_touchpoint=work.last,
+        value=work.value,
+    )
+    effects.append(work.stall)
+
+
+def _cause(touchpoint: Touchpoint | None, target: Target, work: State, at: datetime) -> Cause:
+    if touchpoint is None:
+        return Cause(timer=timer_of(target.timers, work, at))
+    return Cause(message_id=touchpoint.message_id, event=touchpoint.event)
+
+
+def _clear(work: State, facts: tuple[int, ...]) -> None:
+    for number in facts:
+        work.counts.pop(number, None)
+        work.times.pop(number, None)

@@ -1,0 +1,95 @@
+"""Where a subject stands on a journey, with the facts that the next decision needs.
+
+A `State` is the fold of a subject's touchpoints so far. It holds strings, numbers, instants, lists
+and dicts only, so that it survives JSON as it is. A field at its default is absent from the
+instance (the class answers for it) and therefore from its JSON: most subjects use few of them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from datetime import datetime
+from typing import Any
+
+from shared.journey.conditions import Scalar
+from shared.journey.model import LastTouchpoint, Stall, Status
+
+FORMAT = 1
+"""Meaning of the numbered facts below; it grows when the numbering does, and old states re-fold."""
+
+
+@dataclass(kw_only=True)
+class State:
+    """A value: the engine never changes one that it was given, and neither may its users.
+
+    `counts`, `times` and `held` are keyed by the numbers that `compile_journey` gives to the
+    conditions of one map version: a state belongs to the version that folded it.
+    """
+
+    status: Status = Status.NOT_STARTED
+    stage: str | None = None
+    """Present stage; of an ended journey the stage that it ended in."""
+    outcome: str | None = None
+    cycle: int = 1
+    entered_at: datetime | None = None
+    """Start of the present visit; of an ended journey the instant of the outcome."""
+    milestones: dict[str, datetime] = field(default_factory=dict)
+    """Milestones reached in the present cycle, with their instants."""
+    last: LastTouchpoint | None = None
+    advanced_to: datetime | None = None
+    """Newest instant at which time alone changed something."""
+    sequence: int = 0
+    """Number of transitions so far."""
+    value: float | None = None
+    """Newest `value` that a touchpoint carried."""
+    stall: Stall | None = None
+    """The open stall of the present visit."""
+    joined: bool = False
+    """Whether `applies_to` has held once."""
+    entered: tuple[str, ...] = ()
+    """Stages entered since the last touchpoint, its own moves included; none is entered twice."""
+    counts: dict[int, int] = field(default_factory=dict)
+    """How often a fact happened, saturated at the most that a condition asks for."""
+    times: dict[int, list[datetime]] = field(default_factory=dict)
+    """Newest instants of a windowed fact, oldest first, as many as a condition asks for."""
+    held: dict[int, list[str]] = field(default_factory=dict)
+    """Who fulfils a condition on a person's trait, sorted."""
+    traits: dict[str, Scalar] = field(default_factory=dict)
+    """Newest account traits that the map names, shortened: for explanations, not for decisions."""
+
+    def __post_init__(self) -> None:
+        """Leave every field that is at its default to the class."""
+        own = self.__dict__
+        for name, default in _DEFAULTS.items():
+            if name in own and own[name] == default:
+                del own[name]
+
+    @classmethod
+    def initial(cls) -> "State":
+        """State of a subject without touchpoints."""
+        return cls()
+
+    @property
+    def stalled_at(self) -> datetime | None:
+        """Instant at which the present visit became a stall."""
+        return None if self.stall is None else self.stall.stalled_at
+
+    def copy(self) -> "State":
+        """An equal state that shares nothing changeable with this one but the lists in its dicts.
+
+        The engine replaces those lists and never changes them.
+        """
+        new = _new(State)
+        own = new.__dict__
+        own.update(self.__dict__)
+        own["milestones"] = self.milestones.copy()
+        own["counts"] = self.counts.copy()
+        own["times"] = self.times.copy()
+        own["held"] = self.held.copy()
+        own["traits"] = self.traits.copy()
+        return new
+
+
+_new = object.__new__
+_DEFAULTS: Mapping[str, Any] = {
+    each.name: each.default for each in fields(State) if each.default is not MISSING
+}
