@@ -10,10 +10,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+MAX_RECORD_BYTES = 900_000
+"""Key and value of one record together: below the megabyte that a Kafka broker takes, with headers."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRecord:
-    """A record to append. Equal keys land on one partition, in the order given."""
+    """A record to append, of at most MAX_RECORD_BYTES. Equal keys land on one partition, in order."""
 
     key: bytes
     value: bytes
@@ -48,7 +51,8 @@ class LogWriter(Protocol):
 
         May block up to the adapter's own timeout. Raises LogUnavailable when the acknowledgement
         did not come in time (the records may or may not be stored: send again with the same
-        message ids) or when too much is in flight already. Safe to call concurrently.
+        message ids) or when too much is in flight already; ValueError for a record that is larger
+        than MAX_RECORD_BYTES, with nothing sent. Safe to call concurrently.
         """
         ...
 

@@ -126,7 +126,7 @@ def test_a_broker_that_dies_while_starting_shows_the_end_of_its_log(
 ) -> None:
     starved = LocalKafka(tmp_path / "kafka", heap_mb=24)
 
-    with pytest.raises(FatalError, match="OutOfMemoryError|heap"):
+    with pytest.raises(FatalError, match=r"OutOfMemoryError|heap"):
         starved.start()
 
     assert not starved.is_running()

@@ -1,0 +1,222 @@
+"""The append side on Kafka: acknowledged by all in-sync replicas, bounded in time and in memory.
+
+aiokafka has no deadline of its own once idempotence is on: it repeats a batch until the broker takes
+it. So each wait here has one; what timed out stays counted as in flight until Kafka answers for it.
+"""
+
+import asyncio
+from asyncio import Future
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
+
+from shared.errors import FatalError, LogUnavailable
+from shared.eventlog.in_flight import DEFAULT_BYTES, DEFAULT_RECORDS, InFlight, Load
+from shared.eventlog.port import NewRecord
+
+_log = structlog.get_logger(__name__)
+
+_HEALTH_SECONDS = 1.0
+_ABANDON_SECONDS = 2.0
+_LINGER_MS = 2
+"""Concurrent requests fill batches by themselves; more only adds to each answer's time."""
+_MAX_BATCH_BYTES = 256 * 1024
+_METADATA_MAX_AGE_MS = 60_000
+
+
+class KafkaWriter:
+    """A LogWriter over one aiokafka producer, which is replaced when it breaks for good."""
+
+    def __init__(
+        self,
+        *,
+        bootstrap: str,
+        topic: str,
+        timeout_seconds: float = 5.0,
+        idempotent: bool = True,
+        max_records: int = DEFAULT_RECORDS,
+        max_bytes: int = DEFAULT_BYTES,
+    ) -> None:
+        """`timeout_seconds` bounds start, each append and stop. Nothing connects before `start`."""
+        self._bootstrap = bootstrap
+        self._topic = topic
+        self._timeout_seconds = timeout_seconds
+        self._idempotent = idempotent
+        self._in_flight = InFlight(records=max_records, size_bytes=max_bytes)
+        self._producer: AIOKafkaProducer | None = None
+        self._is_broken = False
+        self._replacing = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Connect and find the topic.
+
+        Raises LogUnavailable when the brokers do not answer in time, FatalError when they answer
+        that there is no such topic.
+        """
+        self._producer = await self._connect()
+
+    async def append(self, records: Sequence[NewRecord]) -> None:
+        """Return once all in-sync replicas have every record; see LogWriter.append."""
+        if not records:
+            return
+        load = self._in_flight.admit(records)
+        futures: list[Future[Any]] = []
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                producer = await self._usable_producer()
+                for record in records:
+                    futures.append(  # noqa: PERF401 - what was sent must be known when a send fails
+                        await producer.send(
+                            self._topic,
+                            key=record.key,
+                            value=record.value,
+                            headers=list(record.headers),
+                        )
+                    )
+                for future in futures:
+                    if future.done():
+                        future.result()
+                    else:
+                        # Shielded: a cancelled future would look answered, see `_settle`.
+                        await asyncio.shield(future)
+        except TimeoutError as exc:
+            message = f"Kafka did not acknowledge within {self._timeout_seconds:g} s"
+            raise LogUnavailable(message) from exc
+        except KafkaError as exc:
+            self._judge(exc)
+            message = f"Kafka refused for now: {type(exc).__name__}"
+            raise LogUnavailable(message) from exc
+        finally:
+            self._settle(load, futures)
+
+    async def healthy(self) -> bool:
+        """Whether a broker answers within a second and every partition has a leader."""
+        producer = self._producer
+        if producer is None or self._in_flight.is_full:
+            return False
+        try:
+            async with asyncio.timeout(_HEALTH_SECONDS):
+                cluster = await producer.client.fetch_all_metadata()
+        except (KafkaError, OSError, TimeoutError):
+            return False
+        partitions = cluster.partitions_for_topic(self._topic) or set()
+        return bool(partitions) and partitions == cluster.available_partitions_for_topic(
+            self._topic
+        )
+
+    async def stop(self) -> None:
+        """Flush and disconnect within the timeout, or drop what the brokers do not take."""
+        producer, self._producer = self._producer, None
+        if producer is None:
+            return
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                await producer.stop()
+        except (KafkaError, OSError, TimeoutError) as exc:
+            _log.warning("event_log_flush_incomplete", topic=self._topic, error=repr(exc))
+            await _abandon(producer)
+
+    async def _connect(self) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap,
+            client_id="stageline-writer",
+            acks="all",
+            enable_idempotence=self._idempotent,
+            compression_type="lz4",
+            linger_ms=_LINGER_MS,
+            max_batch_size=_MAX_BATCH_BYTES,
+            request_timeout_ms=round(self._timeout_seconds * 1000),
+            metadata_max_age_ms=_METADATA_MAX_AGE_MS,
+        )
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                await producer.start()
+                cluster = await producer.client.fetch_all_metadata()
+                if self._topic in cluster.topics():
+                    await producer.partitions_for(self._topic)
+        except (KafkaError, OSError, TimeoutError) as exc:
+            await _abandon(producer)
+            message = f"Kafka at {self._bootstrap} does not answer: {exc!r}"
+            raise LogUnavailable(message) from exc
+        except BaseException:
+            await _abandon(producer)
+            raise
+        if self._topic not in cluster.topics():
+            await _abandon(producer)
+            message = f"Kafka at {self._bootstrap} has no topic {self._topic}; create it first"
+            raise FatalError(message)
+        return producer
+
+    async def _usable_producer(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            message = "the event log's writer is not started"
+            raise LogUnavailable(message)
+        if not self._is_broken:
+            return self._producer
+        async with self._replacing:
+            if self._is_broken:
+                fresh = await self._connect()
+                broken, self._producer = self._producer, fresh
+                self._is_broken = False
+                await _abandon(broken)
+            return self._producer
+
+    def _judge(self, exc: KafkaError) -> None:
+        """Note a fault that stays with the producer for ever: the next append makes a new one.
+
+        Those are the ones that aiokafka does not retry, as a fenced id or a dead sender task.
+        """
+        if not exc.retriable and not isinstance(exc, KafkaTimeoutError):
+            _log.warning("event_log_producer_broken", topic=self._topic, error=repr(exc))
+            self._is_broken = True
+
+    def _settle(self, load: Load, futures: list[Future[Any]]) -> None:
+        """Count the load out once Kafka has answered for every record that was sent."""
+        open_futures = 0
+
+        def answered(future: Future[Any]) -> None:
+            nonlocal open_futures
+            _consume(future)
+            open_futures -= 1
+            if open_futures == 0:
+                self._in_flight.release(load)
+
+        for future in futures:
+            if future.done():
+                _consume(future)
+            else:
+                open_futures += 1
+                future.add_done_callback(answered)
+        if open_futures == 0:
+            self._in_flight.release(load)
+
+
+def _consume(future: Future[Any]) -> None:
+    """Look at the outcome, so that asyncio does not report an error that nobody asked for."""
+    if not future.cancelled():
+        future.exception()
+
+
+async def _abandon(producer: AIOKafkaProducer) -> None:
+    """Drop a producer that cannot flush, leaving no task and no connection behind.
+
+    Reaches into aiokafka: its `stop` waits for the brokers without end, and cancelling it leaves the
+    sender and the flush running. Bounded; never raises.
+    """
+    producer._closed = True  # noqa: SLF001 - else its finalizer reports it as unclosed
+    pending = producer._message_accumulator  # noqa: SLF001
+    try:
+        async with asyncio.timeout(_ABANDON_SECONDS):
+            await producer.client.close()
+            await producer._sender.close()  # noqa: SLF001
+    except (KafkaError, OSError, TimeoutError) as exc:
+        _log.warning("event_log_producer_abandoned", error=repr(exc))
+    finally:
+        # Last, because a request that ends now puts its batch back; and as "pending", because
+        # aiokafka takes every batch out of that set when it fails.
+        for queue in pending._batches.values():  # noqa: SLF001
+            pending._pending_batches.update(queue)  # noqa: SLF001
+        pending.fail_all(ProducerClosed())
