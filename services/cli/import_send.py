@@ -22,6 +22,8 @@ _BATCH_BYTES = 400_000
 
 _OK = range(200, 300)
 _TOO_LARGE = 413
+_NONE_ACCEPTED = 422
+"""Every event was refused, each with its reason: an answer like a 2xx."""
 _KEY_REFUSED = frozenset({401, 403})
 _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -208,7 +210,7 @@ class Sender:
             except (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError) as exc:
                 reason = type(exc).__name__
             else:
-                if response.status_code in _OK or response.status_code == _TOO_LARGE:
+                if response.status_code in {*_OK, _TOO_LARGE, _NONE_ACCEPTED}:
                     return response
                 reason = f"status {response.status_code}"
                 _refuse(response)

@@ -135,6 +135,17 @@ async def test_a_refused_row_is_reported_by_its_line() -> None:
     assert log.sents[0].accepted == 2
 
 
+async def test_a_batch_of_which_nothing_was_accepted_is_an_answer_not_a_failure() -> None:
+    rejected = [{"index": index, "code": "invalid_event", "detail": "no"} for index in range(2)]
+
+    log = await send(
+        lambda _: httpx.Response(422, json={"accepted": 0, "rejected": rejected}), rows(2)
+    )
+
+    assert [problem.line for problem in log.sents[0].problems] == [2, 3]
+    assert log.sents[0].accepted == 0
+
+
 async def test_a_request_that_is_too_large_is_sent_in_halves() -> None:
     def two_at_most(events: list[dict[str, Any]]) -> httpx.Response:
         return httpx.Response(413) if len(events) > 2 else accepted(events)

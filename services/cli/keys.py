@@ -1,0 +1,138 @@
+"""`stageline keys`: make, list and revoke API keys. Works on the database, not through the api."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from services.cli.database import in_transaction
+from services.cli.friendly import fail
+from shared.clock import SystemClock
+from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
+from shared.keys.principal import Scope, StoredKey
+from shared.keys.token import KeyKind
+from shared.storage import keys
+
+app = typer.Typer(no_args_is_help=True)
+
+_Workspace = Annotated[int, typer.Option(help="Workspace that the key leads to.")]
+_Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
+
+
+class State(StrEnum):
+    """What a key is at this moment."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+@app.command()
+def create(
+    *,
+    kind: Annotated[KeyKind, typer.Option(help="write: may only send events; secret: by scopes.")],
+    label: Annotated[str, typer.Option(help="What the key is for.")] = "",
+    scope: Annotated[
+        list[Scope] | None, typer.Option(help="Right of the key; repeat it. Default: all.")
+    ] = None,
+    expires_in_days: Annotated[
+        int | None, typer.Option(min=1, max=36_500, help="Days until the key expires.")
+    ] = None,
+    workspace: _Workspace = DEFAULT_WORKSPACE,
+    as_json: _Json = False,
+) -> None:
+    """Make a key. It is shown this once: only a hash is stored."""
+    now = SystemClock().now()
+    expires_at = now + timedelta(days=expires_in_days) if expires_in_days else None
+    try:
+        key = in_transaction(
+            lambda connection: keys.create(
+                connection,
+                workspace_id=WorkspaceId(workspace),
+                kind=kind,
+                now=now,
+                label=label,
+                scopes=scope or None,
+                expires_at=expires_at,
+            )
+        )
+    except ValueError as exc:
+        fail(str(exc))
+    if as_json:
+        _print_json({"key_id": key.key_id, "kind": key.kind, "key": key.token})
+        return
+    typer.echo(key.token)
+    typer.secho(
+        f"Keep it now, it is not shown again. To revoke: stageline keys revoke {key.key_id}",
+        err=True,
+        dim=True,
+    )
+
+
+@app.command("list")
+def list_(*, workspace: _Workspace = DEFAULT_WORKSPACE, as_json: _Json = False) -> None:
+    """Show the keys of a workspace, never their secrets."""
+    now = SystemClock().now()
+    stored = in_transaction(lambda connection: keys.list_keys(connection, WorkspaceId(workspace)))
+    if as_json:
+        _print_json({"items": [_shown(key, now) for key in stored]})
+        return
+    table = Table("id", "kind", "state", "label", "scopes", "created", "expires")
+    for key in stored:
+        table.add_row(
+            key.key_id,
+            key.kind,
+            _state(key, now),
+            key.label,
+            " ".join(sorted(key.scopes)),
+            f"{key.created_at:%Y-%m-%d %H:%M}",
+            f"{key.expires_at:%Y-%m-%d %H:%M}" if key.expires_at else "never",
+        )
+    Console().print(table)
+
+
+@app.command()
+def revoke(
+    key_id: Annotated[str, typer.Argument(help="Id of the key: its part after sl_wk_ or sl_sk_.")],
+    *,
+    workspace: _Workspace = DEFAULT_WORKSPACE,
+    as_json: _Json = False,
+) -> None:
+    """Revoke a key for good. Running services stop taking it within seconds."""
+    now = SystemClock().now()
+    found = in_transaction(
+        lambda connection: keys.revoke(connection, WorkspaceId(workspace), key_id, now)
+    )
+    if not found:
+        fail("there is no such key in this workspace; `stageline keys list` shows them")
+    if as_json:
+        _print_json({"key_id": key_id, "state": State.REVOKED})
+    else:
+        typer.echo(f"{key_id} is revoked")
+
+
+def _shown(key: StoredKey, now: datetime) -> dict[str, Any]:
+    return {
+        "key_id": key.key_id,
+        "kind": key.kind,
+        "state": _state(key, now),
+        "label": key.label,
+        "scopes": sorted(key.scopes),
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "revoked_at": key.revoked_at,
+    }
+
+
+def _state(key: StoredKey, now: datetime) -> State:
+    if key.revoked_at is not None:
+        return State.REVOKED
+    return State.EXPIRED if key.expires_at is not None and key.expires_at <= now else State.ACTIVE
+
+
+def _print_json(answer: dict[str, Any]) -> None:
+    typer.echo(msgspec.json.format(msgspec.json.encode(answer)).decode())

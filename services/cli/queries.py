@@ -1,0 +1,86 @@
+"""SQL of the operator commands `dlq` and `verify`. No function commits; each runs as the owner."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.storage.tables import consumer_offset, dead_letter, touchpoint
+
+_DEAD_LETTER = (
+    dead_letter.c.dead_letter_id,
+    dead_letter.c.workspace_id,
+    dead_letter.c.topic,
+    dead_letter.c.partition,
+    dead_letter.c.record_offset,
+    dead_letter.c.reason,
+    dead_letter.c.detail,
+    dead_letter.c.created_at,
+    dead_letter.c.replayed_at,
+)
+
+# How far each partition was read, and with what verdicts.
+_OFFSETS = select(
+    consumer_offset.c.topic,
+    consumer_offset.c.partition,
+    consumer_offset.c.first_offset,
+    consumer_offset.c.next_offset,
+    consumer_offset.c.applied,
+    consumer_offset.c.duplicate,
+    consumer_offset.c.dead,
+).order_by(consumer_offset.c.topic, consumer_offset.c.partition)
+
+
+async def dead_letters(
+    connection: AsyncConnection, *, after: int, limit: int, is_pending_only: bool
+) -> list[Row[*tuple[Any, ...]]]:
+    """Dead letters without their bytes, oldest first, after id `after`."""
+    query = (
+        select(*_DEAD_LETTER, func.octet_length(dead_letter.c.record_value).label("size_bytes"))
+        .where(dead_letter.c.dead_letter_id > after)
+        .order_by(dead_letter.c.dead_letter_id)
+        .limit(limit)
+    )
+    if is_pending_only:
+        query = query.where(dead_letter.c.replayed_at.is_(None))
+    return list(await connection.execute(query))
+
+
+async def get_dead_letter(
+    connection: AsyncConnection, dead_letter_id: int
+) -> Row[*tuple[Any, ...]] | None:
+    """One dead letter with its raw bytes."""
+    query = select(*_DEAD_LETTER, dead_letter.c.record_key, dead_letter.c.record_value).where(
+        dead_letter.c.dead_letter_id == dead_letter_id
+    )
+    return (await connection.execute(query)).one_or_none()
+
+
+async def mark_replayed(
+    connection: AsyncConnection, dead_letter_id: int, replayed_at: datetime
+) -> None:
+    """Note that the record was appended to the log once more."""
+    await connection.execute(
+        update(dead_letter)
+        .where(dead_letter.c.dead_letter_id == dead_letter_id)
+        .values(replayed_at=replayed_at)
+    )
+
+
+async def snapshot(connection: AsyncConnection) -> None:
+    """Let every later question of this transaction see the same instant. Must come first."""
+    await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+    await connection.execute(text("SET LOCAL statement_timeout = 0"))
+
+
+async def offsets(connection: AsyncConnection) -> list[Row[*tuple[Any, ...]]]:
+    """Offsets and verdicts of every partition."""
+    return list(await connection.execute(_OFFSETS))
+
+
+async def stored(connection: AsyncConnection) -> tuple[int, int]:
+    """Touchpoints and dead letters that are kept."""
+    touchpoints = await connection.scalar(select(func.count()).select_from(touchpoint))
+    dead = await connection.scalar(select(func.count()).select_from(dead_letter))
+    return int(touchpoints or 0), int(dead or 0)

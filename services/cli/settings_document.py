@@ -1,0 +1,82 @@
+"""Every setting of every process as a page: what docs/configuration.md is made from."""
+
+from collections.abc import Iterator
+from typing import Any, Literal, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt, MinLen
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from services.api.settings import ApiSettings
+from services.ingest.settings import IngestSettings
+from services.stager.settings import StagerSettings
+from services.standalone.settings import StandaloneSettings
+from shared.settings import PREFIX, CommonSettings
+
+SECTIONS: tuple[tuple[str, type[CommonSettings]], ...] = (
+    ("Every service", CommonSettings),
+    ("Ingest", IngestSettings),
+    ("Stager", StagerSettings),
+    ("Api", ApiSettings),
+    ("Standalone (`make run`)", StandaloneSettings),
+)
+
+_HEAD = """\
+# Configuration
+
+Made from the settings classes by `make docs`; a test compares. Everything is an environment variable;
+there is no configuration file. A secret may come as a file instead: `<NAME>_FILE` holds its path.
+A wrong value stops the start with a list of all that is wrong; values are never shown.
+
+`make run` reads the settings of all three services and its own. Times are in seconds, sizes in bytes.
+"""
+
+_BOUNDS = ((Ge, "at least"), (Gt, "above"), (Le, "at most"), (Lt, "below"))
+
+
+def document() -> str:
+    """Write docs/configuration.md."""
+    return _HEAD + "".join(_section(title, kind) for title, kind in SECTIONS)
+
+
+def own_fields(kind: type[CommonSettings]) -> Iterator[tuple[str, FieldInfo]]:
+    """Fields that `kind` adds to the common ones or gives another default."""
+    for name, info in kind.model_fields.items():
+        common = CommonSettings.model_fields.get(name)
+        if kind is CommonSettings or common is None or common.default != info.default:
+            yield name, info
+
+
+def _section(title: str, kind: type[CommonSettings]) -> str:
+    rows = "".join(
+        f"| `{PREFIX}{name.upper()}` | {_default(info)} | {_range(info)} | {info.description} |\n"
+        for name, info in own_fields(kind)
+    )
+    return f"\n## {title}\n\n| variable | default | range | meaning |\n| --- | --- | --- | --- |\n{rows}"
+
+
+def _default(info: FieldInfo) -> str:
+    value: Any = info.default
+    if value is PydanticUndefined:
+        return "must be set"
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    if value == "":
+        return "empty"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _range(info: FieldInfo) -> str:
+    if get_origin(info.annotation) is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(info.annotation))
+    if info.annotation is bool:
+        return "`true`, `false`"
+    said = [
+        f"{words} {getattr(bound, bound_type.__name__.lower())}"
+        for bound_type, words in _BOUNDS
+        for bound in info.metadata
+        if isinstance(bound, bound_type)
+    ]
+    said += ["not empty" for bound in info.metadata if isinstance(bound, MinLen)]
+    return ", ".join(said) or "any"

@@ -1,0 +1,116 @@
+"""`stageline verify`: whether every event that was taken from the log is accounted for.
+
+For each partition, records read = applied + duplicate + dead; over all, applied = touchpoints kept and
+dead = dead letters kept. `--deep` folds every history anew and compares it with what is stored.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.cli import queries
+from services.cli.database import in_transaction
+from services.cli.friendly import FAILED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """One partition's account."""
+
+    topic: str
+    partition: int
+    read: int
+    applied: int
+    duplicate: int
+    dead: int
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether each record read has exactly one verdict."""
+        return self.read == self.applied + self.duplicate + self.dead
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The account of everything."""
+
+    partitions: tuple[Partition, ...]
+    touchpoints: int
+    dead_letters: int
+    subjects_checked: int | None = None
+    differences: tuple[str, ...] = field(default=())
+    """Subjects whose stored state is not the fold of their touchpoints, at most a hundred."""
+
+    @property
+    def problems(self) -> list[str]:
+        """What does not add up, in sentences; empty when all does."""
+        found = [
+            f"{p.topic} partition {p.partition}: read {p.read}, but applied + duplicate + dead ="
+            f" {p.applied + p.duplicate + p.dead}"
+            for p in self.partitions
+            if not p.is_balanced
+        ]
+        applied = sum(p.applied for p in self.partitions)
+        dead = sum(p.dead for p in self.partitions)
+        if applied != self.touchpoints:
+            found.append(f"{applied} records applied, but {self.touchpoints} touchpoints are kept")
+        if dead != self.dead_letters:
+            found.append(f"{dead} records dead, but {self.dead_letters} dead letters are kept")
+        found += [f"{subject}: stored state is not its history" for subject in self.differences]
+        return found
+
+
+async def examine(connection: AsyncConnection, *, deep: bool) -> Report:
+    """Take the account at one instant. Read-only; safe while everything runs."""
+    await queries.snapshot(connection)
+    partitions = tuple(
+        Partition(
+            topic=row.topic,
+            partition=row.partition,
+            read=row.next_offset - row.first_offset,
+            applied=row.applied,
+            duplicate=row.duplicate,
+            dead=row.dead,
+        )
+        for row in await queries.offsets(connection)
+    )
+    touchpoints, dead_letters = await queries.stored(connection)
+    report = Report(partitions=partitions, touchpoints=touchpoints, dead_letters=dead_letters)
+    return report
+
+
+def verify(
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Fold every history anew and compare; takes a while.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer with a JSON object.")] = False,
+) -> None:
+    """Check that every event read from the log is accounted for; exit code 1 if not."""
+    report = in_transaction(lambda connection: examine(connection, deep=deep))
+    problems = report.problems
+    if as_json:
+        typer.echo(json.dumps(asdict(report) | {"problems": problems}))
+    else:
+        _print(report, problems)
+    if problems:
+        raise typer.Exit(FAILED)
+
+
+def _print(report: Report, problems: list[str]) -> None:
+    table = Table("partition", "read", "applied", "duplicate", "dead", "")
+    for p in report.partitions:
+        verdict = "ok" if p.is_balanced else "does not add up"
+        numbers = (p.read, p.applied, p.duplicate, p.dead)
+        table.add_row(str(p.partition), *(f"{number:,}" for number in numbers), verdict)
+    Console().print(table)
+    typer.echo(f"{report.touchpoints:,} touchpoints, {report.dead_letters:,} dead letters kept")
+    if report.subjects_checked is not None:
+        typer.echo(f"{report.subjects_checked:,} histories folded anew")
+    for problem in problems:
+        typer.echo(f"! {problem}")
+    typer.echo("does not add up" if problems else "everything is accounted for")
