@@ -21,8 +21,8 @@ _NOT_STARTED, _ENDED = Status.NOT_STARTED, Status.ENDED
 class Reset:
     """What a move back clears: it must be earned anew."""
 
-    facts: tuple[int, ...]
-    milestones: tuple[str, ...]
+    facts: frozenset[int]
+    milestones: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +39,9 @@ class CompiledJourney:
     """By outcome and the stage that it ended in."""
     account_traits: tuple[TraitTracker, ...]
     person_traits: tuple[TraitTracker, ...]
-    visit_facts: tuple[int, ...]
+    visit_facts: frozenset[int]
     """What every move clears."""
-    cycle_facts: tuple[int, ...]
+    cycle_facts: frozenset[int]
     """What a new cycle clears besides."""
     regress: dict[str, Reset]
     """What a move back clears, by the stage moved to."""
@@ -179,8 +179,8 @@ class _Compiler:
                 milestones |= self._named(target.needs)
         groups |= {f"milestones.{key}.when" for key in milestones}
         return Reset(
-            facts=tuple(each.number for each in trackers if each.group in groups),
-            milestones=tuple(sorted(milestones)),
+            facts=frozenset(each.number for each in trackers if each.group in groups),
+            milestones=frozenset(milestones),
         )
 
     def _join(self) -> Target | None:
@@ -250,5 +250,5 @@ class _Compiler:
         return found
 
 
-def _numbers(trackers: tuple[Tracker, ...], scope: Scope) -> tuple[int, ...]:
-    return tuple(each.number for each in trackers if each.scope is scope)
+def _numbers(trackers: tuple[Tracker, ...], scope: Scope) -> frozenset[int]:
+    return frozenset(each.number for each in trackers if each.scope is scope)

@@ -6,6 +6,7 @@ candidates; the first at which a rule would really act is the deadline. It is a 
 state alone, so it does not matter who asked when.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from shared.journey.compile import CompiledJourney
@@ -67,10 +68,17 @@ def is_time_due(plan: Plan, state: State, at: datetime) -> bool:
         for duration in plan.visits:
             if visit >= duration and entered_at + duration > last.occurred_at:
                 return True
+    return bool(state.times) and _is_window_due(plan, state.times, last.occurred_at, at)
+
+
+def _is_window_due(
+    plan: Plan, times: Mapping[int, list[datetime]], since: datetime, at: datetime
+) -> bool:
     for number, within in plan.windows:
-        for instant in state.times.get(number, ()):
-            if at - instant >= within and last.occurred_at - instant < within:
-                return True
+        if number in times:
+            for instant in times[number]:
+                if at - instant >= within and since - instant < within:
+                    return True
     return False
 
 

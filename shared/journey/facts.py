@@ -6,10 +6,10 @@ stages' `enter` and of different milestones are kept apart by their `group`.
 """
 
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Container, Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from shared.journey.comparison import Accepts, accepts_properties, accepts_values, value_at
 from shared.journey.conditions import (
@@ -30,6 +30,10 @@ MAX_TRAIT_CHARS = 64
 
 LARGEST_INT = 2**53
 """Beyond it JSON readers disagree about integers, so larger ones are kept as text."""
+
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,14 +157,15 @@ def record(tracker: Tracker, work: State, touchpoint: Touchpoint) -> bool:
         so_far = work.counts.get(number, 0)
         if so_far >= tracker.keep:
             return False
-        work.counts[number] = so_far + 1
+        work.counts = {**work.counts, number: so_far + 1}
         return True
     keep = tracker.keep
     times = work.times.get(number)
     if times is None or keep == 1:
-        work.times[number] = [touchpoint.occurred_at]
+        times = [touchpoint.occurred_at]
     else:
-        work.times[number] = [*times[1 - keep :], touchpoint.occurred_at]
+        times = [*times[1 - keep :], touchpoint.occurred_at]
+    work.times = {**work.times, number: times}
     return True
 
 
@@ -170,19 +175,21 @@ def record_account_trait(tracker: TraitTracker, work: State, touchpoint: Touchpo
     if path[0] not in touchpoint.account_traits:
         return False
     value = value_at(touchpoint.account_traits, path)
-    shown = _shortened(value)
-    if shown is None:
-        work.traits.pop(".".join(path), None)
-    else:
-        work.traits[".".join(path)] = shown
+    name, shown = ".".join(path), _shortened(value)
+    if shown is not None:
+        work.traits = {**work.traits, name: shown}
+    elif name in work.traits:
+        work.traits = without(work.traits, (name,))
+        work.slim()
     number = tracker.number
     differs = tracker.accepts(value) is not tracker.accepts_missing
     if differs is (number in work.counts):
         return False
     if differs:
-        work.counts[number] = 1
+        work.counts = {**work.counts, number: 1}
     else:
-        del work.counts[number]
+        work.counts = without(work.counts, (number,))
+        work.slim()
     return True
 
 
@@ -205,9 +212,10 @@ def record_person_trait(tracker: TraitTracker, work: State, touchpoint: Touchpoi
     else:
         holders = [each for each in holders if each != person]
     if holders:
-        work.held[tracker.number] = holders
+        work.held = {**work.held, tracker.number: holders}
     else:
-        del work.held[tracker.number]
+        work.held = without(work.held, (tracker.number,))
+        work.slim()
     return True
 
 
@@ -216,6 +224,17 @@ def trait_holds(tracker: TraitTracker, state: State) -> bool:
     if tracker.owner is TraitOwner.PERSON:
         return tracker.number in state.held
     return (tracker.number in state.counts) is not tracker.accepts_missing
+
+
+def clear(work: State, numbers: Container[int]) -> None:
+    """Forget the facts of `numbers`."""
+    work.counts = without(work.counts, numbers)
+    work.times = without(work.times, numbers)
+
+
+def without(entries: Mapping[K, V], keys: Container[K]) -> dict[K, V]:
+    """`entries` but for `keys`, as a new dict."""
+    return {key: value for key, value in entries.items() if key not in keys}
 
 
 def _shortened(value: Any) -> Scalar:  # noqa: ANN401 - any JSON value

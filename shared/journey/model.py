@@ -176,9 +176,13 @@ class Transition:
     map_version: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, unsafe_hash=True)
 class LastTouchpoint:
-    """The newest touchpoint of a subject, as an alert names it."""
+    """The newest touchpoint of a subject, as an alert names it.
+
+    A value like the rest, but not frozen: the fold makes one for every touchpoint, and making a
+    frozen one would be a fifth of its cost.
+    """
 
     message_id: str
     event: str

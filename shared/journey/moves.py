@@ -9,6 +9,7 @@ from datetime import datetime
 
 from shared.journey.compile import CompiledJourney
 from shared.journey.deadlines import stall_due, timer_of
+from shared.journey.facts import clear, without
 from shared.journey.model import (
     Cause,
     Effect,
@@ -79,7 +80,7 @@ def _reach(
                 break
         else:
             return has_reached
-        work.milestones[rule.key] = at
+        work.milestones = {**work.milestones, rule.key: at}
         effects.append(Reached(milestone=rule.key, cycle=work.cycle, occurred_at=at))
         has_reached = True
         milestones = everything.milestones
@@ -100,29 +101,27 @@ def _move(
         return
     if work.stall is not None:
         effects.append(replace(work.stall, cleared_at=at))
-        del work.stall
+        work.stall = None
     # The time after an outcome is no visit, so it has no dwell.
     is_visit = work.entered_at is not None and work.status is not Status.ENDED
     from_stage, entered_at = work.stage, work.entered_at
-    _clear(work, compiled.visit_facts)
+    clear(work, compiled.visit_facts)
     if kind in _NEW_CYCLE:
         work.cycle += 1
-        work.milestones.clear()
-        _clear(work, compiled.cycle_facts)
+        work.milestones = {}
+        clear(work, compiled.cycle_facts)
     if target.to is None:
         work.status, work.outcome = Status.ENDED, target.outcome
     else:
         if kind is TransitionKind.REGRESS:
             reset = compiled.regress[target.to]
-            _clear(work, reset.facts)
-            for milestone in reset.milestones:
-                work.milestones.pop(milestone, None)
-        if work.status is Status.ENDED:
-            del work.outcome
-        work.status, work.stage = Status.ACTIVE, target.to
+            clear(work, reset.facts)
+            work.milestones = without(work.milestones, reset.milestones)
+        work.status, work.stage, work.outcome = Status.ACTIVE, target.to, None
         work.entered = (*work.entered, target.to)
     work.entered_at = at
     work.sequence += 1
+    work.slim()
     effects.append(
         Transition(
             sequence=work.sequence,
@@ -160,9 +159,3 @@ def _cause(touchpoint: Touchpoint | None, target: Target, work: State, at: datet
     if touchpoint is None:
         return Cause(timer=timer_of(target.timers, work, at))
     return Cause(message_id=touchpoint.message_id, event=touchpoint.event)
-
-
-def _clear(work: State, facts: tuple[int, ...]) -> None:
-    for number in facts:
-        work.counts.pop(number, None)
-        work.times.pop(number, None)

@@ -8,6 +8,7 @@ instance (the class answers for it) and therefore from its JSON: most subjects u
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from shared.journey.conditions import Scalar
@@ -58,10 +59,13 @@ class State:
 
     def __post_init__(self) -> None:
         """Leave every field that is at its default to the class."""
+        self.slim()
+
+    def slim(self) -> None:
+        """Drop fields that have come back to their default, so that equal states encode equally."""
         own = self.__dict__
-        for name, default in _DEFAULTS.items():
-            if name in own and own[name] == default:
-                del own[name]
+        for name in [name for name, value in own.items() if value == _DEFAULTS.get(name, _KEEP)]:
+            del own[name]
 
     @classmethod
     def initial(cls) -> "State":
@@ -74,22 +78,19 @@ class State:
         return None if self.stall is None else self.stall.stalled_at
 
     def copy(self) -> "State":
-        """An equal state that shares nothing changeable with this one but the lists in its dicts.
-
-        The engine replaces those lists and never changes them.
-        """
+        """An equal state. The two share their dicts, which the engine replaces, never changes."""
         new = _new(State)
-        own = new.__dict__
-        own.update(self.__dict__)
-        own["milestones"] = self.milestones.copy()
-        own["counts"] = self.counts.copy()
-        own["times"] = self.times.copy()
-        own["held"] = self.held.copy()
-        own["traits"] = self.traits.copy()
+        new.__dict__.update(self.__dict__)
         return new
 
 
 _new = object.__new__
+_KEEP = object()
+_EMPTY: Mapping[Any, Any] = MappingProxyType({})
+_FACTS = ("counts", "times", "held", "traits")
+for _name in _FACTS:
+    setattr(State, _name, _EMPTY)
 _DEFAULTS: Mapping[str, Any] = {
-    each.name: each.default for each in fields(State) if each.default is not MISSING
+    **{each.name: each.default for each in fields(State) if each.default is not MISSING},
+    **dict.fromkeys(_FACTS, _EMPTY),
 }
