@@ -1,0 +1,125 @@
+"""`python -m services.ingest`: one ingest process, configured by the environment."""
+
+import asyncio
+import signal
+import socket
+import sys
+
+import structlog
+import uvloop
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from shared.eventlog.factory import open_writer
+
+from services.ingest.app import Ingest, create_app, create_health
+from services.ingest.settings import IngestSettings
+from shared.clock import SystemClock
+from shared.errors import FatalError, LogUnavailable
+from shared.eventlog.port import LogWriter
+from shared.http.server import bind, serve
+from shared.keys.ring import KeyRing
+from shared.settings import load, redacted
+from shared.storage import keys
+from shared.storage.connect import Role, create_engine
+from shared.telemetry import logging
+from shared.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+_START_AGAIN_SECONDS = 1.0
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT. Exit code 0 after a clean stop, 1 when it could not start."""
+    try:
+        settings = load(IngestSettings)
+        logging.configure(
+            service="ingest", level=settings.log_level, log_format=settings.log_format
+        )
+        listener = bind(settings.host, settings.port)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(settings, listener))
+    except FatalError as exc:
+        sys.stderr.write(f"stageline ingest: {exc}\n")
+        return 1
+    return 0
+
+
+async def _run(settings: IngestSettings, listener: socket.socket) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    log.info("starting", settings=redacted(settings))
+    writer = open_writer(settings)
+    engine = create_engine(
+        settings.database_url.get_secret_value(),
+        role=Role.INGEST,
+        application_name="stageline-ingest",
+        pool_size=1,
+    )
+    clock = SystemClock()
+    ring = KeyRing(keys.loader(engine), clock, refresh_seconds=settings.key_refresh_seconds)
+    ingest = Ingest(
+        writer=writer, keys=ring, clock=clock, metrics=_metrics(), limits=settings.limits()
+    )
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(ring.run(stop), name="keys")
+            await _start(writer, stop)
+            if not stop.is_set():
+                await _serve(ingest, settings, listener, stop)
+    finally:
+        await writer.stop()
+        await engine.dispose()
+    log.info("stopped")
+
+
+async def _start(writer: LogWriter, stop: asyncio.Event) -> None:
+    """Wait for the event log; a broker that comes up after us is no reason to die."""
+    while not stop.is_set():
+        try:
+            await writer.start()
+        except LogUnavailable as exc:
+            log.warning("event_log_unavailable", error=str(exc))
+            try:
+                async with asyncio.timeout(_START_AGAIN_SECONDS):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+        else:
+            return
+
+
+async def _serve(
+    ingest: Ingest, settings: IngestSettings, listener: socket.socket, stop: asyncio.Event
+) -> None:
+    """Serve until `stop`; then not ready first, so that balancers turn away before we do."""
+    health = create_health(ingest)
+    closing = asyncio.Event()
+
+    async def close() -> None:
+        await stop.wait()
+        health.stopping = True
+        log.info("stopping")
+        await asyncio.sleep(settings.unready_seconds)
+        closing.set()
+
+    app = create_app(ingest, health)
+    async with asyncio.TaskGroup() as group:
+        closer = group.create_task(close(), name="close")
+        host, port = listener.getsockname()[:2]
+        log.info("listening", host=host, port=port)
+        await serve(app, listener, closing, shutdown_seconds=settings.shutdown_seconds)
+        closer.cancel()
+
+
+def _metrics() -> Metrics:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return Metrics(registry)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

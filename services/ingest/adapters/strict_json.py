@@ -1,0 +1,120 @@
+"""JSON that can be stored, sent on and read again by everybody; the rest is refused with its reason.
+
+msgspec already refuses NaN, Infinity, 1e400, lone surrogates, invalid UTF-8 and nesting beyond the
+interpreter's limit. What it lets pass and Postgres, JavaScript or our engine would choke on is
+looked for here: NUL, integers beyond 64 bits, nesting beyond MAX_DEPTH. Of a duplicate key the last
+value wins, as everywhere.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+
+from services.ingest.candidate import NUMBER_OUT_OF_RANGE
+from services.ingest.limits import MAX_DEPTH
+from services.ingest.verdicts import BodyCode, BodyRefused, Code, Refused
+
+_TOO_DEEP = Refused(Code.TOO_DEEP, f"An event nests at most {MAX_DEPTH} levels deep.")
+_UTF8 = Refused(Code.INVALID_UTF8, "The event is not valid UTF-8.")
+_BAD_TEXT = Refused(
+    Code.INVALID_UNICODE,
+    "Text holds neither the NUL character (\\u0000) nor half of a surrogate pair (\\ud800 to"
+    " \\udfff).",
+)
+_MALFORMED = Refused(Code.MALFORMED_JSON, "The event is not valid JSON.")
+
+_MIN_INT, _MAX_INT = -(2**63), 2**63 - 1
+_DIGITS_OF_MAX_INT = 19
+_LONG_RUN = b"0" * _DIGITS_OF_MAX_INT
+# Digits become 0 and all else a space: a run of 19 is then one search, not a regular expression.
+_DIGITS = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else 32 for byte in range(256))  # noqa: PLR2004 - ASCII
+_NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+# An escape and, for a high surrogate, the low one that must follow: what matches group 1 is alone.
+_HIGH, _LOW = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_ESCAPE = re.compile(rb"%b%b|(%b|%b)|\\." % (_HIGH, _LOW, _HIGH, _LOW), re.DOTALL)
+
+_decode_any = msgspec.json.Decoder().decode
+
+
+def may_hold_hazards(body: bytes) -> bool:
+    """Whether an item of `body` might hold what `hazard` looks for. False is certain.
+
+    Cost: three passes in C over the bytes, about 2 ns a byte, so that clean bodies need no walk.
+    """
+    return (
+        b"\\u0000" in body
+        or _LONG_RUN in body.translate(_DIGITS)
+        or _nests_deeper(body.translate(None, _NOT_BRACKETS))
+    )
+
+
+def _nests_deeper(brackets: bytes) -> bool:
+    # Each round removes the innermost level; brackets within strings only make this err to "yes".
+    for _ in range(MAX_DEPTH):
+        if len(brackets) <= 2 * MAX_DEPTH:
+            return False
+        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
+    return bool(brackets)
+
+
+def hazard(value: object, depth: int = 1) -> Refused | None:
+    """First thing in `value` that cannot be stored, or None."""
+    if isinstance(value, str):
+        return _BAD_TEXT if "\x00" in value else None
+    if isinstance(value, int):
+        return None if _MIN_INT <= value <= _MAX_INT else NUMBER_OUT_OF_RANGE
+    if not isinstance(value, dict | list):
+        return None
+    if depth > MAX_DEPTH:
+        return _TOO_DEEP
+    children = value if isinstance(value, list) else [*value, *value.values()]
+    found = (hazard(child, depth + 1) for child in children)
+    return next((refused for refused in found if refused is not None), None)
+
+
+def decode(item: bytes) -> object | Refused:
+    """Read one event; None is JSON's null."""
+    try:
+        value: Any = _decode_any(item)
+    except UnicodeDecodeError:
+        return _UTF8
+    except RecursionError:
+        return _TOO_DEEP
+    except msgspec.ValidationError:
+        return NUMBER_OUT_OF_RANGE
+    except msgspec.DecodeError:
+        mended = without_lone_surrogates(item)
+        return _MALFORMED if mended == item else decode(mended)
+    return hazard(value) or value
+
+
+def without_lone_surrogates(text: bytes) -> bytes:
+    """`text` with halves of surrogate pairs turned into NUL, which `decode` refuses as well.
+
+    A body with one is no JSON to the parser; this lets the items around it be told apart.
+    """
+    return _ESCAPE.sub(lambda found: b"\\u0000" if found[1] else found[0], text)
+
+
+def outer_problem(body: bytes) -> BodyRefused | None:
+    """What is wrong with a body before its JSON is looked at, or None."""
+    if not body or body.isspace():
+        return BodyRefused(BodyCode.EMPTY_BODY, "The body is empty: send events as JSON.")
+    if body.startswith(b"\x1f\x8b"):
+        return BodyRefused(
+            BodyCode.BROKEN_ENCODING,
+            "The body is gzip where JSON was expected: compress once and send"
+            " `Content-Encoding: gzip`.",
+        )
+    if body.startswith(b"\xef\xbb\xbf"):
+        return BodyRefused(
+            BodyCode.NOT_UTF8, "The body begins with a byte order mark: send UTF-8 without one."
+        )
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in body[:4]:
+        return BodyRefused(BodyCode.NOT_UTF8, "The body looks like UTF-16 or UTF-32: send UTF-8.")
+    return None
+
+
+MALFORMED = BodyRefused(BodyCode.MALFORMED_JSON, "The body is not valid JSON.")
+TOO_DEEP = BodyRefused(BodyCode.TOO_DEEP, f"An event nests at most {MAX_DEPTH} levels deep.")

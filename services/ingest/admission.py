@@ -1,0 +1,151 @@
+"""Whether a candidate becomes a touchpoint, and which: the one place that decides. Pure.
+
+Time: `occurred_at` is `received_at - (sent_at - occurred_at as sent)` when the sender told its own
+clock (Segment's formula: both readings come from the wrong clock, so its error falls out), never
+later than `received_at`. Where the result differs, the sender's words stay in `original_timestamp`.
+"""
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+from services.ingest.candidate import Candidate, ForeignCandidate, is_email
+from services.ingest.verdicts import Code, Refused
+from shared.contracts.envelope import Envelope
+from shared.contracts.subjects import RESERVED_PREFIXES
+from shared.ids import new_message_id
+from shared.keys.principal import Principal
+
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+"""Nothing that a journey is about happened before; zero dates of databases and languages did."""
+_NOTICEABLE = timedelta(seconds=1)
+"""A correction below this is the way through the network, not a wrong clock."""
+
+
+class Correction(StrEnum):
+    """How the sender's time was corrected; label of a metric."""
+
+    NONE = "none"
+    SENT_AT = "sent_at"
+    CLAMPED = "clamped"
+
+
+class Admitted(msgspec.Struct, frozen=True, gc=False):
+    """A touchpoint that will be stored."""
+
+    envelope: Envelope
+    correction: Correction
+
+
+def admit(
+    candidate: Candidate, *, principal: Principal, received_at: datetime
+) -> Admitted | Refused:
+    """Decide on one candidate. `received_at` is aware UTC, the same for all of one request."""
+    event = candidate.event.strip()
+    account_id = _trimmed(candidate.account_id)
+    user_id = _trimmed(candidate.user_id)
+    anonymous_id = _trimmed(candidate.anonymous_id)
+    email = _trimmed(candidate.email)
+    message_id = candidate.message_id
+    message_id = new_message_id() if message_id is None else message_id.strip()
+    refused: Refused | None = None
+    if not event:
+        refused = _BLANK_EVENT
+    elif not message_id:
+        refused = _BLANK_MESSAGE_ID
+    elif account_id is None and user_id is None and anonymous_id is None and email is None:
+        refused = _NOBODY
+    elif account_id is not None and account_id.startswith(RESERVED_PREFIXES):
+        refused = _RESERVED
+    elif email is not None and not is_email(email):
+        refused = _NO_EMAIL
+    if refused is not None:
+        return refused
+    placed = _occurred_at(candidate, received_at)
+    if placed is None:
+        return _TOO_EARLY
+    occurred_at, correction = placed
+    foreign = candidate if isinstance(candidate, ForeignCandidate) else _NATIVE
+    envelope = Envelope(
+        workspace_id=principal.workspace_id,
+        message_id=message_id,
+        type=foreign.type,
+        event=event,
+        occurred_at=occurred_at,
+        received_at=received_at,
+        original_timestamp=_original(candidate, foreign, occurred_at),
+        source=principal.key_id,
+        account_id=account_id,
+        user_id=user_id,
+        anonymous_id=anonymous_id,
+        email=email,
+        previous_id=_trimmed(foreign.previous_id),
+        channel=_trimmed(candidate.channel),
+        role=_trimmed(candidate.role),
+        properties=candidate.properties or {},
+        traits=candidate.traits or {},
+        account_traits=candidate.account_traits or {},
+        context=foreign.context or {},
+        sentiment=candidate.sentiment,
+        emotion=_trimmed(candidate.emotion),
+        friction=_trimmed(candidate.friction),
+        value=candidate.value,
+    )
+    return Admitted(envelope, correction)
+
+
+_NATIVE = ForeignCandidate(event="")
+_BLANK_EVENT = Refused(Code.INVALID_EVENT, "`event` is not blank: it names what happened.")
+_BLANK_MESSAGE_ID = Refused(
+    Code.INVALID_MESSAGE_ID, "`message_id` is not blank; leave it out to have one made."
+)
+_NOBODY = Refused(
+    Code.MISSING_IDENTITY,
+    "An event names somebody: at least one of account_id, user_id, anonymous_id, email.",
+)
+_RESERVED = Refused(
+    Code.RESERVED_ACCOUNT_ID,
+    f"`account_id` does not begin with {', '.join(RESERVED_PREFIXES)}: those name persons.",
+)
+_NO_EMAIL = Refused(Code.INVALID_EMAIL, "`email` has the form name@domain.")
+_TOO_EARLY = Refused(
+    Code.INVALID_OCCURRED_AT, "`occurred_at` is not before 1970: that is a missing date."
+)
+
+
+def _trimmed(text: str | None) -> str | None:
+    return text.strip() or None if text is not None else None
+
+
+def _occurred_at(candidate: Candidate, received_at: datetime) -> tuple[datetime, Correction] | None:
+    """Instant by the rule above, or None for one that cannot be meant."""
+    told = candidate.occurred_at
+    if told is None:
+        return received_at, Correction.NONE
+    if told < _EARLIEST:
+        return None
+    occurred_at, correction = told, Correction.NONE
+    if candidate.sent_at is not None:
+        shift = received_at - candidate.sent_at
+        try:
+            occurred_at = told + shift
+        except OverflowError:
+            shift = timedelta(0)  # a clock that far off corrects nothing
+        if abs(shift) >= _NOTICEABLE:
+            correction = Correction.SENT_AT
+    if occurred_at >= received_at:
+        late = occurred_at - received_at
+        return received_at, Correction.CLAMPED if late >= _NOTICEABLE else correction
+    if occurred_at < _EARLIEST:
+        return None
+    if occurred_at.tzinfo is not UTC:
+        occurred_at = occurred_at.astimezone(UTC)
+    return occurred_at, correction
+
+
+def _original(candidate: Candidate, foreign: ForeignCandidate, occurred_at: datetime) -> str | None:
+    told = candidate.occurred_at
+    if told is None or told == occurred_at:
+        return None
+    return foreign.original_timestamp or told.isoformat()

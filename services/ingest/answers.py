@@ -1,0 +1,72 @@
+"""Answers of the ingest routes: bytes and headers made ready, open to browsers on any origin.
+
+`*` and no credentials: the key in the request is the credential, a cookie never is.
+"""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+import msgspec
+from starlette.responses import Response
+from starlette.types import Send
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+_CORS: RawHeaders = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"retry-after, x-request-id"),
+]
+_PREFLIGHT: RawHeaders = [
+    *_CORS,
+    (b"access-control-allow-methods", b"POST"),
+    (
+        b"access-control-allow-headers",
+        b"authorization, content-type, content-encoding, x-retry-count, x-request-id, anonymousid",
+    ),
+    (b"access-control-max-age", b"86400"),
+    (b"content-length", b"0"),
+]
+CLOSE: RawHeaders = [(b"connection", b"close")]
+"""For an answer that comes before the body has: the rest of it is not a next request."""
+
+
+class Answer:
+    """One answer; may be sent any number of times."""
+
+    __slots__ = ("_body", "_start")
+
+    def __init__(self, status: int, headers: RawHeaders, body: bytes) -> None:
+        self._start = {"type": "http.response.start", "status": status, "headers": headers}
+        self._body = {"type": "http.response.body", "body": body}
+
+    async def send(self, send: Send) -> None:
+        """Send it."""
+        # A copy: whoever wraps `send` may add headers to the message.
+        await send(dict(self._start))
+        await send(self._body)
+
+
+def json(
+    status: int,
+    payload: object,
+    *,
+    headers: Sequence[tuple[bytes, bytes]] = (),
+    media_type: str = "application/json",
+) -> Answer:
+    """A JSON answer."""
+    body = msgspec.json.encode(payload)
+    own = [
+        (b"content-type", media_type.encode()),
+        (b"content-length", b"%d" % len(body)),
+    ]
+    return Answer(status, [*own, *_CORS, *headers], body)
+
+
+def of(response: Response, *, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:
+    """A ready response, opened to browsers."""
+    return Answer(
+        response.status_code, [*response.raw_headers, *_CORS, *headers], bytes(response.body)
+    )
+
+
+PREFLIGHT = Answer(HTTPStatus.NO_CONTENT, _PREFLIGHT, b"")

@@ -1,0 +1,188 @@
+"""Reads a request body within bounds: bytes, time, and bytes after decompression.
+
+uvicorn limits none of these. `Content-Length` is believed only where it makes us refuse sooner.
+"""
+
+import asyncio
+import zlib
+
+from starlette.types import Receive
+
+from services.ingest.errors import ClientGone
+from services.ingest.limits import Limits
+from services.ingest.verdicts import BodyCode, BodyRefused
+
+_GZIP = 16 + zlib.MAX_WBITS
+_ZLIB = zlib.MAX_WBITS
+_RAW_DEFLATE = -zlib.MAX_WBITS
+_DISCARDED_BODIES = 8
+"""How many times the limit is read of a body that is too large, so that its sender gets to read the
+answer; after that the connection is cut."""
+_GZIP_MAGIC = b"\x1f\x8b"
+
+_TIMEOUT = BodyRefused(BodyCode.BODY_TIMEOUT, "The body did not arrive in time.")
+_BUSY = BodyRefused(BodyCode.BUSY, "Too much is being taken in right now; try again.")
+_BROKEN = BodyRefused(
+    BodyCode.BROKEN_ENCODING, "The body is not complete and valid in its Content-Encoding."
+)
+_UNSUPPORTED = BodyRefused(
+    BodyCode.UNSUPPORTED_ENCODING, "Content-Encoding is gzip or deflate, once, or left out."
+)
+
+
+class Budget:
+    """Bytes that all requests of the process may hold at once: what bounds memory under a flood."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        self.held_bytes = 0
+
+
+class Lease:
+    """What one request holds of the budget; `release` gives it back, once."""
+
+    __slots__ = ("_budget", "_bytes")
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._bytes = 0
+
+    def take(self, size: int) -> bool:
+        """Whether `size` more bytes may be held; holds them if so."""
+        if self._budget.held_bytes + size > self._budget.limit_bytes:
+            return False
+        self._budget.held_bytes += size
+        self._bytes += size
+        return True
+
+    def release(self) -> None:
+        """Give everything back."""
+        self._budget.held_bytes -= self._bytes
+        self._bytes = 0
+
+
+async def read(
+    receive: Receive,
+    *,
+    content_length: bytes | None,
+    content_encoding: bytes | None,
+    may_answer_first: bool,
+    limits: Limits,
+    lease: Lease,
+) -> bytes | BodyRefused:
+    """The body, decompressed, or why it is refused.
+
+    A sender that does not wait to be asked (`may_answer_first`, from `Expect`) often reads nothing
+    before it has sent everything: what it has too much is read and thrown away, up to a bound.
+
+    May block up to `limits.body_timeout_seconds`. Raises ClientGone. Bytes read count in `lease`.
+    """
+    encoding = _encoding(content_encoding)
+    refused = None if encoding is not None else _UNSUPPORTED
+    if content_length is not None and _exceeds(content_length, limits.max_body_bytes):
+        refused = _too_large(limits)
+    if refused is not None and may_answer_first:
+        return refused
+    try:
+        async with asyncio.timeout(limits.body_timeout_seconds):
+            body = refused or await _receive_all(receive, limits, lease)
+            if isinstance(body, BodyRefused):
+                await _discard(receive, limits)
+    except TimeoutError:
+        return refused or _TIMEOUT
+    if not encoding or isinstance(body, BodyRefused):
+        return body
+    return _decompressed(body, encoding, limits, lease)
+
+
+async def _receive_all(receive: Receive, limits: Limits, lease: Lease) -> bytes | BodyRefused:
+    chunks: list[bytes] = []
+    left = limits.max_body_bytes
+    has_more = True
+    while has_more:
+        chunk, has_more = await _chunk(receive)
+        left -= len(chunk)
+        if left < 0:
+            return _too_large(limits)
+        if not lease.take(len(chunk)):
+            return _BUSY
+        chunks.append(chunk)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def _discard(receive: Receive, limits: Limits) -> None:
+    left = _DISCARDED_BODIES * limits.max_body_bytes
+    has_more = True
+    while has_more and left > 0:
+        chunk, has_more = await _chunk(receive)
+        left -= len(chunk)
+
+
+async def _chunk(receive: Receive) -> tuple[bytes, bool]:
+    message = await receive()
+    if message["type"] != "http.request":
+        raise ClientGone
+    return message.get("body", b""), message.get("more_body", False)
+
+
+def _decompressed(
+    body: bytes, encoding: bytes, limits: Limits, lease: Lease
+) -> bytes | BodyRefused:
+    """`body` inflated; stops at the limit, so that a bomb costs no more than an honest body.
+
+    A gzip body may have several members (RFC 1952), as parallel compressors write it.
+    """
+    chunks: list[bytes] = []
+    left = limits.max_body_bytes
+    while body:
+        inflater = zlib.decompressobj(_window(body, encoding))
+        try:
+            chunk = inflater.decompress(body, left + 1)
+        except zlib.error:
+            return _BROKEN
+        left -= len(chunk)
+        if left < 0:
+            return _too_large(limits)
+        if not inflater.eof:
+            return _BROKEN
+        if not lease.take(len(chunk)):
+            return _BUSY
+        chunks.append(chunk)
+        body = inflater.unused_data
+        if body and not (encoding == b"gzip" and body.startswith(_GZIP_MAGIC)):
+            return _BROKEN
+    return b"".join(chunks)
+
+
+def _window(body: bytes, encoding: bytes) -> int:
+    if encoding == b"gzip":
+        return _GZIP
+    # "deflate" means zlib's format (RFC 9110, 8.4.1.2), but some senders leave its header out.
+    is_zlib = body[0] & 0x0F == zlib.DEFLATED and int.from_bytes(body[:2], "big") % 31 == 0
+    return _ZLIB if is_zlib else _RAW_DEFLATE
+
+
+def _encoding(header: bytes | None) -> bytes | None:
+    """`gzip`, `deflate`, or empty for none; None for what is not supported, twofold coding too."""
+    name = (header or b"").strip().lower()
+    return _ENCODINGS.get(name)
+
+
+_ENCODINGS = {
+    b"": b"",
+    b"identity": b"",
+    b"gzip": b"gzip",
+    b"x-gzip": b"gzip",
+    b"deflate": b"deflate",
+}
+
+
+def _exceeds(header: bytes, limit: int) -> bool:
+    return header.isdigit() and (len(header) > len(str(limit)) + 1 or int(header) > limit)
+
+
+def _too_large(limits: Limits) -> BodyRefused:
+    return BodyRefused(
+        BodyCode.BODY_TOO_LARGE,
+        f"A body takes at most {limits.max_body_bytes} bytes after decompression; send several.",
+    )

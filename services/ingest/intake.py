@@ -1,0 +1,53 @@
+"""From the items of one request to the records that go into the log and the refusals told. Pure."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.ingest.admission import Correction, admit
+from services.ingest.candidate import Candidate
+from services.ingest.limits import Limits
+from services.ingest.verdicts import Refused, event_too_large
+from shared.contracts.envelope import encode
+from shared.eventlog.port import NewRecord
+from shared.keys.principal import Principal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """What becomes of one request's items. `refused` has the position of each in the request."""
+
+    records: Sequence[NewRecord]
+    refused: Sequence[tuple[int, Refused]]
+    corrections: Counter[Correction]
+
+
+def take_in(
+    items: Sequence[Candidate | Refused],
+    *,
+    principal: Principal,
+    received_at: datetime,
+    limits: Limits,
+) -> Intake:
+    """Admit or refuse each item, in order."""
+    records: list[NewRecord] = []
+    refused: list[tuple[int, Refused]] = []
+    corrections: Counter[Correction] = Counter()
+    for index, item in enumerate(items):
+        verdict = (
+            item
+            if isinstance(item, Refused)
+            else admit(item, principal=principal, received_at=received_at)
+        )
+        if isinstance(verdict, Refused):
+            refused.append((index, verdict))
+            continue
+        value = encode(verdict.envelope)
+        if len(value) > limits.max_event_bytes:
+            refused.append((index, event_too_large(limits.max_event_bytes)))
+            continue
+        if verdict.correction is not Correction.NONE:
+            corrections[verdict.correction] += 1
+        records.append(NewRecord(key=verdict.envelope.partition_key(), value=value))
+    return Intake(records=records, refused=refused, corrections=corrections)

@@ -1,0 +1,19 @@
+"""How much one request may cost."""
+
+from dataclasses import dataclass
+
+MAX_DEPTH = 64
+"""Deepest nesting of an event, the event itself included; more is no event that anybody meant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of one request; sizes count after decompression."""
+
+    max_event_bytes: int = 32_768
+    """One event, as the compact JSON that is written to the log."""
+    max_body_bytes: int = 500_000
+    max_events: int = 1_000
+    body_timeout_seconds: float = 10.0
+    max_held_bytes: int = 64_000_000
+    """Bytes of all bodies held at once; beyond it requests are told to come again."""

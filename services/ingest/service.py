@@ -1,0 +1,115 @@
+"""What ingest works with, and the steps that every kind of request shares."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from time import monotonic
+
+import structlog
+
+from services.ingest.body import Budget
+from services.ingest.candidate import Candidate
+from services.ingest.intake import Intake, take_in
+from services.ingest.limits import Limits
+from services.ingest.verdicts import Code, Refused
+from shared.clock import Clock
+from shared.errors import LogUnavailable
+from shared.eventlog.port import LogWriter
+from shared.http.auth import MissingScope, NotAuthenticated, authorize
+from shared.keys.principal import Principal, Scope
+from shared.keys.ring import AuthFailure, KeyRing
+from shared.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+_LOG_EVERY_SECONDS = 10.0
+
+
+class Ingest:
+    """The parts of the service, handed in; one per process."""
+
+    def __init__(
+        self,
+        *,
+        writer: LogWriter,
+        keys: KeyRing,
+        clock: Clock,
+        metrics: Metrics,
+        limits: Limits | None = None,
+    ) -> None:
+        self.writer = writer
+        self.keys = keys
+        self.clock = clock
+        self.metrics = metrics
+        self.limits = limits or Limits()
+        self.budget = Budget(self.limits.max_held_bytes)
+        self._logged_at: dict[str, float] = {}
+        # There before the first refusal, or that one would be no increase.
+        for code in Code:
+            metrics.ingest_refused.labels(code)
+        for failure in AuthFailure:
+            metrics.ingest_auth_failures.labels(failure)
+
+    async def authenticate(self, token: str | None, route: str) -> Principal:
+        """Who sends. Raises NotAuthenticated or MissingScope, counted and logged."""
+        try:
+            return await authorize(self.keys, token, Scope.EVENTS_WRITE)
+        except NotAuthenticated as exc:
+            self._count_failure(exc.failure, route)
+            raise
+        except MissingScope:
+            self._count_failure("missing_scope", route)
+            raise
+
+    async def store(
+        self,
+        items: Sequence[Candidate | Refused],
+        *,
+        principal: Principal,
+        received_at: datetime,
+        route: str,
+    ) -> Intake:
+        """Admit the items and return once the log has acknowledged all that were accepted.
+
+        Raises LogUnavailable: nothing may be answered with a 2xx then.
+        """
+        intake = take_in(items, principal=principal, received_at=received_at, limits=self.limits)
+        if intake.records:
+            try:
+                await self.writer.append(intake.records)
+            except LogUnavailable:
+                self.metrics.ingest_unavailable.inc()
+                raise
+            self.metrics.ingest_accepted.labels(route).inc(len(intake.records))
+        if intake.refused:
+            self._count_refusals(intake.refused, principal, route)
+        for correction, times in intake.corrections.items():
+            self.metrics.ingest_clock_corrected.labels(correction).inc(times)
+        return intake
+
+    def _count_refusals(
+        self, refused: Sequence[tuple[int, Refused]], principal: Principal, route: str
+    ) -> None:
+        codes = Counter(refusal.code for _, refusal in refused)
+        for code, times in codes.items():
+            self.metrics.ingest_refused.labels(code).inc(times)
+        if self._may_log(f"refused {principal.key_id}"):
+            log.warning(
+                "events_refused",
+                route=route,
+                key_id=principal.key_id,
+                codes={code.value: times for code, times in codes.items()},
+            )
+
+    def _count_failure(self, reason: str, route: str) -> None:
+        self.metrics.ingest_auth_failures.labels(reason).inc()
+        if self._may_log(f"failure {reason}"):
+            log.warning("authentication_failed", route=route, reason=reason)
+
+    def _may_log(self, subject: str) -> bool:
+        """Whether `subject` was not logged lately: a sender's loop must not become our log's."""
+        now = monotonic()
+        if now - self._logged_at.get(subject, float("-inf")) < _LOG_EVERY_SECONDS:
+            return False
+        self._logged_at[subject] = now
+        return True

@@ -1,0 +1,54 @@
+"""Settings of ingest; docs/configuration.md has a row for each."""
+
+from pydantic import Field
+
+from services.ingest.limits import Limits
+from shared.settings import CommonSettings
+
+
+class IngestSettings(CommonSettings):
+    """What ingest needs to know beyond the common settings."""
+
+    max_event_bytes: int = Field(
+        default=32_768, ge=1024, le=900_000, description="Largest event, as compact JSON."
+    )
+    max_body_bytes: int = Field(
+        default=500_000,
+        ge=1024,
+        le=20_000_000,
+        description="Largest body of a request, after decompression.",
+    )
+    max_events: int = Field(
+        default=1_000, ge=1, le=10_000, description="Most events in one request."
+    )
+    body_timeout_seconds: float = Field(
+        default=10.0, gt=0, le=120, description="Longest time that a body may take to arrive."
+    )
+    max_held_bytes: int = Field(
+        default=64_000_000,
+        ge=1_000_000,
+        le=4_000_000_000,
+        description="Bytes of all bodies held at once; beyond it ingest answers 503.",
+    )
+    key_refresh_seconds: float = Field(
+        default=5.0,
+        ge=0.1,
+        le=300,
+        description="Time between two reads of the API keys: how long a revoked key still works.",
+    )
+    unready_seconds: float = Field(
+        default=0.5,
+        ge=0,
+        le=30,
+        description="Time between /readyz turning 503 at a stop and the port closing.",
+    )
+
+    def limits(self) -> Limits:
+        """The bounds of one request."""
+        return Limits(
+            max_event_bytes=self.max_event_bytes,
+            max_body_bytes=self.max_body_bytes,
+            max_events=self.max_events,
+            body_timeout_seconds=self.body_timeout_seconds,
+            max_held_bytes=self.max_held_bytes,
+        )

@@ -1,0 +1,87 @@
+"""What can be wrong with one event or one body: codes are public contract (docs, metrics, answers).
+
+A refusal is a value. Its detail says what was expected and never repeats what was sent.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Why an event was refused; label of `stageline_ingest_events_refused_total`."""
+
+    NOT_AN_OBJECT = "not_an_object"
+    MALFORMED_JSON = "malformed_json"
+    INVALID_UTF8 = "invalid_utf8"
+    INVALID_UNICODE = "invalid_unicode"
+    NUMBER_OUT_OF_RANGE = "number_out_of_range"
+    TOO_DEEP = "too_deep"
+    EVENT_TOO_LARGE = "event_too_large"
+    UNKNOWN_FIELD = "unknown_field"
+    UNKNOWN_TYPE = "unknown_type"
+    MISSING_IDENTITY = "missing_identity"
+    RESERVED_ACCOUNT_ID = "reserved_account_id"
+    MISSING_EVENT = "missing_event"
+    INVALID_EVENT = "invalid_event"
+    INVALID_ACCOUNT_ID = "invalid_account_id"
+    INVALID_USER_ID = "invalid_user_id"
+    INVALID_ANONYMOUS_ID = "invalid_anonymous_id"
+    INVALID_PREVIOUS_ID = "invalid_previous_id"
+    INVALID_EMAIL = "invalid_email"
+    INVALID_OCCURRED_AT = "invalid_occurred_at"
+    INVALID_SENT_AT = "invalid_sent_at"
+    INVALID_MESSAGE_ID = "invalid_message_id"
+    INVALID_CHANNEL = "invalid_channel"
+    INVALID_ROLE = "invalid_role"
+    INVALID_PROPERTIES = "invalid_properties"
+    INVALID_TRAITS = "invalid_traits"
+    INVALID_ACCOUNT_TRAITS = "invalid_account_traits"
+    INVALID_CONTEXT = "invalid_context"
+    INVALID_SENTIMENT = "invalid_sentiment"
+    INVALID_EMOTION = "invalid_emotion"
+    INVALID_FRICTION = "invalid_friction"
+    INVALID_VALUE = "invalid_value"
+
+
+class BodyCode(StrEnum):
+    """Why a whole body was refused: nothing of it was stored."""
+
+    EMPTY_BODY = "empty_body"
+    MALFORMED_JSON = "malformed_json"
+    NOT_UTF8 = "not_utf8"
+    TOO_DEEP = "too_deep"
+    BODY_TOO_LARGE = "body_too_large"
+    TOO_MANY_EVENTS = "too_many_events"
+    BODY_TIMEOUT = "body_timeout"
+    UNSUPPORTED_ENCODING = "unsupported_encoding"
+    BROKEN_ENCODING = "broken_encoding"
+    INVALID_BATCH = "invalid_batch"
+    BUSY = "busy"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One event that will not be stored."""
+
+    code: Code
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class BodyRefused:
+    """A body of which nothing will be stored."""
+
+    code: BodyCode
+    detail: str
+
+
+def event_too_large(max_event_bytes: int) -> Refused:
+    """The refusal of an event beyond the limit."""
+    return Refused(Code.EVENT_TOO_LARGE, f"An event takes at most {max_event_bytes} bytes.")
+
+
+def too_many_events(max_events: int) -> BodyRefused:
+    """The refusal of a batch beyond the limit."""
+    return BodyRefused(
+        BodyCode.TOO_MANY_EVENTS, f"A request carries at most {max_events} events; send several."
+    )

@@ -1,0 +1,128 @@
+"""Ingest without a log: a list behind the writer's port, a fixed clock, keys on a shelf."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from services.ingest.app import Ingest, create_app
+from services.ingest.limits import Limits
+from shared.clock import ManualClock
+from shared.contracts.envelope import Envelope, decode
+from shared.errors import DatabaseUnavailable, LogUnavailable
+from shared.eventlog.port import NewRecord
+from shared.ids import DEFAULT_WORKSPACE
+from shared.keys.principal import SCOPES_OF_KIND, Principal, Scope, StoredKey
+from shared.keys.ring import KeyRing
+from shared.keys.token import KeyKind, NewKey, generate
+from shared.telemetry.metrics import Metrics
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+class ListLog:
+    """What ingest appends, in order; refuses while `is_away`."""
+
+    def __init__(self) -> None:
+        self.records: list[NewRecord] = []
+        self.is_away = False
+
+    async def start(self) -> None:
+        """Nothing to connect to."""
+
+    async def append(self, records: Sequence[NewRecord]) -> None:
+        if self.is_away:
+            raise LogUnavailable
+        self.records += records
+
+    async def healthy(self) -> bool:
+        return not self.is_away
+
+    async def stop(self) -> None:
+        """Nothing to flush."""
+
+    @property
+    def envelopes(self) -> list[Envelope]:
+        return [decode(record.value) for record in self.records]
+
+
+class Shelf:
+    """The keys that there are; nothing can be read while `is_away`."""
+
+    def __init__(self) -> None:
+        self.keys: list[StoredKey] = []
+        self.is_away = False
+
+    def put(self, kind: KeyKind, scopes: frozenset[Scope] | None = None) -> NewKey:
+        key = generate(kind)
+        self.keys.append(
+            StoredKey(
+                workspace_id=DEFAULT_WORKSPACE,
+                key_id=key.key_id,
+                kind=kind,
+                scopes=SCOPES_OF_KIND[kind] if scopes is None else scopes,
+                secret_hash=key.secret_hash,
+                label="",
+                created_at=NOW,
+                expires_at=None,
+                revoked_at=None,
+            )
+        )
+        return key
+
+    async def load(self) -> Sequence[StoredKey]:
+        if self.is_away:
+            raise DatabaseUnavailable
+        return list(self.keys)
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
+
+
+@pytest.fixture
+def write_key(shelf: Shelf) -> NewKey:
+    return shelf.put(KeyKind.WRITE)
+
+
+@pytest.fixture
+def principal(write_key: NewKey) -> Principal:
+    return Principal(
+        workspace_id=DEFAULT_WORKSPACE,
+        key_id=write_key.key_id,
+        kind=KeyKind.WRITE,
+        scopes=SCOPES_OF_KIND[KeyKind.WRITE],
+    )
+
+
+@pytest.fixture
+def event_log() -> ListLog:
+    return ListLog()
+
+
+@pytest.fixture
+def ingest(event_log: ListLog, shelf: Shelf) -> Ingest:
+    clock = ManualClock(NOW)
+    return Ingest(
+        writer=event_log,
+        keys=KeyRing(shelf.load, clock, spacing_seconds=0.0),
+        clock=clock,
+        metrics=Metrics(CollectorRegistry()),
+        limits=Limits(body_timeout_seconds=0.2),
+    )
+
+
+@pytest.fixture
+async def client(ingest: Ingest) -> AsyncIterator[httpx.AsyncClient]:
+    """Without a key: a test says by which one it comes."""
+    transport = httpx.ASGITransport(create_app(ingest))
+    async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
+        yield client
+
+
+@pytest.fixture
+def bearer(write_key: NewKey) -> dict[str, str]:
+    return {"Authorization": f"Bearer {write_key.token}"}

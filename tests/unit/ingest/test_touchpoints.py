@@ -1,0 +1,397 @@
+from typing import Any
+
+import httpx
+import pytest
+
+from services.ingest.app import Ingest, create_health
+from shared.keys.principal import Scope
+from shared.keys.token import KeyKind, NewKey
+from tests.unit.ingest.conftest import NOW, ListLog, Shelf
+
+PATH = "/v1/touchpoints"
+EVENT = {"event": "Demo Requested", "account_id": "acme"}
+
+
+async def test_an_object_is_accepted_and_stored_as_sent(
+    client: httpx.AsyncClient, bearer: dict[str, str], event_log: ListLog, write_key: NewKey
+) -> None:
+    sent = {
+        "event": "Demo Requested",
+        "account_id": "acme",
+        "user_id": "u-1",
+        "anonymous_id": "a-1",
+        "email": "Leah@Example.com",
+        "occurred_at": "2026-02-28T09:30:00+01:00",
+        "message_id": "m-1",
+        "channel": "website",
+        "role": "economic buyer",
+        "properties": {"plan": "pro", "seats": 40, "tags": ["a", {"b": None}]},
+        "traits": {"title": "CFO"},
+        "account_traits": {"industry": "saas"},
+        "sentiment": 4,
+        "emotion": "trust",
+        "friction": "unclear pricing",
+        "value": 1200.5,
+    }
+
+    answer = await client.post(PATH, json=sent, headers=bearer)
+
+    assert (answer.status_code, answer.json()) == (202, {"accepted": 1, "rejected": []})
+    [envelope] = event_log.envelopes
+    assert (envelope.workspace_id, envelope.source) == (1, write_key.key_id)
+    assert (envelope.type, envelope.event) == ("track", "Demo Requested")
+    assert envelope.occurred_at.isoformat() == "2026-02-28T08:30:00+00:00"
+    assert envelope.received_at == NOW
+    assert envelope.original_timestamp is None
+    assert (envelope.account_id, envelope.user_id, envelope.anonymous_id, envelope.email) == (
+        "acme",
+        "u-1",
+        "a-1",
+        "Leah@Example.com",
+    )
+    assert (envelope.message_id, envelope.channel, envelope.role) == (
+        "m-1",
+        "website",
+        "economic buyer",
+    )
+    assert envelope.properties == {"plan": "pro", "seats": 40, "tags": ["a", {"b": None}]}
+    assert (envelope.traits, envelope.account_traits) == ({"title": "CFO"}, {"industry": "saas"})
+    assert (envelope.sentiment, envelope.emotion, envelope.friction, envelope.value) == (
+        4,
+        "trust",
+        "unclear pricing",
+        1200.5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ('[{"event":"A","user_id":"u"},{"event":"B","user_id":"u"}]', "application/json"),
+        ('{"event":"A","user_id":"u"}\n{"event":"B","user_id":"u"}', "application/x-ndjson"),
+        ('{"event":"A","user_id":"u"}\r\n\r\n{"event":"B","user_id":"u"}\n', "text/plain"),
+        ('\n [ {"event":"A","user_id":"u"},\n {"event":"B","user_id":"u"} ] ', "text/plain"),
+        ('[{"event":"A","user_id":"u"},{"event":"B","user_id":"u"}]', "image/png"),
+    ],
+    ids=["array", "ndjson", "sniffed lines", "sniffed array", "any content type"],
+)
+async def test_many_events_come_as_an_array_or_as_lines(
+    client: httpx.AsyncClient,
+    bearer: dict[str, str],
+    event_log: ListLog,
+    body: str,
+    content_type: str,
+) -> None:
+    answer = await client.post(PATH, content=body, headers={**bearer, "Content-Type": content_type})
+
+    assert (answer.status_code, answer.json()) == (202, {"accepted": 2, "rejected": []})
+    assert [envelope.event for envelope in event_log.envelopes] == ["A", "B"]
+
+
+async def test_events_of_one_account_share_a_log_key(
+    client: httpx.AsyncClient, bearer: dict[str, str], event_log: ListLog
+) -> None:
+    events = [
+        {"event": "A", "account_id": "acme", "user_id": "u-1"},
+        {"event": "B", "account_id": " acme ", "user_id": "u-2"},
+        {"event": "C", "user_id": "acme"},
+    ]
+
+    await client.post(PATH, json=events, headers=bearer)
+
+    first, second, third = (record.key for record in event_log.records)
+    assert first == second
+    assert first != third
+
+
+async def test_a_message_id_is_made_when_there_is_none(
+    client: httpx.AsyncClient, bearer: dict[str, str], event_log: ListLog
+) -> None:
+    await client.post(PATH, json=[EVENT, EVENT], headers=bearer)
+
+    first, second = event_log.envelopes
+    assert first.message_id != second.message_id
+    assert len(first.message_id) == 36
+
+
+async def test_null_means_absent_and_blank_identities_do_not_count(
+    client: httpx.AsyncClient, bearer: dict[str, str], event_log: ListLog
+) -> None:
+    event = {"event": "A", "user_id": "  u ", "email": "", "channel": " ", "properties": None}
+
+    answer = await client.post(PATH, json=event, headers=bearer)
+
+    assert answer.status_code == 202
+    [envelope] = event_log.envelopes
+    assert (envelope.user_id, envelope.email, envelope.channel) == ("u", None, None)
+
+
+async def test_each_event_gets_its_own_verdict(
+    client: httpx.AsyncClient, bearer: dict[str, str], event_log: ListLog, ingest: Ingest
+) -> None:
+    events = [EVENT, {"event": "B"}, {**EVENT, "sentiment": 6}, EVENT]
+
+    answer = await client.post(PATH, json=events, headers=bearer)
+
+    assert answer.status_code == 202
+    assert answer.json() == {
+        "accepted": 2,
+        "rejected": [
+            {
+                "index": 1,
+                "code": "missing_identity",
+                "detail": "An event names somebody: at least one of account_id, user_id,"
+                " anonymous_id, email.",
+            },
+            {
+                "index": 2,
+                "code": "invalid_sentiment",
+                "detail": "`sentiment` is a whole number from 1 to 5.",
+            },
+        ],
+    }
+    assert len(event_log.records) == 2
+    assert _count(ingest, "events_accepted_total", route=PATH) == 2
+    assert _count(ingest, "events_refused_total", code="missing_identity") == 1
+
+
+async def test_when_nothing_is_acceptable_the_answer_is_a_problem_with_the_verdicts(
+    client: httpx.AsyncClient, bearer: dict[str, str], event_log: ListLog
+) -> None:
+    answer = await client.post(PATH, json={"event": "A"}, headers=bearer)
+
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert (body["code"], body["status"], body["accepted"]) == ("no_event_accepted", 422, 0)
+    assert [(r["index"], r["code"]) for r in body["rejected"]] == [(0, "missing_identity")]
+    assert event_log.records == []
+
+
+async def test_an_empty_array_is_accepted_as_the_nothing_that_it_is(
+    client: httpx.AsyncClient, bearer: dict[str, str]
+) -> None:
+    answer = await client.post(PATH, json=[], headers=bearer)
+
+    assert (answer.status_code, answer.json()) == (202, {"accepted": 0, "rejected": []})
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"event": None}, "invalid_event"),
+        ({"event": "  "}, "invalid_event"),
+        ({"event": "x" * 256}, "invalid_event"),
+        ({"account_id": 7}, "invalid_account_id"),
+        ({"account_id": "x" * 513}, "invalid_account_id"),
+        ({"account_id": "user:1"}, "reserved_account_id"),
+        ({"account_id": " email:a@b"}, "reserved_account_id"),
+        ({"account_id": "anonymous:1"}, "reserved_account_id"),
+        ({"user_id": {}}, "invalid_user_id"),
+        ({"anonymous_id": []}, "invalid_anonymous_id"),
+        ({"email": "nobody"}, "invalid_email"),
+        ({"email": "a@b@c"}, "invalid_email"),
+        ({"email": "a b@c"}, "invalid_email"),
+        ({"email": "@c"}, "invalid_email"),
+        ({"message_id": ""}, "invalid_message_id"),
+        ({"message_id": "x" * 101}, "invalid_message_id"),
+        ({"message_id": 1}, "invalid_message_id"),
+        ({"occurred_at": "2026-03-01T12:00:00"}, "invalid_occurred_at"),
+        ({"occurred_at": "yesterday"}, "invalid_occurred_at"),
+        ({"occurred_at": 1772366400}, "invalid_occurred_at"),
+        ({"occurred_at": "2026-02-30T12:00:00Z"}, "invalid_occurred_at"),
+        ({"occurred_at": "0001-01-01T00:00:00Z"}, "invalid_occurred_at"),
+        ({"occurred_at": "0001-01-01T00:00:00+14:00"}, "invalid_occurred_at"),
+        ({"sent_at": "soon"}, "invalid_sent_at"),
+        ({"channel": "x" * 101}, "invalid_channel"),
+        ({"role": 1}, "invalid_role"),
+        ({"properties": []}, "invalid_properties"),
+        ({"traits": "x"}, "invalid_traits"),
+        ({"account_traits": 1}, "invalid_account_traits"),
+        ({"sentiment": 0}, "invalid_sentiment"),
+        ({"sentiment": 3.5}, "invalid_sentiment"),
+        ({"sentiment": "5"}, "invalid_sentiment"),
+        ({"emotion": 1}, "invalid_emotion"),
+        ({"friction": "x" * 101}, "invalid_friction"),
+        ({"value": "12"}, "invalid_value"),
+        ({"type": "identify"}, "unknown_field"),
+        ({"properties": {"x": "y" * 33_000}}, "event_too_large"),
+        ({"properties": {"x": 2**63}}, "number_out_of_range"),
+        ({"value": 2**63}, "number_out_of_range"),
+    ],
+)
+async def test_a_field_out_of_form_refuses_its_event_by_name(
+    client: httpx.AsyncClient, bearer: dict[str, str], change: dict[str, Any], code: str
+) -> None:
+    answer = await client.post(PATH, json={**EVENT, **change}, headers=bearer)
+
+    assert answer.status_code == 422
+    assert [rejected["code"] for rejected in answer.json()["rejected"]] == [code]
+
+
+@pytest.mark.parametrize(
+    ("field", "hint"),
+    [
+        ("userId", "`user_id`"),
+        ("timestamp", "`occurred_at`"),
+        ("acount_id", "`account_id`"),
+        ("groupId", "`account_id`"),
+        ("favourite_colour_of_the_cat", "`properties`"),
+    ],
+)
+async def test_an_unknown_field_is_refused_with_a_hint_to_a_known_one(
+    client: httpx.AsyncClient, bearer: dict[str, str], field: str, hint: str
+) -> None:
+    answer = await client.post(PATH, json={**EVENT, field: "x"}, headers=bearer)
+
+    [rejected] = answer.json()["rejected"]
+    assert rejected["code"] == "unknown_field"
+    assert hint in rejected["detail"]
+
+
+async def test_the_largest_integers_and_the_deepest_nesting_pass(
+    client: httpx.AsyncClient, bearer: dict[str, str], event_log: ListLog
+) -> None:
+    deep: Any = "bottom"
+    for _ in range(62):
+        deep = [deep]
+    event = {**EVENT, "properties": {"low": -(2**63), "high": 2**63 - 1, "deep": deep}}
+
+    answer = await client.post(PATH, json=event, headers=bearer)
+
+    assert answer.status_code == 202
+    assert event_log.envelopes[0].properties == event["properties"]
+
+
+async def test_of_a_duplicate_key_the_last_value_wins(
+    client: httpx.AsyncClient, bearer: dict[str, str], event_log: ListLog
+) -> None:
+    body = b'{"event":"A","event":"B","user_id":"u"}'
+
+    await client.post(PATH, content=body, headers=bearer)
+
+    assert event_log.envelopes[0].event == "B"
+
+
+@pytest.mark.parametrize(
+    ("authorization", "status"),
+    [
+        (None, 401),
+        ("Bearer nonsense", 401),
+        ("Basic c2xfd2tfYV9iOg==", 401),
+        (f"Bearer sl_wk_0123456789ab_{'0' * 48}", 401),
+    ],
+)
+async def test_every_failed_authentication_looks_the_same(
+    client: httpx.AsyncClient, ingest: Ingest, authorization: str | None, status: int
+) -> None:
+    headers = {"Authorization": authorization} if authorization else {}
+
+    answer = await client.post(PATH, json=EVENT, headers=headers)
+
+    assert answer.status_code == status
+    assert answer.headers["www-authenticate"] == 'Bearer realm="stageline"'
+    assert answer.json() == {
+        "type": "https://stageline.dev/problems/unauthenticated",
+        "title": "Unauthorized",
+        "status": 401,
+        "code": "unauthenticated",
+        "detail": "Send a valid key as `Authorization: Bearer <key>`.",
+    }
+    reasons = ("missing", "malformed", "unknown")
+    assert sum(_count(ingest, "auth_failures_total", reason=r) for r in reasons) == 1
+
+
+async def test_a_secret_key_may_post_if_it_holds_the_scope(
+    client: httpx.AsyncClient, shelf: Shelf
+) -> None:
+    may = shelf.put(KeyKind.SECRET)
+    may_not = shelf.put(KeyKind.SECRET, frozenset({Scope.STAGES_READ}))
+
+    accepted = await client.post(PATH, json=EVENT, headers={"Authorization": f"Bearer {may.token}"})
+    refused = await client.post(
+        PATH, json=EVENT, headers={"Authorization": f"Bearer {may_not.token}"}
+    )
+
+    assert accepted.status_code == 202
+    assert (refused.status_code, refused.json()["code"]) == (403, "missing_scope")
+
+
+async def test_keys_that_cannot_be_checked_are_no_fault_of_the_sender(
+    client: httpx.AsyncClient, shelf: Shelf, bearer: dict[str, str]
+) -> None:
+    shelf.is_away = True
+
+    answer = await client.post(PATH, json=EVENT, headers=bearer)
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "keys_unavailable")
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+async def test_a_log_that_does_not_acknowledge_is_a_503_to_be_tried_again(
+    client: httpx.AsyncClient, bearer: dict[str, str], event_log: ListLog, ingest: Ingest
+) -> None:
+    event_log.is_away = True
+
+    answer = await client.post(PATH, json=EVENT, headers=bearer)
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "log_unavailable")
+    assert int(answer.headers["retry-after"]) >= 1
+    assert _count(ingest, "unavailable_total") == 1
+    assert _count(ingest, "events_accepted_total", route=PATH) == 0
+
+
+async def test_a_browser_may_ask_first_from_any_origin(client: httpx.AsyncClient) -> None:
+    answer = await client.options(
+        PATH,
+        headers={
+            "Origin": "https://shop.example",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization, content-type, x-retry-count",
+        },
+    )
+
+    assert answer.status_code == 204
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-credentials" not in answer.headers
+    allowed = answer.headers["access-control-allow-headers"].split(", ")
+    assert {"authorization", "content-type", "x-retry-count"} <= set(allowed)
+    assert answer.headers["access-control-max-age"] == "86400"
+
+
+async def test_a_browser_may_read_every_answer(
+    client: httpx.AsyncClient, bearer: dict[str, str]
+) -> None:
+    answers = [
+        await client.post(PATH, json=EVENT, headers=bearer),
+        await client.post(PATH, json=EVENT),
+        await client.post(PATH, content=b"", headers=bearer),
+        await client.post(PATH, json={"event": "A"}, headers=bearer),
+    ]
+
+    assert [answer.status_code for answer in answers] == [202, 401, 400, 422]
+    assert {answer.headers["access-control-allow-origin"] for answer in answers} == {"*"}
+
+
+async def test_other_methods_and_paths_are_problems(client: httpx.AsyncClient) -> None:
+    wrong_method = await client.get(PATH)
+    wrong_path = await client.post("/v1/touchpoint")
+
+    assert (wrong_method.status_code, wrong_method.headers["allow"]) == (405, "POST, OPTIONS")
+    assert wrong_path.status_code == 404
+    assert wrong_path.headers["content-type"] == "application/problem+json"
+
+
+async def test_readiness_needs_keys_and_a_log(client: httpx.AsyncClient, ingest: Ingest) -> None:
+    before = await client.get("/readyz")
+
+    assert before.status_code == 503
+    assert before.json() == {"keys": False, "log": True, "not_stopping": True}
+    assert (await client.get("/livez")).status_code == 200
+    await ingest.keys.refresh()
+    assert all((await create_health(ingest).ready()).values())
+
+
+def _count(ingest: Ingest, name: str, **labels: str) -> float:
+    value = ingest.metrics.registry.get_sample_value(f"stageline_ingest_{name}", labels)
+    return value or 0.0
