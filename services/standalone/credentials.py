@@ -25,6 +25,13 @@ class Credentials:
     secret_key: str
     database_url: str = ""
     """Address of the embedded PostgreSQL, for operator commands; answers while Stageline runs."""
+    api_url: str = ""
+    """Where stages are read, if that is another address than the one that takes events."""
+
+    @property
+    def read_url(self) -> str:
+        """Where stages are read."""
+        return self.api_url or self.base_url
 
 
 def read(home: Path) -> Credentials | None:

@@ -1,0 +1,119 @@
+"""What a fresh folder lacks: the schema, two keys, a map, a year of sample journeys."""
+
+from datetime import datetime
+from pathlib import Path
+
+import httpx
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+import migrations
+from services.standalone import credentials, demo
+from services.standalone.credentials import Credentials
+from services.standalone.home import SampleRecord
+from shared import maps
+from shared.ids import DEFAULT_WORKSPACE
+from shared.keys import token as tokens
+from shared.keys.principal import StoredKey
+from shared.keys.token import KeyKind
+from shared.maps import templates
+from shared.storage import journeys, keys
+from shared.storage.connect import Role, create_engine
+
+_LABEL = "made at the first start"
+
+
+def migrate(database_url: str) -> None:
+    """Bring the database to the newest schema; waits for another runner. Blocks, no event loop."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.attributes["database_url"] = database_url
+    command.upgrade(config, "head")
+
+
+async def furnish(
+    database_url: str,
+    home: Path,
+    *,
+    base_url: str,
+    api_url: str = "",
+    operator_url: str = "",
+    now: datetime,
+) -> Credentials:
+    """Make keys that work and publish the default map, where they are missing; safe to repeat.
+
+    `operator_url`: the database's address as it may be written down for operator commands.
+    """
+    engine = create_engine(database_url, role=Role.OWNER, application_name="stageline-standalone")
+    try:
+        async with engine.begin() as connection:
+            await _publish_default(connection, now)
+            known = credentials.read(home)
+            stored = {
+                key.key_id: key for key in await keys.list_keys(connection, DEFAULT_WORKSPACE)
+            }
+            made = Credentials(
+                base_url=base_url,
+                write_key=await _working(
+                    connection, stored, known.write_key if known else "", KeyKind.WRITE, now
+                ),
+                secret_key=await _working(
+                    connection, stored, known.secret_key if known else "", KeyKind.SECRET, now
+                ),
+                database_url=operator_url,
+                api_url=api_url,
+            )
+            # Inside the transaction: keys that could not be written down are not kept either.
+            credentials.write(home, made)
+    finally:
+        await engine.dispose()
+    return made
+
+
+async def play_sample(target: Credentials, home: Path, now: datetime) -> int:
+    """Play the sample journeys unless they are there already; answers how many events were sent."""
+    record = SampleRecord(home)
+    sample = demo.Sample()
+    if record.is_played and await _knows(target, sample.accounts[0].id):
+        return 0
+    events = sample.events(record.anchor(now))
+    await demo.play(events, base_url=target.base_url, write_key=target.write_key)
+    record.played()
+    return len(events)
+
+
+async def _knows(target: Credentials, account_id: str) -> bool:
+    headers = {"Authorization": f"Bearer {target.secret_key}"}
+    async with httpx.AsyncClient(base_url=target.read_url, headers=headers) as client:
+        answer = await client.get("/v1/stage", params={"account_id": account_id})
+    return answer.status_code == httpx.codes.OK
+
+
+async def _publish_default(connection: AsyncConnection, now: datetime) -> None:
+    if await journeys.get(connection, DEFAULT_WORKSPACE, templates.DEFAULT) is not None:
+        return
+    source = templates.read(templates.DEFAULT)
+    await journeys.publish(
+        connection, DEFAULT_WORKSPACE, maps.parse(source), source, "stageline", now
+    )
+
+
+async def _working(
+    connection: AsyncConnection,
+    stored: dict[str, StoredKey],
+    token: str,
+    kind: KeyKind,
+    now: datetime,
+) -> str:
+    """The token itself while it works, else a new one."""
+    parsed = tokens.parse(token)
+    key = stored.get(parsed.key_id) if parsed else None
+    if parsed and key and key.kind is kind and key.revoked_at is None:
+        is_fresh = key.expires_at is None or key.expires_at > now
+        if is_fresh and tokens.matches(parsed, key.secret_hash):
+            return token
+    made = await keys.create(
+        connection, workspace_id=DEFAULT_WORKSPACE, kind=kind, now=now, label=_LABEL
+    )
+    return made.token

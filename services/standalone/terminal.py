@@ -1,0 +1,55 @@
+"""What `make run` says to the person who started it."""
+
+import shlex
+import sys
+from pathlib import Path
+
+from services.standalone.credentials import Credentials
+
+_EVENT = (
+    '{"event": "Demo Requested", "account_id": "acme", "user_id": "leah", "channel": "website"}'
+)
+
+
+def say(text: str) -> None:
+    """Write a line to standard output at once, also into a pipe."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def post_command(credentials: Credentials) -> str:
+    """A curl that posts one event with the write key."""
+    return (
+        f"curl -sS {credentials.base_url}/v1/touchpoints \\\n"
+        f"  -H 'Authorization: Bearer {credentials.write_key}' \\\n"
+        f"  -H 'Content-Type: application/json' \\\n"
+        f"  -d {shlex.quote(_EVENT)}"
+    )
+
+
+def read_command(credentials: Credentials) -> str:
+    """A curl that reads the stage of that event's account with the secret key."""
+    return (
+        f"curl -sS '{credentials.read_url}/v1/stage?account_id=acme' \\\n"
+        f"  -H 'Authorization: Bearer {credentials.secret_key}'"
+    )
+
+
+def welcome(credentials: Credentials, path: Path) -> str:
+    """Everything that a newcomer needs, in the order in which it is needed."""
+    return f"""
+Stageline is ready at {credentials.base_url}
+
+  keys        {path.resolve()}
+  write key   {credentials.write_key}
+  secret key  {credentials.secret_key}
+
+Post an event:
+
+{post_command(credentials)}
+
+Read the stage:
+
+{read_command(credentials)}
+
+Ctrl-C stops it; the data stays."""
