@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CursorResult, bindparam, func, insert, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.ids import WorkspaceId
@@ -34,7 +35,7 @@ _VERSION = select(
 
 # The newest version of each journey of a workspace: walks the primary key.
 _CURRENT = (
-    _VERSION.distinct(journey_version.c.journey)
+    _VERSION.ext(distinct_on(journey_version.c.journey))
     .where(journey_version.c.workspace_id == bindparam("workspace_id"))
     .order_by(journey_version.c.journey, journey_version.c.version.desc())
 )
