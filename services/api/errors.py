@@ -1,0 +1,118 @@
+"""What the api answers instead of data: one code for each way to be refused.
+
+    StagelineError
+    └── Refused      the request cannot be answered; `code` says why, `STATUS` with which HTTP status
+
+Codes are public contract: callers switch on them and docs/problems.md explains each (tested).
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+from shared.errors import StagelineError
+from shared.http.problem import FieldProblem
+
+
+class Code(StrEnum):
+    """Why a request was refused."""
+
+    INVALID_REQUEST = "invalid_request"
+    INVALID_PATH = "invalid_path"
+    INVALID_CURSOR = "invalid_cursor"
+    INVALID_JSON = "invalid_json"
+    SUBJECT_REQUIRED = "subject_required"
+    JOURNEY_REQUIRED = "journey_required"
+    UNAUTHENTICATED = "unauthenticated"
+    MISSING_SCOPE = "missing_scope"
+    NOT_FOUND = "not_found"
+    SUBJECT_UNKNOWN = "subject_unknown"
+    JOURNEY_UNKNOWN = "journey_unknown"
+    ALERT_UNKNOWN = "alert_unknown"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    BODY_TIMEOUT = "body_timeout"
+    ALERT_RESOLVED = "alert_resolved"
+    BODY_TOO_LARGE = "body_too_large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    INVALID_BODY = "invalid_body"
+    MAP_INVALID = "map_invalid"
+    INTERNAL_ERROR = "internal_error"
+    KEYS_UNAVAILABLE = "keys_unavailable"
+    DATABASE_UNAVAILABLE = "database_unavailable"
+
+
+STATUS: Mapping[Code, int] = {
+    Code.INVALID_REQUEST: 400,
+    Code.INVALID_PATH: 400,
+    Code.INVALID_CURSOR: 400,
+    Code.INVALID_JSON: 400,
+    Code.SUBJECT_REQUIRED: 400,
+    Code.JOURNEY_REQUIRED: 400,
+    Code.UNAUTHENTICATED: 401,
+    Code.MISSING_SCOPE: 403,
+    Code.NOT_FOUND: 404,
+    Code.SUBJECT_UNKNOWN: 404,
+    Code.JOURNEY_UNKNOWN: 404,
+    Code.ALERT_UNKNOWN: 404,
+    Code.METHOD_NOT_ALLOWED: 405,
+    Code.BODY_TIMEOUT: 408,
+    Code.ALERT_RESOLVED: 409,
+    Code.BODY_TOO_LARGE: 413,
+    Code.UNSUPPORTED_MEDIA_TYPE: 415,
+    Code.INVALID_BODY: 422,
+    Code.MAP_INVALID: 422,
+    Code.INTERNAL_ERROR: 500,
+    Code.KEYS_UNAVAILABLE: 503,
+    Code.DATABASE_UNAVAILABLE: 503,
+}
+
+DETAIL: Mapping[Code, str] = {
+    Code.INVALID_REQUEST: "A query parameter is not what it must be; see errors.",
+    Code.INVALID_PATH: "The path is not percent-encoded UTF-8 without NUL.",
+    Code.INVALID_CURSOR: (
+        "The cursor is not one that this list gave, or was given for other filters:"
+        " start again without it."
+    ),
+    Code.INVALID_JSON: "The body is not JSON in UTF-8.",
+    Code.SUBJECT_REQUIRED: (
+        "Name the subject by exactly one of account_id, user_id, anonymous_id, email."
+    ),
+    Code.JOURNEY_REQUIRED: "The subject is on several journeys: name one with journey.",
+    Code.UNAUTHENTICATED: "Send a valid key as `Authorization: Bearer <key>`.",
+    Code.MISSING_SCOPE: "This key may not do that: it does not hold the scope of this call.",
+    Code.NOT_FOUND: "Nothing is served under this path.",
+    Code.SUBJECT_UNKNOWN: "No touchpoint of this subject has been processed in this workspace.",
+    Code.JOURNEY_UNKNOWN: "This workspace has no such journey.",
+    Code.ALERT_UNKNOWN: "This workspace has no such alert.",
+    Code.METHOD_NOT_ALLOWED: "This path does not take this method; see Allow.",
+    Code.BODY_TIMEOUT: "The body did not arrive in time.",
+    Code.ALERT_RESOLVED: "The alert is resolved already and was never acknowledged.",
+    Code.BODY_TOO_LARGE: "The body is larger than this call takes.",
+    Code.UNSUPPORTED_MEDIA_TYPE: "This call does not take a body of this type or encoding.",
+    Code.INVALID_BODY: "The body is JSON, but not what this call takes; see errors.",
+    Code.MAP_INVALID: "The map has errors; nothing was published.",
+    Code.INTERNAL_ERROR: "Something failed here; it is logged under the request id.",
+    Code.KEYS_UNAVAILABLE: "Keys cannot be checked now; try again.",
+    Code.DATABASE_UNAVAILABLE: "The database does not answer now; try again.",
+}
+"""What a problem says when there is nothing more particular to say."""
+
+
+class Refused(StagelineError):
+    """The request cannot be answered. `errors` name the places in it that are at fault.
+
+    Neither `detail` nor `errors` may hold anything that the caller sent.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        detail: str | None = None,
+        *,
+        errors: Sequence[FieldProblem] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(code.value)
+        self.code = code
+        self.detail = DETAIL[code] if detail is None else detail
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})

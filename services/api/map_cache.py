@@ -1,0 +1,127 @@
+"""Published maps, prepared for answering: a version never changes, so it is prepared once.
+
+Which versions are the newest does change: that is remembered for two seconds, which is how long a
+freshly published map may go unnoticed by calls that name no version.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from time import monotonic
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.api.queries.connections import workspace_transaction
+from shared.ids import WorkspaceId
+from shared.journey.compile import CompiledJourney, compile_journey
+from shared.storage import journeys
+from shared.storage.journeys import StoredMap
+
+_NEWEST_SECONDS = 2.0
+_MAX_VERSIONS = 512
+"""Versions kept: a map of 300 lines takes some 100 KB, so this stays below the memory target."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageCard:
+    """What an answer says of a stage."""
+
+    key: str
+    title: str
+    job: str | None
+    owner: str | None
+    content: Mapping[str, Mapping[str, str]]
+    """Text by persona (or `default`) and slot."""
+    next: dict[str, str] | None
+    """Key and title of the stage that follows."""
+
+    def text(self, persona: str | None) -> dict[str, str] | None:
+        """Text by slot for `persona`, else the default, else None."""
+        found = self.content.get(persona) if persona is not None else None
+        found = self.content.get("default") if found is None else found
+        return None if found is None else dict(found)
+
+
+class PreparedMap:
+    """One version of a map, as answers need it."""
+
+    def __init__(self, stored: StoredMap) -> None:
+        """Read the cards off the definition; the engine's form is made when asked for."""
+        self.key = stored.journey
+        self.version = stored.version
+        self.title: str = stored.definition["title"]
+        self._stored = stored
+        self.stages = {card.key: card for card in _cards(stored.definition["stages"])}
+
+    @cached_property
+    def compiled(self) -> CompiledJourney:
+        """The map in the engine's form. Cost: some milliseconds, once."""
+        return compile_journey(self._stored.to_journey())
+
+
+def _cards(stages: Sequence[Mapping[str, Any]]) -> list[StageCard]:
+    return [
+        StageCard(
+            key=stage["key"],
+            title=stage["title"],
+            job=stage.get("job"),
+            owner=stage.get("owner"),
+            content=stage.get("content") or {},
+            next={"key": after["key"], "title": after["title"]} if after else None,
+        )
+        for stage, after in zip(stages, [*stages[1:], None], strict=True)
+    ]
+
+
+class MapCache:
+    """Maps of every workspace; a map is reached by the workspace that it belongs to alone."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        """`engine` must be in the api's role."""
+        self._engine = engine
+        self._versions: OrderedDict[tuple[WorkspaceId, str, int], PreparedMap] = OrderedDict()
+        self._newest: dict[WorkspaceId, tuple[float, dict[str, PreparedMap]]] = {}
+
+    def known(self, workspace_id: WorkspaceId, key: str, version: int) -> PreparedMap | None:
+        """The version if it is prepared already. Never waits."""
+        return self._versions.get((workspace_id, key, version))
+
+    async def version(
+        self, workspace_id: WorkspaceId, key: str, version: int
+    ) -> PreparedMap | None:
+        """The version, read if need be; None if the workspace never published it.
+
+        Raises DatabaseUnavailable.
+        """
+        found = self._versions.get((workspace_id, key, version))
+        if found is not None:
+            return found
+        async with workspace_transaction(self._engine, workspace_id) as connection:
+            stored = await journeys.get(connection, workspace_id, key, version)
+        return None if stored is None else self._keep(workspace_id, stored)
+
+    async def newest(self, workspace_id: WorkspaceId) -> Mapping[str, PreparedMap]:
+        """Every journey of the workspace in its newest version, by key. Raises DatabaseUnavailable."""
+        read_at, found = self._newest.get(workspace_id, (float("-inf"), {}))
+        if monotonic() - read_at < _NEWEST_SECONDS:
+            return found
+        async with workspace_transaction(self._engine, workspace_id) as connection:
+            stored = await journeys.current(connection, workspace_id)
+        found = {each.journey: self._keep(workspace_id, each) for each in stored}
+        self._newest[workspace_id] = (monotonic(), found)
+        return found
+
+    def forget_newest(self, workspace_id: WorkspaceId) -> None:
+        """Read the newest versions again at the next call: one was published here."""
+        self._newest.pop(workspace_id, None)
+
+    def _keep(self, workspace_id: WorkspaceId, stored: StoredMap) -> PreparedMap:
+        place = (workspace_id, stored.journey, stored.version)
+        prepared = self._versions.get(place)
+        if prepared is None:
+            prepared = self._versions[place] = PreparedMap(stored)
+            if len(self._versions) > _MAX_VERSIONS:
+                self._versions.popitem(last=False)
+        return prepared

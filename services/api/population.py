@@ -1,0 +1,68 @@
+"""How many subjects stand where, and how many alerts are open: two gauges, read from Postgres.
+
+They are counted on a beat of their own and not within the scrape: a scraper that asks twice a second,
+or two of them, costs no more. A count that takes long makes the next one wait in proportion, so that
+counting never takes more than a twentieth of one connection's time.
+"""
+
+import asyncio
+from collections import Counter
+from time import monotonic
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.api.queries import population as stored
+from services.api.queries.connections import translated, workspace_transaction
+from shared.errors import TransientError
+from shared.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+_SHARE = 20
+
+
+class Population:
+    """Keeps the two gauges of `metrics` true to a few seconds."""
+
+    def __init__(self, engine: AsyncEngine, metrics: Metrics, *, period_seconds: float) -> None:
+        """`engine` in the api's role; at least `period_seconds` lie between two counts."""
+        self._engine = engine
+        self._metrics = metrics
+        self._period_seconds = period_seconds
+        self._stages: Counter[tuple[str, str, str]] = Counter()
+        self._alerts: Counter[tuple[str, str]] = Counter()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Count until `stop` is set. While the database is away the last counts stay."""
+        while not stop.is_set():
+            began = monotonic()
+            try:
+                await self.count()
+            except TransientError as exc:
+                log.warning("population_not_counted", error=type(exc.__cause__ or exc).__name__)
+            pause_seconds = max(self._period_seconds, _SHARE * (monotonic() - began))
+            try:
+                async with asyncio.timeout(pause_seconds):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+    async def count(self) -> None:
+        """Count once, over all workspaces. Raises DatabaseUnavailable."""
+        stages: Counter[tuple[str, str, str]] = Counter()
+        alerts: Counter[tuple[str, str]] = Counter()
+        with translated():
+            async with self._engine.connect() as connection:
+                workspaces = await stored.workspaces(connection)
+        for workspace_id in workspaces:
+            async with workspace_transaction(self._engine, workspace_id) as connection:
+                counts = await stored.counts(connection, workspace_id)
+            stages.update(counts.stages)
+            alerts.update(counts.alerts)
+        # What is no longer there is said to be zero once more, or the old number would stand.
+        for labels in self._stages.keys() | stages.keys():
+            self._metrics.api_stage_population.labels(*labels).set(stages[labels])
+        for kinds in self._alerts.keys() | alerts.keys():
+            self._metrics.api_open_alerts.labels(*kinds).set(alerts[kinds])
+        self._stages, self._alerts = stages, alerts

@@ -1,0 +1,254 @@
+"""Accounts: who is meant by an id, lists of them, and what is known of one."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, func, literal, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.api.cursors import AccountPosition
+from shared.contracts.subjects import is_person
+from shared.ids import WorkspaceId
+from shared.storage.tables import identifier, member, placement, subject
+
+MAX_MEMBERS = 200
+MAX_IDENTIFIERS = 500
+_MAX_MERGES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """Whom an id stands for."""
+
+    subject_id: str
+    """The account-level subject: the account, or the person where no account is known."""
+    person_id: str | None = None
+    """The person, where the id names one."""
+
+    def placed_ids(self) -> list[str]:
+        """Subjects whose placements are this account's: a person's own journeys are kept under it."""
+        return sorted({self.subject_id, self.person_id or self.subject_id})
+
+
+# Whether an account was ever seen, and whether it has become part of another.
+_SUBJECT = select(subject.c.subject_id, subject.c.merged_into)
+
+# Where a person's name leads.
+_NAME = select(identifier.c.subject_id, identifier.c.person_id)
+
+
+async def resolve(
+    connection: AsyncConnection, workspace_id: WorkspaceId, account_id: str
+) -> Resolved | None:
+    """Whom `account_id` stands for now, merges followed; None if it was never seen."""
+    if is_person(account_id):
+        row = (
+            await connection.execute(
+                _NAME.where(
+                    identifier.c.workspace_id == workspace_id, identifier.c.identifier == account_id
+                )
+            )
+        ).one_or_none()
+        return row and Resolved(subject_id=row.subject_id, person_id=row.person_id)
+    for _ in range(_MAX_MERGES):
+        row = (
+            await connection.execute(
+                _SUBJECT.where(
+                    subject.c.workspace_id == workspace_id, subject.c.subject_id == account_id
+                )
+            )
+        ).one_or_none()
+        if row is None:
+            return None
+        if row.merged_into is None:
+            return Resolved(subject_id=account_id)
+        account_id = row.merged_into
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Which placements a list asks for. `stages` None: any; else pairs of journey and stage."""
+
+    journey: str | None = None
+    stage: str | None = None
+    status: str | None = None
+    stages: Collection[tuple[str, str]] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether every account passes."""
+        return (self.journey, self.stage, self.status, self.stages) == (None, None, None, None)
+
+    def clauses(self) -> list[ColumnElement[bool]]:
+        """The same as SQL."""
+        clauses: list[ColumnElement[bool]] = []
+        if self.journey is not None:
+            clauses.append(placement.c.journey == self.journey)
+        if self.stage is not None:
+            clauses.append(placement.c.stage == self.stage)
+        if self.status is not None:
+            clauses.append(placement.c.status == self.status)
+        if self.stages is not None:
+            clauses.append(tuple_(placement.c.journey, placement.c.stage).in_(sorted(self.stages)))
+        return clauses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of an account beyond its placements."""
+
+    subject_id: str
+    touchpoints: int
+    last_event_at: datetime | None
+    processed_at: datetime | None
+    value: float | None
+    account_traits: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacementRow:
+    """A placement, whole."""
+
+    subject_id: str
+    journey: str
+    map_version: int
+    status: str
+    stage: str | None
+    outcome: str | None
+    cycle: int
+    entered_at: datetime | None
+    stalled_at: datetime | None
+    milestones: dict[str, str]
+    version: int
+    processed_at: datetime
+
+
+# A page of all accounts, along the primary key.
+_ALL_IDS = select(subject.c.subject_id).where(subject.c.merged_into.is_(None))
+
+# A page of accounts that stand as asked. The planner walks the primary key, or the index on
+# (journey, stage, status) where that leaves fewer rows.
+_PLACED_IDS = select(placement.c.subject_id).distinct()
+
+_FACTS = select(
+    subject.c.subject_id,
+    subject.c.touchpoints,
+    subject.c.last_occurred_at,
+    subject.c.processed_at,
+    subject.c.value,
+    subject.c.account_traits,
+)
+
+_PLACEMENTS = select(
+    placement.c.subject_id,
+    placement.c.journey,
+    placement.c.map_version,
+    placement.c.status,
+    placement.c.stage,
+    placement.c.outcome,
+    placement.c.cycle,
+    placement.c.entered_at,
+    placement.c.stalled_at,
+    placement.c.milestones,
+    placement.c.version,
+    placement.c.processed_at,
+)
+
+
+async def page(
+    connection: AsyncConnection,
+    workspace_id: WorkspaceId,
+    filters: Filters,
+    *,
+    after: AccountPosition | None,
+    limit: int,
+) -> list[str]:
+    """At most `limit` ids of accounts that stand as asked, in order, after the position given."""
+    if filters.is_open:
+        of_workspace, key, statement = subject.c.workspace_id, subject.c.subject_id, _ALL_IDS
+    else:
+        of_workspace, key = placement.c.workspace_id, placement.c.subject_id
+        statement = _PLACED_IDS.where(*filters.clauses())
+    statement = statement.where(of_workspace == workspace_id).order_by(key).limit(limit)
+    if after is not None:
+        statement = statement.where(key > after.subject_id)
+    return list((await connection.execute(statement)).scalars())
+
+
+async def facts(
+    connection: AsyncConnection, workspace_id: WorkspaceId, subject_ids: Sequence[str]
+) -> dict[str, Facts]:
+    """What is known of each account; one without a row of its own is left out."""
+    rows = await connection.execute(
+        _FACTS.where(subject.c.workspace_id == workspace_id, subject.c.subject_id.in_(subject_ids))
+    )
+    return {
+        row.subject_id: Facts(
+            subject_id=row.subject_id,
+            touchpoints=row.touchpoints,
+            last_event_at=row.last_occurred_at,
+            processed_at=row.processed_at,
+            value=row.value,
+            account_traits=row.account_traits,
+        )
+        for row in rows
+    }
+
+
+async def placements(
+    connection: AsyncConnection,
+    workspace_id: WorkspaceId,
+    subject_ids: Sequence[str],
+    filters: Filters | None = None,
+) -> list[PlacementRow]:
+    """Placements of the subjects given, those that `filters` ask for, by subject and journey."""
+    rows = await connection.execute(
+        _PLACEMENTS.where(
+            placement.c.workspace_id == workspace_id,
+            placement.c.subject_id.in_(subject_ids),
+            *(filters or Filters()).clauses(),
+        ).order_by(placement.c.subject_id, placement.c.journey)
+    )
+    return [PlacementRow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+
+
+# The people of an account, as they were first seen.
+_MEMBERS = select(
+    member.c.person_id, member.c.role, member.c.traits, member.c.first_seen_at
+).order_by(member.c.first_seen_at, member.c.person_id)
+
+
+async def members(
+    connection: AsyncConnection, workspace_id: WorkspaceId, subject_id: str
+) -> tuple[int, Sequence[Row[*tuple[Any, ...]]]]:
+    """Number of people seen in the account, and the first of them."""
+    of_account = (member.c.workspace_id == workspace_id, member.c.subject_id == subject_id)
+    count = await connection.scalar(select(func.count()).select_from(member).where(*of_account))
+    rows = await connection.execute(_MEMBERS.where(*of_account).limit(MAX_MEMBERS))
+    return count or 0, rows.all()
+
+
+async def identifiers(
+    connection: AsyncConnection, workspace_id: WorkspaceId, subject_id: str
+) -> list[str]:
+    """Names that lead to the account, sorted: down the links by index, from the account itself."""
+    top = select(literal(subject_id).label("name"), literal(0).label("depth"))
+    tree = top.cte("tree", recursive=True)
+    below = select(identifier.c.identifier, tree.c.depth + 1).where(
+        identifier.c.workspace_id == workspace_id,
+        identifier.c.parent == tree.c.name,
+        # account <- user <- e-mail <- anonymous
+        tree.c.depth < _MAX_MERGES,
+    )
+    tree = tree.union_all(below)
+    rows = await connection.execute(
+        select(tree.c.name)
+        .where(or_(tree.c.depth > 0, literal(is_person(subject_id))))
+        .distinct()
+        .order_by(tree.c.name)
+        .limit(MAX_IDENTIFIERS)
+    )
+    return list(rows.scalars())

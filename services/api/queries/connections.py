@@ -1,0 +1,247 @@
+"""Connections that can only answer for one workspace at a time.
+
+The role of the api sees no row until its connection names a workspace (`stageline.workspace_id`).
+Cold paths name it for each transaction. The hot path cannot afford a second round trip, so
+`StageConnections` remembers which workspace a connection is set to and sets it anew only when it
+changes hands. The setting lives in the session: a pooler in front of Postgres must pool sessions.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from shared.errors import DatabaseUnavailable
+from shared.ids import WorkspaceId
+
+Connection = asyncpg.Connection[asyncpg.Record]
+Connect = Callable[[], Awaitable[Connection]]
+
+# Names the workspace for the rest of the session: the wall that row-level security stands on.
+_BIND_SESSION = "SELECT set_config('stageline.workspace_id', $1, false)"
+
+# The same for one transaction.
+_BIND_TRANSACTION = text("SELECT set_config('stageline.workspace_id', :workspace_id, true)")
+
+_PASSING = ("08", "25006", "40001", "40P01", "53", "55P03", "57")
+"""SQLSTATEs after which the same call may succeed later: connection lost, read-only after a
+fail-over, serialisation, resources, lock not available, cancelled or shutting down."""
+
+
+def is_passing(exc: BaseException) -> bool:
+    """Whether `exc` says that the database is away or busy, rather than that a statement is wrong."""
+    if isinstance(exc, DBAPIError):
+        if exc.connection_invalidated:
+            return True
+        state = getattr(exc.orig, "sqlstate", None)
+        return is_passing(exc.__cause__) if state is None and exc.__cause__ else _passes(state)
+    if isinstance(exc, asyncpg.PostgresError):
+        return _passes(exc.sqlstate)
+    # An InterfaceError of asyncpg itself says that the connection is closed or closing.
+    return isinstance(exc, OSError | asyncpg.InterfaceError | PoolTimeout)
+
+
+def _passes(sqlstate: str | None) -> bool:
+    return sqlstate is None or sqlstate.startswith(_PASSING)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn a driver's "away or busy" into DatabaseUnavailable; let real mistakes through."""
+    try:
+        yield
+    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as exc:
+        if not is_passing(exc):
+            raise
+        message = "the database cannot be reached or refuses work for now"
+        raise DatabaseUnavailable(message) from exc
+
+
+@asynccontextmanager
+async def workspace_transaction(
+    engine: AsyncEngine, workspace_id: WorkspaceId
+) -> AsyncIterator[AsyncConnection]:
+    """One transaction that sees one workspace; commits at the end. Raises DatabaseUnavailable."""
+    with translated():
+        async with engine.begin() as connection:
+            await connection.execute(_BIND_TRANSACTION, {"workspace_id": str(workspace_id)})
+            yield connection
+
+
+class _Bound:
+    """A connection, the workspace that it is set to and the statements prepared on it."""
+
+    __slots__ = ("connection", "is_proven", "prepared", "workspace_id")
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.is_proven = False
+        self.workspace_id: WorkspaceId | None = None
+        self.prepared: dict[str, asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record]] = {}
+
+
+_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+    asyncpg.InvalidCachedStatementError,
+    ConnectionError,
+)
+"""What a connection says that died, or whose statements went stale, while it was idle."""
+
+
+class StageConnections:
+    """A pool for one-statement reads that hands a workspace the connection it used last.
+
+    Invariants: a statement runs only while `_Bound.workspace_id` is the workspace asked for, which is
+    None while a change is under way; a connection whose last call was cut short (cancelled, timed
+    out, lost) is never used again; who waits is served in order.
+    """
+
+    def __init__(
+        self, connect: Connect, *, max_size: int = 8, timeout_seconds: float = 3.0
+    ) -> None:
+        """`connect` opens a connection in the api's role. Nothing is opened before the first read."""
+        self._connect = connect
+        self._max_size = max_size
+        self._timeout_seconds = timeout_seconds
+        self._idle: list[_Bound] = []
+        self._size = 0
+        self._waiting: deque[asyncio.Future[_Bound | None]] = deque()
+        self._is_closed = False
+
+    @property
+    def size(self) -> int:
+        """Connections open or opening."""
+        return self._size
+
+    async def fetch(
+        self, workspace_id: WorkspaceId, statement: str, *arguments: object
+    ) -> Sequence[asyncpg.Record]:
+        """Rows of `statement`, read as `workspace_id`. Raises DatabaseUnavailable.
+
+        Where a connection turns out to have died while idle (Postgres was restarted), the read is
+        made again on another; it only reads, so that is safe.
+        """
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                while True:
+                    bound = await self._acquire(workspace_id)
+                    was_proven = bound.is_proven
+                    try:
+                        return await self._read(bound, workspace_id, statement, arguments)
+                    except _LOST:
+                        if not was_proven:
+                            raise
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+            if not is_passing(exc):
+                raise
+            message = "the database gave no answer to a stage query"
+            raise DatabaseUnavailable(message) from exc
+
+    async def _read(
+        self, bound: _Bound, workspace_id: WorkspaceId, statement: str, arguments: Sequence[Any]
+    ) -> Sequence[asyncpg.Record]:
+        is_sound = False
+        try:
+            if bound.workspace_id != workspace_id:
+                bound.workspace_id = None
+                await bound.connection.fetchval(_BIND_SESSION, str(workspace_id))
+                bound.workspace_id = workspace_id
+            prepared = bound.prepared.get(statement)
+            if prepared is None:
+                prepared = await bound.connection.prepare(statement)
+                bound.prepared[statement] = prepared
+            rows: Sequence[asyncpg.Record] = await prepared.fetch(*arguments)
+            is_sound = bound.is_proven = True
+            return rows
+        finally:
+            self._release(bound, is_sound=is_sound)
+
+    async def _acquire(self, workspace_id: WorkspaceId) -> _Bound:
+        while True:
+            if self._is_closed:
+                message = "the stage connections are closed"
+                raise DatabaseUnavailable(message)
+            while self._idle:
+                bound = self._take(workspace_id)
+                if not bound.connection.is_closed():
+                    return bound
+                self._forget(bound)
+            if self._size < self._max_size:
+                return await self._open()
+            handed = await self._turn()
+            if handed is not None:
+                return handed
+
+    def _take(self, workspace_id: WorkspaceId) -> _Bound:
+        # Newest first: its caches are warm, and the rest may stay idle.
+        for position in range(len(self._idle) - 1, -1, -1):
+            if self._idle[position].workspace_id == workspace_id:
+                return self._idle.pop(position)
+        return self._idle.pop()
+
+    async def _open(self) -> _Bound:
+        self._size += 1
+        try:
+            return _Bound(await self._connect())
+        except BaseException:
+            self._size -= 1
+            self._hand_on(None)
+            raise
+
+    async def _turn(self) -> _Bound | None:
+        """Wait for a connection to be handed over, or for None: room to open one."""
+        turn: asyncio.Future[_Bound | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                with suppress(ValueError):  # `_hand_on` may have dropped it already
+                    self._waiting.remove(turn)
+            elif (handed := turn.result()) is not None:
+                self._release(handed, is_sound=True)  # it came as we gave up
+            else:
+                self._hand_on(None)
+            raise
+
+    def _hand_on(self, bound: _Bound | None) -> bool:
+        """Give the longest waiting read its turn; whether there was one."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():  # a cancelled one may still stand in the queue
+                turn.set_result(bound)
+                return True
+        return False
+
+    def _release(self, bound: _Bound, *, is_sound: bool) -> None:
+        if is_sound and not self._is_closed:
+            if not self._hand_on(bound):
+                self._idle.append(bound)
+            return
+        # A call cut short may still be running on the server: cutting the line is the only way to
+        # be sure that its answer reaches nobody else.
+        self._forget(bound)
+        self._hand_on(None)
+
+    def _forget(self, bound: _Bound) -> None:
+        self._size -= 1
+        if not bound.connection.is_closed():
+            bound.connection.terminate()
+
+    def close(self) -> None:
+        """Close what is idle; what is in use is closed as it comes back. Reads from now on fail."""
+        self._is_closed = True
+        while self._idle:
+            self._forget(self._idle.pop())
+        while self._hand_on(None):
+            pass

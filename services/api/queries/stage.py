@@ -1,0 +1,198 @@
+"""The hot path: a name to a placement in one round trip, on asyncpg alone.
+
+Each statement reads by primary key: the name (or the account), its subject, its placements. Plans are
+in docs/decisions with the design of the tables; none of them sorts or scans.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from services.api.queries.connections import StageConnections
+from shared.contracts.subjects import ANONYMOUS, EMAIL, USER, is_person
+from shared.ids import WorkspaceId
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What a subject is asked for by: an account's id, or a person's name with its prefix."""
+
+    value: str
+    is_person: bool
+
+
+def name_of(
+    *,
+    account_id: str | None = None,
+    user_id: str | None = None,
+    anonymous_id: str | None = None,
+    email: str | None = None,
+) -> Name | None:
+    """The one name given, or None when there is not exactly one."""
+    given = [
+        Name(value, is_person(value))
+        for value in (
+            account_id,
+            None if user_id is None else USER + user_id,
+            None if anonymous_id is None else ANONYMOUS + anonymous_id,
+            None if email is None else EMAIL + email.strip().lower(),
+        )
+        if value is not None
+    ]
+    return given[0] if len(given) == 1 else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """A placement as it is stored."""
+
+    subject_id: str
+    journey: str
+    map_version: int
+    status: str
+    stage: str | None
+    outcome: str | None
+    cycle: int
+    entered_at: datetime | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A known subject and its placements: of the journey asked for, or all."""
+
+    subject_id: str
+    event_at: datetime | None
+    processed_at: datetime | None
+    placements: Sequence[Placed]
+
+
+_PLACEMENT = (
+    "p.subject_id AS placed_id, p.journey, p.map_version, p.status, p.stage, p.outcome, p.cycle,"
+    " p.entered_at, p.version"
+)
+_JOURNEY = "($3::text IS NULL OR p.journey = $3)"
+
+# A person by name: the subject it belongs to, and placements of both (a journey about persons places
+# the person, whatever account it belongs to).
+_BY_NAME = f"""
+SELECT i.subject_id, NULL::text AS merged_into, s.last_occurred_at, s.processed_at, {_PLACEMENT}
+FROM identifier i
+LEFT JOIN subject s ON s.workspace_id = $1 AND s.subject_id = i.subject_id
+LEFT JOIN placement p
+  ON p.workspace_id = $1 AND p.subject_id = ANY (ARRAY[i.subject_id, i.person_id]) AND {_JOURNEY}
+WHERE i.workspace_id = $1 AND i.identifier = $2
+"""  # noqa: S608 - made of constants
+
+# An account by its own id.
+_BY_ACCOUNT = f"""
+SELECT s.subject_id, s.merged_into, s.last_occurred_at, s.processed_at, {_PLACEMENT}
+FROM subject s
+LEFT JOIN placement p ON p.workspace_id = $1 AND p.subject_id = s.subject_id AND {_JOURNEY}
+WHERE s.workspace_id = $1 AND s.subject_id = $2
+"""  # noqa: S608 - made of constants
+
+# Many persons by name at once; `asked` numbers them.
+_MANY_BY_NAME = f"""
+SELECT a.asked, i.subject_id, NULL::text AS merged_into, s.last_occurred_at, s.processed_at,
+       {_PLACEMENT}
+FROM unnest($2::text[]) WITH ORDINALITY AS a (name, asked)
+JOIN identifier i ON i.workspace_id = $1 AND i.identifier = a.name
+LEFT JOIN subject s ON s.workspace_id = $1 AND s.subject_id = i.subject_id
+LEFT JOIN placement p
+  ON p.workspace_id = $1 AND p.subject_id = ANY (ARRAY[i.subject_id, i.person_id]) AND {_JOURNEY}
+"""  # noqa: S608 - made of constants
+
+# Many accounts at once.
+_MANY_BY_ACCOUNT = f"""
+SELECT a.asked, s.subject_id, s.merged_into, s.last_occurred_at, s.processed_at, {_PLACEMENT}
+FROM unnest($2::text[]) WITH ORDINALITY AS a (name, asked)
+JOIN subject s ON s.workspace_id = $1 AND s.subject_id = a.name
+LEFT JOIN placement p ON p.workspace_id = $1 AND p.subject_id = s.subject_id AND {_JOURNEY}
+"""  # noqa: S608 - made of constants
+
+_MAX_MERGES = 4
+"""Longest chain of merged accounts that is followed: anonymous, e-mail, user, account."""
+
+
+async def standing(
+    connections: StageConnections, workspace_id: WorkspaceId, name: Name, journey: str | None
+) -> Standing | None:
+    """Where the subject called `name` stands, or None if it is unknown.
+
+    Cost: one round trip, one more for each merge of accounts. Raises DatabaseUnavailable.
+    """
+    for _ in range(_MAX_MERGES):
+        statement = _BY_NAME if name.is_person else _BY_ACCOUNT
+        rows = await connections.fetch(workspace_id, statement, workspace_id, name.value, journey)
+        if not rows:
+            return None
+        merged_into = rows[0]["merged_into"]
+        if merged_into is None:
+            return _standing(rows)
+        name = Name(merged_into, is_person(merged_into))
+    return None
+
+
+async def standings(
+    connections: StageConnections,
+    workspace_id: WorkspaceId,
+    names: Sequence[Name],
+    journey: str | None,
+) -> list[Standing | None]:
+    """Where many subjects stand, in the order asked. Cost: two round trips. As `standing`."""
+    found: list[Standing | None] = [None] * len(names)
+    for statement, of_persons in ((_MANY_BY_NAME, True), (_MANY_BY_ACCOUNT, False)):
+        asked = [place for place, name in enumerate(names) if name.is_person is of_persons]
+        if not asked:
+            continue
+        rows = await connections.fetch(
+            workspace_id, statement, workspace_id, [names[place].value for place in asked], journey
+        )
+        grouped: dict[int, list[asyncpg.Record]] = {}
+        for row in rows:
+            grouped.setdefault(asked[row["asked"] - 1], []).append(row)
+        for place, group in grouped.items():
+            merged_into = group[0]["merged_into"]
+            if merged_into is None:
+                found[place] = _standing(group)
+            else:
+                into = Name(merged_into, is_person(merged_into))
+                found[place] = await standing(connections, workspace_id, into, journey)
+    return found
+
+
+def _standing(rows: Sequence[asyncpg.Record]) -> Standing:
+    first = rows[0]
+    return Standing(
+        subject_id=first["subject_id"],
+        event_at=first["last_occurred_at"],
+        processed_at=first["processed_at"],
+        placements=[
+            Placed(
+                subject_id=row["placed_id"],
+                journey=row["journey"],
+                map_version=row["map_version"],
+                status=row["status"],
+                stage=row["stage"],
+                outcome=row["outcome"],
+                cycle=row["cycle"],
+                entered_at=row["entered_at"],
+                version=row["version"],
+            )
+            for row in rows
+            if row["placed_id"] is not None
+        ],
+    )
+
+
+# Answers only that a connection in the api's role works.
+_PING = "SELECT 1 FROM identifier WHERE false"
+
+
+async def ping(connections: StageConnections, workspace_id: WorkspaceId) -> bool:
+    """Whether the database answers. Raises DatabaseUnavailable."""
+    await connections.fetch(workspace_id, _PING)
+    return True

@@ -1,0 +1,1 @@
+"""The calls of the api, one module for each resource; each gives its `operations`."""

@@ -1,0 +1,73 @@
+"""Pieces that several calls share."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from services.api.cursors import MAX_CHARS
+from shared.contracts.envelope import MAX_ID_CHARS
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_CHARS)]
+"""An identifier as its owner wrote it."""
+
+JourneyKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+StageKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+
+Instant = datetime
+"""RFC 3339, UTC."""
+
+Status = Literal["not_started", "active", "stalled", "ended"]
+OnJourney = Literal["active", "stalled", "ended"]
+
+
+class Asked(BaseModel):
+    """Base of what callers send: an unknown name is a mistake and is told."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Told(BaseModel):
+    """Base of what is answered: every field is always there, null where there is nothing."""
+
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
+
+
+class PageQuery(Asked):
+    """How much of a list, and from where."""
+
+    limit: int = Field(default=50, ge=1, le=200, description="Most items of one page.")
+    cursor: str | None = Field(
+        default=None,
+        max_length=MAX_CHARS,
+        description="`next_cursor` of the page before, with the same filters.",
+    )
+
+
+class ProblemPlace(Told):
+    """One place in the request that is wrong."""
+
+    pointer: str = Field(
+        description="JSON Pointer into the body; `/query/<name>` is a query parameter."
+    )
+    detail: str
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457). It never repeats what was sent."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: str = Field(description="Address of the explanation of this `code`.")
+    title: str
+    status: int
+    code: str = Field(description="Stable name of the error; callers may switch on it.")
+    detail: str
+    errors: list[ProblemPlace] = Field(default=[], description="The places that are wrong.")
+    request_id: str | None = Field(default=None, description="Also in the X-Request-Id header.")
+
+
+def cause(*, message_id: str | None, event: str | None, timer: str | None) -> dict[str, Any]:
+    """A transition's cause in the one of its forms that applies."""
+    return {"timer": timer} if timer else {"message_id": message_id, "event": event}
