@@ -1,0 +1,32 @@
+"""What can go wrong while a batch is stored, by what the stager does about it.
+
+    StagelineError (shared.errors)
+    ├── TransientError          pause, then the same batch again
+    │   └── DatabaseUnavailable
+    ├── Conflict                somebody else wrote first: forget what was cached, again at once
+    ├── RecordFault             one record of the batch cannot be stored: halve the batch to find it
+    │   ├── DataRejected        Postgres refuses its data
+    │   └── FoldFailed          the engine cannot fold it
+    ├── Fenced                  the partition has another owner: drop the batch and rejoin
+    └── FatalError              stop the process
+
+A poison record is a value (`decode.Poison`), not an exception.
+"""
+
+from shared.errors import StagelineError
+
+
+class Conflict(StagelineError):
+    """A row was not as it was read: another stager committed in between, or a deadlock was cut."""
+
+
+class RecordFault(StagelineError):
+    """A record of the batch cannot be applied, however often it is tried."""
+
+
+class DataRejected(RecordFault):
+    """Postgres refuses the data of a record that decoded well."""
+
+
+class FoldFailed(RecordFault):
+    """The engine failed on a record; the record is kept as a dead letter, the process goes on."""

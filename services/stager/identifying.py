@@ -1,0 +1,130 @@
+"""Reads what identity resolution needs, and asks `identity.plan` until nothing is missing.
+
+Rows that will change are locked before anything that depends on them is read, so that another stager
+cannot add to a person's history while it moves.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from services.stager import identity
+from services.stager.decode import reread
+from services.stager.errors import Conflict
+from services.stager.identity import Evidence, Key, Link, Named, Plan
+from services.stager.rows import Kept, Writes
+from services.stager.store import reading
+from services.stager.store.session import Connection
+from services.stager.subjects import Memory
+
+
+async def resolve(
+    connection: Connection,
+    memory: Memory,
+    events: Sequence[Named],
+    known: dict[Key, Link | None],
+) -> Plan:
+    """Where the names in `events` lead. Raises Conflict when a remembered name proves stale.
+
+    `known` is filled with every name that was looked at; after a conflict these are to be forgotten.
+    """
+    await _know(connection, memory, identity.names_in(events), known)
+    plan = identity.plan(events, known)
+    if plan.moved:
+        plan = await _resolve_moves(connection, memory, events, known, plan)
+    if plan.relied_on:
+        await _hold(connection, plan.relied_on, known)
+    return plan
+
+
+def add_links(plan: Plan, writes: Writes) -> None:
+    """Rows of `identifier` that the plan asks for."""
+    for key, (old, new) in plan.changes.items():
+        row = (*key, new.parent, new.linked_at, new.linked_by, new.person_id, new.subject_id)
+        if old is None:
+            writes.links_new.append(row)
+        else:
+            former = (old.parent, old.linked_by, old.person_id, old.subject_id)
+            writes.links_changed.append((*row, *former))
+
+
+async def hold_unchanged(connection: Connection, names: Iterable[Key], plan: Plan) -> None:
+    """Lock existing names against a move until the transaction ends. Raises Conflict."""
+    await _hold(connection, set(names), plan.links)
+
+
+async def _know(
+    connection: Connection,
+    memory: Memory,
+    names: Iterable[Key],
+    known: dict[Key, Link | None],
+) -> None:
+    """Extend `known` by `names` and everything that they lead through."""
+    wanted = set(names) - known.keys()
+    while wanted:
+        unread: list[Key] = []
+        for name in wanted:
+            link = memory.links.get(name)
+            if link is None:
+                unread.append(name)
+            else:
+                known[name] = link
+        if unread:
+            rows = await reading.links(connection, unread)
+            for name in unread:
+                known[name] = rows.get(name)
+        wanted = identity.beyond({name: known[name] for name in wanted}) - known.keys()
+
+
+async def _resolve_moves(
+    connection: Connection,
+    memory: Memory,
+    events: Sequence[Named],
+    known: dict[Key, Link | None],
+    plan: Plan,
+) -> Plan:
+    """The rare path: names change hands, so what hangs on them is read and locked."""
+    evidence = Evidence()
+    expanded: set[Key] = set()
+    locked: set[Key] = set()
+    while True:
+        if fresh := plan.moved - locked:
+            await _hold(connection, fresh, known, for_update=True)
+            locked |= fresh
+        if not plan.unread and not plan.shrunk:
+            return plan
+        if plan.unread:
+            below = await reading.weaker_names(connection, plan.unread)
+            known.update(below)
+            expanded |= plan.unread | below.keys()
+            await _know(connection, memory, identity.beyond(known), known)
+        if plan.shrunk:
+            evidence.homeless |= plan.shrunk
+            rows = await touchpoints_of(connection, plan.shrunk)
+            deeds = [identity.named(reread(row.envelope)) for row in rows]
+            evidence.events += deeds
+            await _know(connection, memory, identity.names_in(deeds), known)
+        plan = identity.plan(events, known, expanded=frozenset(expanded), evidence=evidence)
+
+
+async def touchpoints_of(connection: Connection, persons: set[Key]) -> list[Kept]:
+    """Everything that the given persons did, in whatever subject they were seen."""
+    seen = await reading.seen_in(connection, persons)
+    subjects = {(person[0], subject) for person, found in seen.items() for subject in found}
+    history = await reading.history(connection, subjects)
+    return [
+        row
+        for (workspace, _), rows in history.items()
+        for row in rows
+        if row.person_id is not None and (workspace, row.person_id) in persons
+    ]
+
+
+async def _hold(
+    connection: Connection,
+    names: set[Key],
+    known: "dict[Key, Link] | dict[Key, Link | None]",
+    *,
+    for_update: bool = False,
+) -> None:
+    rows = await reading.links_held(connection, names, for_update=for_update)
+    if stale := [name for name in names if rows.get(name) != known[name]]:
+        raise Conflict(f"{len(stale)} names were linked meanwhile")

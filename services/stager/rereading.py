@@ -1,0 +1,134 @@
+"""Folds subjects anew from their history: late events, merges, new map versions.
+
+Reads in chunks bounded by the number of touchpoints, so that memory is too, and gives the event loop
+a turn between subjects: heartbeats go on during a long one.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from services.stager import folding
+from services.stager.decode import reread
+from services.stager.effects import Refold
+from services.stager.errors import FoldFailed
+from services.stager.folding import Output, Stored, touchpoint
+from services.stager.identity import Key
+from services.stager.rows import Kept
+from services.stager.store import reading
+from services.stager.store.session import Connection
+from services.stager.subjects import Member, Subject
+from shared.journey.compile import CompiledJourney
+from shared.journey.model import Touchpoint
+
+_CHUNK_TOUCHPOINTS = 20_000
+_CHUNK_SUBJECTS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One subject to fold anew.
+
+    `of_person`: its history is what the person did, in whatever subject, because the person has a
+    home account; otherwise it is the subject's own.
+    """
+
+    subject: Subject
+    journeys: Sequence[CompiledJourney]
+    merged_into: str | None
+    reason: Refold
+    of_person: bool = False
+
+
+@dataclass(slots=True)
+class Members:
+    """Rows of `member` to write, and what to remember."""
+
+    written: dict[tuple[int, str, str], Member] = field(default_factory=dict)
+    gone: set[tuple[int, str, str]] = field(default_factory=set)
+
+
+async def fold_anew(
+    connection: Connection, tasks: Mapping[Key, Task], out: Output, members: Members
+) -> None:
+    """Fold each subject from its history, as the transaction sees it. Raises FoldFailed."""
+    for chunk in _chunks(tasks):
+        histories = await _histories(connection, chunk)
+        stored = Stored(
+            transitions=await reading.transitions(connection, chunk),
+            alerts=await reading.alerts(connection, chunk),
+        )
+        known = await reading.members_of(
+            connection, [key for key, task in chunk.items() if not task.of_person]
+        )
+        found: dict[tuple[int, str, str], Member] = {}
+        for key, task in chunk.items():
+            history = histories[key]
+            if not task.of_person:
+                folding.keep_members(key, history, found)
+            try:
+                folding.anew(
+                    key,
+                    task.subject,
+                    task.journeys,
+                    [event for event, _ in history],
+                    task.merged_into,
+                    stored,
+                    task.reason,
+                    out,
+                )
+            except Exception as exc:
+                raise FoldFailed(f"a history does not fold: {type(exc).__name__}") from exc
+            await asyncio.sleep(0)
+        members.written.update(
+            (key, member) for key, member in found.items() if known.get(key) != member
+        )
+        members.gone |= known.keys() - found.keys()
+
+
+def _chunks(tasks: Mapping[Key, Task]) -> Iterator[dict[Key, Task]]:
+    chunk: dict[Key, Task] = {}
+    touchpoints = 0
+    for key in sorted(tasks):
+        chunk[key] = tasks[key]
+        touchpoints += tasks[key].subject.touchpoints
+        if touchpoints >= _CHUNK_TOUCHPOINTS or len(chunk) >= _CHUNK_SUBJECTS:
+            yield chunk
+            chunk, touchpoints = {}, 0
+    if chunk:
+        yield chunk
+
+
+async def _histories(
+    connection: Connection, tasks: Mapping[Key, Task]
+) -> dict[Key, list[tuple[Touchpoint, str | None]]]:
+    """History of each subject, in order."""
+    persons = {key for key, task in tasks.items() if task.of_person}
+    # Without a journey of its own a person's row is a mere signpost.
+    followed = {key for key in persons if tasks[key].journeys}
+    seen = await reading.seen_in(connection, followed) if followed else {}
+    wanted = (tasks.keys() - persons) | {
+        (key[0], subject) for key, subjects in seen.items() for subject in subjects
+    }
+    rows = await reading.history(connection, wanted)
+    histories: dict[Key, list[tuple[Touchpoint, str | None]]] = {}
+    for key in tasks:
+        if key in persons:
+            own = [
+                row
+                for subject in seen.get(key, ())
+                for row in rows.get((key[0], subject), ())
+                if row.person_id == key[1]
+            ]
+        else:
+            own = rows.get(key, [])
+        histories[key] = in_order(own)
+        await asyncio.sleep(0)
+    return histories
+
+
+def in_order(rows: Sequence[Kept]) -> list[tuple[Touchpoint, str | None]]:
+    """Rows of `touchpoint` as the engine sees them, sorted by event order."""
+    decoded = [(touchpoint(reread(row.envelope), row.person_id), row.person_id) for row in rows]
+    decoded.sort(key=lambda pair: pair[0].order)
+    return decoded

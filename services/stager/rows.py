@@ -1,0 +1,112 @@
+"""Rows as the stager reads and writes them; what the pure modules and the store share."""
+
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any
+
+Row = tuple[Any, ...]
+JourneyKey = tuple[int, str, str]
+"""Workspace, subject, journey."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A row of `touchpoint`, its envelope still undecoded."""
+
+    message_id: str
+    subject_id: str
+    person_id: str | None
+    envelope: str
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentTransition:
+    """A transition that is not superseded; `facts` is all that makes two of them the same move."""
+
+    transition_id: int
+    facts: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAlert:
+    """A stall alert, with the visit that it is about."""
+
+    alert_id: str
+    state: str
+    resolution: str | None
+    resolved_at: datetime | None
+    visit: tuple[str, int, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedMap:
+    """A row of `journey_version`; `definition` is the decoded JSON."""
+
+    publication: int
+    workspace_id: int
+    journey: str
+    version: int
+    definition: Any
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A row of `dead_letter` that is to be published."""
+
+    dead_letter_id: int
+    workspace_id: int
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """How far one partition has got with a batch."""
+
+    partition: int
+    expected: int
+    """Offset that must be stored for the batch to count."""
+    following: int
+    applied: int
+    duplicate: int
+    dead: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A row of `refold_job` that is not finished."""
+
+    workspace_id: int
+    journey: str
+    version: int
+    cursor: str
+    done: int
+    total: int
+
+
+@dataclass(slots=True)
+class Writes:
+    """Rows to write; each list holds tuples in the order of its statement's columns."""
+
+    links_new: list[Row] = field(default_factory=list)
+    links_changed: list[Row] = field(default_factory=list)
+    moved: list[Row] = field(default_factory=list)
+    members_gone: list[Row] = field(default_factory=list)
+    members: list[Row] = field(default_factory=list)
+    subjects: list[Row] = field(default_factory=list)
+    placements_gone: list[Row] = field(default_factory=list)
+    placements: list[Row] = field(default_factory=list)
+    superseded: list[Row] = field(default_factory=list)
+    transitions: list[Row] = field(default_factory=list)
+    deadlines_gone: list[Row] = field(default_factory=list)
+    deadlines: list[Row] = field(default_factory=list)
+    alerts_gone: list[Row] = field(default_factory=list)
+    alerts: list[Row] = field(default_factory=list)
+    outbox: list[Row] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to write."""
+        return any(getattr(self, each.name) for each in fields(self))

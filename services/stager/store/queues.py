@@ -1,0 +1,188 @@
+"""Positions in the log, maps to follow, deadlines that are due, jobs, and what is to be relayed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from services.stager.identity import Key
+from services.stager.rows import Advance, DeadLetter, Job, JourneyKey, PublishedMap
+from services.stager.store.session import Connection, count
+from shared.errors import Fenced
+
+# Where to go on reading.
+_OFFSETS = """
+    SELECT partition, next_offset FROM consumer_offset WHERE topic = $1 AND partition = ANY($2::int[])
+"""
+
+# The fence: the batch counts only if the partition stands where its reader began. A partition without
+# a row begins with the first record read.
+_ADVANCE = """
+    INSERT INTO consumer_offset AS c (topic, partition, first_offset, next_offset, applied, duplicate,
+                                      dead, owner, updated_at)
+    SELECT $1, t.p, t.e, t.n, t.a, t.u, t.d, $8, $9
+    FROM unnest($2::int[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
+         AS t (p, e, n, a, u, d)
+    ON CONFLICT (topic, partition) DO UPDATE
+    SET next_offset = excluded.next_offset, applied = c.applied + excluded.applied,
+        duplicate = c.duplicate + excluded.duplicate, dead = c.dead + excluded.dead,
+        owner = excluded.owner, updated_at = excluded.updated_at
+    WHERE c.next_offset = excluded.first_offset
+"""
+
+# Every batch holds this shared; a job that starts takes it alone, so that after it no batch is under
+# way that has not seen the map.
+_MAP_BARRIER = 0x6D61_7073_0001
+_SHARE_MAPS = f"SELECT pg_advisory_xact_lock_shared({_MAP_BARRIER})"
+_PASS_BATCHES = f"SELECT pg_advisory_xact_lock({_MAP_BARRIER})"
+
+_PUBLICATION = "SELECT max(publication) FROM journey_version"
+
+_PUBLISHED = """
+    SELECT publication, workspace_id, journey, version, definition
+    FROM journey_version WHERE publication > $1 ORDER BY publication
+"""
+
+# The oldest deadlines that are due and that nobody else is working on.
+_DUE = """
+    SELECT workspace_id, subject_id, journey FROM deadline WHERE due_at <= $1
+    ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+"""
+
+_JOB = """
+    SELECT workspace_id, journey, version, cursor, done, total FROM refold_job
+    WHERE finished_at IS NULL ORDER BY created_at, workspace_id, journey, version
+    LIMIT 1 FOR UPDATE SKIP LOCKED
+"""
+
+_JOB_PROGRESS = """
+    UPDATE refold_job SET cursor = $4, done = $5, total = $6, finished_at = $7
+    WHERE workspace_id = $1 AND journey = $2 AND version = $3
+"""
+
+_SUBJECTS_AFTER = """
+    SELECT subject_id FROM subject
+    WHERE workspace_id = $1 AND subject_id > $2 AND merged_into IS NULL ORDER BY subject_id LIMIT $3
+"""
+_SUBJECT_COUNT = "SELECT count(*) FROM subject WHERE workspace_id = $1 AND merged_into IS NULL"
+
+_PERSONS_AFTER = """
+    SELECT identifier FROM identifier
+    WHERE workspace_id = $1 AND identifier > $2 AND identifier = person_id
+    ORDER BY identifier LIMIT $3
+"""
+_PERSON_COUNT = "SELECT count(*) FROM identifier WHERE workspace_id = $1 AND identifier = person_id"
+
+_UNPUBLISHED = """
+    SELECT dead_letter_id, workspace_id, partition, record_offset, record_key, record_value, reason
+    FROM dead_letter WHERE published_at IS NULL ORDER BY dead_letter_id LIMIT $1
+    FOR UPDATE SKIP LOCKED
+"""
+_MARK_PUBLISHED = (
+    "UPDATE dead_letter SET published_at = $2 WHERE dead_letter_id = ANY($1::bigint[])"
+)
+
+_OUTBOX_OLD = """
+    DELETE FROM outbox WHERE (workspace_id, outbox_id) IN (
+        SELECT workspace_id, outbox_id FROM outbox WHERE created_at < $1 ORDER BY created_at LIMIT $2)
+"""
+
+
+async def offsets(connection: Connection, topic: str, partitions: Sequence[int]) -> dict[int, int]:
+    """Next offset of each partition that has been read before."""
+    return {row[0]: row[1] for row in await connection.fetch(_OFFSETS, topic, list(partitions))}
+
+
+async def advance(
+    connection: Connection, topic: str, steps: Sequence[Advance], owner: str, now: datetime
+) -> None:
+    """Move the partitions on. Raises Fenced when one does not stand where it was expected."""
+    ordered = sorted(steps, key=lambda step: step.partition)
+    status = await connection.execute(
+        _ADVANCE,
+        topic,
+        [s.partition for s in ordered],
+        [s.expected for s in ordered],
+        [s.following for s in ordered],
+        [s.applied for s in ordered],
+        [s.duplicate for s in ordered],
+        [s.dead for s in ordered],
+        owner,
+        now,
+    )
+    if count(status) != len(ordered):
+        raise Fenced(
+            f"{len(ordered) - count(status)} of {len(ordered)} partitions moved on elsewhere"
+        )
+
+
+async def newest_publication(connection: Connection) -> int:
+    """Number of the newest map; no job that brings in a newer one starts before this commits."""
+    await connection.execute(_SHARE_MAPS)
+    return await connection.fetchval(_PUBLICATION) or 0
+
+
+async def publications_after(connection: Connection, publication: int) -> list[PublishedMap]:
+    """Maps published after the given number, oldest first."""
+    return [
+        PublishedMap(row[0], row[1], row[2], row[3], msgspec.json.decode(row[4]))
+        for row in await connection.fetch(_PUBLISHED, publication)
+    ]
+
+
+async def due(connection: Connection, now: datetime, limit: int) -> list[JourneyKey]:
+    """Deadlines that have come, oldest first, locked."""
+    return [(row[0], row[1], row[2]) for row in await connection.fetch(_DUE, now, limit)]
+
+
+async def next_job(connection: Connection) -> Job | None:
+    """The oldest unfinished job that nobody else is working on, locked."""
+    row = await connection.fetchrow(_JOB)
+    return None if row is None else Job(*row)
+
+
+async def pass_batches(connection: Connection) -> None:
+    """Wait until every batch has ended that may not know the newest map."""
+    await connection.execute(_PASS_BATCHES)
+
+
+async def job_progress(connection: Connection, job: Job, finished_at: datetime | None) -> None:
+    """Store how far a job has got."""
+    await connection.execute(
+        _JOB_PROGRESS,
+        job.workspace_id,
+        job.journey,
+        job.version,
+        job.cursor,
+        job.done,
+        job.total,
+        finished_at,
+    )
+
+
+async def job_total(connection: Connection, job: Job, *, of_persons: bool) -> int:
+    """How many subjects a job has to look at."""
+    statement = _PERSON_COUNT if of_persons else _SUBJECT_COUNT
+    return await connection.fetchval(statement, job.workspace_id) or 0
+
+
+async def job_keys(connection: Connection, job: Job, limit: int, *, of_persons: bool) -> list[Key]:
+    """The next subjects of a job, in key order."""
+    statement = _PERSONS_AFTER if of_persons else _SUBJECTS_AFTER
+    rows = await connection.fetch(statement, job.workspace_id, job.cursor, limit)
+    return [(job.workspace_id, row[0]) for row in rows]
+
+
+async def unpublished(connection: Connection, limit: int) -> list[DeadLetter]:
+    """Dead letters that the dead-letter topic does not have yet, oldest first, locked."""
+    return [DeadLetter(*row) for row in await connection.fetch(_UNPUBLISHED, limit)]
+
+
+async def mark_published(connection: Connection, ids: Sequence[int], now: datetime) -> None:
+    """Note that the dead-letter topic has acknowledged these."""
+    await connection.execute(_MARK_PUBLISHED, list(ids), now)
+
+
+async def prune_outbox(connection: Connection, before: datetime, limit: int) -> int:
+    """Remove notices older than `before`; answers how many went."""
+    return count(await connection.execute(_OUTBOX_OLD, before, limit))

@@ -1,0 +1,134 @@
+"""A subject as the stager holds it between batches, its codec, and the bounded cache of them.
+
+Values in the cache are what the database held after our last commit. They may be stale when another
+stager wrote since; every write is guarded by the version that was read, so a stale one costs a
+retry, never a wrong row.
+"""
+
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from services.stager.identity import Key, Order
+from shared.journey.state import FORMAT, State
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One journey of a subject, as `subject.states` stores it by journey key."""
+
+    v: int
+    """Version of the map that folded the state."""
+    s: State
+    f: int = FORMAT
+    """Format of the state; another one than the engine's means fold anew."""
+    d: datetime | None = None
+    """The deadline that is armed for it in table `deadline`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A row of `subject`. `version` 0: there is no row yet."""
+
+    version: int = 0
+    touchpoints: int = 0
+    last: Order | None = None
+    """Order of the newest touchpoint."""
+    standings: dict[str, Standing] = field(default_factory=dict)
+    account_traits: dict[str, Any] = field(default_factory=dict)
+    value: float | None = None
+    merged_into: str | None = None
+
+
+NEW_SUBJECT = Subject()
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A row of `member`: what is known of a person within a subject."""
+
+    role: str | None
+    traits: dict[str, Any]
+    first_seen_at: datetime
+
+
+_encoder = msgspec.json.Encoder()
+_standings = msgspec.json.Decoder(dict[str, Standing])
+_object = msgspec.json.Decoder(dict[str, Any])
+
+
+def encode_standings(standings: dict[str, Standing]) -> bytes:
+    """Content of `subject.states`."""
+    return _encoder.encode(standings)
+
+
+def decode_standings(states: bytes) -> dict[str, Standing]:
+    """Read `subject.states`. Raises msgspec.MsgspecError if it is none of ours."""
+    return _standings.decode(states)
+
+
+def encode_json(value: object) -> str:
+    """Text for a JSON column."""
+    return _encoder.encode(value).decode()
+
+
+def decode_object(text: str) -> dict[str, Any]:
+    """Read a JSON column that holds an object."""
+    return _object.decode(text)
+
+
+class Cache(Generic[K, V]):
+    """The most recently used entries, at most `capacity` of them."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._entries: OrderedDict[K, V] = OrderedDict()
+
+    def get(self, key: K) -> V | None:
+        """Entry of `key`, which becomes the most recently used; None when it is not held."""
+        entry = self._entries.get(key)
+        if entry is not None:
+            self._entries.move_to_end(key)
+        return entry
+
+    def put(self, key: K, value: V) -> None:
+        """Hold an entry, dropping the least recently used beyond the capacity."""
+        self._entries[key] = value
+        self._entries.move_to_end(key)
+        if len(self._entries) > self._capacity:
+            self._entries.popitem(last=False)
+
+    def drop(self, keys: Iterable[K]) -> None:
+        """Forget these entries: somebody else has written them."""
+        for key in keys:
+            self._entries.pop(key, None)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+
+    def __len__(self) -> int:
+        """Entries held."""
+        return len(self._entries)
+
+
+class Memory:
+    """Everything that the stager remembers between transactions."""
+
+    def __init__(self, subjects: int) -> None:
+        """`subjects` bounds the states; names and members are small and get more room."""
+        self.subjects: Cache[Key, Subject] = Cache(subjects)
+        self.links: Cache[Key, Any] = Cache(subjects * 4)
+        self.members: Cache[tuple[int, str, str], Member] = Cache(subjects * 4)
+
+    def clear(self) -> None:
+        """Forget everything: the partition was lost, or nothing fits any more."""
+        self.subjects.clear()
+        self.links.clear()
+        self.members.clear()
