@@ -1,0 +1,367 @@
+"""A second engine, written to be obvious: it keeps every touchpoint and asks everything anew.
+
+It shares the model's nouns with the real engine and no line of its reasoning: no facts, no plans, no
+closures, no deadlines. Time passes minute by minute, so histories must lie on whole minutes.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.journey.conditions import (
+    All,
+    AnyOf,
+    Condition,
+    IdleFor,
+    InStageFor,
+    MilestoneReached,
+    Never,
+    Not,
+    Operator,
+    Performed,
+    Predicate,
+    Scope,
+    Trait,
+    TraitOwner,
+    walk,
+)
+from shared.journey.model import (
+    Cause,
+    Effect,
+    Journey,
+    LastTouchpoint,
+    Reached,
+    Stall,
+    Status,
+    Touchpoint,
+    Transition,
+    TransitionKind,
+)
+
+TICK = timedelta(minutes=1)
+SOME_TIMER = Cause(timer="time")
+NUMBERS = {"int", "float"}
+
+
+@dataclass
+class Rule:
+    kind: TransitionKind | None
+    path: str
+    when: Condition | None
+    scope: Scope
+    to: str | None = None
+    outcome: str | None = None
+    group: str | None = None
+
+
+@dataclass
+class Reference:
+    journey: Journey
+    history: list[Touchpoint] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    status: Status = Status.NOT_STARTED
+    stage: str | None = None
+    outcome: str | None = None
+    cycle: int = 1
+    entered_at: datetime | None = None
+    stall: Stall | None = None
+    milestones: dict[str, datetime] = field(default_factory=dict)
+    advanced_to: datetime | None = None
+    has_joined: bool = False
+    entered: list[str] = field(default_factory=list)
+    visit_from: int = 0
+    cycle_from: int = 0
+    group_from: dict[str, int] = field(default_factory=dict)
+
+    def run(self, touchpoints: Iterable[Touchpoint], now: datetime) -> "Reference":
+        for touchpoint in sorted(touchpoints, key=lambda each: (each.occurred_at, each.message_id)):
+            if any(each.message_id == touchpoint.message_id for each in self.history):
+                continue
+            self.wait_until(touchpoint.occurred_at - TICK)
+            self.history.append(touchpoint)
+            self.entered = []
+            self.settle(
+                touchpoint.occurred_at,
+                Cause(message_id=touchpoint.message_id, event=touchpoint.event),
+            )
+        self.wait_until(now)
+        return self
+
+    def wait_until(self, end: datetime) -> None:
+        if not self.history:
+            return
+        at = max(self.history[-1].occurred_at, self.advanced_to or self.history[-1].occurred_at)
+        while at <= end:
+            before = len(self.effects), self.has_joined
+            self.settle(at, SOME_TIMER)
+            self.stall_if_due(at)
+            if before != (len(self.effects), self.has_joined):
+                self.advanced_to = at
+            at += TICK
+
+    def settle(self, at: datetime, cause: Cause) -> None:
+        while True:
+            self.reach_milestones(at)
+            for rule in self.rules():
+                if rule.to in self.entered:
+                    continue
+                if rule.when is None or self.holds(rule.when, rule.scope, rule.group, at):
+                    self.apply(rule, at, cause)
+                    break
+            else:
+                return
+
+    def reach_milestones(self, at: datetime) -> None:
+        if self.journey.applies_to is not None and not self.has_joined and self.stage is None:
+            return
+        searching = True
+        while searching:
+            searching = False
+            for milestone in self.journey.milestones:
+                group = f"milestone {milestone.key}"
+                if milestone.key not in self.milestones and self.holds(
+                    milestone.when, Scope.CYCLE, group, at
+                ):
+                    self.milestones[milestone.key] = at
+                    self.effects.append(
+                        Reached(milestone=milestone.key, cycle=self.cycle, occurred_at=at)
+                    )
+                    searching = True
+                    break
+
+    def rules(self) -> Iterator[Rule]:  # noqa: C901 - all precedence at a glance
+        journey = self.journey
+        keys = [stage.key for stage in journey.stages]
+        if self.status is Status.NOT_STARTED:
+            if journey.applies_to is not None and not self.has_joined:
+                yield Rule(None, "applies_to", journey.applies_to, Scope.CYCLE)
+                return
+            for key in reversed(keys) if journey.may_skip else keys[:1]:
+                yield from self.enter(key, TransitionKind.ENTER)
+            return
+        assert self.stage is not None
+        if self.status is Status.ENDED:
+            for outcome in journey.outcomes:
+                if outcome.key == self.outcome and outcome.win_back:
+                    path = f"outcomes.{outcome.key}.win_back"
+                    back_to, when = outcome.win_back.to, outcome.win_back.when
+                    yield Rule(TransitionKind.WIN_BACK, path, when, Scope.VISIT, to=back_to)
+            yield from self.loops()
+            return
+        for outcome in journey.outcomes:
+            if not outcome.stages or self.stage in outcome.stages:
+                path = f"outcomes.{outcome.key}.when"
+                kind = TransitionKind.OUTCOME
+                yield Rule(kind, path, outcome.when, Scope.CYCLE, outcome=outcome.key)
+        yield from self.loops()
+        here = keys.index(self.stage)
+        ahead = keys[here + 1 :]
+        for key in reversed(ahead) if journey.may_skip else ahead[:1]:
+            yield from self.enter(key, TransitionKind.ADVANCE)
+        for back in journey.stages[here].back:
+            path = f"stages.{self.stage}.back.{back.to}"
+            yield Rule(TransitionKind.REGRESS, path, back.when, Scope.VISIT, to=back.to)
+
+    def loops(self) -> Iterator[Rule]:
+        for index, loop in enumerate(self.journey.loops):
+            if self.stage in loop.stages:
+                path = f"loops.{index}"
+                yield Rule(TransitionKind.LOOP, path, loop.when, Scope.VISIT, to=loop.to)
+
+    def enter(self, key: str, kind: TransitionKind) -> Iterator[Rule]:
+        stage = next(each for each in self.journey.stages if each.key == key)
+        if stage.enter is not None or stage is self.journey.stages[0]:
+            path = f"stages.{key}.enter"
+            yield Rule(kind, path, stage.enter, Scope.CYCLE, to=key, group=f"stage {key}")
+
+    def apply(self, rule: Rule, at: datetime, cause: Cause) -> None:
+        if rule.kind is None:
+            self.has_joined = True
+            return
+        if self.stall is not None:
+            self.effects.append(replace(self.stall, cleared_at=at))
+            self.stall = None
+        dwell = None
+        if self.status in {Status.ACTIVE, Status.STALLED}:
+            assert self.entered_at is not None
+            dwell = (at - self.entered_at).total_seconds()
+        if rule.kind in {TransitionKind.LOOP, TransitionKind.WIN_BACK}:
+            self.cycle += 1
+            self.cycle_from = len(self.history)
+            self.milestones = {}
+        if rule.kind is TransitionKind.REGRESS:
+            assert rule.to is not None
+            self.forget_what_comes_after(rule.to)
+        number = 1 + sum(isinstance(effect, Transition) for effect in self.effects)
+        self.effects.append(
+            Transition(
+                sequence=number,
+                kind=rule.kind,
+                from_stage=self.stage,
+                to_stage=rule.to,
+                outcome=rule.outcome,
+                cycle=self.cycle,
+                occurred_at=at,
+                dwell_seconds=dwell,
+                cause=cause,
+                rule=rule.path,
+                map_version=self.journey.version,
+            )
+        )
+        self.visit_from = len(self.history)
+        self.entered_at = at
+        self.outcome = rule.outcome
+        if rule.to is None:
+            self.status = Status.ENDED
+        else:
+            self.status, self.stage = Status.ACTIVE, rule.to
+            self.entered.append(rule.to)
+
+    def forget_what_comes_after(self, key: str) -> None:
+        keys = [stage.key for stage in self.journey.stages]
+        whens = {milestone.key: milestone.when for milestone in self.journey.milestones}
+        lost: set[str] = set()
+        for stage in self.journey.stages[keys.index(key) + 1 :]:
+            self.group_from[f"stage {stage.key}"] = len(self.history)
+            to_visit = [] if stage.enter is None else [stage.enter]
+            while to_visit:
+                for part in walk(to_visit.pop()):
+                    if isinstance(part, MilestoneReached) and part.milestone not in lost:
+                        lost.add(part.milestone)
+                        to_visit.append(whens[part.milestone])
+        for milestone in lost:
+            self.group_from[f"milestone {milestone}"] = len(self.history)
+            self.milestones.pop(milestone, None)
+
+    def stall_if_due(self, at: datetime) -> None:
+        if self.status is not Status.ACTIVE:
+            return
+        stage = next(each for each in self.journey.stages if each.key == self.stage)
+        assert self.entered_at is not None
+        if stage.stall_after is not None and at >= self.entered_at + stage.stall_after:
+            self.status = Status.STALLED
+            self.stall = Stall(
+                stage=stage.key,
+                cycle=self.cycle,
+                entered_at=self.entered_at,
+                stalled_at=at,
+                last_touchpoint=self.last(),
+                value=self.value(),
+            )
+            self.effects.append(self.stall)
+
+    def last(self) -> LastTouchpoint:
+        newest = self.history[-1]
+        return LastTouchpoint(
+            message_id=newest.message_id,
+            event=newest.event,
+            occurred_at=newest.occurred_at,
+            channel=newest.channel,
+        )
+
+    def value(self) -> float | None:
+        told = [each.value for each in self.history if each.value is not None]
+        return told[-1] if told else None
+
+    def holds(  # noqa: C901, PLR0911 - one case a kind of condition
+        self, condition: Condition, scope: Scope, group: str | None, at: datetime
+    ) -> bool:
+        match condition:
+            case All():
+                return all(self.holds(part, scope, group, at) for part in condition.parts)
+            case AnyOf():
+                return any(self.holds(part, scope, group, at) for part in condition.parts)
+            case Not():
+                return not self.holds(condition.part, scope, group, at)
+            case Performed():
+                return len(self.matching(condition, scope, group, at)) >= condition.count
+            case Never():
+                return not self.matching(condition, scope, group, at)
+            case Trait():
+                return self.trait(condition)
+            case IdleFor():
+                return at >= self.history[-1].occurred_at + condition.duration
+            case InStageFor():
+                if self.entered_at is None or at < self.entered_at + condition.duration:
+                    return False
+                if condition.stage is None:
+                    return True
+                return self.stage == condition.stage and self.status is not Status.ENDED
+            case MilestoneReached():
+                return condition.milestone in self.milestones
+
+    def matching(
+        self, condition: Performed | Never, scope: Scope, group: str | None, at: datetime
+    ) -> list[Touchpoint]:
+        start = 0
+        match condition.scope or scope:
+            case Scope.VISIT:
+                start = self.visit_from
+            case Scope.CYCLE:
+                start = max(self.cycle_from, self.group_from.get(group or "", 0))
+            case Scope.EVER:
+                pass
+        return [
+            each
+            for each in self.history[start:]
+            if each.event in condition.events
+            and all(compares(part, dig(each.properties, part.path)) for part in condition.where)
+            and (condition.within is None or at < each.occurred_at + condition.within)
+        ]
+
+    def trait(self, condition: Trait) -> bool:
+        predicate = condition.predicate
+        name = predicate.path.split(".")[0]
+        if condition.owner is TraitOwner.ACCOUNT:
+            newest: Any = None
+            for each in self.history:
+                if name in each.account_traits:
+                    newest = dig(each.account_traits, predicate.path)
+            return compares(predicate, newest)
+        told: dict[str | None, Any] = {}
+        for each in self.history:
+            if name in each.traits:
+                told[each.person] = dig(each.traits, predicate.path)
+        if predicate.operator is Operator.EXISTS and predicate.value is False:
+            return all(value is None for value in told.values())
+        return any(compares(predicate, value) for value in told.values())
+
+
+def dig(values: Any, path: str) -> Any:
+    for step in path.split("."):
+        values = values.get(step) if isinstance(values, dict) else None
+    return values
+
+
+def kind_of(value: Any) -> str:
+    name = type(value).__name__
+    return "number" if name in NUMBERS else name
+
+
+def compares(predicate: Predicate, value: Any) -> bool:  # noqa: C901, PLR0911 - one case an operator
+    wanted: Any = predicate.value
+    is_like = kind_of(value) == kind_of(wanted)
+    match predicate.operator:
+        case Operator.EQ:
+            return is_like and bool(value == wanted)
+        case Operator.NE:
+            return not (is_like and value == wanted)
+        case Operator.IN:
+            return any(kind_of(each) == kind_of(value) and each == value for each in wanted)
+        case Operator.EXISTS:
+            return bool((value is not None) == wanted)
+        case Operator.GT:
+            return is_like and bool(value > wanted)
+        case Operator.GTE:
+            return is_like and bool(value >= wanted)
+        case Operator.LT:
+            return is_like and bool(value < wanted)
+        case Operator.LTE:
+            return is_like and bool(value <= wanted)
+        case Operator.CONTAINS:
+            if isinstance(value, list):
+                return any(kind_of(each) == kind_of(wanted) and each == wanted for each in value)
+            return is_like and isinstance(value, str) and wanted in value
+        case Operator.STARTS_WITH:
+            return isinstance(value, str) and value.startswith(wanted)
