@@ -97,7 +97,9 @@ class KafkaReader:
         return fetched
 
     def assigned(self) -> frozenset[int]:
-        """Partitions held now."""
+        """Partitions held now; none while it is in doubt whether the group still counts on us."""
+        if self._consumer is None or self._may_be_expelled():
+            return frozenset()
         return self._membership.held
 
     async def commit(self, next_offsets: Mapping[int, int]) -> None:

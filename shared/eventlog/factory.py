@@ -1,0 +1,112 @@
+"""Which event log it is: the one place that looks at `STAGELINE_EVENT_LOG`."""
+
+from collections.abc import Mapping
+from typing import assert_never
+
+from shared.contracts.topics import DEAD_LETTERS, TOUCHPOINTS
+from shared.errors import DatabaseUnavailable
+from shared.eventlog import kafka_topics, postgres_topics
+from shared.eventlog.kafka_reader import KafkaReader
+from shared.eventlog.kafka_writer import KafkaWriter
+from shared.eventlog.port import LogReader, LogWriter
+from shared.eventlog.postgres_reader import PostgresReader
+from shared.eventlog.postgres_wire import PASSING
+from shared.eventlog.postgres_writer import PostgresWriter
+from shared.settings import CommonSettings
+from shared.storage.connect import Role, connect
+
+_DEAD_LETTER_PARTITIONS = 1
+"""Few, and read by people: their order over all is worth more than their spread."""
+
+
+def open_writer(
+    settings: CommonSettings, topic: str = TOUCHPOINTS, *, role: Role = Role.INGEST
+) -> LogWriter:
+    """A writer to `topic`, not yet started. `role` is the database role for the Postgres log."""
+    match settings.event_log:
+        case "kafka":
+            return KafkaWriter(
+                bootstrap=settings.kafka_bootstrap,
+                topic=topic,
+                timeout_seconds=settings.log_timeout_seconds,
+            )
+        case "postgres":
+            return PostgresWriter(
+                database_url=settings.database_url.get_secret_value(),
+                topic=topic,
+                timeout_seconds=settings.log_timeout_seconds,
+                role=role,
+            )
+        case never:
+            assert_never(never)
+
+
+def open_reader(settings: CommonSettings, topic: str, group_id: str) -> LogReader:
+    """A member of `group_id` reading `topic`, not yet started."""
+    match settings.event_log:
+        case "kafka":
+            return KafkaReader(
+                bootstrap=settings.kafka_bootstrap,
+                topic=topic,
+                group_id=group_id,
+                timeout_seconds=settings.log_timeout_seconds,
+            )
+        case "postgres":
+            return PostgresReader(
+                database_url=settings.database_url.get_secret_value(),
+                topic=topic,
+                group_id=group_id,
+                timeout_seconds=settings.log_timeout_seconds,
+            )
+        case never:
+            assert_never(never)
+
+
+async def ensure_topics(settings: CommonSettings) -> None:
+    """Make the topics of Stageline that are missing, with the partitions that the settings name.
+
+    Safe to call at once from several processes. Raises LogUnavailable.
+    """
+    partitions = {TOUCHPOINTS: settings.partitions, DEAD_LETTERS: _DEAD_LETTER_PARTITIONS}
+    match settings.event_log:
+        case "kafka":
+            await kafka_topics.ensure_topics(
+                settings.kafka_bootstrap, partitions, timeout_seconds=settings.log_timeout_seconds
+            )
+        case "postgres":
+            await postgres_topics.ensure_topics(
+                settings.database_url.get_secret_value(), partitions
+            )
+        case never:
+            assert_never(never)
+
+
+async def trim(
+    settings: CommonSettings,
+    topic: str,
+    read_up_to: Mapping[int, int],
+    *,
+    keep_seconds: float,
+) -> int:
+    """Remove records below the stored next offsets that are older than `keep_seconds`.
+
+    Answers how many; a bounded number a call, so call again while there are some. Kafka keeps to the
+    retention of its topics by itself: 0. Raises DatabaseUnavailable.
+    """
+    if settings.event_log == "kafka":
+        return 0
+    try:
+        connection = await connect(
+            settings.database_url.get_secret_value(),
+            role=Role.STAGER,
+            application_name="stageline-log-retention",
+        )
+        try:
+            return await postgres_topics.trim(
+                connection, topic, read_up_to, keep_seconds=keep_seconds
+            )
+        finally:
+            await connection.close(timeout=1)
+    except PASSING as exc:
+        message = f"retention of the Postgres event log failed: {exc!r}"
+        raise DatabaseUnavailable(message) from exc

@@ -1,0 +1,212 @@
+"""The two event logs behind one small handle, so that one suite runs on both.
+
+Nothing here computes what a test expects; it only opens, writes raw records, removes and disturbs.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from uuid import uuid4
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.records_to_delete import RecordsToDelete
+
+from services.standalone.kafka import LocalKafka
+from shared.eventlog import kafka_topics, postgres_topics
+from shared.eventlog.kafka_reader import KafkaReader
+from shared.eventlog.kafka_writer import KafkaWriter
+from shared.eventlog.port import LogReader, LogWriter, OffsetLoader
+from shared.eventlog.postgres_reader import PostgresReader
+from shared.eventlog.postgres_wire import encode_headers
+from shared.eventlog.postgres_writer import PostgresWriter
+from shared.storage.connect import Role, connect
+from tests.contract.reader_process import short_lived_reader
+
+PARTITIONS = 4
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class EventLogHarness(ABC):
+    """A topic of its own with four partitions; closes what it opened."""
+
+    kind: str
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.topic = f"test.{uuid4().hex[:12]}"
+        self.group = f"group-{uuid4().hex[:12]}"
+        self._opened = AsyncExitStack()
+
+    async def open_writer(
+        self, *, timeout_seconds: float = 5.0, max_records: int = 20_000
+    ) -> LogWriter:
+        """A started writer, stopped when the test ends."""
+        writer = self.writer(self.topic, timeout_seconds=timeout_seconds, max_records=max_records)
+        await writer.start()
+        self._opened.push_async_callback(writer.stop)
+        return writer
+
+    async def open_reader(self, load_offsets: OffsetLoader) -> LogReader:
+        """A started reader of the test's group, stopped when the test ends."""
+        reader = self.reader(self.topic)
+        await reader.start(load_offsets)
+        self._opened.push_async_callback(reader.stop)
+        return reader
+
+    async def open_short_lived_reader(self, load_offsets: OffsetLoader) -> LogReader:
+        """A reader that notices within two seconds that another one died."""
+        reader = short_lived_reader(self.kind, self.address, self.topic, self.group)
+        await reader.start(load_offsets)
+        self._opened.push_async_callback(reader.stop)
+        return reader
+
+    async def close(self) -> None:
+        await self._opened.aclose()
+
+    @abstractmethod
+    def writer(
+        self, topic: str, *, timeout_seconds: float = 5.0, max_records: int = 20_000
+    ) -> LogWriter: ...
+
+    @abstractmethod
+    def reader(self, topic: str) -> LogReader: ...
+
+    @abstractmethod
+    async def make_topic(self) -> None: ...
+
+    @abstractmethod
+    async def append_raw(
+        self, partition: int, key: bytes | None, value: bytes | None, headers: Headers = ()
+    ) -> None:
+        """Append past the writer, as a foreign producer would."""
+
+    @abstractmethod
+    async def remove_before(self, next_offsets: Mapping[int, int]) -> None:
+        """What retention does, at once."""
+
+
+class KafkaHarness(EventLogHarness):
+    kind = "kafka"
+
+    def writer(
+        self, topic: str, *, timeout_seconds: float = 5.0, max_records: int = 20_000
+    ) -> LogWriter:
+        return KafkaWriter(
+            bootstrap=self.address,
+            topic=topic,
+            timeout_seconds=timeout_seconds,
+            max_records=max_records,
+        )
+
+    def reader(self, topic: str) -> LogReader:
+        return KafkaReader(bootstrap=self.address, topic=topic, group_id=self.group)
+
+    async def make_topic(self) -> None:
+        await kafka_topics.ensure_topics(self.address, {self.topic: PARTITIONS}, timeout_seconds=20)
+
+    async def append_raw(
+        self, partition: int, key: bytes | None, value: bytes | None, headers: Headers = ()
+    ) -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=self.address, acks="all")
+        await producer.start()
+        try:
+            await producer.send_and_wait(
+                self.topic, key=key, value=value, partition=partition, headers=list(headers)
+            )
+        finally:
+            await producer.stop()
+
+    async def remove_before(self, next_offsets: Mapping[int, int]) -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.address)
+        await admin.start()
+        try:
+            await admin.delete_records(
+                {
+                    TopicPartition(self.topic, partition): RecordsToDelete(before_offset=offset)
+                    for partition, offset in next_offsets.items()
+                }
+            )
+        finally:
+            await admin.close()
+
+
+class PostgresHarness(EventLogHarness):
+    kind = "postgres"
+
+    def writer(
+        self, topic: str, *, timeout_seconds: float = 5.0, max_records: int = 20_000
+    ) -> LogWriter:
+        return PostgresWriter(
+            database_url=self.address,
+            topic=topic,
+            timeout_seconds=timeout_seconds,
+            max_records=max_records,
+        )
+
+    def reader(self, topic: str) -> LogReader:
+        return PostgresReader(database_url=self.address, topic=topic, group_id=self.group)
+
+    async def make_topic(self) -> None:
+        await postgres_topics.ensure_topics(self.address, {self.topic: PARTITIONS})
+
+    async def append_raw(
+        self, partition: int, key: bytes | None, value: bytes | None, headers: Headers = ()
+    ) -> None:
+        connection = await connect(self.address, role=Role.INGEST, application_name="tests")
+        try:
+            async with connection.transaction():
+                offset = await connection.fetchval(
+                    """UPDATE log_partition SET next_offset = next_offset + 1
+                       WHERE topic = $1 AND partition = $2 RETURNING next_offset - 1""",
+                    self.topic,
+                    partition,
+                )
+                await connection.execute(
+                    """INSERT INTO log_record
+                           (topic, partition, record_offset, record_key, record_value, headers)
+                       VALUES ($1, $2, $3, $4, $5, $6)""",
+                    *(self.topic, partition, offset, key, value),
+                    encode_headers(headers) if headers else None,
+                )
+        finally:
+            await connection.close()
+
+    async def remove_before(self, next_offsets: Mapping[int, int]) -> None:
+        connection = await connect(self.address, role=Role.STAGER, application_name="tests")
+        try:
+            await postgres_topics.trim(connection, self.topic, next_offsets, keep_seconds=0)
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def frozen(harness: EventLogHarness, broker: LocalKafka | None) -> AsyncIterator[None]:
+    """While inside, the log takes connections and answers nothing."""
+    if broker is not None:
+        broker.pause()
+        try:
+            yield
+        finally:
+            broker.resume()
+        return
+    connection = await connect(harness.address, role=Role.OWNER, application_name="tests")
+    try:
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE log_partition, log_record, log_reader")
+            yield
+    finally:
+        await connection.close()
+
+
+class StoredOffsets:
+    """Stands for the table consumer_offset."""
+
+    def __init__(self, next_offsets: Mapping[int, int] | None = None) -> None:
+        self.next_offsets = dict(next_offsets or {})
+        self.asked: list[list[int]] = []
+
+    async def load(self, partitions: Sequence[int]) -> Mapping[int, int]:
+        self.asked.append(list(partitions))
+        return {p: self.next_offsets[p] for p in partitions if p in self.next_offsets}
