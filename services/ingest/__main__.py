@@ -8,12 +8,12 @@ import sys
 import structlog
 import uvloop
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from shared.eventlog.factory import open_writer
 
 from services.ingest.app import Ingest, create_app, create_health
 from services.ingest.settings import IngestSettings
 from shared.clock import SystemClock
 from shared.errors import FatalError, LogUnavailable
+from shared.eventlog.factory import ensure_topics, open_writer
 from shared.eventlog.port import LogWriter
 from shared.http.server import bind, serve
 from shared.keys.ring import KeyRing
@@ -65,7 +65,7 @@ async def _run(settings: IngestSettings, listener: socket.socket) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(ring.run(stop), name="keys")
-            await _start(writer, stop)
+            await _start(settings, writer, stop)
             if not stop.is_set():
                 await _serve(ingest, settings, listener, stop)
     finally:
@@ -74,10 +74,11 @@ async def _run(settings: IngestSettings, listener: socket.socket) -> None:
     log.info("stopped")
 
 
-async def _start(writer: LogWriter, stop: asyncio.Event) -> None:
+async def _start(settings: IngestSettings, writer: LogWriter, stop: asyncio.Event) -> None:
     """Wait for the event log; a broker that comes up after us is no reason to die."""
     while not stop.is_set():
         try:
+            await ensure_topics(settings)
             await writer.start()
         except LogUnavailable as exc:
             log.warning("event_log_unavailable", error=str(exc))

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.ingest.adapters.strict_json import TOO_DEEP, nests_too_deep
 from services.ingest.admission import Correction, admit
 from services.ingest.candidate import Candidate
 from services.ingest.limits import Limits
 from services.ingest.verdicts import Refused, event_too_large
-from shared.contracts.envelope import encode
+from shared.contracts.envelope import Envelope, encode
 from shared.eventlog.port import NewRecord
 from shared.keys.principal import Principal
 
@@ -43,11 +44,22 @@ def take_in(
         if isinstance(verdict, Refused):
             refused.append((index, verdict))
             continue
-        value = encode(verdict.envelope)
-        if len(value) > limits.max_event_bytes:
-            refused.append((index, event_too_large(limits.max_event_bytes)))
+        value = _encoded(verdict.envelope, limits)
+        if isinstance(value, Refused):
+            refused.append((index, value))
             continue
         if verdict.correction is not Correction.NONE:
             corrections[verdict.correction] += 1
         records.append(NewRecord(key=verdict.envelope.partition_key(), value=value))
     return Intake(records=records, refused=refused, corrections=corrections)
+
+
+def _encoded(envelope: Envelope, limits: Limits) -> bytes | Refused:
+    try:
+        value = encode(envelope)
+    except RecursionError:
+        return TOO_DEEP
+    if len(value) > limits.max_event_bytes:
+        return event_too_large(limits.max_event_bytes)
+    objects = (envelope.properties, envelope.traits, envelope.account_traits, envelope.context)
+    return TOO_DEEP if nests_too_deep(value, objects) else value

@@ -56,7 +56,7 @@ def _split(text: bytes, *, is_array: bool, is_ndjson: bool) -> Sequence[bytes] |
     try:
         return _raw_items(text, is_array=is_array)
     except RecursionError:
-        return strict_json.TOO_DEEP
+        return strict_json.TOO_DEEP_BODY
     except msgspec.MsgspecError:
         pass
     lines = [stripped for line in text.split(b"\n") if (stripped := line.strip())]
@@ -66,7 +66,7 @@ def _split(text: bytes, *, is_array: bool, is_ndjson: bool) -> Sequence[bytes] |
     try:
         return _raw_items(strict_json.without_lone_surrogates(text), is_array=is_array)
     except (msgspec.MsgspecError, RecursionError):
-        return strict_json.MALFORMED
+        return strict_json.MALFORMED_BODY
 
 
 def _raw_items(text: bytes, *, is_array: bool) -> Sequence[bytes]:

@@ -88,13 +88,13 @@ def _surroundings(body: bytes, *, is_batch: bool) -> _Outer | BodyRefused:
         try:
             outer = _outer.decode(text)
         except RecursionError:
-            return strict_json.TOO_DEEP
+            return strict_json.TOO_DEEP_BODY
         except msgspec.ValidationError:
             return _BAD_BATCH
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue
         return _BAD_BATCH if is_batch and outer.batch is None else outer
-    return strict_json.MALFORMED
+    return strict_json.MALFORMED_BODY
 
 
 def _item(

@@ -1,0 +1,156 @@
+"""A real ingest on a free port, within this process, and a client that may send anything."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from services.ingest.app import Ingest, create_app
+from services.ingest.settings import IngestSettings
+from shared.clock import SystemClock
+from shared.contracts.envelope import Envelope, decode
+from shared.contracts.topics import TOUCHPOINTS
+from shared.eventlog.factory import ensure_topics, open_writer
+from shared.http.server import bind, serve
+from shared.ids import DEFAULT_WORKSPACE
+from shared.keys.ring import KeyRing
+from shared.keys.token import KeyKind
+from shared.storage import keys
+from shared.storage.connect import Role, connect, create_engine
+from shared.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """An answer taken apart, and whole as it came."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A running ingest."""
+
+    port: int
+    ingest: Ingest
+    write_key: str
+
+    async def send(self, *parts: bytes, pause_seconds: float = 0.0) -> Response:
+        """Send bytes as they are, with pauses between the parts; read one answer."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            async with asyncio.timeout(15), asyncio.TaskGroup() as group:
+                answer = group.create_task(_response(reader))
+                for part in parts:
+                    if answer.done():
+                        break  # given up on us: the connection is closed
+                    writer.write(part)
+                    await asyncio.sleep(pause_seconds)
+            return answer.result()
+        finally:
+            writer.close()
+
+    def head(
+        self, path: str, headers: Sequence[tuple[str, str]] = (), *, length: int | None = None
+    ) -> bytes:
+        """Request line and headers, authenticated."""
+        lines = [
+            f"POST {path} HTTP/1.1",
+            "Host: ingest",
+            f"Authorization: Bearer {self.write_key}",
+            *(f"{name}: {value}" for name, value in headers),
+        ]
+        if length is not None:
+            lines.append(f"Content-Length: {length}")
+        return "\r\n".join([*lines, "", ""]).encode()
+
+    async def post(
+        self, path: str, body: bytes, headers: Sequence[tuple[str, str]] = ()
+    ) -> Response:
+        """Post a body honestly."""
+        return await self.send(self.head(path, headers, length=len(body)) + body)
+
+
+async def _response(reader: asyncio.StreamReader) -> Response:
+    head = await reader.readuntil(b"\r\n\r\n")
+    status_line, *lines = head.decode("latin-1").strip().split("\r\n")
+    pairs = (line.split(": ", 1) for line in lines)
+    headers = {name.lower(): value for name, value in pairs}
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    return Response(status=int(status_line.split()[1]), headers=headers, body=body, raw=head + body)
+
+
+async def make_key(database_url: str, kind: KeyKind = KeyKind.WRITE) -> str:
+    """Token of a new key of the default workspace."""
+    engine = create_engine(database_url, role=Role.OWNER, application_name="test")
+    async with engine.begin() as connection:
+        key = await keys.create(
+            connection, workspace_id=DEFAULT_WORKSPACE, kind=kind, now=SystemClock().now()
+        )
+    await engine.dispose()
+    return key.token
+
+
+@asynccontextmanager
+async def serving(
+    database_url: str, *, keys_url: str | None = None, **options: object
+) -> AsyncIterator[Server]:
+    """Ingest on the Postgres log of `database_url`, its keys in `keys_url` if that is given."""
+    settings = IngestSettings.model_validate({"database_url": SecretStr(database_url), **options})
+    keys_url = keys_url or database_url
+    token = await make_key(keys_url)
+    await ensure_topics(settings)
+    writer = open_writer(settings)
+    await writer.start()
+    engine = create_engine(keys_url, role=Role.INGEST, application_name="test", pool_size=1)
+    clock = SystemClock()
+    ring = KeyRing(keys.loader(engine), clock)
+    await ring.refresh()
+    ingest = Ingest(
+        writer=writer,
+        keys=ring,
+        clock=clock,
+        metrics=Metrics(CollectorRegistry()),
+        limits=settings.limits(),
+    )
+    listener = bind("127.0.0.1", 0)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(serve(create_app(ingest), listener, stop, shutdown_seconds=1))
+    try:
+        yield Server(port=port_of(listener), ingest=ingest, write_key=token)
+    finally:
+        stop.set()
+        await task
+        await writer.stop()
+        await engine.dispose()
+
+
+def port_of(listener: socket.socket) -> int:
+    """Port that a listener has taken."""
+    port: int = listener.getsockname()[1]
+    return port
+
+
+async def stored(database_url: str) -> list[Envelope]:
+    """What the Postgres log holds, in order within each partition."""
+    connection: asyncpg.Connection[asyncpg.Record] = await connect(
+        database_url, role=Role.OWNER, application_name="test"
+    )
+    try:
+        rows = await connection.fetch(
+            "SELECT record_value FROM log_record WHERE topic = $1"
+            " ORDER BY partition, record_offset",
+            TOUCHPOINTS,
+        )
+    finally:
+        await connection.close()
+    return [decode(row["record_value"]) for row in rows]
