@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 from sqlalchemy import text
@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared.errors import DatabaseUnavailable
 from shared.ids import WorkspaceId
 
-Connection = asyncpg.Connection[asyncpg.Record]
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Connect = Callable[[], Awaitable[Connection]]
 
 # Names the workspace for the rest of the session: the wall that row-level security stands on.
@@ -84,7 +84,7 @@ class _Bound:
         self.connection = connection
         self.is_proven = False
         self.workspace_id: WorkspaceId | None = None
-        self.prepared: dict[str, asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record]] = {}
+        self.prepared: dict[str, Any] = {}
 
 
 _LOST = (

@@ -1,0 +1,408 @@
+"""An api on a real database with two workspaces in it, seeded as the stager would have left it."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import httpx
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+from sqlalchemy import text
+from starlette.types import ASGIApp
+
+from services.api.app import Api, build, create_app
+from services.api.settings import ApiSettings
+from shared.clock import ManualClock
+from shared.contracts.envelope import Envelope, encode
+from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
+from shared.keys.principal import Scope
+from shared.keys.ring import KeyRing
+from shared.keys.token import KeyKind
+from shared.maps import parse
+from shared.storage import journeys, keys
+from shared.storage.connect import Role, connect, create_engine
+from shared.telemetry.metrics import Metrics
+
+NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+
+MAP = """\
+journey: sales
+title: Sales
+subject: account
+personas: [{key: technical, title: Technical}]
+stages:
+  - key: research
+    title: Research
+    job: understand the options
+    owner: marketing
+    content: {default: {banner: Read the guide}}
+  - key: evaluation
+    title: Evaluation
+    job: prove ROI to the CFO
+    owner: sales
+    enter: {event: Demo Requested}
+    content: {default: {banner: Book a call}, technical: {banner: Read the API}}
+  - key: purchase
+    title: Purchase
+    owner: sales
+    enter: {event: Order Completed}
+outcomes:
+  - {key: lost, title: Lost, kind: lost, when: {event: Deal Lost}}
+"""
+
+SHOP = """\
+journey: shop
+title: Shop
+subject: person
+stages:
+  - {key: visit, title: Visit, owner: web}
+  - {key: cart, title: Cart, owner: web, enter: {event: Product Added}}
+"""
+
+AWKWARD_IDS = (
+    "a/b/c", "a b+c", "100%", "Zürich AG", "日本", "\U0001f600" * 512, "a?b=c&d", "x" * 512, "a%2Fb",
+    "acme/history", "acme:acknowledge", "user/1", "history",
+)  # fmt: skip
+"""Ids that a customer may well have given, and that a careless path or query would lose."""
+
+
+def at(text_: str) -> datetime:
+    """An instant of March 2026 from `DD HH:MM`, UTC."""
+    day, time = text_.split(" ")
+    hour, minute = time.split(":")
+    return datetime(2026, 3, int(day), int(hour), int(minute), tzinfo=UTC)
+
+
+@dataclass(kw_only=True)
+class World:
+    """What a test holds: the application, its keys, and the owner's connection to seed with."""
+
+    app: ASGIApp
+    api: Api
+    clock: ManualClock
+    owner: "asyncpg.Connection[asyncpg.Record]"
+    client: httpx.AsyncClient
+    secret: str
+    write: str
+    foreign: str
+    foreign_workspace: WorkspaceId
+    database_url: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+    async def get(self, path: str, key: str | None = None, **params: str) -> httpx.Response:
+        """Ask with the secret key, or with another."""
+        return await self.client.get(
+            path, params=params or None, headers=_bearer(key or self.secret)
+        )
+
+    async def post(
+        self, path: str, content: bytes | str = b"", *, key: str | None = None, **headers: str
+    ) -> httpx.Response:
+        """Send with the secret key, or with another."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.client.post(
+            path, content=content, headers={**_bearer(key or self.secret), **named}
+        )
+
+    async def key(self, *scopes: Scope, workspace_id: WorkspaceId = DEFAULT_WORKSPACE) -> str:
+        """Make a secret key with the scopes given."""
+        engine = create_engine(self.database_url, role=Role.OWNER, application_name="seed")
+        async with engine.begin() as connection:
+            made = await keys.create(
+                connection,
+                workspace_id=workspace_id,
+                kind=KeyKind.SECRET,
+                now=NOW,
+                scopes=scopes or None,
+            )
+        await engine.dispose()
+        return made.token
+
+    async def publish(
+        self, source: str, workspace_id: WorkspaceId = DEFAULT_WORKSPACE, *, now: datetime = NOW
+    ) -> int:
+        """Publish a map; the version."""
+        engine = create_engine(self.database_url, role=Role.OWNER, application_name="seed")
+        async with engine.begin() as connection:
+            made = await journeys.publish(
+                connection, workspace_id, parse(source), source, "seed", now
+            )
+        await engine.dispose()
+        self.api.maps.forget_newest(workspace_id)
+        return made.version
+
+    async def subject(
+        self,
+        subject_id: str,
+        *,
+        workspace_id: WorkspaceId = DEFAULT_WORKSPACE,
+        merged_into: str | None = None,
+        states: bytes = b"{}",
+        traits: Mapping[str, Any] | None = None,
+        value: float | None = None,
+        touchpoints: int = 1,
+    ) -> None:
+        """A subject row."""
+        await self._insert(
+            "subject",
+            workspace_id=workspace_id,
+            subject_id=subject_id,
+            version=1,
+            touchpoints=touchpoints,
+            last_occurred_at=at("04 16:12"),
+            last_message_id="m-1",
+            processed_at=at("04 16:13"),
+            states=states,
+            account_traits=json.dumps(traits or {}),
+            value=value,
+            merged_into=merged_into,
+        )
+
+    async def placement(  # noqa: PLR0913 - a row's columns
+        self,
+        subject_id: str,
+        *,
+        workspace_id: WorkspaceId = DEFAULT_WORKSPACE,
+        journey: str = "sales",
+        map_version: int = 1,
+        status: str = "active",
+        stage: str | None = "evaluation",
+        outcome: str | None = None,
+        cycle: int = 1,
+        version: int = 3,
+        entered_at: datetime | None = None,
+        stalled_at: datetime | None = None,
+    ) -> None:
+        """A placement row."""
+        await self._insert(
+            "placement",
+            workspace_id=workspace_id,
+            subject_id=subject_id,
+            journey=journey,
+            map_version=map_version,
+            status=status,
+            stage=stage,
+            outcome=outcome,
+            cycle=cycle,
+            entered_at=entered_at or at("02 09:30"),
+            stalled_at=stalled_at,
+            milestones=json.dumps({"demo": "2026-03-02T09:30:00Z"}),
+            version=version,
+            processed_at=at("02 09:31"),
+        )
+
+    async def account(self, subject_id: str, **placement: Any) -> None:
+        """An account that stands somewhere."""
+        workspace_id = placement.get("workspace_id", DEFAULT_WORKSPACE)
+        await self.subject(subject_id, workspace_id=workspace_id)
+        await self.placement(subject_id, **placement)
+
+    async def name(
+        self,
+        identifier: str,
+        *,
+        subject_id: str,
+        person_id: str | None = None,
+        parent: str | None = None,
+        workspace_id: WorkspaceId = DEFAULT_WORKSPACE,
+    ) -> None:
+        """An identifier row."""
+        await self._insert(
+            "identifier",
+            workspace_id=workspace_id,
+            identifier=identifier,
+            parent=parent,
+            linked_at=at("01 08:00") if parent else None,
+            linked_by="m-0" if parent else None,
+            person_id=person_id or identifier,
+            subject_id=subject_id,
+        )
+
+    async def member(
+        self, subject_id: str, person_id: str, *, role: str | None = None, seen: str = "01 08:00"
+    ) -> None:
+        """A member row."""
+        await self._insert(
+            "member",
+            workspace_id=DEFAULT_WORKSPACE,
+            subject_id=subject_id,
+            person_id=person_id,
+            role=role,
+            traits=json.dumps({"name": person_id}),
+            first_seen_at=at(seen),
+        )
+
+    async def touchpoint(
+        self,
+        subject_id: str,
+        message_id: str,
+        *,
+        occurred: str,
+        event: str = "Page Viewed",
+        person_id: str | None = None,
+        **fields: Any,
+    ) -> None:
+        """A touchpoint row, its envelope as ingest writes it."""
+        envelope = Envelope(
+            workspace_id=DEFAULT_WORKSPACE,
+            message_id=message_id,
+            event=event,
+            occurred_at=at(occurred),
+            received_at=at(occurred),
+            account_id=subject_id,
+            **fields,
+        )
+        await self._insert(
+            "touchpoint",
+            workspace_id=DEFAULT_WORKSPACE,
+            message_id=message_id,
+            subject_id=subject_id,
+            person_id=person_id,
+            occurred_at=at(occurred),
+            processed_at=at(occurred),
+            envelope=encode(envelope).decode(),
+        )
+
+    async def transition(  # noqa: PLR0913 - a row's columns
+        self,
+        subject_id: str,
+        sequence: int,
+        *,
+        occurred: str,
+        from_stage: str | None,
+        to_stage: str | None,
+        dwell_seconds: float | None,
+        kind: str = "advance",
+        journey: str = "sales",
+        message_id: str | None = None,
+        event: str | None = None,
+        timer: str | None = None,
+        outcome: str | None = None,
+        superseded: str | None = None,
+    ) -> None:
+        """A transition row."""
+        await self._insert(
+            "transition",
+            workspace_id=DEFAULT_WORKSPACE,
+            subject_id=subject_id,
+            journey=journey,
+            sequence=sequence,
+            kind=kind,
+            from_stage=from_stage,
+            to_stage=to_stage,
+            outcome=outcome,
+            cycle=1,
+            occurred_at=at(occurred),
+            processed_at=at(occurred),
+            dwell_seconds=dwell_seconds,
+            cause_message_id=message_id,
+            cause_event=event,
+            cause_timer=timer,
+            rule=f"stages.{to_stage}.enter",
+            map_version=1,
+            superseded_at=at(superseded) if superseded else None,
+        )
+
+    async def alert(  # noqa: PLR0913 - a row's columns
+        self,
+        alert_id: str,
+        *,
+        subject_id: str = "acme",
+        workspace_id: WorkspaceId = DEFAULT_WORKSPACE,
+        state: str = "open",
+        kind: str = "stall",
+        journey: str = "sales",
+        owner: str | None = "sales",
+        opened: str = "09 10:00",
+        resolution: str | None = None,
+    ) -> None:
+        """An alert row."""
+        await self._insert(
+            "alert",
+            workspace_id=workspace_id,
+            alert_id=UUID(alert_id),
+            kind=kind,
+            severity="warning",
+            state=state,
+            subject_id=subject_id,
+            journey=journey,
+            stage="evaluation",
+            cycle=1,
+            visit_entered_at=at(opened),
+            owner=owner,
+            opened_at=at(opened),
+            resolved_at=at(opened) if state == "resolved" else None,
+            resolution=resolution,
+            last_touchpoint=json.dumps({"message_id": "m-1", "event": "Pricing Viewed"}),
+            value_at_risk=12000.0,
+            evidence=json.dumps({"stall_after_seconds": 1209600}),
+            summary="acme has been in Evaluation for 14 days",
+        )
+
+    async def _insert(self, table: str, **columns: Any) -> None:
+        names = ", ".join(columns)
+        places = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
+        await self.owner.execute(
+            f"INSERT INTO {table} ({names}) VALUES ({places})",  # noqa: S608 - names from above
+            *columns.values(),
+        )
+
+
+def _bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+@asynccontextmanager
+async def api_world(database_url: str, **settings: Any) -> AsyncIterator[World]:
+    """An api with the map `sales` in the default workspace and an empty second workspace."""
+    clock = ManualClock(NOW)
+    engine = create_engine(database_url, role=Role.OWNER, application_name="seed")
+    async with engine.begin() as connection:
+        foreign = WorkspaceId(
+            (
+                await connection.execute(
+                    text("INSERT INTO workspace (name) VALUES ('other') RETURNING workspace_id")
+                )
+            ).scalar_one()
+        )
+        secret = await keys.create(
+            connection, workspace_id=DEFAULT_WORKSPACE, kind=KeyKind.SECRET, now=NOW
+        )
+        write = await keys.create(
+            connection, workspace_id=DEFAULT_WORKSPACE, kind=KeyKind.WRITE, now=NOW
+        )
+        other = await keys.create(connection, workspace_id=foreign, kind=KeyKind.SECRET, now=NOW)
+        await journeys.publish(connection, DEFAULT_WORKSPACE, parse(MAP), MAP, "seed", NOW)
+    await engine.dispose()
+    key_engine = create_engine(database_url, role=Role.API, application_name="keys")
+    ring = KeyRing(keys.loader(key_engine), clock)
+    api = build(
+        ApiSettings(database_url=SecretStr(database_url), **settings),
+        keys=ring,
+        clock=clock,
+        metrics=Metrics(CollectorRegistry()),
+    )
+    owner = await connect(database_url, role=Role.OWNER, application_name="seed")
+    app = create_app(api)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
+        yield World(
+            app=app,
+            api=api,
+            clock=clock,
+            owner=owner,
+            client=client,
+            secret=secret.token,
+            write=write.token,
+            foreign=other.token,
+            foreign_workspace=foreign,
+            database_url=database_url,
+        )
+    await owner.close()
+    await api.close()
+    await key_engine.dispose()
