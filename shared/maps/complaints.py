@@ -44,6 +44,9 @@ _TYPES: dict[str, tuple[str, str | None]] = {
     "string_too_short": ("is empty", None),
     "recursion_loop": ("contains itself", None),
 }
+_PYDANTICS_KEY = "[key]"
+"""Last step of a place where a key itself is wrong."""
+
 _NO_VALUE = ("has no value", "give it one, or remove the key")
 _LIMITS = {
     "string_too_long": "longer than {max_length} characters",
@@ -98,7 +101,8 @@ def _problem(error: ErrorDetails, positions: Positions, data: object) -> MapProb
             return _no_condition(error["input"], path, positions)
         case kind:
             message, hint = _words_for(kind, error, error.get("ctx", {}))
-            return positions.problem(path, message, hint)
+            is_key = error["loc"][-1] == _PYDANTICS_KEY
+            return positions.problem(path, message, hint, key=is_key)
 
 
 def _words_for(
@@ -130,7 +134,7 @@ def _path_of(location: tuple[int | str, ...], data: object) -> Path:
     for part in location:
         if isinstance(part, str) and part in MODELS and not _leads_on(here, part):
             continue
-        if part == "[key]":
+        if part == _PYDANTICS_KEY and not _leads_on(here, part):
             continue
         path.append(part)
         if _leads_on(here, part):

@@ -74,15 +74,26 @@ _PLAIN_WORDS = {
         "this line does not belong to the list above it",
         "check the indentation",
     ),
-    "did not find expected ',' or ']'": ("the list is not closed", "add `]` or a comma"),
-    "did not find expected ',' or '}'": ("the mapping is not closed", "add `}` or a comma"),
-    "found unexpected end of stream": ("the text ends within quotes", "close the quotes"),
     "block sequence entries are not allowed": (
         "a list cannot begin on this line",
         "begin each item on a line of its own",
     ),
+    "cannot start any token": (
+        "text cannot begin with this character",
+        "put the text in quotes",
+    ),
+    "invalid Unicode character escape": (
+        "an escape in this text stands for no character",
+        "write the character itself",
+    ),
+}
+_BEGUN_BUT_NOT_ENDED = {
+    "did not find expected ',' or ']'": ("the list is not closed", "add `]` or a comma"),
+    "did not find expected ',' or '}'": ("the mapping is not closed", "add `}` or a comma"),
+    "found unexpected end of stream": ("the quotes are not closed", "close them"),
     "could not find expected ':'": ("a key without a value", "write `key: value`"),
 }
+"""Told where it begins: the parser only notices at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +147,8 @@ def _checked_text(text: str | bytes) -> str:
         message = f"the text holds the character U+{ord(unprintable.group()):04X}"
         raise MapInvalid([MapProblem(position.line, position.column, "", message, "remove it")])
     if text.lstrip().startswith("{"):
-        text = _SURROGATE_PAIR.sub(_one_character, text)
+        # JSON may be indented with tabs, and holds none elsewhere.
+        text = _SURROGATE_PAIR.sub(_one_character, text).replace("\t", " ")
     return text
 
 
@@ -152,22 +164,21 @@ def _position_at(text: str, index: int) -> Position:
 
 
 def _syntax_problem(exc: yaml.MarkedYAMLError, text: str) -> MapProblem:
-    mark = exc.problem_mark or exc.context_mark
-    line, column = (mark.line, mark.column) if mark else (0, 0)
-    lines = text.splitlines()
-    rest = lines[line][column:] if line < len(lines) else ""
     said = exc.problem or ""
-    message, hint = "the text is not YAML at this point", "check indentation, quotes and brackets"
+    at, begun = _of_mark(exc.problem_mark), _of_mark(exc.context_mark or exc.problem_mark)
+    lines = text.splitlines()
+    rest = lines[at.line - 1][at.column - 1 :] if at.line <= len(lines) else ""
     if rest.startswith("\t"):
-        message, hint = "a tab is used for indentation", "indent with spaces"
-    elif "cannot start any token" in said:
-        message = "text cannot begin with this character"
-        hint = "put the text in quotes"
-    else:
-        for words, plain in _PLAIN_WORDS.items():
-            if words in said:
-                message, hint = plain
-    return MapProblem(line + 1, column + 1, "", message, hint)
+        message = "a tab is used for indentation"
+        return MapProblem(at.line, at.column, "", message, "indent with spaces")
+    for words, (message, hint) in _BEGUN_BUT_NOT_ENDED.items():
+        if words in said:
+            return MapProblem(begun.line, begun.column, "", message, hint)
+    for words, (message, hint) in _PLAIN_WORDS.items():
+        if words in said:
+            return MapProblem(at.line, at.column, "", message, hint)
+    message, hint = "the text is not YAML at this point", "check indentation, quotes and brackets"
+    return MapProblem(at.line, at.column, "", message, hint)
 
 
 class _Reader:
@@ -301,5 +312,8 @@ class _Reader:
 
 
 def _position(event: yaml.Event) -> Position:
-    mark = event.start_mark
+    return _of_mark(event.start_mark)
+
+
+def _of_mark(mark: Any) -> Position:  # noqa: ANN401 - the two parsers have a class each
     return Position(mark.line + 1, mark.column + 1) if mark else Position(1, 1)
