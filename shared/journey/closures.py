@@ -66,23 +66,23 @@ def compile_condition(  # noqa: PLR0911 - one return a kind of condition
 
 def needs_of(condition: Condition, place: Place, facts: Facts) -> Needs:
     """What the truth of `condition` at `place` depends on."""
-    needs = Needs()
-    for each in walk(condition):
-        match each:
-            case Performed() | Never():
-                tracker = facts.tracker(each, place)
-                needs |= Needs(facts=frozenset({tracker.number}))
-                if tracker.within is not None:
-                    needs |= Needs(windows=frozenset({(tracker.number, tracker.within)}))
-            case IdleFor(duration=duration):
-                needs |= Needs(idles=frozenset({duration}))
-            case InStageFor(duration=duration):
-                needs |= Needs(visits=frozenset({duration}))
-            case MilestoneReached(milestone=milestone):
-                needs |= Needs(milestones=frozenset({milestone}))
-            case _:
-                pass
-    return needs
+    return Needs().union(_needs_of_part(part, place, facts) for part in walk(condition))
+
+
+def _needs_of_part(part: Condition, place: Place, facts: Facts) -> Needs:
+    match part:
+        case Performed() | Never():
+            tracker = facts.tracker(part, place)
+            windows = set() if part.within is None else {(tracker.number, part.within)}
+            return Needs(facts=frozenset({tracker.number}), windows=frozenset(windows))
+        case IdleFor(duration=duration):
+            return Needs(idles=frozenset({duration}))
+        case InStageFor(duration=duration):
+            return Needs(visits=frozenset({duration}))
+        case MilestoneReached(milestone=milestone):
+            return Needs(milestones=frozenset({milestone}))
+        case _:
+            return Needs()
 
 
 def _all(parts: tuple[Check, ...]) -> Check:

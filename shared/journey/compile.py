@@ -37,6 +37,7 @@ class CompiledJourney:
     active: dict[str, Plan]
     ended: dict[tuple[str, str], Plan]
     """By outcome and the stage that it ended in."""
+    milestones: tuple[MilestoneRule, ...]
     account_traits: tuple[TraitTracker, ...]
     person_traits: tuple[TraitTracker, ...]
     visit_facts: frozenset[int]
@@ -126,14 +127,8 @@ class _Compiler:
                 )
                 for at, stage in enumerate(journey.stages)
             },
-            ended={
-                (outcome.key, stage.key): build_plan(
-                    self._rules(self._reopenings(outcome.key, stage.key)), trackers
-                )
-                for outcome in journey.outcomes
-                for stage in journey.stages
-                if not outcome.stages or stage.key in outcome.stages
-            },
+            ended=self._ended(trackers),
+            milestones=self.milestones,
             account_traits=tuple(facts.of(TraitOwner.ACCOUNT)),
             person_traits=tuple(facts.of(TraitOwner.PERSON)),
             visit_facts=_numbers(trackers, Scope.VISIT),
@@ -142,6 +137,19 @@ class _Compiler:
                 stage.key: self._reset(at, trackers) for at, stage in enumerate(journey.stages)
             },
         )
+
+    def _ended(self, trackers: tuple[Tracker, ...]) -> dict[tuple[str, str], Plan]:
+        plans: dict[tuple[str, ...], Plan] = {}
+        ended = {}
+        for outcome in self.journey.outcomes:
+            for stage in self.journey.stages:
+                if not outcome.stages or stage.key in outcome.stages:
+                    targets = self._reopenings(outcome.key, stage.key)
+                    rules = tuple(target.rule for target in targets)
+                    if rules not in plans:
+                        plans[rules] = build_plan(self._rules(targets), trackers)
+                    ended[outcome.key, stage.key] = plans[rules]
+        return ended
 
     def _rules(self, targets: list[Target]) -> Rules:
         return Rules(milestones=self.milestones, targets=tuple(targets))
@@ -215,7 +223,11 @@ class _Compiler:
         place = Place(scope=Scope.CYCLE, group=rule)
         check = compile_condition(when, place, self.facts)
         return MilestoneRule(
-            key=key, rule=rule, check=check, needs=needs_of(when, place, self.facts)
+            key=key,
+            check=check,
+            needs=needs_of(when, place, self.facts),
+            condition=when,
+            place=place,
         )
 
     def _target(
@@ -232,9 +244,7 @@ class _Compiler:
         place = Place(scope=scope, group=group)
         check = compile_condition(when, place, self.facts)
         needs = needs_of(when, place, self.facts)
-        timers = needs
-        for key in sorted(self._named(needs)):
-            timers |= self.milestone_needs[key]
+        timers = needs.union(self.milestone_needs[key] for key in self._named(needs))
         return Target(
             kind=kind, rule=rule, to=to, outcome=outcome, check=check, needs=needs,
             timers=timers, condition=when, place=place,

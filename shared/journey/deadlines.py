@@ -32,7 +32,7 @@ def next_deadline(compiled: CompiledJourney, state: State) -> datetime | None:
     since = state.advanced_to
     if since is None or since < last.occurred_at:
         since = last.occurred_at
-    for instant in sorted(_candidates(plan, state)):
+    for instant in sorted(candidates(plan, state)):
         if instant <= since:
             continue
         if stalls_at is not None and stalls_at <= instant:
@@ -92,7 +92,8 @@ def timer_of(needs: Needs, state: State, at: datetime) -> str:
     return "window"
 
 
-def _candidates(plan: Plan, state: State) -> set[datetime]:
+def candidates(plan: Plan, state: State) -> set[datetime]:
+    """Instants, past ones too, at which the truth of a rule may change without a touchpoint."""
     instants = set[datetime]()
     if state.last is not None:
         instants.update(state.last.occurred_at + duration for duration in plan.idles)

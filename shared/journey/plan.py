@@ -31,13 +31,15 @@ class Needs:
     windows: frozenset[tuple[int, timedelta]] = frozenset()
     """Its truth can change so long after an instant of a windowed fact."""
 
-    def __or__(self, other: "Needs") -> "Needs":
+    def union(self, others: Iterable["Needs"]) -> "Needs":
+        """What these truths depend on together."""
+        needs = [self, *others]
         return Needs(
-            facts=self.facts | other.facts,
-            milestones=self.milestones | other.milestones,
-            idles=self.idles | other.idles,
-            visits=self.visits | other.visits,
-            windows=self.windows | other.windows,
+            facts=frozenset().union(*(each.facts for each in needs)),
+            milestones=frozenset().union(*(each.milestones for each in needs)),
+            idles=frozenset().union(*(each.idles for each in needs)),
+            visits=frozenset().union(*(each.visits for each in needs)),
+            windows=frozenset().union(*(each.windows for each in needs)),
         )
 
     @property
@@ -67,9 +69,10 @@ class MilestoneRule:
     """A milestone that can be reached."""
 
     key: str
-    rule: str
     check: Check
     needs: Needs
+    condition: Condition
+    place: Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +91,8 @@ class Rules:
 
     def needs(self) -> Needs:
         """Everything that their truth depends on."""
-        needs = Needs()
-        for milestone in self.milestones:
-            needs |= milestone.needs
-        for target in self.targets:
-            needs |= target.needs
-        return needs
+        of_milestones = (each.needs for each in self.milestones)
+        return Needs().union([*of_milestones, *(each.needs for each in self.targets)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

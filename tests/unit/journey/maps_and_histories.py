@@ -193,7 +193,8 @@ _happenings = st.tuples(
 @st.composite
 def histories(draw: st.DrawFn, *, most: int = 14) -> list[Touchpoint]:
     """Touchpoints with distinct ids, in no particular order, many at the same instant."""
-    drawn = draw(st.lists(_happenings, max_size=most))
+    size = draw(st.integers(0, most))
+    drawn = draw(st.lists(_happenings, min_size=size, max_size=size))
     # Multiplying by a unit modulo 17 mixes the ids, so that they do not follow the list.
     return [
         replace(

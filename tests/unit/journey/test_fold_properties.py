@@ -24,17 +24,18 @@ from tests.unit.journey.maps_and_histories import (
 from tests.unit.journey.reference import SOME_TIMER, Reference
 
 fixed = settings(
-    max_examples=400,
+    max_examples=200,
     deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+thorough = settings(fixed, max_examples=400)
 END = START + timedelta(minutes=LAST_MINUTE + 3 * LONGEST_SPAN)
 
 
 @given(journeys(), histories(), clocks)
-@fixed
+@thorough
 def test_the_fold_equals_an_engine_that_asks_everything_anew(
     journey: Journey, history: list[Touchpoint], now: datetime
 ) -> None:
@@ -82,7 +83,7 @@ class Arrival:
 
 
 @given(journeys(), histories(), st.data())
-@fixed
+@thorough
 def test_order_repetition_batches_and_sweeps_do_not_matter(
     journey: Journey, history: list[Touchpoint], data: st.DataObject
 ) -> None:
