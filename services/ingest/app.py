@@ -10,6 +10,7 @@ from services.ingest.service import Ingest
 from services.ingest.touchpoints import PATH, TouchpointsEndpoint
 from services.ingest.tracking import CALLS, TrackingEndpoint
 from shared.http import health as health_routes
+from shared.http.draining import Draining
 from shared.http.health import Health
 from shared.http.observe import Observe
 from shared.http.problem import problem
@@ -36,13 +37,13 @@ def create_health(ingest: Ingest) -> Health:
 
 def create_app(ingest: Ingest, health: Health | None = None) -> FastAPI:
     """The app of an ingest process."""
+    health = health or create_health(ingest)
     app = FastAPI(title="Stageline ingest", openapi_url=None, redirect_slashes=False)
     app.router.routes.extend(routes(ingest))
-    app.router.routes.extend(
-        health_routes.routes(health or create_health(ingest), ingest.metrics.registry)
-    )
+    app.router.routes.extend(health_routes.routes(health, ingest.metrics.registry))
     app.add_exception_handler(HTTPException, _http_problem)
     app.add_middleware(Observe, service="ingest", metrics=ingest.metrics)
+    app.add_middleware(Draining, health=health)
     return app
 
 

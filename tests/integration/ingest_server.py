@@ -23,6 +23,7 @@ from shared.keys.token import KeyKind
 from shared.storage import keys
 from shared.storage.connect import Role, connect, create_engine
 from shared.telemetry.metrics import Metrics
+from tests.eventually import eventually
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,12 @@ class Server:
             return answer.result()
         finally:
             writer.close()
+
+    async def listens(self) -> bool:
+        """Whether the port is open."""
+        _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.close()
+        return True
 
     def head(
         self, path: str, headers: Sequence[tuple[str, str]] = (), *, length: int | None = None
@@ -103,7 +110,8 @@ async def make_key(database_url: str, kind: KeyKind = KeyKind.WRITE) -> str:
 async def serving(
     database_url: str, *, keys_url: str | None = None, **options: object
 ) -> AsyncIterator[Server]:
-    """Ingest on the Postgres log of `database_url`, its keys in `keys_url` if that is given."""
+    """Ingest with its keys in `keys_url` and its log in `database_url`, unless `options` say Kafka."""
+    options.setdefault("event_log", "postgres")
     settings = IngestSettings.model_validate({"database_url": SecretStr(database_url), **options})
     keys_url = keys_url or database_url
     token = await make_key(keys_url)
@@ -125,8 +133,10 @@ async def serving(
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     task = loop.create_task(serve(create_app(ingest), listener, stop, shutdown_seconds=1))
+    server = Server(port=port_of(listener), ingest=ingest, write_key=token)
     try:
-        yield Server(port=port_of(listener), ingest=ingest, write_key=token)
+        await eventually(server.listens)
+        yield server
     finally:
         stop.set()
         await task
