@@ -14,9 +14,9 @@ from datetime import datetime
 import structlog
 
 from services.stager import folding, identifying
-from services.stager.decode import Poison, Reason, decode, reread
+from services.stager.decode import MAX_WORKSPACE_ID, Poison, Reason, decode, reread
 from services.stager.effects import Refold
-from services.stager.errors import Conflict, FoldFailed, RecordFault
+from services.stager.errors import Conflict, FoldFailed, RecordFault, origin
 from services.stager.folding import Output, Tally, touchpoint
 from services.stager.identity import Key, Link, Named, Plan, named
 from services.stager.maps import Maps
@@ -168,9 +168,12 @@ def _condemned(taken: Taken, fault: RecordFault) -> Taken:
         partition=taken.record.partition,
         offset=taken.record.offset,
         reason=reason,
-        exc_info=fault,
+        error=str(fault),
+        where=origin(fault),
     )
     workspace_id = taken.content.workspace_id
+    if not 0 <= workspace_id <= MAX_WORKSPACE_ID:
+        workspace_id = 0
     return Taken(taken.record, Poison(reason=reason, detail=str(fault), workspace_id=workspace_id))
 
 

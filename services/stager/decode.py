@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC
 from enum import StrEnum
-from typing import Any, assert_never
+from typing import Any
 
 import msgspec
 
@@ -53,7 +53,8 @@ class _Header(msgspec.Struct):
 _header = msgspec.json.Decoder(_Header)
 
 _IDS = ("account_id", "user_id", "anonymous_id", "email", "previous_id")
-_INT4_MAX = 2**31 - 1
+MAX_WORKSPACE_ID = 2**31 - 1
+"""Postgres keeps it in four bytes."""
 _VERSION = 1
 _NUL = "\x00"
 
@@ -97,7 +98,7 @@ def reread(text: str) -> Envelope:
 
 
 def _check(e: Envelope, value: bytes) -> Poison | None:
-    if not 0 < e.workspace_id <= _INT4_MAX:
+    if not 0 < e.workspace_id <= MAX_WORKSPACE_ID:
         return Poison(reason=Reason.OUT_OF_RANGE, detail="workspace_id")
     if not 0 < len(e.message_id) <= wire.MAX_MESSAGE_ID_CHARS:
         return _wrong(e, Reason.OUT_OF_RANGE, "message_id")
@@ -140,7 +141,7 @@ def _in_utc(e: Envelope) -> Envelope | Poison:
 
 
 def _wrong(e: Envelope, reason: Reason, detail: str) -> Poison:
-    workspace_id = e.workspace_id if 0 < e.workspace_id <= _INT4_MAX else 0
+    workspace_id = e.workspace_id if 0 < e.workspace_id <= MAX_WORKSPACE_ID else 0
     return Poison(reason=reason, detail=detail, workspace_id=workspace_id)
 
 
@@ -149,7 +150,7 @@ def _invalid(value: bytes, exc: msgspec.ValidationError) -> Poison:
         header = _header.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Poison(reason=Reason.WRONG_TYPE)
-    known = type(header.workspace_id) is int and 0 < header.workspace_id <= _INT4_MAX
+    known = type(header.workspace_id) is int and 0 < header.workspace_id <= MAX_WORKSPACE_ID
     workspace_id = header.workspace_id if known else 0
     if header.v != _VERSION:
         return Poison(reason=Reason.UNKNOWN_VERSION, workspace_id=workspace_id)
@@ -181,12 +182,3 @@ def _items(pairs: Iterable[tuple[object, object]]) -> Iterable[object]:
     for key, value in pairs:
         yield key
         yield value
-
-
-def workspace_of(decoded: Envelope | Poison) -> int:
-    """Workspace of a record, 0 where unknown."""
-    match decoded:
-        case Envelope() | Poison():
-            return decoded.workspace_id
-        case _:
-            assert_never(decoded)

@@ -13,6 +13,8 @@
 A poison record is a value (`decode.Poison`), not an exception.
 """
 
+import traceback
+
 from shared.errors import StagelineError
 
 
@@ -30,3 +32,14 @@ class DataRejected(RecordFault):
 
 class FoldFailed(RecordFault):
     """The engine failed on a record; the record is kept as a dead letter, the process goes on."""
+
+
+def origin(exc: BaseException) -> str:
+    """Where an error came from, as `file:line`.
+
+    For log lines instead of a traceback: a readable traceback shows values, and those may be
+    somebody's data.
+    """
+    cause = exc.__cause__ or exc
+    frames = traceback.extract_tb(cause.__traceback__)
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""

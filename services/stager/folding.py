@@ -20,6 +20,7 @@ from shared.journey.deadlines import next_deadline
 from shared.journey.fold import advance, fold, refold
 from shared.journey.model import Effect, Status, Touchpoint, Transition
 from shared.journey.state import FORMAT, State
+from shared.telemetry.metrics import Metrics
 
 
 @dataclass(slots=True)
@@ -38,6 +39,17 @@ class Tally:
     def refold(self, reason: Refold) -> None:
         """Count one subject folded anew."""
         self.refolds[reason] = self.refolds.get(reason, 0) + 1
+
+    def report(self, metrics: Metrics) -> None:
+        """Add what was committed to the metrics."""
+        for kind, number in self.transitions.items():
+            metrics.stager_transitions.labels(kind).inc(number)
+        for reason, number in self.refolds.items():
+            metrics.stager_refolds.labels(reason).inc(number)
+        if self.alerts_opened:
+            metrics.stager_alerts_opened.labels(made.STALL).inc(self.alerts_opened)
+        if self.alerts_resolved:
+            metrics.stager_alerts_resolved.labels(made.STALL).inc(self.alerts_resolved)
 
 
 @dataclass(slots=True)

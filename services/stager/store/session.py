@@ -5,6 +5,7 @@ The one place where errors of Postgres become errors of the stager; see services
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -12,8 +13,11 @@ from asyncpg.pool import PoolConnectionProxy
 from services.stager.errors import Conflict, DataRejected
 from shared.errors import DatabaseUnavailable, FatalError, StagelineError
 
-Connection = PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]
-Pool = asyncpg.Pool[asyncpg.Record]
+# Generic to the type checker only.
+Connection: TypeAlias = (
+    "PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
+)
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 _AGAIN_AT_ONCE = frozenset({"40001", "40P01"})
 """Serialisation failure and deadlock: the other side has won, the next try sees it."""

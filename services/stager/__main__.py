@@ -1,0 +1,103 @@
+"""`python -m services.stager`: one stager process, configured by the environment."""
+
+import asyncio
+import signal
+import socket
+import sys
+
+import structlog
+import uvloop
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from services.stager.app import Stager
+from services.stager.health import create_app
+from services.stager.settings import StagerSettings
+from services.stager.waiting import Backoff, pause
+from shared.clock import SystemClock
+from shared.errors import FatalError, TransientError
+from shared.eventlog.factory import ensure_topics
+from shared.http.health import Health
+from shared.http.server import bind, serve
+from shared.settings import load, redacted
+from shared.telemetry import logging
+from shared.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT. Exit code 0 after a clean stop, 1 after a fatal fault."""
+    try:
+        settings = load(StagerSettings)
+        logging.configure(
+            service="stager", level=settings.log_level, log_format=settings.log_format
+        )
+        listener = bind(settings.host, settings.port)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(settings, listener))
+    except FatalError as exc:
+        sys.stderr.write(f"stageline stager: {exc}\n")
+        return 1
+    return 0
+
+
+async def _run(settings: StagerSettings, listener: socket.socket) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    log.info("starting", settings=redacted(settings))
+    metrics = _metrics()
+    stager = Stager(settings, clock=SystemClock(), metrics=metrics)
+    health = Health(stager.checks(), is_alive=stager.is_alive)
+    closing = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await _topics(settings, stop)
+            if not stop.is_set():
+                await stager.run(stop)
+        finally:
+            closing.set()
+
+    async def turn_away() -> None:
+        await stop.wait()
+        health.stopping = True
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            turning = group.create_task(turn_away(), name="turn-away")
+            group.create_task(work(), name="stager")
+            host, port = listener.getsockname()[:2]
+            log.info("listening", host=host, port=port)
+            app = create_app(health, metrics)
+            await serve(app, listener, closing, shutdown_seconds=1.0)
+            turning.cancel()
+    except ExceptionGroup as group:
+        raise FatalError(str(group.exceptions[0])) from group
+    log.info("stopped")
+
+
+async def _topics(settings: StagerSettings, stop: asyncio.Event) -> None:
+    """Make the topics that are missing; a log that comes up after us is no reason to die."""
+    backoff = Backoff()
+    while not stop.is_set():
+        try:
+            await ensure_topics(settings)
+        except TransientError as exc:
+            log.warning("log_unavailable", error=str(exc))
+            await pause(stop, backoff.next())
+        else:
+            return
+
+
+def _metrics() -> Metrics:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return Metrics(registry)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

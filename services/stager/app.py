@@ -1,0 +1,151 @@
+"""The stager's parts, put together: one task group of named tasks; one that dies stops the process."""
+
+import asyncio
+import os
+import socket
+
+import structlog
+
+from services.stager.batch import Writer
+from services.stager.consumer import Consumer
+from services.stager.health import checks, watch_lag
+from services.stager.refold_jobs import RefoldJobs
+from services.stager.relay import Relay
+from services.stager.settings import StagerSettings
+from services.stager.store.session import Pool, translated
+from services.stager.subjects import Memory
+from services.stager.timers import Timers
+from services.stager.waiting import Backoff, pause
+from shared.clock import Clock
+from shared.contracts.topics import DEAD_LETTERS, TOUCHPOINTS
+from shared.errors import FatalError, TransientError
+from shared.eventlog.factory import open_reader, open_writer
+from shared.eventlog.port import LogReader, LogWriter
+from shared.http.health import Check
+from shared.storage.connect import Role, open_pool
+from shared.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+_CONNECTIONS = 6
+"""Batch, timers, jobs, relay, offsets of an assignment, and one to spare for health."""
+_CLOSE_SECONDS = 3.0
+
+
+class Stager:
+    """One stager process, or the stager of the process that holds all services."""
+
+    def __init__(
+        self,
+        settings: StagerSettings,
+        *,
+        clock: Clock,
+        metrics: Metrics,
+        reader: LogReader | None = None,
+        dead: LogWriter | None = None,
+    ) -> None:
+        """`reader` and `dead` (the dead-letter topic) default to what the settings name."""
+        self._settings = settings
+        self._clock = clock
+        self._metrics = metrics
+        self._reader = reader or open_reader(settings, TOUCHPOINTS, settings.stager_group)
+        self._dead = dead or open_writer(settings, DEAD_LETTERS, role=Role.STAGER)
+        self._pool: Pool | None = None
+        self._consumer: Consumer | None = None
+
+    def is_alive(self) -> bool:
+        """Whether the consumer loop turns."""
+        return self._consumer is None or self._consumer.is_alive()
+
+    def checks(self) -> dict[str, Check]:
+        """What readiness asks, by name."""
+        return {
+            name: _late(self, name) for name in ("database", "storing")
+        }
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop`, then finish the batch in hand and leave the group.
+
+        Raises FatalError when going on would lose or double something, or a part has died.
+        """
+        pool = self._pool = await self._connect(stop)
+        if pool is None:
+            return
+        try:
+            await self._run(pool, stop)
+        except ExceptionGroup as group:
+            raise _fatal(group) from group
+        finally:
+            self._pool = None
+            try:
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await pool.close()
+            except TimeoutError:
+                pool.terminate()
+        log.info("stager_stopped")
+
+    async def _run(self, pool: Pool, stop: asyncio.Event) -> None:
+        settings, metrics = self._settings, self._metrics
+        writer = Writer(
+            pool=pool,
+            clock=self._clock,
+            memory=Memory(settings.stager_cache_subjects),
+            owner=f"{socket.gethostname()}:{os.getpid()}",
+        )
+        consumer = self._consumer = Consumer(
+            reader=self._reader,
+            writer=writer,
+            clock=self._clock,
+            settings=settings,
+            metrics=metrics,
+        )
+        timers = Timers(
+            writer=writer, metrics=metrics, pause_seconds=settings.stager_timer_seconds
+        )
+        jobs = RefoldJobs(writer=writer, metrics=metrics)
+        relay = Relay(writer=writer, dead=self._dead, outbox_days=settings.stager_outbox_days)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(timers.run(stop), name="timers")
+            group.create_task(jobs.run(stop), name="refold-jobs")
+            group.create_task(relay.run(stop), name="relay")
+            group.create_task(relay.prune(stop), name="prune")
+            group.create_task(watch_lag(self._reader, consumer, metrics, stop), name="lag")
+            group.create_task(consumer.run(stop), name="consumer")
+
+    async def _connect(self, stop: asyncio.Event) -> Pool | None:
+        """Open the pool; a database that comes up after us is no reason to die."""
+        backoff = Backoff()
+        while not stop.is_set():
+            try:
+                return await open_pool(
+                    self._settings.database_url.get_secret_value(),
+                    role=Role.STAGER,
+                    application_name="stageline-stager",
+                    min_size=1,
+                    max_size=_CONNECTIONS,
+                )
+            except Exception as exc:
+                meaning = translated(exc)
+                if not isinstance(meaning, TransientError):
+                    raise FatalError(f"cannot use the database: {type(exc).__name__}") from exc
+                log.warning("database_unavailable", error=str(meaning))
+                await pause(stop, backoff.next())
+        return None
+
+
+def _late(stager: Stager, name: str) -> Check:
+    async def check() -> bool:
+        return await checks(stager._pool, stager._consumer)[name]()  # noqa: SLF001 - its own part
+
+    return check
+
+
+def _fatal(group: ExceptionGroup[Exception]) -> FatalError:
+    """The first fault of a task group that ended badly."""
+    fault: Exception = group
+    while isinstance(fault, ExceptionGroup):
+        fault = fault.exceptions[0]
+    if isinstance(fault, FatalError):
+        return fault
+    log.error("task_died", error=repr(fault), exc_info=fault)
+    return FatalError(f"a part of the stager died: {type(fault).__name__}")

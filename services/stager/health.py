@@ -1,0 +1,67 @@
+"""The health port: alive while the loop turns, ready while log and database answer; and the lag."""
+
+import asyncio
+
+import structlog
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from services.stager.consumer import Consumer
+from services.stager.store.session import Pool, transaction
+from services.stager.waiting import pause
+from shared.errors import StagelineError, TransientError
+from shared.eventlog.port import LogReader
+from shared.http.health import Check, Health, routes
+from shared.http.observe import Observe
+from shared.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+_LAG_SECONDS = 2.0
+
+
+def checks(pool: Pool | None, consumer: Consumer | None) -> dict[str, Check]:
+    """What `/readyz` asks."""
+
+    async def database() -> bool:
+        if pool is None:
+            return False
+        try:
+            async with transaction(pool) as connection:
+                return await connection.fetchval("SELECT true") is True
+        except StagelineError:
+            return False
+
+    async def storing() -> bool:
+        return consumer is not None and consumer.is_storing_well
+
+    return {"database": database, "storing": storing}
+
+
+def create_app(health: Health, metrics: Metrics) -> ASGIApp:
+    """The health port's application."""
+    app = Starlette(routes=routes(health, metrics.registry))
+    return Observe(app, service="stager", metrics=metrics)
+
+
+async def watch_lag(
+    reader: LogReader, consumer: Consumer, metrics: Metrics, stop: asyncio.Event
+) -> None:
+    """Tell how many records of each partition that we hold are not stored yet, every 2 s."""
+    shown: set[int] = set()
+    while not stop.is_set():
+        try:
+            bounds = await reader.bounds()
+        except TransientError as exc:
+            log.info("lag_unknown", error=str(exc))
+        else:
+            held = reader.assigned()
+            for partition in shown - held:
+                # Its new owner tells its lag; two would add up to nonsense.
+                metrics.stager_lag_records.remove(str(partition))
+            shown = set(held) & bounds.keys()
+            for partition in shown:
+                first, following = bounds[partition]
+                position = consumer.positions.get(partition, first)
+                metrics.stager_lag_records.labels(str(partition)).set(max(0, following - position))
+        await pause(stop, _LAG_SECONDS)

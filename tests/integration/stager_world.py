@@ -1,0 +1,179 @@
+"""A stager without its log: events go straight into its batches, time is turned by hand."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from services.stager.batch import Stored, Taken, Writer, take
+from services.stager.refold_jobs import RefoldJobs
+from services.stager.store import queues
+from services.stager.store.session import Pool, transaction
+from services.stager.subjects import Memory
+from services.stager.timers import Timers
+from shared.clock import ManualClock
+from shared.contracts import envelope as wire
+from shared.contracts.envelope import Envelope
+from shared.contracts.topics import TOUCHPOINTS
+from shared.eventlog.port import Record
+from shared.ids import DEFAULT_WORKSPACE
+from shared.maps import parse
+from shared.storage import journeys
+from shared.storage.connect import Role, connect, create_engine, open_pool
+from shared.telemetry.metrics import Metrics
+
+START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+
+SALES = """
+journey: sales
+title: Sales
+subject: account
+policy: {skips: allow}
+stages:
+  - {key: aware, title: Aware, owner: marketing, stall_after: 30d}
+  - key: evaluation
+    title: Evaluation
+    job: prove the return
+    owner: sales
+    stall_after: 14d
+    enter: {any: [{event: Demo Requested}, {event: Pricing Viewed, count: 3}]}
+  - key: customer
+    title: Customer
+    owner: success
+    enter: {any: [{event: Contract Signed}]}
+outcomes:
+  - {key: lost, title: Lost, kind: lost, when: {event: Deal Lost}}
+"""
+
+HABIT = """
+journey: habit
+title: Habit
+subject: person
+policy: {skips: allow}
+stages:
+  - {key: visitor, title: Visitor, owner: product}
+  - {key: regular, title: Regular, owner: product, enter: {event: Signed In, count: 2}}
+"""
+
+
+@dataclass
+class World:
+    """The parts of a stager around one database."""
+
+    url: str
+    pool: Pool
+    clock: ManualClock
+    writer: Writer
+    timers: Timers
+    jobs: RefoldJobs
+    metrics: Metrics
+    positions: dict[int, int] = field(default_factory=dict)
+    numbers: "count[int]" = field(default_factory=lambda: count(1))
+
+    async def publish(self, text: str) -> int:
+        engine = create_engine(self.url, role=Role.OWNER, application_name="test")
+        try:
+            async with engine.begin() as connection:
+                published = await journeys.publish(
+                    connection, DEFAULT_WORKSPACE, parse(text), text, "test", self.clock.now()
+                )
+        finally:
+            await engine.dispose()
+        return published.version
+
+    def records(self, values: Sequence[Envelope | bytes | None], partition: int = 0) -> list[Record]:
+        start = self.positions.get(partition, 0)
+        raw = [wire.encode(v) if isinstance(v, Envelope) else v for v in values]
+        return [Record(partition, start + at, b"k", value) for at, value in enumerate(raw)]
+
+    async def send(self, *values: Envelope | bytes | None, partition: int = 0) -> list[Stored]:
+        """One batch."""
+        return await self.store(take(self.records(values, partition), max_bytes=100_000))
+
+    async def store(self, taken: Sequence[Taken]) -> list[Stored]:
+        done = await self.writer.store(taken, self.positions)
+        for each in done:
+            self.positions.update(each.next_offsets)
+        return done
+
+    async def pass_time(self, by: timedelta) -> None:
+        self.clock.advance(by)
+        while await self.timers.sweep():
+            pass
+
+    async def finish_jobs(self) -> None:
+        while await self.jobs.step(limit=3):
+            pass
+
+    def event(self, name: str, at: timedelta | float = timedelta(), **fields: Any) -> Envelope:
+        """An event `at` after the start (a number: days)."""
+        when = START + (at if isinstance(at, timedelta) else timedelta(days=at))
+        fields.setdefault("message_id", f"m{next(self.numbers):04}")
+        fields.setdefault("workspace_id", 1)
+        return Envelope(event=name, occurred_at=when, received_at=when, **fields)
+
+    async def rows(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in await self.pool.fetch(query, *arguments)]
+
+    async def path(self, subject: str, journey: str = "sales") -> list[tuple[str | None, str | None]]:
+        """Current moves of a subject, from and to."""
+        return [
+            (row[0], row[1])
+            for row in await self.rows(
+                """SELECT from_stage, to_stage FROM transition WHERE subject_id = $1 AND journey = $2
+                   AND superseded_at IS NULL ORDER BY sequence""",
+                subject,
+                journey,
+            )
+        ]
+
+    async def stage(self, subject: str, journey: str = "sales") -> tuple[Any, ...] | None:
+        rows = await self.rows(
+            "SELECT stage, status, map_version FROM placement WHERE subject_id = $1 AND journey = $2",
+            subject,
+            journey,
+        )
+        return rows[0] if rows else None
+
+    async def verdicts(self) -> tuple[int, int, int]:
+        """(applied, duplicate, dead) over all partitions."""
+        rows = await self.rows(
+            "SELECT sum(applied), sum(duplicate), sum(dead) FROM consumer_offset"
+        )
+        return (int(rows[0][0]), int(rows[0][1]), int(rows[0][2]))
+
+
+@asynccontextmanager
+async def world(url: str, *maps: str, subjects: int = 1000) -> AsyncIterator[World]:
+    """A stager around the database at `url`, with maps published."""
+    pool = await open_pool(url, role=Role.STAGER, application_name="test-stager", max_size=4)
+    clock = ManualClock(START)
+    writer = Writer(pool=pool, clock=clock, memory=Memory(subjects), owner="test")
+    metrics = Metrics(CollectorRegistry())
+    made = World(
+        url=url,
+        pool=pool,
+        clock=clock,
+        writer=writer,
+        timers=Timers(writer=writer, metrics=metrics, pause_seconds=0.05),
+        jobs=RefoldJobs(writer=writer, metrics=metrics),
+        metrics=metrics,
+    )
+    for text in maps:
+        await made.publish(text)
+    try:
+        yield made
+    finally:
+        pool.terminate()
+
+
+async def stored_offsets(pool: Pool, partitions: Sequence[int]) -> dict[int, int]:
+    async with transaction(pool) as connection:
+        return await queues.offsets(connection, TOUCHPOINTS, partitions)
+
+
+__all__ = ["HABIT", "SALES", "START", "World", "connect", "stored_offsets", "world"]

@@ -1,0 +1,193 @@
+"""Names become persons, persons find their account; whatever order the events come in."""
+
+import itertools
+from collections.abc import Sequence
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import pytest
+
+from shared.contracts.envelope import Envelope
+from tests.integration.stager_world import HABIT, SALES, START, World, world
+
+
+async def test_an_anonymous_visitor_becomes_a_user_and_then_an_account(database_url: str) -> None:
+    async with world(database_url, SALES) as w:
+        await w.send(w.event("Blog Read", 0, anonymous_id="z"))
+        assert await w.stage("anonymous:z") == ("aware", "active", 1)
+
+        await w.send(w.event("Demo Requested", 2, anonymous_id="z", user_id="leah"))
+        assert await w.stage("anonymous:z") is None
+        assert await w.stage("user:leah") == ("evaluation", "active", 1)
+
+        await w.send(w.event("Contract Signed", 9, user_id="leah", account_id="acme"))
+        assert await w.stage("user:leah") is None
+        assert await w.path("acme") == [
+            (None, "aware"),
+            ("aware", "evaluation"),
+            ("evaluation", "customer"),
+        ]
+        assert await w.rows(
+            "SELECT identifier, person_id, subject_id FROM identifier ORDER BY identifier"
+        ) == [("anonymous:z", "user:leah", "acme"), ("user:leah", "user:leah", "acme")]
+        assert await w.rows(
+            "SELECT subject_id, merged_into FROM subject ORDER BY subject_id"
+        ) == [("acme", None), ("anonymous:z", "acme"), ("user:leah", "acme")]
+        assert await w.rows("SELECT DISTINCT subject_id, person_id FROM touchpoint") == [
+            ("acme", "user:leah")
+        ]
+        assert await w.rows("SELECT subject_id, person_id, first_seen_at FROM member") == [
+            ("acme", "user:leah", START)
+        ]
+        assert await w.rows("SELECT subject_id FROM deadline") == []
+
+
+async def test_an_alias_links_the_former_id(database_url: str) -> None:
+    async with world(database_url, SALES) as w:
+        await w.send(w.event("Demo Requested", 0, anonymous_id="old"))
+        await w.send(w.event("alias", 1, user_id="leah", previous_id="old", type="alias"))
+
+        assert await w.stage("user:leah") == ("evaluation", "active", 1)
+        assert await w.stage("anonymous:old") is None
+
+
+async def test_open_alerts_of_a_merged_subject_are_closed(database_url: str) -> None:
+    async with world(database_url, SALES) as w:
+        await w.send(w.event("Demo Requested", 0, anonymous_id="z"))
+        await w.pass_time(timedelta(days=20))
+        assert await w.rows("SELECT subject_id, state FROM alert") == [("anonymous:z", "open")]
+
+        await w.send(w.event("Contract Signed", 19, anonymous_id="z", account_id="acme"))
+
+        assert await w.rows(
+            "SELECT subject_id, state, resolution, resolved_at FROM alert ORDER BY subject_id"
+        ) == [
+            ("acme", "resolved", "moved", START + timedelta(days=19)),
+            ("anonymous:z", "resolved", "merged", w.clock.now()),
+        ]
+
+
+async def test_an_earlier_link_that_comes_late_takes_a_name_away_again(database_url: str) -> None:
+    async with world(database_url, SALES) as w:
+        await w.send(w.event("Blog Read", 1, anonymous_id="z", account_id="acme"))
+        await w.send(w.event("Demo Requested", 3, anonymous_id="z", user_id="omar"))
+        await w.send(w.event("Blog Read", 4, user_id="omar"))
+        assert await w.rows("SELECT DISTINCT subject_id, person_id FROM touchpoint") == [
+            ("acme", "user:omar")
+        ]
+
+        await w.send(w.event("Blog Read", 2, anonymous_id="z", user_id="leah"))
+
+        assert await w.rows(
+            "SELECT identifier, person_id, subject_id FROM identifier ORDER BY 1"
+        ) == [
+            ("anonymous:z", "user:leah", "acme"),
+            ("user:leah", "user:leah", "acme"),
+            ("user:omar", "user:omar", "user:omar"),
+        ]
+        assert await w.rows(
+            "SELECT message_id, subject_id, person_id FROM touchpoint ORDER BY 1"
+        ) == [
+            ("m0001", "acme", "user:leah"),
+            ("m0002", "user:omar", "user:omar"),
+            ("m0003", "user:omar", "user:omar"),
+            ("m0004", "acme", "user:leah"),
+        ]
+        assert await w.stage("user:omar") == ("evaluation", "active", 1)
+        assert await w.stage("acme") == ("aware", "active", 1)
+        assert await w.rows(
+            "SELECT subject_id, merged_into, touchpoints FROM subject ORDER BY 1"
+        ) == [
+            ("acme", None, 2),
+            ("anonymous:z", "acme", 0),
+            ("user:leah", "acme", 0),
+            ("user:omar", None, 2),
+        ]
+
+
+_SNAPSHOT = {
+    "identifier": "SELECT identifier, parent, linked_at, linked_by, person_id, subject_id"
+    " FROM identifier ORDER BY 1",
+    "touchpoint": "SELECT message_id, subject_id, person_id FROM touchpoint ORDER BY 1",
+    "member": "SELECT subject_id, person_id, role, traits::text, first_seen_at FROM member"
+    " ORDER BY 1, 2",
+    "placement": "SELECT subject_id, journey, status, stage, outcome, cycle, entered_at, milestones::text"
+    " FROM placement ORDER BY 1, 2",
+    "transition": "SELECT subject_id, journey, sequence, kind, from_stage, to_stage, occurred_at,"
+    " dwell_seconds, cause_message_id, rule FROM transition WHERE superseded_at IS NULL"
+    " ORDER BY 1, 2, 3",
+    "subject": "SELECT subject_id, touchpoints, last_message_id, account_traits::text, value"
+    " FROM subject WHERE merged_into IS NULL ORDER BY 1",
+    "states": "SELECT s.subject_id, j.key, j.value->'s' FROM subject s,"
+    " json_each(convert_from(s.states, 'UTF8')::json) j ORDER BY 1, 2",
+}
+
+
+async def snapshot(w: World) -> dict[str, list[tuple[Any, ...]]]:
+    return {name: await w.rows(query) for name, query in _SNAPSHOT.items()}
+
+
+def _story(w: World, random: Random) -> list[Envelope]:
+    """Events among few names, so that nearly every kind of link and conflict comes up."""
+    users, emails = ["u1", "u2"], ["a@x.io", "b@x.io"]
+    anonymous, accounts = ["z1", "z2", "z3"], ["acme", "beta"]
+    names = ["Blog Read", "Demo Requested", "Pricing Viewed", "Contract Signed", "Signed In"]
+    events = []
+    for _ in range(14):
+        fields: dict[str, Any] = {}
+        if random.random() < 0.5:
+            fields["user_id"] = random.choice(users)
+        if random.random() < 0.4:
+            fields["email"] = random.choice(emails)
+        if random.random() < 0.6 or not fields:
+            fields["anonymous_id"] = random.choice(anonymous)
+        if random.random() < 0.35:
+            fields["account_id"] = random.choice(accounts)
+        if random.random() < 0.3:
+            fields["traits"] = {"t": random.randint(1, 5)}
+        if random.random() < 0.3:
+            fields["role"] = random.choice(["buyer", "user"])
+        days = random.choice(range(10))
+        events.append(w.event(random.choice(names), days, **fields))
+    return events
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_any_order_and_any_batches_give_the_same_rows(
+    database_url: str, postgres_url: str, template_database: str, seed: int
+) -> None:
+    random = Random(seed)
+    async with world(database_url, SALES, HABIT) as w:
+        events = _story(w, random)
+        expected: dict[str, list[tuple[Any, ...]]] | None = None
+        for arrival in (sorted(events, key=lambda e: (e.occurred_at, e.message_id)), *_shuffles(events, random)):
+            for table in ("identifier", "member", "subject", "placement", "touchpoint", "transition",
+                          "deadline", "alert", "outbox"):
+                async with w.pool.acquire() as connection:
+                    await connection.execute(f"DELETE FROM {table}")
+            w.writer.memory.clear()
+            for batch in _batches(arrival, random):
+                await w.send(*batch)
+            found = await snapshot(w)
+            if expected is None:
+                expected = found
+            for name, rows in expected.items():
+                assert found[name] == rows, name
+
+
+def _shuffles(events: Sequence[Envelope], random: Random) -> list[list[Envelope]]:
+    found = []
+    for _ in range(4):
+        shuffled = [*events, *random.sample(list(events), 3)]
+        random.shuffle(shuffled)
+        found.append(shuffled)
+    return found
+
+
+def _batches(events: Sequence[Envelope], random: Random) -> list[list[Envelope]]:
+    cuts = sorted(random.sample(range(1, len(events)), random.randint(0, 6)))
+    return [
+        list(events[start:end])
+        for start, end in itertools.pairwise([0, *cuts, len(events)])
+    ]
