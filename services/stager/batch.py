@@ -199,6 +199,7 @@ class _Attempt:
         self.steps: dict[int, list[int]] = {}
         self.expected = expected
         self.touched: set[Key] = set()
+        self.newly_seen: dict[Key, set[str]] = {}
         self.events: list[_Event] = []
         self.dead: list[Row] = []
         self._sort_out(taken, excluded)
@@ -317,8 +318,13 @@ class _Attempt:
                 key = (envelope.workspace_id, row.message_id)
                 self.out.writes.moved.append((*key, subject_id, person_id))
                 affected.add((envelope.workspace_id, subject_id))
+                self._see(envelope.workspace_id, person_id, subject_id)
         await writing.moves(connection, self.out.writes)
         return affected
+
+    def _see(self, workspace: int, person: str | None, subject: str) -> None:
+        if person is not None:
+            self.newly_seen.setdefault((workspace, person), set()).add(subject)
 
     async def _fold(self, connection: Connection, plan: Plan, affected: set[Key]) -> None:
         journeys_of = _Roles(self.writer.maps, plan)
@@ -333,6 +339,7 @@ class _Attempt:
                 and self.writer.maps.of(workspace).of_persons
             ):
                 persons.setdefault((workspace, event.person), []).append(event)
+                self._see(workspace, event.person, event.subject)
         subjects = await self._load(connection, groups.keys() | persons.keys() | affected)
         await self._know_members(connection, groups, plan)
         tasks: dict[Key, Task] = {}
@@ -360,7 +367,7 @@ class _Attempt:
             tasks[key] = Task(subject, role.journeys, role.merged_into, reason, role.of_person)
         if tasks:
             members = Members()
-            await fold_anew(connection, tasks, self.out, members)
+            await fold_anew(connection, tasks, self.out, members, self.newly_seen)
             self.members.update(members.written)
             self.new_members |= members.written.keys()
             self.members_gone |= members.gone

@@ -135,7 +135,7 @@ def alert_id(key: JourneyKey, stall: Stall) -> str:
     """Name an alert by its visit: replayed, it is the same alert."""
     visit = (*key, STALL, stall.stage, stall.cycle, stall.entered_at.isoformat())
     digest = blake2b(repr(visit).encode(), digest_size=16).digest()
-    return str(UUID(bytes=digest, version=8))
+    return str(UUID(bytes=digest, version=5))
 
 
 def stage_of(compiled: CompiledJourney, key: str) -> Stage | None:

@@ -89,7 +89,7 @@ class RefoldJobs:
             job = replace(job, total=total)
         keys = await queues.job_keys(connection, job, limit, of_persons=of_persons)
         tasks = await self._tasks(connection, keys, compiled)
-        await fold_anew(connection, tasks, out, members)
+        await fold_anew(connection, tasks, out, members, {})
         out.writes.members = [folding.member_row(*item) for item in members.written.items()]
         out.writes.members_gone = sorted(members.gone)
         await writing.everything_else(connection, out.writes, out.now)

@@ -48,19 +48,28 @@ class Members:
     gone: set[tuple[int, str, str]] = field(default_factory=set)
 
 
+Seen = Mapping[Key, set[str]]
+"""Subjects in which a person is seen."""
+
+
 async def fold_anew(
-    connection: Connection, tasks: Mapping[Key, Task], out: Output, members: Members
+    connection: Connection,
+    tasks: Mapping[Key, Task],
+    out: Output,
+    members: Members,
+    newly_seen: Seen,
 ) -> None:
-    """Fold each subject from its history, as the transaction sees it. Raises FoldFailed."""
+    """Fold each subject from its history, as the transaction sees it. Raises FoldFailed.
+
+    `newly_seen` is what this transaction adds to `member` and has not written yet.
+    """
     for chunk in _chunks(tasks):
-        histories = await _histories(connection, chunk)
+        histories = await _histories(connection, chunk, newly_seen)
         stored = Stored(
             transitions=await reading.transitions(connection, chunk),
             alerts=await reading.alerts(connection, chunk),
         )
-        known = await reading.members_of(
-            connection, [key for key, task in chunk.items() if not task.of_person]
-        )
+        known = await reading.members_of(connection, chunk)
         found: dict[tuple[int, str, str], Member] = {}
         for key, task in chunk.items():
             history = histories[key]
@@ -100,13 +109,15 @@ def _chunks(tasks: Mapping[Key, Task]) -> Iterator[dict[Key, Task]]:
 
 
 async def _histories(
-    connection: Connection, tasks: Mapping[Key, Task]
+    connection: Connection, tasks: Mapping[Key, Task], newly_seen: Seen
 ) -> dict[Key, list[tuple[Touchpoint, str | None]]]:
     """History of each subject, in order."""
     persons = {key for key, task in tasks.items() if task.of_person}
     # Without a journey of its own a person's row is a mere signpost.
     followed = {key for key in persons if tasks[key].journeys}
     seen = await reading.seen_in(connection, followed) if followed else {}
+    for key in followed & newly_seen.keys():
+        seen.setdefault(key, set()).update(newly_seen[key])
     wanted = (tasks.keys() - persons) | {
         (key[0], subject) for key, subjects in seen.items() for subject in subjects
     }
