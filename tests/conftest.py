@@ -47,10 +47,7 @@ async def template_database(postgres_url: str) -> str:
     """Name of a database at the newest migration, to be copied per test."""
     name = f"template_{uuid4().hex[:12]}"
     await _execute(postgres_url, f'CREATE DATABASE "{name}"')
-    config = Config(str(ROOT / "alembic.ini"))
-    config.set_main_option("script_location", str(ROOT / "migrations"))
-    config.attributes["database_url"] = with_database(postgres_url, name)
-    await asyncio.to_thread(command.upgrade, config, "head")
+    await migrate(with_database(postgres_url, name))
     return name
 
 
@@ -96,6 +93,14 @@ def own_kafka(kafka_jars: Path, tmp_path: Path) -> Iterator[LocalKafka]:
     assert kafka_jars.is_dir()
     with LocalKafka(tmp_path / "kafka") as broker:
         yield broker
+
+
+async def migrate(database_url: str) -> None:
+    """Bring a database to the newest migration."""
+    config = Config(str(ROOT / "alembic.ini"))
+    config.set_main_option("script_location", str(ROOT / "migrations"))
+    config.attributes["database_url"] = database_url
+    await asyncio.to_thread(command.upgrade, config, "head")
 
 
 def with_database(url: str, name: str) -> str:

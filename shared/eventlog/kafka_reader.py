@@ -28,7 +28,8 @@ from shared.eventlog.positions import check_positions
 
 _log = structlog.get_logger(__name__)
 
-_STOP_SECONDS = 5.0
+_STOP_SECONDS = 4.0
+_ABANDON_SECONDS = 2.0
 _COMMIT_SECONDS = 1.0
 _FETCH_MAX_BYTES = 8 * 1024 * 1024
 _PARTITION_FETCH_BYTES = 1024 * 1024
@@ -376,7 +377,7 @@ async def _abandon(consumer: AIOKafkaConsumer) -> None:
     """
     consumer._closed = True  # noqa: SLF001 - else its finalizer reports it as unclosed
     try:
-        async with asyncio.timeout(_STOP_SECONDS):
+        async with asyncio.timeout(_ABANDON_SECONDS):
             await consumer._client.close()  # noqa: SLF001
             if consumer._fetcher is not None:  # noqa: SLF001
                 await consumer._fetcher.close()  # noqa: SLF001

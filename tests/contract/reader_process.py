@@ -14,6 +14,7 @@ from shared.errors import TransientError
 from shared.eventlog.kafka_reader import KafkaReader
 from shared.eventlog.port import LogReader
 from shared.eventlog.postgres_reader import PostgresReader
+from shared.telemetry.logging import configure
 
 SESSION_SECONDS = 2.0
 
@@ -38,6 +39,8 @@ async def main(kind: str, address: str, topic: str, group_id: str, offsets: str)
         stored = json.loads(await asyncio.to_thread(Path(offsets).read_text))
         return {p: stored[str(p)] for p in partitions if str(p) in stored}
 
+    # Log lines to standard error: the answers have standard output to themselves.
+    configure(service="reader")
     commands = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(commands), sys.stdin
