@@ -40,12 +40,15 @@ class CompiledJourney:
     milestones: tuple[MilestoneRule, ...]
     account_traits: tuple[TraitTracker, ...]
     person_traits: tuple[TraitTracker, ...]
-    visit_facts: frozenset[int]
-    """What every move clears."""
-    cycle_facts: frozenset[int]
-    """What a new cycle clears besides."""
-    regress: dict[str, Reset]
-    """What a move back clears, by the stage moved to."""
+    on_visit: dict[str, frozenset[int]]
+    """Facts that a visit clears as it begins, by its stage: those of the visit before, and those
+    that cannot matter again before they are cleared anyway."""
+    on_end: frozenset[int]
+    """Facts that an outcome clears, for the same two reasons."""
+    on_cycle: frozenset[int]
+    """Facts that a new cycle clears besides."""
+    on_regress: dict[str, Reset]
+    """What a move back clears besides, by the stage moved to."""
 
     def plan(self, state: State) -> Plan:
         """The position of `state`. Raises KeyError if the state is not of this journey."""
@@ -75,7 +78,6 @@ class _Compiler:
     def __init__(self, journey: Journey) -> None:
         self.journey = journey
         self.facts = Facts()
-        self.index = {stage.key: at for at, stage in enumerate(journey.stages)}
         problem = contradiction(journey)
         if problem is not None:
             raise ValueError(problem)
@@ -110,6 +112,7 @@ class _Compiler:
         """Plans of all positions, once every fact has its number."""
         journey, facts = self.journey, self.facts
         trackers = tuple(facts.trackers.values())
+        visit = _numbers(trackers, Scope.VISIT)
         entries = self._rules(self._entries())
         entry = build_plan(entries, trackers)
         apart = None
@@ -123,7 +126,9 @@ class _Compiler:
             entry=entry,
             active={
                 stage.key: build_plan(
-                    self._rules(self._moves(at, stage)), trackers, stall_after=stage.stall_after
+                    self._rules(self._moves(at, stage)),
+                    [each for each in trackers if each.group not in self._behind(at)],
+                    stall_after=stage.stall_after,
                 )
                 for at, stage in enumerate(journey.stages)
             },
@@ -131,14 +136,32 @@ class _Compiler:
             milestones=self.milestones,
             account_traits=tuple(facts.of(TraitOwner.ACCOUNT)),
             person_traits=tuple(facts.of(TraitOwner.PERSON)),
-            visit_facts=_numbers(trackers, Scope.VISIT),
-            cycle_facts=_numbers(trackers, Scope.CYCLE),
-            regress={
+            on_visit={
+                stage.key: visit.union(
+                    each.number for each in trackers if each.group in self._behind(at)
+                )
+                for at, stage in enumerate(journey.stages)
+            },
+            on_end=visit.union(
+                each.number for each in trackers if each.group in self._behind(len(journey.stages))
+            ),
+            on_cycle=_numbers(trackers, Scope.CYCLE),
+            on_regress={
                 stage.key: self._reset(at, trackers) for at, stage in enumerate(journey.stages)
             },
         )
 
+    def _behind(self, at: int) -> set[str]:
+        """Rules whose cycle facts are of no use in the stage numbered `at`.
+
+        To enter a stage that is not ahead, a subject must first move back beyond it or open a new
+        cycle, and both clear the facts of its `enter`. So they are not even collected.
+        """
+        return {f"stages.{stage.key}.enter" for stage in self.journey.stages[: at + 1]}
+
     def _ended(self, trackers: tuple[Tracker, ...]) -> dict[tuple[str, str], Plan]:
+        behind = self._behind(len(self.journey.stages))
+        useful = [each for each in trackers if each.group not in behind]
         plans: dict[tuple[str, ...], Plan] = {}
         ended = {}
         for outcome in self.journey.outcomes:
@@ -147,7 +170,7 @@ class _Compiler:
                     targets = self._reopenings(outcome.key, stage.key)
                     rules = tuple(target.rule for target in targets)
                     if rules not in plans:
-                        plans[rules] = build_plan(self._rules(targets), trackers)
+                        plans[rules] = build_plan(self._rules(targets), useful)
                     ended[outcome.key, stage.key] = plans[rules]
         return ended
 

@@ -105,16 +105,17 @@ def _move(
     # The time after an outcome is no visit, so it has no dwell.
     is_visit = work.entered_at is not None and work.status is not Status.ENDED
     from_stage, entered_at = work.stage, work.entered_at
-    clear(work, compiled.visit_facts)
     if kind in _NEW_CYCLE:
         work.cycle += 1
         work.milestones = {}
-        clear(work, compiled.cycle_facts)
+        clear(work, compiled.on_cycle)
     if target.to is None:
+        clear(work, compiled.on_end)
         work.status, work.outcome = Status.ENDED, target.outcome
     else:
+        clear(work, compiled.on_visit[target.to])
         if kind is TransitionKind.REGRESS:
-            reset = compiled.regress[target.to]
+            reset = compiled.on_regress[target.to]
             clear(work, reset.facts)
             work.milestones = without(work.milestones, reset.milestones)
         work.status, work.stage, work.outcome = Status.ACTIVE, target.to, None

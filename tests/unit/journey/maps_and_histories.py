@@ -104,10 +104,20 @@ def _shape(depth: int) -> Condition:
     return _shapes.choice(shapes)
 
 
+def _window() -> Condition:
+    """A condition that holds once a window has emptied, after something has happened."""
+    names = tuple(_shapes.sample(EVENTS, 1))
+    happened = Performed(events=_shapes.choice([names, EVENTS]))
+    recently = Performed(events=names, within=_span(), count=_shapes.choice([1, 2]))
+    quiet: list[Condition] = [Never(events=names, within=_span()), Not(part=recently)]
+    return All(parts=(happened, _shapes.choice(quiet)))
+
+
 CONDITIONS: tuple[Condition, ...] = (
     Performed(events=("A",)),
     Performed(events=("B",)),
-    *(_leaf() for _ in range(500)),
+    *(_leaf() for _ in range(400)),
+    *(_window() for _ in range(200)),
     *(_shape(1) for _ in range(400)),
     *(_shape(2) for _ in range(400)),
 )
