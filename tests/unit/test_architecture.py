@@ -1,0 +1,115 @@
+"""House rules that neither the linter nor the import contracts can express."""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+SQL_PLACES = (
+    "services/api/queries/",
+    "services/cli/queries.py",
+    "services/stager/store/",
+    "shared/eventlog/postgres_",
+    "shared/storage/",
+)
+"""Where SQL may be written (migrations aside)."""
+
+CONNECTION_NAMES = {"AsyncConnection", "AsyncEngine", "Row"}
+"""What others may know of the driver: the types by which a connection is handed on."""
+
+MAY_NAME_DRIVER_ERRORS = "services/cli/friendly.py"
+"""The one place outside that tells a person what a driver's error means."""
+
+MAY_READ_ENVIRONMENT = (
+    "shared/settings.py", "migrations/env.py", "services/cli/", "services/standalone/",
+)  # fmt: skip
+
+MOST_LINES = 400
+
+MEANINGLESS = {"utils", "util", "helpers", "misc", "manager"}
+
+_STATEMENT = re.compile(
+    r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER|DROP|LISTEN|SET)\s+\w+", re.DOTALL
+)
+
+
+def _sources() -> list[Path]:
+    tops = ("services", "shared", "migrations")
+    return sorted(path for top in tops for path in (ROOT / top).rglob("*.py"))
+
+
+def _id(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _outside_sql() -> list[Path]:
+    return [p for p in _sources() if not _id(p).startswith((*SQL_PLACES, "migrations/"))]
+
+
+@cache
+def _parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+def _imported(path: Path, package: str) -> Iterator[str]:
+    for node in ast.walk(_parse(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == package)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == package:
+            yield from (alias.name for alias in node.names)
+
+
+def test_outside_the_sql_places_a_driver_is_a_type_at_most() -> None:
+    found = [
+        f"{_id(path)}: {name}"
+        for path in _outside_sql()
+        if _id(path) != MAY_NAME_DRIVER_ERRORS
+        for name in (*_imported(path, "asyncpg"), *_imported(path, "sqlalchemy"))
+        if name not in CONNECTION_NAMES
+    ]
+    errors = ROOT / MAY_NAME_DRIVER_ERRORS
+    named = {*_imported(errors, "asyncpg"), *_imported(errors, "sqlalchemy")}
+
+    assert found == []
+    assert [name for name in named if name != "asyncpg" and not name.endswith("Error")] == []
+
+
+def test_outside_the_sql_places_no_string_is_a_statement() -> None:
+    found = [
+        f"{_id(path)}:{node.lineno}: {node.value}"
+        for path in _outside_sql()
+        for node in ast.walk(_parse(path))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and _STATEMENT.match(node.value)
+    ]
+
+    assert found == []
+
+
+def test_files_are_small_and_named_for_what_they_hold() -> None:
+    lines = {_id(path): len(path.read_text("utf-8").splitlines()) for path in _sources()}
+
+    assert {n: k for n, k in lines.items() if k > MOST_LINES and "versions/" not in n} == {}
+    assert [path for path in _sources() if path.stem in MEANINGLESS] == []
+
+
+def test_only_settings_and_the_command_line_read_the_environment() -> None:
+    found = [
+        f"{_id(path)}:{node.lineno}"
+        for path in _sources()
+        if not _id(path).startswith(MAY_READ_ENVIRONMENT)
+        for node in ast.walk(_parse(path))
+        if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
+    ]
+
+    assert found == []
+
+
+def test_every_package_says_what_it_is_for() -> None:
+    packages = [path for path in _sources() if path.name == "__init__.py"]
+
+    assert [_id(path) for path in packages if not ast.get_docstring(_parse(path))] == []
