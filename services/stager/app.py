@@ -112,7 +112,7 @@ class Stager:
             group.create_task(watch_lag(self._reader, consumer, metrics, stop), name="lag")
             group.create_task(consumer.run(stop), name="consumer")
 
-    async def _connect(self, stop: asyncio.Event) -> Pool | None:
+    async def _connect(self, stop: asyncio.Event) -> "Pool | None":
         """Open the pool; a database that comes up after us is no reason to die."""
         backoff = Backoff()
         while not stop.is_set():

@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 _LAG_SECONDS = 2.0
 
 
-def checks(pool: Pool | None, consumer: Consumer | None) -> dict[str, Check]:
+def checks(pool: "Pool | None", consumer: Consumer | None) -> dict[str, Check]:
     """What `/readyz` asks."""
 
     async def database() -> bool:
