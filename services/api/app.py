@@ -23,6 +23,7 @@ from services.api.queries.connections import StageConnections
 from services.api.queries.stage import ping
 from services.api.routes.accounts import AccountRoutes
 from services.api.routes.alerts import AlertRoutes
+from services.api.routes.explain import ExplainRoutes
 from services.api.routes.history import HistoryRoutes
 from services.api.routes.journeys import JourneyRoutes
 from services.api.routes.stage import StageRoutes
@@ -63,6 +64,7 @@ class Api:
             *StageRoutes(connections, self.maps).operations(),
             *AccountRoutes(engine, self.maps).operations(),
             *HistoryRoutes(engine, clock).operations(),
+            *ExplainRoutes(engine, self.maps, clock).operations(),
             *AlertRoutes(engine, clock).operations(),
             *JourneyRoutes(engine, self.maps, clock, max_map_bytes=max_map_bytes).operations(),
         ]

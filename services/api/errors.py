@@ -38,6 +38,7 @@ class Code(StrEnum):
     INTERNAL_ERROR = "internal_error"
     KEYS_UNAVAILABLE = "keys_unavailable"
     DATABASE_UNAVAILABLE = "database_unavailable"
+    EXPLANATION_PENDING = "explanation_pending"
 
 
 STATUS: Mapping[Code, int] = {
@@ -63,6 +64,7 @@ STATUS: Mapping[Code, int] = {
     Code.INTERNAL_ERROR: 500,
     Code.KEYS_UNAVAILABLE: 503,
     Code.DATABASE_UNAVAILABLE: 503,
+    Code.EXPLANATION_PENDING: 503,
 }
 
 DETAIL: Mapping[Code, str] = {
@@ -76,7 +78,7 @@ DETAIL: Mapping[Code, str] = {
     Code.SUBJECT_REQUIRED: (
         "Name the subject by exactly one of account_id, user_id, anonymous_id, email."
     ),
-    Code.JOURNEY_REQUIRED: "The subject is on several journeys: name one with journey.",
+    Code.JOURNEY_REQUIRED: "Several journeys could be meant: name one with journey.",
     Code.UNAUTHENTICATED: "Send a valid key as `Authorization: Bearer <key>`.",
     Code.MISSING_SCOPE: "This key may not do that: it does not hold the scope of this call.",
     Code.NOT_FOUND: "Nothing is served under this path.",
@@ -93,6 +95,7 @@ DETAIL: Mapping[Code, str] = {
     Code.INTERNAL_ERROR: "Something failed here; it is logged under the request id.",
     Code.KEYS_UNAVAILABLE: "Keys cannot be checked now; try again.",
     Code.DATABASE_UNAVAILABLE: "The database does not answer now; try again.",
+    Code.EXPLANATION_PENDING: "The account is being folded anew; try again.",
 }
 """What a problem says when there is nothing more particular to say."""
 

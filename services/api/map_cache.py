@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.api.queries.connections import workspace_transaction
 from shared.ids import WorkspaceId
 from shared.journey.compile import CompiledJourney, compile_journey
+from shared.journey.model import SubjectKind
 from shared.storage import journeys
 from shared.storage.journeys import StoredMap
 
@@ -51,7 +52,7 @@ class PreparedMap:
         """Read the cards off the definition; the engine's form is made when asked for."""
         self.key = stored.journey
         self.version = stored.version
-        self.title: str = stored.definition["title"]
+        self.subject = SubjectKind(stored.definition["subject"])
         self._stored = stored
         self.stages = {card.key: card for card in _cards(stored.definition["stages"])}
 

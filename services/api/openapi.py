@@ -1,6 +1,6 @@
 """The OpenAPI document, built from the operations that are served.
 
-docs/openapi.json is this document, checked in; `python -m services.api.openapi` writes it anew.
+docs/openapi.json is this document, checked in; `document.py` writes it anew.
 """
 
 from collections.abc import Mapping, Sequence
@@ -87,6 +87,7 @@ def document(operations: Sequence[Operation]) -> Json:
         "paths": paths,
         "components": {
             "schemas": dict(sorted(components.items())),
+            "examples": {code.value: {"value": example(code)} for code in _codes(operations)},
             "securitySchemes": {
                 "key": {
                     "type": "http",
@@ -97,6 +98,10 @@ def document(operations: Sequence[Operation]) -> Json:
             },
         },
     }
+
+
+def _codes(operations: Sequence[Operation]) -> list[Code]:
+    return sorted({code for operation in operations for code in operation.codes()})
 
 
 def _sorted(models: set[type[BaseModel]]) -> list[type[BaseModel]]:
@@ -211,7 +216,9 @@ def _refusal(status: int, codes: Sequence[Code]) -> Json:
         "content": {
             MEDIA_TYPE: {
                 "schema": {"$ref": _REF.format(model=Problem.__name__)},
-                "examples": {code.value: {"value": example(code)} for code in codes},
+                "examples": {
+                    code.value: {"$ref": f"#/components/examples/{code.value}"} for code in codes
+                },
             }
         },
     }

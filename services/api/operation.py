@@ -154,7 +154,12 @@ class ApiRoute(Route):
         if match is None:
             return Match.NONE, {}
         found = Match.FULL if scope["method"] in self._operations else Match.PARTIAL
-        return found, {"endpoint": self.endpoint, "path_params": match.groupdict()}
+        # The route in the scope names the request in metrics and logs.
+        return found, {
+            "endpoint": self.endpoint,
+            "path_params": match.groupdict(),
+            "route": self,
+        }
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; nothing but a cancellation leaves this frame."""
@@ -202,11 +207,15 @@ class ApiRoute(Route):
 
 
 def routes(operations: Sequence[Operation], keys: KeyRing) -> list[ApiRoute]:
-    """One route for each path, in the order in which the paths first appear."""
+    """One route for each path, in the order in which the paths first appear, open-ended ones last.
+
+    A parameter takes slashes as well: `{account_id}` would take `{account_id}/history` for an id.
+    """
     by_path: dict[str, list[Operation]] = {}
     for operation in operations:
         by_path.setdefault(operation.path, []).append(operation)
-    return [ApiRoute(group, keys) for group in by_path.values()]
+    paths = sorted(by_path, key=lambda path: path.endswith("}"))
+    return [ApiRoute(by_path[path], keys) for path in paths]
 
 
 def refusal(refused: Refused, scope: Scope) -> Response:

@@ -163,7 +163,7 @@ class World:
             merged_into=merged_into,
         )
 
-    async def placement(  # noqa: PLR0913 - a row's columns
+    async def placement(
         self,
         subject_id: str,
         *,
@@ -268,7 +268,7 @@ class World:
             envelope=encode(envelope).decode(),
         )
 
-    async def transition(  # noqa: PLR0913 - a row's columns
+    async def transition(
         self,
         subject_id: str,
         sequence: int,
@@ -308,7 +308,7 @@ class World:
             superseded_at=at(superseded) if superseded else None,
         )
 
-    async def alert(  # noqa: PLR0913 - a row's columns
+    async def alert(
         self,
         alert_id: str,
         *,

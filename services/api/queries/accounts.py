@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, collate, func, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.api.cursors import AccountPosition
@@ -235,7 +235,7 @@ async def identifiers(
     connection: AsyncConnection, workspace_id: WorkspaceId, subject_id: str
 ) -> list[str]:
     """Names that lead to the account, sorted: down the links by index, from the account itself."""
-    top = select(literal(subject_id).label("name"), literal(0).label("depth"))
+    top = select(collate(literal(subject_id), "C").label("name"), literal(0).label("depth"))
     tree = top.cte("tree", recursive=True)
     below = select(identifier.c.identifier, tree.c.depth + 1).where(
         identifier.c.workspace_id == workspace_id,

@@ -11,6 +11,9 @@ from shared.contracts.envelope import MAX_ID_CHARS
 Id = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_CHARS)]
 """An identifier as its owner wrote it."""
 
+SubjectId = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_CHARS + 10)]
+"""An account's id, or a person's with its prefix, of which `anonymous:` is the longest."""
+
 JourneyKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 StageKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=255)]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from pydantic import AfterValidator, Field
 
-from services.api.schemas.common import Asked, Id, Instant, JourneyKey, Status, Told
+from services.api.schemas.common import Asked, Id, Instant, JourneyKey, Status, SubjectId, Told
 
 
 def _storable(value: str) -> str:
@@ -17,6 +17,7 @@ def _storable(value: str) -> str:
 
 
 _BodyId = Annotated[Id, AfterValidator(_storable)]
+_BodySubjectId = Annotated[SubjectId, AfterValidator(_storable)]
 
 _ACCOUNT = (
     "Account, by the id that it was sent under; also `user:ID`, `email:ADDR`, `anonymous:ID`."
@@ -26,7 +27,7 @@ _ACCOUNT = (
 class StageQuery(Asked):
     """A subject by exactly one of its names, and optionally one journey."""
 
-    account_id: Id | None = Field(default=None, description=_ACCOUNT)
+    account_id: SubjectId | None = Field(default=None, description=_ACCOUNT)
     user_id: Id | None = Field(default=None, description="Person, by the user id.")
     anonymous_id: Id | None = Field(default=None, description="Visitor, by the anonymous id.")
     email: Id | None = Field(default=None, description="Person, by e-mail in any case.")
@@ -39,7 +40,7 @@ class StageQuery(Asked):
 class SubjectRef(Asked):
     """A subject by exactly one of its names."""
 
-    account_id: _BodyId | None = Field(default=None, description=_ACCOUNT)
+    account_id: _BodySubjectId | None = Field(default=None, description=_ACCOUNT)
     user_id: _BodyId | None = None
     anonymous_id: _BodyId | None = None
     email: _BodyId | None = None

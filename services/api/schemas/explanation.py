@@ -1,0 +1,92 @@
+"""Why an account is where it is, and what would move it."""
+
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from services.api.schemas.common import Instant, Status, Told
+
+Scalar = str | int | float | bool | None
+
+
+class Node(Told):
+    """One condition of a rule, with its parts below it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    condition: str = Field(
+        description="all, any, not, performed, never, trait, idle, in_stage, milestone or touchpoint."
+    )
+    text: str = Field(description="What it asks, as a sentence.")
+    holds: bool
+    have: Scalar = Field(description="What there is: a count, seconds of waiting, a trait's value.")
+    need: Scalar = Field(description="What is asked for, in the same measure.")
+    satisfied_by: str | None = Field(description="What would make it hold; null if it holds.")
+    events: list[str] = Field(description="Events that would bring it nearer.")
+    at: Instant | None = Field(description="When time alone makes it hold.")
+    until: Instant | None = Field(description="When time alone ends it.")
+    parts: list["Node"]
+
+
+class Reachable(Told):
+    """One rule that could act next."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    rule: str = Field(description="Path of the rule within the map.")
+    kind: str | None = Field(description="As of a transition; null where the journey is joined.")
+    to_stage: str | None
+    outcome: str | None
+    holds: bool
+    waits: bool = Field(description="Holds, and acts with the next touchpoint.")
+    at: Instant | None = Field(description="When time alone makes the rule hold.")
+    condition: Node
+
+
+class Explanation(Told):
+    """Where an account stands, and every rule that could act next, strongest first."""
+
+    account_id: str
+    journey: str
+    map_version: int
+    as_of: Instant
+    status: Status
+    stage: str | None
+    outcome: str | None
+    cycle: int
+    reachable: list[Reachable]
+
+
+EXAMPLE: dict[str, Any] = {
+    "account_id": "acme",
+    "journey": "trial",
+    "map_version": 2,
+    "as_of": "2026-03-04T16:12:07.250000Z",
+    "status": "active",
+    "stage": "started",
+    "outcome": None,
+    "cycle": 1,
+    "reachable": [
+        {
+            "rule": "stages.activated.enter",
+            "kind": "advance",
+            "to_stage": "activated",
+            "outcome": None,
+            "holds": False,
+            "waits": False,
+            "at": None,
+            "condition": {
+                "condition": "performed",
+                "text": "Project Created at least 3 times",
+                "holds": False,
+                "have": 1,
+                "need": 3,
+                "satisfied_by": "Project Created 2 more times",
+                "events": ["Project Created"],
+                "at": None,
+                "until": None,
+                "parts": [],
+            },
+        }
+    ],
+}
