@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -127,3 +128,33 @@ async def _sockets(
     times.sort()
     middle, tail = times[len(times) // 2], times[int(len(times) * 0.99)]
     return len(times) / seconds, middle * 1000, tail * 1000, failed
+
+
+async def post_all(
+    port: int, path: str, token: str, bodies: Sequence[bytes], *, connections: int
+) -> None:
+    """Post each body once, a 503 again until it is taken; raises on any other refusal."""
+    waiting = iter(bodies)
+
+    async def send() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for body in waiting:
+            head = (
+                f"POST {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            ).encode()
+            while True:
+                writer.write(head + body)
+                answer = await reader.readuntil(b"\r\n\r\n")
+                if length := re.search(rb"content-length: (\d+)", answer):
+                    await reader.readexactly(int(length[1]))
+                if answer.startswith(b"HTTP/1.1 2"):
+                    break
+                if not answer.startswith(b"HTTP/1.1 503"):
+                    raise SystemExit(answer.decode())
+                await asyncio.sleep(0.05)
+        writer.close()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(connections):
+            group.create_task(send())
