@@ -67,7 +67,8 @@ async def _drive(step: Callable[[int], Awaitable[int]], seconds: float, workers:
         nonlocal total
         number = worker
         while monotonic() - started < seconds:
-            total += await step(number)
+            done = await step(number)
+            total += done  # not `total += await`: that reads the total before the wait
             number += workers
 
     async with asyncio.TaskGroup() as tasks:
