@@ -17,7 +17,7 @@ from pydantic import (
 )
 from typing_extensions import TypeAliasType
 
-from shared.maps.values import Count, Duration, Key, PropertyPath, Scalar, Words, complain
+from shared.maps.values import Count, Duration, Key, Ordered, PropertyPath, Scalar, Words, complain
 
 KINDS = ("all", "any", "not", "event", "never", "trait", "idle", "in_stage", "milestone")
 """The telling keys; a condition has exactly one of them."""
@@ -38,10 +38,10 @@ class Comparison(Part):
     ne: Scalar | None = None
     in_: list[Scalar] | None = Field(default=None, alias="in", min_length=1, max_length=200)
     exists: bool | None = None
-    gt: Scalar | None = None
-    gte: Scalar | None = None
-    lt: Scalar | None = None
-    lte: Scalar | None = None
+    gt: Ordered | None = None
+    gte: Ordered | None = None
+    lt: Ordered | None = None
+    lte: Ordered | None = None
     contains: Scalar | None = None
     starts_with: str | None = None
 

@@ -108,6 +108,12 @@ def _scalar(value: object) -> object:
     return value
 
 
+def _ordered(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        complain("ordered", "compare with a number or text", "text goes by its letters, dates too")
+    return value
+
+
 def _property_path(value: str) -> str:
     if not all(part.strip() for part in value.split(".")):
         complain("path", "a part of the path is empty", "dots step into objects: `plan.name`")
@@ -141,6 +147,7 @@ Prose = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT_CHARS
 PropertyPath = Annotated[Word, AfterValidator(_property_path)]
 Number = Annotated[int | float, BeforeValidator(_number)]
 Scalar = Annotated[str | bool | int | float, BeforeValidator(_scalar)]
+Ordered = Annotated[str | int | float, BeforeValidator(_ordered)]
 Count = Annotated[int, Field(ge=1, le=1_000)]
 Words = Annotated[
     list[Word],
