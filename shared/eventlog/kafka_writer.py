@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
 
 from shared.errors import FatalError, LogUnavailable
 from shared.eventlog.in_flight import DEFAULT_BYTES, DEFAULT_RECORDS, InFlight, Load
+from shared.eventlog.partitioner import choose_partition
 from shared.eventlog.port import NewRecord
 
 _log = structlog.get_logger(__name__)
@@ -128,6 +129,7 @@ class KafkaWriter:
             compression_type="lz4",
             linger_ms=_LINGER_MS,
             max_batch_size=_MAX_BATCH_BYTES,
+            partitioner=choose_partition,
             request_timeout_ms=round(self._timeout_seconds * 1000),
             metadata_max_age_ms=_METADATA_MAX_AGE_MS,
         )
