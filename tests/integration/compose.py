@@ -109,12 +109,18 @@ class ComposeStack:
             self.kafka.stop()
         self._postgres.__exit__(None, None, None)
 
-    def run_once(self, service: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run a one-shot service to its end; `arguments` take the place of its command."""
+    def run_once(
+        self, service: str, *arguments: str, stdin: str = "", **variables: str
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a one-shot service to its end, as `docker compose run -T -e NAME=value` does.
+
+        `arguments` take the place of its command, `variables` come on top of its environment.
+        """
         return subprocess.run(  # noqa: S603 - a command of our own compose file
             self._command(service, arguments),
             cwd=self.folder,
-            env=self._environment(service),
+            env=self._environment(service) | variables,
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=_ONE_SHOT_SECONDS,
@@ -138,6 +144,11 @@ class ComposeStack:
             grace_seconds=grace,
         )
 
+    def start(self, service: str) -> None:
+        """Start a service that was stopped, and wait until it is ready."""
+        self._start(service)
+        self._wait_ready(service)
+
     def log(self, service: str) -> str:
         """What a service wrote to its standard output and error."""
         return (self.folder / f"{service}.log").read_text("utf-8", "replace")
@@ -147,7 +158,7 @@ class ComposeStack:
         port = listener.getsockname()[1]
         listener.close()
         self.addresses[service] = f"http://127.0.0.1:{port}"
-        with (self.folder / f"{service}.log").open("wb") as log:
+        with (self.folder / f"{service}.log").open("ab") as log:
             self._processes[service] = subprocess.Popen(  # noqa: S603 - a command of our own compose file
                 self._command(service, ()),
                 cwd=self.folder,
@@ -185,7 +196,7 @@ class ComposeStack:
             "@postgres:5432/stageline": f"@/stageline?host={self._socket_folder()}",
             "kafka:9092": self.kafka.bootstrap if hasattr(self, "kafka") else "kafka:9092",
             "0.0.0.0": "127.0.0.1",  # noqa: S104 - replaced, not bound
-        }
+        } | {f"http://{name}:8080": address for name, address in self.addresses.items()}
         environment = {"PATH": os.environ["PATH"]}
         for name, value in self._services[service]["environment"].items():
             text = filled_in(value, self._variables)

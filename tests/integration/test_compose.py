@@ -1,7 +1,6 @@
 """docker-compose.yml, carried out: its commands with its environment take an event to its stage."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -44,11 +43,11 @@ def keys(compose_stack: ComposeStack) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def journey(compose_stack: ComposeStack) -> str:
+def journey(compose_stack: ComposeStack, keys: dict[str, str]) -> str:
     """A published map, put there as deploy/README.md says."""
-    file = Path(compose_stack.folder) / "map.yaml"
-    file.write_text(MAP, "utf-8")
-    done = compose_stack.run_once("cli", "map", "publish", str(file))
+    done = compose_stack.run_once(
+        "cli", "map", "publish", "-", stdin=MAP, STAGELINE_KEY=keys["secret"]
+    )
     assert done.returncode == 0, done.stderr + done.stdout
     return "compose-check"
 
@@ -89,6 +88,26 @@ async def test_every_event_is_accounted_for(
     verified = compose_stack.run_once("cli", "verify", "--deep")
 
     assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+async def test_sigterm_ends_each_service_in_its_grace_and_what_it_knew_is_kept(
+    compose_stack: ComposeStack, keys: dict[str, str], journey: str
+) -> None:
+    await _send(compose_stack, keys["write"], event="Demo Requested", account_id="umbrella")
+
+    stopped = {service: compose_stack.stop(service) for service in SERVICES}
+    for service in SERVICES:
+        compose_stack.start(service)
+    stage = await eventually(
+        lambda: _stage(compose_stack, keys["secret"], "umbrella", journey), within=30
+    )
+
+    assert {service: end.exit_code for service, end in stopped.items()} == {
+        "ingest": 0, "stager": 0, "api": 0,
+    }  # fmt: skip
+    assert [end for end in stopped.values() if end.took_seconds > end.grace_seconds] == []
+    assert stage is not None
+    assert stage["stage"] == "evaluation"
 
 
 def test_services_log_json_and_no_secret(compose_stack: ComposeStack) -> None:
