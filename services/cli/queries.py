@@ -3,10 +3,17 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select, text, update
+from sqlalchemy import Row, Text, func, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.storage.tables import consumer_offset, dead_letter, touchpoint
+from shared.storage.tables import (
+    consumer_offset,
+    dead_letter,
+    member,
+    subject,
+    touchpoint,
+    transition,
+)
 
 _DEAD_LETTER = (
     dead_letter.c.dead_letter_id,
@@ -84,3 +91,70 @@ async def stored(connection: AsyncConnection) -> tuple[int, int]:
     touchpoints = await connection.scalar(select(func.count()).select_from(touchpoint))
     dead = await connection.scalar(select(func.count()).select_from(dead_letter))
     return int(touchpoints or 0), int(dead or 0)
+
+
+async def subjects_after(
+    connection: AsyncConnection, after: tuple[int, str], limit: int
+) -> list[Row[*tuple[Any, ...]]]:
+    """Subjects that stand for themselves (not merged away), in key order, after key `after`."""
+    query = (
+        select(subject.c.workspace_id, subject.c.subject_id, subject.c.states)
+        .where(
+            tuple_(subject.c.workspace_id, subject.c.subject_id) > after,
+            subject.c.merged_into.is_(None),
+        )
+        .order_by(subject.c.workspace_id, subject.c.subject_id)
+        .limit(limit)
+    )
+    return list(await connection.execute(query))
+
+
+async def history_of_subject(
+    connection: AsyncConnection, workspace_id: int, subject_id: str
+) -> list[Row[*tuple[Any, ...]]]:
+    """Touchpoints of an account, or of a person that stands for itself: envelope text, person."""
+    query = select(touchpoint.c.envelope.cast(Text), touchpoint.c.person_id).where(
+        touchpoint.c.workspace_id == workspace_id, touchpoint.c.subject_id == subject_id
+    )
+    return list(await connection.execute(query))
+
+
+async def history_of_person(
+    connection: AsyncConnection, workspace_id: int, person_id: str
+) -> list[Row[*tuple[Any, ...]]]:
+    """Touchpoints of one person, wherever they count: by the subjects that the person is seen in."""
+    query = (
+        select(touchpoint.c.envelope.cast(Text), touchpoint.c.person_id)
+        .join(
+            member,
+            (member.c.workspace_id == touchpoint.c.workspace_id)
+            & (member.c.subject_id == touchpoint.c.subject_id),
+        )
+        .where(
+            member.c.workspace_id == workspace_id,
+            member.c.person_id == person_id,
+            touchpoint.c.person_id == person_id,
+        )
+    )
+    return list(await connection.execute(query))
+
+
+async def current_transitions(
+    connection: AsyncConnection, workspace_id: int, subject_id: str, journey: str
+) -> list[Row[*tuple[Any, ...]]]:
+    """Transitions that are not superseded, in sequence."""
+    t = transition.c
+    query = (
+        select(
+            t.sequence, t.kind, t.from_stage, t.to_stage, t.outcome, t.cycle, t.occurred_at,
+            t.dwell_seconds, t.cause_message_id, t.cause_event, t.cause_timer, t.rule,
+        )
+        .where(
+            t.workspace_id == workspace_id,
+            t.subject_id == subject_id,
+            t.journey == journey,
+            t.superseded_at.is_(None),
+        )
+        .order_by(t.sequence)
+    )  # fmt: skip
+    return list(await connection.execute(query))

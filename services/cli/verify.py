@@ -6,6 +6,7 @@ dead = dead letters kept. `--deep` folds every history anew and compares it with
 
 import json
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -13,9 +14,10 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.cli import queries
+from services.cli import queries, verify_deep
 from services.cli.database import in_transaction
 from services.cli.friendly import FAILED
+from shared.clock import SystemClock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,8 @@ class Report:
     touchpoints: int
     dead_letters: int
     subjects_checked: int | None = None
+    waiting: int = 0
+    """Journeys of subjects that wait for a re-fold after a map was published."""
     differences: tuple[str, ...] = field(default=())
     """Subjects whose stored state is not the fold of their touchpoints, at most a hundred."""
 
@@ -65,8 +69,13 @@ class Report:
         return found
 
 
-async def examine(connection: AsyncConnection, *, deep: bool) -> Report:
-    """Take the account at one instant. Read-only; safe while everything runs."""
+async def examine(
+    connection: AsyncConnection, *, deep: bool, now: datetime | None = None
+) -> Report:
+    """Take the account at one instant. Read-only; safe while everything runs.
+
+    `now` is the clock reading that timers are applied up to in a deep comparison.
+    """
     await queries.snapshot(connection)
     partitions = tuple(
         Partition(
@@ -80,8 +89,15 @@ async def examine(connection: AsyncConnection, *, deep: bool) -> Report:
         for row in await queries.offsets(connection)
     )
     touchpoints, dead_letters = await queries.stored(connection)
-    report = Report(partitions=partitions, touchpoints=touchpoints, dead_letters=dead_letters)
-    return report
+    checked = await verify_deep.compare(connection, now or SystemClock().now()) if deep else None
+    return Report(
+        partitions=partitions,
+        touchpoints=touchpoints,
+        dead_letters=dead_letters,
+        subjects_checked=checked.subjects if checked else None,
+        waiting=checked.waiting if checked else 0,
+        differences=tuple(checked.differences) if checked else (),
+    )
 
 
 def verify(
@@ -111,6 +127,8 @@ def _print(report: Report, problems: list[str]) -> None:
     typer.echo(f"{report.touchpoints:,} touchpoints, {report.dead_letters:,} dead letters kept")
     if report.subjects_checked is not None:
         typer.echo(f"{report.subjects_checked:,} histories folded anew")
+    if report.waiting:
+        typer.echo(f"{report.waiting:,} journeys wait to be folded by a newer map, not compared")
     for problem in problems:
         typer.echo(f"! {problem}")
     typer.echo("does not add up" if problems else "everything is accounted for")

@@ -1,7 +1,9 @@
 """What a fresh folder lacks: the schema, two keys, a map, a year of sample journeys."""
 
+import asyncio
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 
 import httpx
 from alembic import command
@@ -21,6 +23,7 @@ from shared.maps import templates
 from shared.storage import journeys, keys
 from shared.storage.connect import Role, create_engine
 
+_APPLIED_SECONDS = 20.0
 _LABEL = "made at the first start"
 
 
@@ -40,15 +43,17 @@ async def furnish(
     api_url: str = "",
     operator_url: str = "",
     now: datetime,
+    map_name: str | None = templates.DEFAULT,
 ) -> Credentials:
-    """Make keys that work and publish the default map, where they are missing; safe to repeat.
+    """Make keys that work and publish a ready map, where they are missing; safe to repeat.
 
     `operator_url`: the database's address as it may be written down for operator commands.
     """
     engine = create_engine(database_url, role=Role.OWNER, application_name="stageline-standalone")
     try:
         async with engine.begin() as connection:
-            await _publish_default(connection, now)
+            if map_name is not None:
+                await _publish_ready(connection, map_name, now)
             known = credentials.read(home)
             stored = {
                 key.key_id: key for key in await keys.list_keys(connection, DEFAULT_WORKSPACE)
@@ -80,7 +85,22 @@ async def play_sample(target: Credentials, home: Path, now: datetime) -> int:
     events = sample.events(record.anchor(now))
     await demo.play(events, base_url=target.base_url, write_key=target.write_key)
     record.played()
+    await _applied(target, [account.id for account in sample.accounts])
     return len(events)
+
+
+async def _applied(target: Credentials, account_ids: list[str]) -> None:
+    """Return once every account has a stage, so that the first look finds something; at most 20 s."""
+    headers = {"Authorization": f"Bearer {target.secret_key}"}
+    question = {"subjects": [{"account_id": account_id} for account_id in account_ids]}
+    end = monotonic() + _APPLIED_SECONDS
+    async with httpx.AsyncClient(base_url=target.read_url, headers=headers) as client:
+        while monotonic() < end:
+            answer = await client.post("/v1/stage:batch", json=question)
+            answer.raise_for_status()
+            if not any(item.get("error") for item in answer.json()["items"]):
+                return
+            await asyncio.sleep(0.1)
 
 
 async def _knows(target: Credentials, account_id: str) -> bool:
@@ -90,10 +110,10 @@ async def _knows(target: Credentials, account_id: str) -> bool:
     return answer.status_code == httpx.codes.OK
 
 
-async def _publish_default(connection: AsyncConnection, now: datetime) -> None:
-    if await journeys.get(connection, DEFAULT_WORKSPACE, templates.DEFAULT) is not None:
+async def _publish_ready(connection: AsyncConnection, name: str, now: datetime) -> None:
+    if await journeys.get(connection, DEFAULT_WORKSPACE, name) is not None:
         return
-    source = templates.read(templates.DEFAULT)
+    source = templates.read(name)
     await journeys.publish(
         connection, DEFAULT_WORKSPACE, maps.parse(source), source, "stageline", now
     )

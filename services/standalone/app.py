@@ -1,0 +1,77 @@
+"""The life of a one-process Stageline between a bound port and a stop signal."""
+
+import asyncio
+import signal
+import socket
+
+import uvloop
+
+from services.standalone import prepare, terminal
+from services.standalone.credentials import FILE_NAME, Credentials
+from services.standalone.settings import StandaloneSettings
+from services.standalone.together import Settings, Together, opened
+from shared.clock import SystemClock
+from shared.errors import FatalError, TransientError
+
+_READY_SECONDS = 60.0
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared, not bound
+
+
+def run(
+    settings: StandaloneSettings, parts: Settings, listener: socket.socket, *, embedded_url: str
+) -> None:
+    """Run until SIGINT or SIGTERM. Raises StagelineError, also within an ExceptionGroup."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(settings, parts, listener, embedded_url))
+
+
+async def _run(
+    settings: StandaloneSettings, parts: Settings, listener: socket.socket, embedded_url: str
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    clock = SystemClock()
+    target = await prepare.furnish(
+        parts.ingest.database_url.get_secret_value(),
+        settings.home,
+        base_url=_base_url(listener),
+        operator_url=embedded_url,
+        now=clock.now(),
+    )
+    async with opened(parts, clock) as together, asyncio.TaskGroup() as group:
+        greeter = group.create_task(_greet(settings, together, target), name="greeter")
+        group.create_task(_end(greeter, stop), name="greeter-end")
+        await together.run(listener, stop, shutdown_seconds=settings.shutdown_seconds)
+    terminal.say("\nStopped; the data stays.")
+
+
+async def _end(task: asyncio.Task[None], stop: asyncio.Event) -> None:
+    """Cancel `task` at the stop, before what it talks to goes away."""
+    await stop.wait()
+    task.cancel()
+
+
+async def _greet(settings: StandaloneSettings, together: Together, target: Credentials) -> None:
+    """Wait until everything answers, play the sample once, and tell what can be done now."""
+    try:
+        async with asyncio.timeout(_READY_SECONDS):
+            # What it waits for is outside the process: there is no event to await.
+            while not all((results := await together.health.ready()).values()):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    except TimeoutError as exc:
+        failed = ", ".join(name for name, is_ok in results.items() if not is_ok)
+        raise FatalError(f"not ready after {_READY_SECONDS:.0f} s: {failed}") from exc
+    if settings.sample:
+        try:
+            await prepare.play_sample(target, settings.home, SystemClock().now())
+        except TransientError as exc:
+            terminal.say(f"Sample journeys: {exc}")
+    terminal.say(terminal.welcome(target, settings.home / FILE_NAME))
+
+
+def _base_url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    host = _EVERYWHERE.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{host}:{port}"

@@ -1,0 +1,129 @@
+"""Ingest, stager and api in one process, on one port, under one task group and one stop event."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from services.api import app as api_app
+from services.api.settings import ApiSettings
+from services.ingest import app as ingest_app
+from services.ingest.app import Ingest
+from services.ingest.settings import IngestSettings
+from services.stager.app import Stager
+from services.stager.settings import StagerSettings
+from shared.clock import Clock
+from shared.eventlog.factory import ensure_topics, open_writer
+from shared.http.health import Health
+from shared.http.server import serve
+from shared.keys.ring import KeyRing
+from shared.settings import load
+from shared.storage import keys
+from shared.storage.connect import Role, create_engine
+from shared.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Of the three services; all name the same database and event log."""
+
+    ingest: IngestSettings
+    stager: StagerSettings
+    api: ApiSettings
+
+
+def settings_from(environ: Mapping[str, str], **overrides: str) -> Settings:
+    """Read the three services' settings. Raises FatalError naming what is wrong."""
+    environ = {**environ, **{f"STAGELINE_{name.upper()}": v for name, v in overrides.items()}}
+    return Settings(
+        ingest=load(IngestSettings, environ),
+        stager=load(StagerSettings, environ),
+        api=load(ApiSettings, environ),
+    )
+
+
+class Together:
+    """The running parts."""
+
+    def __init__(self, *, ingest: Ingest, stager: Stager, api: api_app.Api, ring: KeyRing) -> None:
+        self.ingest = ingest
+        self.stager = stager
+        self.api = api
+        self._ring = ring
+        reading = api_app.create_health(api)
+
+        async def answers() -> bool:
+            return all((await reading.ready()).values())
+
+        self.health = Health(
+            {"api": answers, "log": ingest.writer.healthy}, is_alive=stager.is_alive
+        )
+        self.app: ASGIApp = _Split(
+            api=api_app.create_app(api, self.health),
+            ingest=ingest_app.create_app(ingest, self.health),
+            ingest_paths=frozenset(
+                str(getattr(route, "path", "")) for route in ingest_app.routes(ingest)
+            ),
+        )
+
+    async def run(
+        self, listener: socket.socket, stop: asyncio.Event, *, shutdown_seconds: float
+    ) -> None:
+        """Serve until `stop`; a part that dies stops all. Ingest ends first, then the stager."""
+        stager_stop = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._ring.run(stop), name="keys")
+            group.create_task(self.api.population.run(stop), name="population")
+            group.create_task(self.stager.run(stager_stop), name="stager")
+            await serve(self.app, listener, stop, shutdown_seconds=shutdown_seconds)
+            self.health.stopping = True
+            stager_stop.set()
+
+
+@asynccontextmanager
+async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Together]:
+    """Connect the parts, and disconnect them at the end. Raises LogUnavailable."""
+    url = settings.ingest.database_url.get_secret_value()
+    engine = create_engine(url, role=Role.INGEST, application_name="stageline-keys", pool_size=1)
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    metrics = Metrics(registry)
+    ring = KeyRing(keys.loader(engine), clock, refresh_seconds=settings.ingest.key_refresh_seconds)
+    await ensure_topics(settings.ingest)
+    writer = open_writer(settings.ingest)
+    api = api_app.build(settings.api, keys=ring, clock=clock, metrics=metrics)
+    try:
+        await writer.start()
+        ingest = Ingest(
+            writer=writer,
+            keys=ring,
+            clock=clock,
+            metrics=metrics,
+            limits=settings.ingest.limits(),
+        )
+        stager = Stager(settings.stager, clock=clock, metrics=metrics)
+        yield Together(ingest=ingest, stager=stager, api=api, ring=ring)
+    finally:
+        await api.close()
+        await writer.stop()
+        await engine.dispose()
+
+
+class _Split:
+    """Each path to the service that has it, with that service's own manners and metrics."""
+
+    def __init__(self, *, api: ASGIApp, ingest: ASGIApp, ingest_paths: frozenset[str]) -> None:
+        self._api = api
+        self._ingest = ingest
+        self._ingest_paths = ingest_paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:  # noqa: ANN401
+        app = self._ingest if scope.get("path") in self._ingest_paths else self._api
+        await app(scope, receive, send)

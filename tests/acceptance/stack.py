@@ -1,0 +1,269 @@
+"""All of Stageline in the test's own process, driven by HTTP alone.
+
+Ingest, stager and api as `make run` puts them together, on a real port, on either event log, with a
+clock that the test turns. What the harness reads from the database tells it when to go on, never what
+a test expects.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.records_to_delete import RecordsToDelete
+
+from services.cli.verify import Report, examine
+from services.standalone import prepare
+from services.standalone.together import Settings, Together, opened, settings_from
+from shared.clock import ManualClock
+from shared.contracts.topics import TOUCHPOINTS
+from shared.eventlog import kafka_topics
+from shared.http.server import bind
+from shared.storage.connect import Role, connect, create_engine
+from tests.eventually import eventually
+
+PARTITIONS = 2
+_APPLY_SECONDS = 30.0
+
+# Everything short: a test waits for these.
+_QUICK = {
+    "stager_poll_seconds": "0.01",
+    "stager_timer_seconds": "0.05",
+    "key_refresh_seconds": "0.2",
+    "unready_seconds": "0",
+    "gauge_seconds": "60",
+    "partitions": str(PARTITIONS),
+}
+
+# How many records were taken from the log, and whether anything waits for its turn.
+_TAKEN = "SELECT coalesce(sum(applied + duplicate + dead), 0)::int FROM consumer_offset"
+_REFOLDS = "SELECT count(*)::int FROM refold_job WHERE finished_at IS NULL"
+_DUE = "SELECT count(*)::int FROM deadline WHERE due_at <= $1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """Where the event log is. `bootstrap` None: the one in Postgres."""
+
+    bootstrap: str | None = None
+    group: str = field(default_factory=lambda: f"test-{uuid4().hex[:12]}")
+
+    def overrides(self) -> dict[str, str]:
+        """Settings that name this log."""
+        if self.bootstrap is None:
+            return {"event_log": "postgres", "stager_group": self.group}
+        return {
+            "event_log": "kafka",
+            "kafka_bootstrap": self.bootstrap,
+            "stager_group": self.group,
+        }
+
+    async def empty(self) -> None:
+        """Forget what earlier tests have written: a fresh database reads a log from its beginning."""
+        if self.bootstrap is None:
+            return
+        await kafka_topics.ensure_topics(
+            self.bootstrap, {TOUCHPOINTS: PARTITIONS}, timeout_seconds=20
+        )
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap)
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
+        await consumer.start()
+        await admin.start()
+        try:
+            partitions = [TopicPartition(TOUCHPOINTS, number) for number in range(PARTITIONS)]
+            ends = await consumer.end_offsets(partitions)
+            await admin.delete_records(
+                {each: RecordsToDelete(before_offset=end) for each, end in ends.items()}
+            )
+        finally:
+            await admin.close()
+            await consumer.stop()
+
+
+class Stack:
+    """A running Stageline."""
+
+    def __init__(self, database_url: str, log: Log, clock: ManualClock, home: Path) -> None:
+        self.database_url = database_url
+        self.log = log
+        self.clock = clock
+        self.accepted = 0
+        """Records that the event log has acknowledged."""
+        self._home = home
+        self._running: AsyncExitStack | None = None
+        self._write: httpx.AsyncClient | None = None
+        self._read: httpx.AsyncClient | None = None
+
+    @property
+    def write(self) -> httpx.AsyncClient:
+        """A client with the write key."""
+        assert self._write is not None
+        return self._write
+
+    @property
+    def read(self) -> httpx.AsyncClient:
+        """A client with the secret key."""
+        assert self._read is not None
+        return self._read
+
+    # -- what a test does ------------------------------------------------------------------------
+
+    async def publish(self, source: str) -> dict[str, Any]:
+        """Publish a map (YAML) and wait until the history is folded by it."""
+        answer = await self.read.post(
+            "/v1/journeys", content=source, headers={"Content-Type": "application/yaml"}
+        )
+        assert answer.status_code in {200, 201}, answer.text
+        await self.settled()
+        published: dict[str, Any] = answer.json()
+        return published
+
+    async def post(self, events: Sequence[dict[str, Any]], *, settle: bool = True) -> None:
+        """Send events; every one must be accepted."""
+        answer = await self.write.post("/v1/touchpoints", json=list(events))
+        assert answer.status_code == 202, answer.text
+        verdict = answer.json()
+        assert verdict == {"accepted": len(events), "rejected": []}
+        self.accepted += len(events)
+        if settle:
+            await self.settled()
+
+    async def settled(self) -> None:
+        """Wait until everything accepted is applied and nothing due is left."""
+        connection = await connect(
+            self.database_url, role=Role.OWNER, application_name="test-settled"
+        )
+
+        async def is_settled() -> bool:
+            taken: int = await connection.fetchval(_TAKEN)
+            refolds: int = await connection.fetchval(_REFOLDS)
+            due: int = await connection.fetchval(_DUE, self.clock.now())
+            return taken >= self.accepted and refolds == 0 and due == 0
+
+        try:
+            await eventually(is_settled, within=_APPLY_SECONDS)
+        finally:
+            await connection.close()
+
+    async def advance_clock(self, by: timedelta) -> None:
+        """Let time pass, and wait until the timers that are due have gone off."""
+        self.clock.advance(by)
+        await self.settled()
+
+    async def restart(self) -> None:
+        """Stop everything and start it again on the same database, log and clock."""
+        await self.stop()
+        await self.start()
+
+    async def verified(self, *, deep: bool = True) -> Report:
+        """The account that `stageline verify` takes, by the test's clock."""
+        engine = create_engine(self.database_url, role=Role.OWNER, application_name="test-verify")
+        try:
+            async with engine.begin() as connection:
+                return await examine(connection, deep=deep, now=self.clock.now())
+        finally:
+            await engine.dispose()
+
+    # -- what it reads ---------------------------------------------------------------------------
+
+    async def stage(self, **subject: str) -> dict[str, Any]:
+        """Answer of GET /v1/stage."""
+        return await self._get("/v1/stage", subject)
+
+    async def history(self, account_id: str, **query: str) -> list[dict[str, Any]]:
+        """Transitions of an account, oldest first, superseded ones left out."""
+        return await self._items(f"/v1/accounts/{account_id}/history", query)
+
+    async def history_with_superseded(self, account_id: str) -> list[dict[str, Any]]:
+        """Transitions of an account, those that were replaced as well."""
+        return await self.history(account_id, include_superseded="true")
+
+    async def alerts(self, **query: str) -> list[dict[str, Any]]:
+        """Alerts, every page."""
+        return await self._items("/v1/alerts", query)
+
+    async def timeline(self, account_id: str) -> list[dict[str, Any]]:
+        """Touchpoints of an account, every page."""
+        return await self._items(f"/v1/accounts/{account_id}/timeline", {})
+
+    async def _items(self, path: str, query: dict[str, str]) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while True:
+            page = await self._get(path, query | ({"cursor": cursor} if cursor else {}))
+            items += page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return items
+
+    async def _get(self, path: str, query: dict[str, str]) -> dict[str, Any]:
+        answer = await self.read.get(path, params=query)
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    # -- its life --------------------------------------------------------------------------------
+
+    def settings(self) -> Settings:
+        """Settings of the three services."""
+        environ = {name: value for name, value in os.environ.items() if name == "PATH"}
+        return settings_from(
+            environ, database_url=self.database_url, **_QUICK, **self.log.overrides()
+        )
+
+    async def start(self) -> None:
+        """Start and return once everything answers."""
+        async with AsyncExitStack() as stack:
+            together = await stack.enter_async_context(opened(self.settings(), self.clock))
+            listener = stack.enter_context(bind("127.0.0.1", 0))
+            base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            keys = await prepare.furnish(
+                self.database_url,
+                self._home,
+                base_url=base_url,
+                now=self.clock.now(),
+                map_name=None,
+            )
+            await stack.enter_async_context(_served(together, listener))
+            self._write = await stack.enter_async_context(_client(base_url, keys.write_key))
+            self._read = await stack.enter_async_context(_client(base_url, keys.secret_key))
+
+            async def is_ready() -> bool:
+                return (await self.read.get("/readyz")).status_code == httpx.codes.OK
+
+            await eventually(is_ready, within=30, every=0.2)
+            self._running = stack.pop_all()
+
+    async def stop(self) -> None:
+        """Stop cleanly."""
+        if self._running is not None:
+            running, self._running = self._running, None
+            await running.aclose()
+
+
+def _client(base_url: str, key: str) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=base_url, headers={"Authorization": f"Bearer {key}"}, timeout=30
+    )
+
+
+@asynccontextmanager
+async def _served(together: Together, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve while inside. A part that died meanwhile fails the test at the end, with its own error."""
+    stop = asyncio.Event()
+    # Not a task group: a fixture is entered and left by different tasks.
+    serving = asyncio.ensure_future(together.run(listener, stop, shutdown_seconds=10))
+    try:
+        yield
+    finally:
+        stop.set()
+        await serving

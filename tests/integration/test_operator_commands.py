@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import pytest
+from typer.testing import CliRunner
+
+from services.cli.database import transact
+from services.cli.main import app
+from services.cli.verify import examine
+from shared.contracts.topics import TOUCHPOINTS
+from shared.storage.connect import Role, connect
+
+if TYPE_CHECKING:
+    Owner = asyncpg.Connection[asyncpg.Record]
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def owner(database_url: str) -> AsyncIterator[Owner]:
+    connection = await connect(database_url, role=Role.OWNER, application_name="test")
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def command(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STAGELINE_DATABASE_URL", database_url)
+    return Command()
+
+
+class Command:
+    def __call__(self, *arguments: str) -> Ran:
+        return Ran(CliRunner().invoke(app, arguments))
+
+
+class Ran:
+    def __init__(self, result: Any) -> None:
+        self.code: int = result.exit_code
+        self.out: str = result.stdout
+        self.error: str = result.stderr
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+async def read_from_log(
+    owner: Owner, *, next_offset: int, applied: int, duplicate: int, dead: int
+) -> None:
+    await owner.execute(
+        """INSERT INTO consumer_offset
+           (topic, partition, first_offset, next_offset, applied, duplicate, dead, updated_at)
+           VALUES ($1, 0, 100, $2, $3, $4, $5, $6)""",
+        TOUCHPOINTS, next_offset, applied, duplicate, dead, NOW,
+    )  # fmt: skip
+
+
+async def keep_dead_letter(owner: Owner, offset: int) -> int:
+    number: int = await owner.fetchval(
+        """INSERT INTO dead_letter (workspace_id, topic, partition, record_offset, record_key,
+           record_value, reason, detail, created_at)
+           VALUES (0, $1, 0, $2, 'k', $3, 'malformed', 'no JSON', $4) RETURNING dead_letter_id""",
+        TOUCHPOINTS, offset, b"{\x1b[31m", NOW,
+    )  # fmt: skip
+    return number
+
+
+async def test_verify_is_content_when_each_record_has_one_verdict(
+    owner: Owner, database_url: str
+) -> None:
+    await read_from_log(owner, next_offset=103, applied=0, duplicate=2, dead=1)
+    await keep_dead_letter(owner, 101)
+
+    report = await transact(database_url, lambda connection: examine(connection, deep=False))
+
+    assert report.problems == []
+
+
+async def test_verify_names_the_partition_that_does_not_add_up(
+    owner: Owner, database_url: str
+) -> None:
+    await read_from_log(owner, next_offset=105, applied=1, duplicate=2, dead=1)
+
+    report = await transact(database_url, lambda connection: examine(connection, deep=False))
+
+    assert report.problems == [
+        f"{TOUCHPOINTS} partition 0: read 5, but applied + duplicate + dead = 4",
+        "1 records applied, but 0 touchpoints are kept",
+        "1 records dead, but 0 dead letters are kept",
+    ]
+
+
+async def test_the_exit_code_of_verify_tells_a_script(owner: Owner, command: Command) -> None:
+    clean = await asyncio.to_thread(command, "verify", "--json")
+    await read_from_log(owner, next_offset=101, applied=0, duplicate=0, dead=0)
+    broken = await asyncio.to_thread(command, "verify", "--json")
+
+    assert (clean.code, clean.json()["problems"]) == (0, [])
+    assert broken.code == 1
