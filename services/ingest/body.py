@@ -4,13 +4,18 @@ uvicorn limits none of these. `Content-Length` is believed only where it makes u
 """
 
 import asyncio
+import types
 import zlib
+from collections.abc import Coroutine, Generator
+from typing import Any, TypeVar, cast
 
 from starlette.types import Receive
 
 from services.ingest.errors import ClientGone
 from services.ingest.limits import Limits
 from services.ingest.verdicts import BodyCode, BodyRefused
+
+_T = TypeVar("_T")
 
 _GZIP = 16 + zlib.MAX_WBITS
 _ZLIB = zlib.MAX_WBITS
@@ -84,15 +89,42 @@ async def read(
     if refused is not None and may_answer_first:
         return refused
     try:
-        async with asyncio.timeout(limits.body_timeout_seconds):
-            body = refused or await _receive_all(receive, limits, lease)
-            if isinstance(body, BodyRefused):
-                await _discard(receive, limits)
+        body = await _in_time(_received(receive, limits, lease, refused), limits)
     except TimeoutError:
         return refused or _TIMEOUT
     if not encoding or isinstance(body, BodyRefused):
         return body
     return _decompressed(body, encoding, limits, lease)
+
+
+async def _in_time(received: Coroutine[Any, Any, _T], limits: Limits) -> _T:
+    """Await `received` within the limit; the timer is only set once there is something to wait for.
+
+    Most bodies have come with their headers, and a timer costs as much as reading them.
+    """
+    try:
+        waits_for = received.send(None)
+    except StopIteration as done:
+        return cast("_T", done.value)
+    async with asyncio.timeout(limits.body_timeout_seconds):
+        return await _resumed(received, waits_for)
+
+
+@types.coroutine
+def _resumed(begun: Coroutine[Any, Any, _T], waits_for: object) -> Generator[Any, Any, _T]:
+    """Go on with a coroutine that was begun by hand and waits for what it yielded."""
+    yield waits_for
+    result: _T = yield from begun
+    return result
+
+
+async def _received(
+    receive: Receive, limits: Limits, lease: Lease, refused: BodyRefused | None
+) -> bytes | BodyRefused:
+    body = refused or await _receive_all(receive, limits, lease)
+    if isinstance(body, BodyRefused):
+        await _discard(receive, limits)
+    return body
 
 
 async def _receive_all(receive: Receive, limits: Limits, lease: Lease) -> bytes | BodyRefused:

@@ -1,7 +1,6 @@
 """From the items of one request to the records that go into the log and the refusals told. Pure."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +20,7 @@ class Intake:
 
     records: Sequence[NewRecord]
     refused: Sequence[tuple[int, Refused]]
-    corrections: Counter[Correction]
+    corrections: Mapping[Correction, int]
 
 
 def take_in(
@@ -34,7 +33,7 @@ def take_in(
     """Admit or refuse each item, in order."""
     records: list[NewRecord] = []
     refused: list[tuple[int, Refused]] = []
-    corrections: Counter[Correction] = Counter()
+    corrections: dict[Correction, int] = {}
     for index, item in enumerate(items):
         verdict = (
             item
@@ -49,7 +48,7 @@ def take_in(
             refused.append((index, value))
             continue
         if verdict.correction is not Correction.NONE:
-            corrections[verdict.correction] += 1
+            corrections[verdict.correction] = corrections.get(verdict.correction, 0) + 1
         records.append(NewRecord(key=verdict.envelope.partition_key(), value=value))
     return Intake(records=records, refused=refused, corrections=corrections)
 

@@ -1,14 +1,14 @@
 """Who asks, and may they: bearer keys and scopes, with answers that give nothing away.
 
 Every failed authentication has one and the same 401; a known key without the scope gets 403; keys
-that cannot be checked for now get 503. FastAPI services use `requires`, raw routes `authorize`.
+that cannot be checked for now get 503. Services on FastAPI use `requires`, raw routes `authorize`.
 """
 
 import base64
 import binascii
 from collections.abc import Awaitable, Callable
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -104,7 +104,7 @@ def denial(error: NotAuthenticated | MissingScope) -> Response:
             )
 
 
-def install_denials(app: FastAPI) -> None:
+def install_denials(app: Starlette) -> None:
     """Answer NotAuthenticated and MissingScope raised inside `app` with `denial`."""
 
     async def answer(_: Request, error: Exception) -> Response:

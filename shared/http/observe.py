@@ -1,14 +1,18 @@
-"""Outermost ASGI layer: request id, metrics by route template, one log line, no bare 500.
+"""Outermost ASGI layer: request id, metrics by route template, one log line, no bare 500, a polite end.
 
-Pure ASGI on purpose: Starlette's BaseHTTPMiddleware costs a task per request.
+Pure ASGI on purpose: Starlette's BaseHTTPMiddleware costs a task per request. Between "not ready" and
+the closing of the port every answer says `Connection: close`: a client that kept its connection would
+otherwise send into one that is being closed, and could not know whether its request was taken.
 """
 
 import re
 from time import perf_counter
 
 import structlog
+from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.http.health import Health
 from shared.http.problem import problem
 from shared.ids import new_request_id
 from shared.telemetry.metrics import Metrics
@@ -23,10 +27,17 @@ _SERVER_ERROR = 500
 class Observe:
     """Wraps an app. The route template is what the inner router put into `scope["route"]`."""
 
-    def __init__(self, app: ASGIApp, *, service: str, metrics: Metrics) -> None:
+    def __init__(
+        self, app: ASGIApp, *, service: str, metrics: Metrics, health: Health | None = None
+    ) -> None:
+        """`health` tells when the service is stopping."""
         self._app = app
         self._service = service
         self._metrics = metrics
+        self._health = health
+        # Looking up a child by its labels costs more than counting; the label sets are closed.
+        self._counters: dict[tuple[str, str, int], Counter] = {}
+        self._histograms: dict[str, Histogram] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -34,7 +45,8 @@ class Observe:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
-        scope.setdefault("state", {})["request_id"] = request_id.decode()
+        request_id_header = (b"x-request-id", request_id.encode())
+        scope.setdefault("state", {})["request_id"] = request_id
         started = perf_counter()
         status = 0
 
@@ -42,13 +54,17 @@ class Observe:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id)]
+                headers = [*message["headers"], request_id_header]
+                # Asked at the answer, not at the request: a stop may have begun in between.
+                if self._health is not None and self._health.stopping:
+                    headers.append((b"connection", b"close"))
+                message["headers"] = headers
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_id)
         except Exception:  # the outermost frame of a request
-            log.exception("request_failed", request_id=request_id.decode())
+            log.exception("request_failed", request_id=request_id)
             if status:
                 raise
             answer = problem(
@@ -58,29 +74,37 @@ class Observe:
         finally:
             self._record(scope, status, perf_counter() - started, request_id)
 
-    def _record(self, scope: Scope, status: int, seconds: float, request_id: bytes) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
         route = _template(scope)
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        self._metrics.http_requests.labels(self._service, route, method, str(status)).inc()
-        self._metrics.http_request_seconds.labels(self._service, route).observe(seconds)
+        counter = self._counters.get((route, method, status))
+        if counter is None:
+            counter = self._metrics.http_requests.labels(self._service, route, method, str(status))
+            self._counters[route, method, status] = counter
+        counter.inc()
+        histogram = self._histograms.get(route)
+        if histogram is None:
+            histogram = self._metrics.http_request_seconds.labels(self._service, route)
+            self._histograms[route] = histogram
+        histogram.observe(seconds)
         if seconds > _SLOW_SECONDS or status >= _SERVER_ERROR:
             log.warning(
                 "request_slow_or_failed",
                 route=route,
                 status=status,
                 seconds=round(seconds, 4),
-                request_id=request_id.decode(),
+                request_id=request_id,
             )
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-def _request_id(scope: Scope) -> bytes:
+def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-            return bytes(value)
-    return new_request_id().encode()
+            return bytes(value).decode()
+    return new_request_id()
 
 
 def _template(scope: Scope) -> str:

@@ -11,7 +11,10 @@ Rules:
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from time import monotonic
 
 import structlog
@@ -42,6 +45,14 @@ class AuthFailure(StrEnum):
     """Unknown here, and the database cannot be asked: try again."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Authenticated:
+    """A token that has proved good since the last read."""
+
+    principal: Principal
+    expires_at: datetime | None
+
+
 class KeyRing:
     """Authenticates tokens against the keys last read; see the module's rules."""
 
@@ -60,7 +71,10 @@ class KeyRing:
         self._refresh_seconds = refresh_seconds
         self._spacing_seconds = spacing_seconds
         self._timeout_seconds = timeout_seconds
-        self._keys: dict[str, tuple[StoredKey, Principal]] = {}
+        self._keys: dict[str, StoredKey] = {}
+        # By a hash of the whole token, which the parts of a token are checked against only once a
+        # read; no token is kept.
+        self._authenticated: dict[bytes, _Authenticated] = {}
         self._lock = asyncio.Lock()
         self._read_began_at = float("-inf")
         self._read_succeeded = False
@@ -71,6 +85,18 @@ class KeyRing:
         """Whom `token` stands for. May wait for one read of the database if it is unknown here."""
         if not token:
             return AuthFailure.MISSING
+        digest = sha256(token.encode()).digest()
+        known = self._authenticated.get(digest)
+        if known is not None and (known.expires_at is None or known.expires_at > self._clock.now()):
+            return known.principal
+        answer = await self._authenticate(token)
+        if isinstance(answer, StoredKey):
+            known = _Authenticated(principal=answer.principal(), expires_at=answer.expires_at)
+            self._authenticated[digest] = known
+            return known.principal
+        return answer
+
+    async def _authenticate(self, token: str) -> StoredKey | AuthFailure:
         parsed = parse(token)
         if parsed is None:
             return AuthFailure.MALFORMED
@@ -81,20 +107,17 @@ class KeyRing:
             found = self._keys.get(parsed.key_id)
         return self._judge(parsed, found)
 
-    def _judge(
-        self, parsed: ParsedToken, found: tuple[StoredKey, Principal] | None
-    ) -> Principal | AuthFailure:
-        if found is None:
+    def _judge(self, parsed: ParsedToken, key: StoredKey | None) -> StoredKey | AuthFailure:
+        if key is None:
             matches(parsed, _NO_HASH)  # an unknown id costs what a wrong secret does
             return AuthFailure.UNKNOWN
-        key, principal = found
         if not matches(parsed, key.secret_hash) or parsed.kind is not key.kind:
             return AuthFailure.WRONG_SECRET
         if key.revoked_at is not None:
             return AuthFailure.REVOKED
         if key.expires_at is not None and key.expires_at <= self._clock.now():
             return AuthFailure.EXPIRED
-        return principal
+        return key
 
     async def refresh(self) -> bool:
         """Read the keys now; whether that worked. Never raises, waits up to the time-out."""
@@ -128,6 +151,7 @@ class KeyRing:
         except (TransientError, TimeoutError) as exc:
             log.warning("keys_not_refreshed", error=type(exc).__name__, known=len(self._keys))
             return False
-        self._keys = {key.key_id: (key, key.principal()) for key in stored}
+        self._keys = {key.key_id: key for key in stored}
+        self._authenticated = {}
         self.loaded = True
         return True

@@ -97,6 +97,8 @@ def without_lone_surrogates(text: bytes) -> bytes:
 
 def outer_problem(body: bytes) -> BodyRefused | None:
     """What is wrong with a body before its JSON is looked at, or None."""
+    if body.startswith((b"{", b"[")) and b"\x00" not in body[:4]:
+        return None
     if not body or body.isspace():
         return BodyRefused(BodyCode.EMPTY_BODY, "The body is empty: send events as JSON.")
     if body.startswith(b"\x1f\x8b"):
