@@ -19,7 +19,7 @@ from services.api.errors import Code, Refused
 from services.api.map_cache import MapCache
 from services.api.operation import Operation
 from services.api.population import Population
-from services.api.queries.connections import StageConnections
+from services.api.queries.connections import StageConnections, opener
 from services.api.queries.stage import ping
 from services.api.routes.accounts import AccountRoutes
 from services.api.routes.alerts import AlertRoutes
@@ -34,7 +34,7 @@ from shared.http.health import routes as health_routes
 from shared.http.observe import Observe
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.ring import KeyRing
-from shared.storage.connect import Role, connect, create_engine
+from shared.storage.connect import Role, create_engine
 from shared.telemetry.metrics import Metrics
 
 
@@ -80,7 +80,7 @@ def build(settings: ApiSettings, *, keys: KeyRing, clock: Clock, metrics: Metric
     url = settings.database_url.get_secret_value()
     return Api(
         connections=StageConnections(
-            lambda: connect(url, role=Role.API, application_name="stageline-api-stage"),
+            opener(url, timeout_seconds=settings.stage_timeout_seconds),
             max_size=settings.stage_connections,
             timeout_seconds=settings.stage_timeout_seconds,
         ),

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.errors import DatabaseUnavailable
 from shared.ids import WorkspaceId
+from shared.storage.connect import Role, connect
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Connect = Callable[[], Awaitable[Connection]]
@@ -29,6 +30,13 @@ _BIND_SESSION = "SELECT set_config('stageline.workspace_id', $1, false)"
 
 # The same for one transaction.
 _BIND_TRANSACTION = text("SELECT set_config('stageline.workspace_id', :workspace_id, true)")
+
+_DRIVER_ERRORS = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 _PASSING = ("08", "25006", "40001", "40P01", "53", "55P03", "57")
 """SQLSTATEs after which the same call may succeed later: connection lost, read-only after a
@@ -44,8 +52,9 @@ def is_passing(exc: BaseException) -> bool:
         return is_passing(exc.__cause__) if state is None and exc.__cause__ else _passes(state)
     if isinstance(exc, asyncpg.PostgresError):
         return _passes(exc.sqlstate)
-    # An InterfaceError of asyncpg itself says that the connection is closed or closing.
-    return isinstance(exc, OSError | asyncpg.InterfaceError | PoolTimeout)
+    # Errors of asyncpg itself say that the connection is closed, closing or in mid-farewell.
+    own = asyncpg.InterfaceError | asyncpg.InternalClientError
+    return isinstance(exc, OSError | PoolTimeout | own)
 
 
 def _passes(sqlstate: str | None) -> bool:
@@ -57,11 +66,27 @@ def translated() -> Iterator[None]:
     """Turn a driver's "away or busy" into DatabaseUnavailable; let real mistakes through."""
     try:
         yield
-    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as exc:
+    except (SQLAlchemyError, *_DRIVER_ERRORS) as exc:
         if not is_passing(exc):
             raise
         message = "the database cannot be reached or refuses work for now"
         raise DatabaseUnavailable(message) from exc
+
+
+def opener(database_url: str, *, timeout_seconds: float) -> Connect:
+    """What opens a stage connection, in the api's role.
+
+    The server gives up when we do: cutting the line of a read alone would leave it running there.
+    """
+
+    async def open_one() -> Connection:
+        connection = await connect(
+            database_url, role=Role.API, application_name="stageline-api-stage"
+        )
+        await connection.execute(f"SET statement_timeout = {round(timeout_seconds * 1000)}")
+        return connection
+
+    return open_one
 
 
 @asynccontextmanager
@@ -92,6 +117,7 @@ _LOST = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.InvalidCachedStatementError,
     ConnectionError,
 )
@@ -141,7 +167,7 @@ class StageConnections:
                     except _LOST:
                         if not was_proven:
                             raise
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+        except _DRIVER_ERRORS as exc:
             if not is_passing(exc):
                 raise
             message = "the database gave no answer to a stage query"
