@@ -7,9 +7,9 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from services.stager.consumer import Consumer
-from services.stager.store.session import Pool, transaction
+from services.stager.store.session import Pool, answers
 from services.stager.waiting import pause
-from shared.errors import StagelineError, TransientError
+from shared.errors import TransientError
 from shared.eventlog.port import LogReader
 from shared.http.health import Check, Health, routes
 from shared.http.observe import Observe
@@ -24,13 +24,7 @@ def checks(pool: "Pool | None", consumer: Consumer | None) -> dict[str, Check]:
     """What `/readyz` asks."""
 
     async def database() -> bool:
-        if pool is None:
-            return False
-        try:
-            async with transaction(pool) as connection:
-                return await connection.fetchval("SELECT true") is True
-        except StagelineError:
-            return False
+        return pool is not None and await answers(pool)
 
     async def storing() -> bool:
         return consumer is not None and consumer.is_storing_well

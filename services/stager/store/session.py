@@ -79,6 +79,15 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
         raise meaning from exc
 
 
+async def answers(pool: Pool) -> bool:
+    """Whether Postgres takes a statement now; bounded by the pool's wait, never raises ours."""
+    try:
+        async with transaction(pool) as connection:
+            return await connection.fetchval("SELECT true") is True
+    except StagelineError:
+        return False
+
+
 def count(status: str) -> int:
     """Rows that a statement wrote, from its command tag."""
     return int(status.rpartition(" ")[2])
