@@ -30,7 +30,9 @@ def target(url: str | None, key: str | None, *, secret: bool) -> Target:
     `secret` asks for the secret key of the folder rather than its write key.
     """
     here = of_this_folder()
-    url = url or os.environ.get("STAGELINE_URL") or (here.base_url if here else None)
+    url = url or os.environ.get("STAGELINE_URL")
+    if not url and here is not None:
+        url = here.read_url if secret else here.base_url
     key = key or os.environ.get("STAGELINE_KEY")
     if key is None and here is not None:
         key = here.secret_key if secret else here.write_key

@@ -77,7 +77,7 @@ def publish(
         target(url, key, secret=True),
         "POST",
         _ENDPOINT,
-        content=text.encode(),
+        content=text,
         headers={"content-type": "application/yaml"},
     )
     if as_json:
@@ -149,16 +149,12 @@ def schema_() -> None:
     typer.echo(schema.as_text(), nl=False)
 
 
-def _text(file: Path) -> str:
-    """Text of a map. Leaves with a sentence if it cannot be read; OSError goes up."""
-    data = sys.stdin.buffer.read() if file == _STDIN else file.read_bytes()
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        fail(f"{file} is not UTF-8", REFUSED)
+def _text(file: Path) -> bytes:
+    """Text of a map as it stands in the file. Raises OSError."""
+    return sys.stdin.buffer.read() if file == _STDIN else file.read_bytes()
 
 
-def _check(text: str) -> tuple[list[MapProblem], list[MapProblem]]:
+def _check(text: bytes) -> tuple[list[MapProblem], list[MapProblem]]:
     try:
         document: MapDocument = parse(text)
     except MapInvalid as exc:
