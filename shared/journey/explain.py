@@ -23,7 +23,7 @@ from shared.journey.conditions import (
     TraitOwner,
 )
 from shared.journey.deadlines import candidates
-from shared.journey.facts import Place, trait_holds
+from shared.journey.facts import Place, is_nobody, trait_holds
 from shared.journey.fold import advance
 from shared.journey.model import Status, TransitionKind
 from shared.journey.plan import Target
@@ -248,20 +248,21 @@ class _Walk:
 
     def _trait(self, condition: Trait) -> Node:
         tracker = self.facts.trait(condition)
-        predicate = condition.predicate
-        holds = trait_holds(tracker, self.state)
-        is_account = condition.owner is TraitOwner.ACCOUNT
+        holds = trait_holds(condition, tracker, self.state)
+        text = self._text(condition)
         have: Scalar = len(self.state.held.get(tracker.number, ()))
-        whose = "the account" if is_account else "a person"
-        if is_account:
-            have = self.state.traits.get(predicate.path)
+        need: Scalar = 0 if is_nobody(condition) else 1
+        if condition.owner is TraitOwner.ACCOUNT:
+            asked = condition.predicate.value
+            have = self.state.traits.get(condition.predicate.path)
+            need = None if isinstance(asked, tuple) else asked
         return Node(
             condition="trait",
-            text=self._text(condition),
+            text=text,
             holds=holds,
             have=have,
-            need=None if isinstance(predicate.value, tuple) else predicate.value,
-            satisfied_by=None if holds else f"{whose} whose {comparison(predicate)}",
+            need=need,
+            satisfied_by=None if holds else text,
         )
 
     def _idle(self, condition: IdleFor) -> Node:

@@ -219,10 +219,10 @@ def record_person_trait(tracker: TraitTracker, work: State, touchpoint: Touchpoi
     return True
 
 
-def trait_holds(tracker: TraitTracker, state: State) -> bool:
+def trait_holds(condition: Trait, tracker: TraitTracker, state: State) -> bool:
     """Whether the newest value is as asked; of persons, whether it is so for any of them."""
     if tracker.owner is TraitOwner.PERSON:
-        return tracker.number in state.held
+        return (tracker.number in state.held) is not is_nobody(condition)
     return (tracker.number in state.counts) is not tracker.accepts_missing
 
 

@@ -19,10 +19,11 @@ from shared.journey.conditions import (
     Trait,
     TraitOwner,
 )
+from shared.journey.facts import is_nobody
 
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 _SINCE = {
-    Scope.VISIT: "since this stage began",
+    Scope.VISIT: "since the last move",
     Scope.CYCLE: "in this cycle",
     Scope.EVER: "ever",
 }
@@ -56,6 +57,8 @@ def sentence(  # noqa: C901, PLR0911 - one case a kind of condition
             return f"no {_happened(condition, scope, '')}"
         case Trait(owner=TraitOwner.ACCOUNT, predicate=predicate):
             return f"the account's {comparison(predicate)}"
+        case Trait(predicate=predicate) if is_nobody(condition):
+            return f"nobody's {predicate.path} is known"
         case Trait(predicate=predicate):
             return f"somebody's {comparison(predicate)}"
         case IdleFor(duration=duration):

@@ -1,0 +1,107 @@
+"""How values compare, as a table."""
+
+from typing import Any
+
+import pytest
+
+from shared.journey.comparison import accepts_properties, accepts_values
+from shared.journey.conditions import Operator, Predicate, Scalar
+
+
+@pytest.mark.parametrize(
+    ("operator", "operand", "value", "accepted"),
+    [
+        (Operator.EQ, "pro", "pro", True),
+        (Operator.EQ, "pro", "Pro", False),
+        (Operator.EQ, 5, 5.0, True),
+        (Operator.EQ, 1, True, False),
+        (Operator.EQ, True, 1, False),
+        (Operator.EQ, "1", 1, False),
+        (Operator.EQ, None, None, True),
+        (Operator.EQ, 0, None, False),
+        (Operator.EQ, False, None, False),
+        (Operator.NE, "pro", "free", True),
+        (Operator.NE, "pro", None, True),
+        (Operator.NE, 1, True, True),
+        (Operator.NE, "pro", "pro", False),
+        (Operator.IN, ("a", 2), "a", True),
+        (Operator.IN, ("a", 2), 2.0, True),
+        (Operator.IN, ("a", 2), True, False),
+        (Operator.IN, ("a", 2), None, False),
+        (Operator.EXISTS, True, 0, True),
+        (Operator.EXISTS, True, "", True),
+        (Operator.EXISTS, True, None, False),
+        (Operator.EXISTS, False, None, True),
+        (Operator.EXISTS, False, [], False),
+        (Operator.GT, 5, 6, True),
+        (Operator.GT, 5, 5, False),
+        (Operator.GTE, 5, 5.0, True),
+        (Operator.GTE, 5, "6", False),
+        (Operator.GTE, 0, True, False),
+        (Operator.LT, 5, None, False),
+        (Operator.LT, 5, 4, True),
+        (Operator.LTE, 5, 5, True),
+        (Operator.LTE, "2026-01-31", "2026-01-09", True),
+        (Operator.GT, "2026-01-31", 2027, False),
+        (Operator.CONTAINS, "vip", "a vip account", True),
+        (Operator.CONTAINS, "vip", ["new", "vip"], True),
+        (Operator.CONTAINS, "vip", ["a vip account"], False),
+        (Operator.CONTAINS, 1, [True], False),
+        (Operator.CONTAINS, 1, "1", False),
+        (Operator.CONTAINS, "vip", None, False),
+        (Operator.STARTS_WITH, "+49", "+49 30", True),
+        (Operator.STARTS_WITH, "+49", 49, False),
+        (Operator.GTE, 5, 10**400, True),
+    ],
+)
+def test_a_value_is_accepted_or_not(
+    operator: Operator, operand: Scalar | tuple[Scalar, ...], value: Any, *, accepted: bool
+) -> None:
+    test = accepts_values(Predicate(path="p", operator=operator, value=operand))
+
+    assert accepted is test(value)
+
+
+@pytest.mark.parametrize(
+    ("operator", "operand"),
+    [
+        (Operator.EQ, ("a",)),
+        (Operator.NE, ("a",)),
+        (Operator.IN, "a"),
+        (Operator.GT, True),
+        (Operator.LTE, None),
+        (Operator.GT, (1,)),
+        (Operator.CONTAINS, ("a",)),
+        (Operator.STARTS_WITH, 1),
+    ],
+)
+def test_an_operand_that_makes_no_sense_is_refused(
+    operator: Operator, operand: Scalar | tuple[Scalar, ...]
+) -> None:
+    with pytest.raises(ValueError, match="cannot take"):
+        accepts_values(Predicate(path="p", operator=operator, value=operand))
+
+
+def test_dots_step_into_objects_and_lead_nowhere_else() -> None:
+    test = accepts_properties((Predicate(path="a.b", operator=Operator.EQ, value=1),))
+    assert test is not None
+
+    assert test({"a": {"b": 1}})
+    assert not test({"a.b": 1})
+    assert not test({"a": [1]})
+    assert not test({"a": None})
+    assert not test({})
+
+
+def test_every_part_of_where_must_hold() -> None:
+    test = accepts_properties(
+        (
+            Predicate(path="n", operator=Operator.GTE, value=5),
+            Predicate(path="plan", operator=Operator.EQ, value="pro"),
+        )
+    )
+    assert test is not None
+
+    assert test({"n": 5, "plan": "pro"})
+    assert not test({"n": 5, "plan": "free"})
+    assert not test({"plan": "pro"})
