@@ -6,7 +6,8 @@ import jsonschema
 import pytest
 import yaml
 
-from shared.maps import json_schema, templates
+from shared.maps import json_schema, parse, templates
+from shared.maps.rules import KINDS
 from shared.maps.schema import as_text
 
 PUBLISHED = Path(__file__).parents[3] / "docs" / "schemas" / "map.schema.json"
@@ -15,7 +16,7 @@ PUBLISHED = Path(__file__).parents[3] / "docs" / "schemas" / "map.schema.json"
 def test_the_published_schema_is_current() -> None:
     current = PUBLISHED.read_text(encoding="utf-8") == as_text()
 
-    assert current, "run: .venv/bin/stageline map schema > docs/schemas/map.schema.json"
+    assert current, "run: make docs"
 
 
 def test_the_schema_is_one() -> None:
@@ -62,3 +63,17 @@ def test_editors_are_told_of_conditions_that_are_none(enter: object) -> None:
     validator = jsonschema.Draft202012Validator(json_schema())
 
     assert not validator.is_valid(data)
+
+
+def test_the_map_that_the_documentation_shows_is_sound() -> None:
+    page = PUBLISHED.parents[1].joinpath("maps.md").read_text(encoding="utf-8")
+    shown = page.split("```yaml\n")[1].split("```")[0]
+
+    assert parse(shown).journey == "trial"
+
+
+def test_the_documentation_lists_every_ready_map_and_every_condition() -> None:
+    page = PUBLISHED.parents[1].joinpath("maps.md").read_text(encoding="utf-8")
+
+    assert [name for name in templates.names() if f"| `{name}` |" not in page] == []
+    assert [kind for kind in KINDS if f"{{{kind}: " not in page] == []
