@@ -81,16 +81,19 @@ def list_(*, workspace: _Workspace = DEFAULT_WORKSPACE, as_json: _Json = False) 
     if as_json:
         _print_json({"items": [_shown(key, now) for key in stored]})
         return
-    table = Table("id", "kind", "state", "label", "scopes", "created", "expires")
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("id", no_wrap=True)  # to be copied
+    for column in ("kind", "state", "label", "scopes", "created", "expires"):
+        table.add_column(column, overflow="fold")
     for key in stored:
         table.add_row(
             key.key_id,
             key.kind,
             _state(key, now),
             key.label,
-            " ".join(sorted(key.scopes)),
-            f"{key.created_at:%Y-%m-%d %H:%M}",
-            f"{key.expires_at:%Y-%m-%d %H:%M}" if key.expires_at else "never",
+            "\n".join(sorted(key.scopes)),
+            f"{key.created_at:%Y-%m-%d}",
+            f"{key.expires_at:%Y-%m-%d}" if key.expires_at else "never",
         )
     Console().print(table)
 
