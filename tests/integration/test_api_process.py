@@ -1,0 +1,97 @@
+"""The api as it is deployed: a process of its own, its gauges, its stop."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from tests.eventually import eventually
+from tests.integration.api_world import SHOP, World, api_world
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[World]:
+    async with api_world(database_url) as world:
+        yield world
+
+
+async def test_gauges_sum_over_all_workspaces_and_fall_to_zero(world: World) -> None:
+    await world.publish(SHOP)
+    await world.account("a", stage="evaluation")
+    await world.account("b", stage="evaluation", status="stalled")
+    await world.account("c", stage="evaluation", workspace_id=world.foreign_workspace)
+    await world.account("user:1", journey="shop", stage="cart")
+    await world.alert("0198f2c4-7d1e-7c3a-9a51-2f6f0c6f1b11")
+    await world.alert("0198f2c4-7d1e-7c3a-9a51-2f6f0c6f1b12", state="resolved", opened="08 10:00")
+    await world.alert(
+        "0198f2c4-7d1e-7c3a-9a51-2f6f0c6f1b13",
+        state="acknowledged",
+        workspace_id=world.foreign_workspace,
+    )
+
+    await world.api.population.count()
+    before = (await world.client.get("/metrics")).text
+    await world.owner.execute("DELETE FROM placement WHERE subject_id IN ('a', 'c')")
+    await world.owner.execute("UPDATE alert SET state = 'resolved'")
+    await world.api.population.count()
+    after = (await world.client.get("/metrics")).text
+
+    def population(journey: str, stage: str, status: str, number: str) -> str:
+        labels = f'journey="{journey}",stage="{stage}",status="{status}"'
+        return f"stageline_api_stage_population{{{labels}}} {number}\n"
+
+    assert population("sales", "evaluation", "active", "2.0") in before
+    assert population("sales", "evaluation", "stalled", "1.0") in before
+    assert population("shop", "cart", "active", "1.0") in before
+    assert population("sales", "evaluation", "active", "0.0") in after
+    assert population("sales", "evaluation", "stalled", "1.0") in after
+    assert 'stageline_api_open_alerts{journey="sales",kind="stall"} 2.0\n' in before
+    assert 'stageline_api_open_alerts{journey="sales",kind="stall"} 0.0\n' in after
+
+
+async def test_the_process_answers_counts_and_stops_when_it_is_told_to(world: World) -> None:
+    await world.account("acme")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "services.api",
+        env={
+            **os.environ,
+            "STAGELINE_DATABASE_URL": world.database_url,
+            "STAGELINE_PORT": str(port),
+            "STAGELINE_UNREADY_SECONDS": "0.1",
+            "STAGELINE_LOG_FORMAT": "json",
+        },
+        stderr=asyncio.subprocess.PIPE,
+    )
+    headers = {"Authorization": f"Bearer {world.secret}"}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+
+        async def counted() -> bool:
+            if (await client.get("/readyz")).status_code != 200:
+                return False
+            return 'stage="evaluation"' in (await client.get("/metrics")).text
+
+        await eventually(counted, within=30)
+        slashed = await client.get("/v1/accounts/a%2Fb/history", headers=headers)
+        answer = await client.get("/v1/stage", params={"account_id": "acme"}, headers=headers)
+        large = await client.post(
+            "/v1/stage:batch", content=b" " * 3_000_000, headers=headers, timeout=20
+        )
+        process.send_signal(signal.SIGTERM)
+        _, errors = await asyncio.wait_for(process.communicate(), 20)
+
+    assert (slashed.status_code, slashed.json()["code"]) == (404, "subject_unknown")
+    assert (answer.status_code, answer.json()["stage"]) == (200, "evaluation")
+    assert large.status_code == 413
+    assert process.returncode == 0
+    assert world.secret.encode() not in errors
+    assert b"Traceback" not in errors
