@@ -32,11 +32,13 @@ def next_deadline(compiled: CompiledJourney, state: State) -> datetime | None:
     since = state.advanced_to
     if since is None or since < last.occurred_at:
         since = last.occurred_at
-    for instant in sorted(candidates(plan, state)):
-        if instant <= since:
-            continue
-        if stalls_at is not None and stalls_at <= instant:
-            return stalls_at
+    instants = [
+        instant
+        for instant in candidates(plan, state)
+        if instant > since and (stalls_at is None or instant < stalls_at)
+    ]
+    instants.sort()
+    for instant in instants:
         if _acts(plan, state, instant):
             return instant
     return stalls_at
@@ -92,21 +94,25 @@ def timer_of(needs: Needs, state: State, at: datetime) -> str:
     return "window"
 
 
-def candidates(plan: Plan, state: State) -> set[datetime]:
-    """Instants, past ones too, at which the truth of a rule may change without a touchpoint."""
-    instants = set[datetime]()
-    if state.last is not None:
-        instants.update(state.last.occurred_at + duration for duration in plan.idles)
-    if state.entered_at is not None:
-        instants.update(state.entered_at + duration for duration in plan.visits)
-    for number, within in plan.windows:
-        instants.update(instant + within for instant in state.times.get(number, ()))
+def candidates(plan: Plan, state: State) -> list[datetime]:
+    """Instants, past ones and doubles too, at which the truth of a rule may change by itself."""
+    last, entered_at, times = state.last, state.entered_at, state.times
+    instants = []
+    if last is not None:
+        instants += [last.occurred_at + duration for duration in plan.idles]
+    if entered_at is not None:
+        instants += [entered_at + duration for duration in plan.visits]
+    if times:
+        for number, within in plan.windows:
+            if number in times:
+                instants += [instant + within for instant in times[number]]
     return instants
 
 
 def _acts(plan: Plan, state: State, at: datetime) -> bool:
+    for rule in plan.timed.milestones:
+        if rule.key not in state.milestones and rule.check(state, at):
+            return True
     return any(
-        rule.key not in state.milestones and rule.check(state, at) for rule in plan.timed.milestones
-    ) or any(
-        target.to not in state.entered and target.check(state, at) for target in plan.timed.targets
+        target.check(state, at) and target.to not in state.entered for target in plan.timed.targets
     )

@@ -93,7 +93,8 @@ def _take(
     """Fold `touchpoint`, which is not late, into `work`.
 
     Rules that the touchpoint cannot have made true are not evaluated: what was settled before and
-    reads neither its event, nor a trait that it changes, nor time, is false still.
+    reads neither its event, nor a trait that it changes, nor time, is false still. A touchpoint
+    that ends an idleness which some rule asks for is one at which time is due.
     """
     at = touchpoint.occurred_at
     plan = compiled.plan(work)
@@ -115,14 +116,17 @@ def _take(
     )
     if touchpoint.value is not None:
         work.value = touchpoint.value
-    reaction = plan.reactions.get(touchpoint.event, plan.otherwise)
-    rules = plan.idle
-    for tracker in reaction.trackers:
-        if record(tracker, work, touchpoint):
-            rules = reaction.rules
-    if _record_traits(compiled, work, touchpoint) or is_all_open:
+    rules = plan.rules if is_all_open else None
+    reaction = plan.reactions.get(touchpoint.event)
+    if reaction is not None:
+        for tracker in reaction.trackers:
+            if record(tracker, work, touchpoint) and rules is None:
+                rules = reaction.rules
+    if (touchpoint.account_traits or touchpoint.traits) and _record_traits(
+        compiled, work, touchpoint
+    ):
         rules = plan.rules
-    if rules.targets or rules.milestones:
+    if rules is not None:
         settle(compiled, work, at, effects, rules=rules, touchpoint=touchpoint)
 
 

@@ -25,7 +25,7 @@ class Needs:
     """Numbers of the facts about touchpoints that it reads."""
     milestones: frozenset[str] = frozenset()
     idles: frozenset[timedelta] = frozenset()
-    """Its truth can change so long after the last touchpoint, and at any touchpoint."""
+    """Its truth can change so long after the last touchpoint, and at the one that ends that."""
     visits: frozenset[timedelta] = frozenset()
     """Its truth can change so long after the visit began."""
     windows: frozenset[tuple[int, timedelta]] = frozenset()
@@ -111,12 +111,8 @@ class Plan:
     """All that are reachable here."""
     timed: Rules
     """Those that time alone can make true."""
-    idle: Rules
-    """Those that any touchpoint can make true, by ending idleness."""
     reactions: Mapping[str, Reaction]
-    """By event name."""
-    otherwise: Reaction
-    """To an event that no condition names."""
+    """By event name; an event that no condition names is not there."""
     idles: tuple[timedelta, ...]
     visits: tuple[timedelta, ...]
     windows: tuple[tuple[int, timedelta], ...]
@@ -145,13 +141,10 @@ def build_plan(
         if tracker.scope is not Scope.VISIT or tracker.number in awaited:
             for event in dict.fromkeys(tracker.events):
                 listening.setdefault(event, []).append(tracker)
-    idle = rules.those(lambda each: bool(each.idles))
     return Plan(
         rules=rules,
         timed=rules.those(lambda each: each.is_timed),
-        idle=idle,
         reactions={event: _reaction(tuple(heard), rules) for event, heard in listening.items()},
-        otherwise=Reaction(trackers=(), rules=idle),
         idles=tuple(sorted(needs.idles)),
         visits=tuple(sorted(needs.visits)),
         windows=tuple(sorted(needs.windows)),
@@ -164,5 +157,5 @@ def _reaction(trackers: tuple[Tracker, ...], rules: Rules) -> Reaction:
     numbers = frozenset(tracker.number for tracker in trackers)
     return Reaction(
         trackers=trackers,
-        rules=rules.those(lambda each: bool(each.idles) or not numbers.isdisjoint(each.facts)),
+        rules=rules.those(lambda each: not numbers.isdisjoint(each.facts)),
     )
