@@ -59,9 +59,7 @@ class Stager:
 
     def checks(self) -> dict[str, Check]:
         """What readiness asks, by name."""
-        return {
-            name: _late(self, name) for name in ("database", "storing")
-        }
+        return {name: _late(self, name) for name in ("database", "storing")}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`, then finish the batch in hand and leave the group.
@@ -99,9 +97,7 @@ class Stager:
             settings=settings,
             metrics=metrics,
         )
-        timers = Timers(
-            writer=writer, metrics=metrics, pause_seconds=settings.stager_timer_seconds
-        )
+        timers = Timers(writer=writer, metrics=metrics, pause_seconds=settings.stager_timer_seconds)
         jobs = RefoldJobs(writer=writer, metrics=metrics)
         relay = Relay(writer=writer, dead=self._dead, outbox_days=settings.stager_outbox_days)
         async with asyncio.TaskGroup() as group:

@@ -260,7 +260,7 @@ def keep_members(
 def member_after(member: Member | None, event: Touchpoint) -> Member:
     """Profile of a person after an event that is newer than all before; equal if nothing changed."""
     if member is None:
-        return Member(event.role, dict(event.traits), event.occurred_at)
+        return Member(event.role or None, dict(event.traits), event.occurred_at)
     role = event.role or member.role
     if role == member.role and not event.traits:
         return member

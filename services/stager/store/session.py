@@ -14,9 +14,7 @@ from services.stager.errors import Conflict, DataRejected
 from shared.errors import DatabaseUnavailable, FatalError, StagelineError
 
 # Generic to the type checker only.
-Connection: TypeAlias = (
-    "PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
-)
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 _AGAIN_AT_ONCE = frozenset({"40001", "40P01"})

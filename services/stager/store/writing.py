@@ -1,4 +1,4 @@
-"""What one transaction writes: rows collected as tuples in column order, sent as arrays.
+"""What one transaction writes: rows collected as tuples in column order, one statement a table.
 
 Rows go in key order, so that two stagers that meet wait for each other instead of deadlocking. A
 statement that writes fewer rows than it was given has met somebody else's write: `Conflict`.
@@ -6,72 +6,120 @@ statement that writes fewer rows than it was given has met somebody else's write
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from operator import itemgetter
 
 from services.stager.errors import Conflict
 from services.stager.rows import Row, Writes
+from services.stager.store.bulk import Bulk, bulk
 from services.stager.store.session import Connection, count
 
 # Dedup and history in one: what is not returned was there already.
-_TOUCHPOINTS = """
+_TOUCHPOINTS = bulk(
+    """
     INSERT INTO touchpoint (workspace_id, message_id, subject_id, person_id, occurred_at, processed_at,
                             envelope)
-    SELECT t.w, t.m, t.s, t.p, t.o, $7, t.e::json
-    FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[])
+    SELECT t.w, t.m, t.s, t.p, t.o, $8, t.e::json
+    FROM {rows}
          AS t (w, m, s, p, o, e)
     ON CONFLICT (workspace_id, message_id) DO NOTHING
     RETURNING workspace_id, message_id
-"""
+""",
+    "int",
+    "text",
+    "text",
+    "text",
+    "timestamptz",
+    "text",
+)
 
 # A merge: events of the joined names now belong elsewhere.
-_MOVED = """
+_MOVED = bulk(
+    """
     UPDATE touchpoint SET subject_id = t.s, person_id = t.p
-    FROM unnest($1::int[], $2::text[], $3::text[], $4::text[]) AS t (w, m, s, p)
+    FROM {rows} AS t (w, m, s, p)
     WHERE touchpoint.workspace_id = t.w AND touchpoint.message_id = t.m
-"""
+""",
+    "int",
+    "text",
+    "text",
+    "text",
+)
 
-_LINKS_NEW = """
+_LINKS_NEW = bulk(
+    """
     INSERT INTO identifier (workspace_id, identifier, parent, linked_at, linked_by, person_id, subject_id)
-    SELECT * FROM unnest($1::int[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
-                         $7::text[])
+    SELECT * FROM {rows}
     ON CONFLICT DO NOTHING
-"""
+""",
+    "int",
+    "text",
+    "text",
+    "timestamptz",
+    "text",
+    "text",
+    "text",
+)
 
 # Only over the row that was read: the last four columns are its former self.
-_LINKS_CHANGED = """
+_LINKS_CHANGED = bulk(
+    """
     UPDATE identifier SET parent = t.parent, linked_at = t.linked_at, linked_by = t.linked_by,
                           person_id = t.person_id, subject_id = t.subject_id
-    FROM unnest($1::int[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
-                $7::text[], $8::text[], $9::text[], $10::text[], $11::text[])
+    FROM {rows}
          AS t (workspace_id, identifier, parent, linked_at, linked_by, person_id, subject_id,
                old_parent, old_by, old_person, old_subject)
     WHERE identifier.workspace_id = t.workspace_id AND identifier.identifier = t.identifier
       AND identifier.parent IS NOT DISTINCT FROM t.old_parent
       AND identifier.linked_by IS NOT DISTINCT FROM t.old_by
       AND identifier.person_id = t.old_person AND identifier.subject_id = t.old_subject
-"""
+""",
+    "int",
+    "text",
+    "text",
+    "timestamptz",
+    "text",
+    "text",
+    "text",
+    "text",
+    "text",
+    "text",
+    "text",
+)
 
-_MEMBERS = """
+_MEMBERS = bulk(
+    """
     INSERT INTO member (workspace_id, subject_id, person_id, role, traits, first_seen_at)
     SELECT t.w, t.s, t.p, t.r, t.t::json, t.f
-    FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
+    FROM {rows}
          AS t (w, s, p, r, t, f)
     ON CONFLICT (workspace_id, subject_id, person_id) DO UPDATE
     SET role = excluded.role, traits = excluded.traits, first_seen_at = excluded.first_seen_at
-"""
+""",
+    "int",
+    "text",
+    "text",
+    "text",
+    "text",
+    "timestamptz",
+)
 
-_MEMBERS_GONE = """
-    DELETE FROM member USING unnest($1::int[], $2::text[], $3::text[]) AS t (w, s, p)
+_MEMBERS_GONE = bulk(
+    """
+    DELETE FROM member USING {rows} AS t (w, s, p)
     WHERE workspace_id = t.w AND subject_id = t.s AND person_id = t.p
-"""
+""",
+    "int",
+    "text",
+    "text",
+)
 
 # Version n is written only over version n - 1, and version 1 only where there is no row.
-_SUBJECTS = """
+_SUBJECTS = bulk(
+    """
     INSERT INTO subject (workspace_id, subject_id, version, touchpoints, last_occurred_at,
                          last_message_id, processed_at, states, account_traits, value, merged_into)
-    SELECT t.w, t.s, t.v, t.n, t.la, t.lm, $11, t.st, t.tr::json, t.va, t.mi
-    FROM unnest($1::int[], $2::text[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::text[],
-                $7::bytea[], $8::text[], $9::float8[], $10::text[])
+    SELECT t.w, t.s, t.v, t.n, t.la, t.lm, $12, t.st, t.tr::json, t.va, t.mi
+    FROM {rows}
          AS t (w, s, v, n, la, lm, st, tr, va, mi)
     ON CONFLICT (workspace_id, subject_id) DO UPDATE
     SET version = excluded.version, touchpoints = excluded.touchpoints,
@@ -80,64 +128,123 @@ _SUBJECTS = """
         account_traits = excluded.account_traits, value = excluded.value,
         merged_into = excluded.merged_into
     WHERE subject.version = excluded.version - 1
-"""
+""",
+    "int",
+    "text",
+    "bigint",
+    "bigint",
+    "timestamptz",
+    "text",
+    "bytea",
+    "text",
+    "float8",
+    "text",
+)
 
-_PLACEMENTS = """
+_PLACEMENTS = bulk(
+    """
     INSERT INTO placement (workspace_id, subject_id, journey, map_version, status, stage, outcome, cycle,
                            entered_at, stalled_at, milestones, version, processed_at)
-    SELECT t.w, t.s, t.j, t.mv, t.st, t.sg, t.oc, t.cy, t.en, t.sa, t.mi::json, t.ve, $13
-    FROM unnest($1::int[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[],
-                $8::int[], $9::timestamptz[], $10::timestamptz[], $11::text[], $12::bigint[])
+    SELECT t.w, t.s, t.j, t.mv, t.st, t.sg, t.oc, t.cy, t.en, t.sa, t.mi::json, t.ve, $14
+    FROM {rows}
          AS t (w, s, j, mv, st, sg, oc, cy, en, sa, mi, ve)
     ON CONFLICT (workspace_id, subject_id, journey) DO UPDATE
     SET map_version = excluded.map_version, status = excluded.status, stage = excluded.stage,
         outcome = excluded.outcome, cycle = excluded.cycle, entered_at = excluded.entered_at,
         stalled_at = excluded.stalled_at, milestones = excluded.milestones,
         version = excluded.version, processed_at = excluded.processed_at
-"""
+""",
+    "int",
+    "text",
+    "text",
+    "int",
+    "text",
+    "text",
+    "text",
+    "int",
+    "timestamptz",
+    "timestamptz",
+    "text",
+    "bigint",
+)
 
-_PLACEMENTS_GONE = """
-    DELETE FROM placement USING unnest($1::int[], $2::text[], $3::text[]) AS t (w, s, j)
+_PLACEMENTS_GONE = bulk(
+    """
+    DELETE FROM placement USING {rows} AS t (w, s, j)
     WHERE workspace_id = t.w AND subject_id = t.s AND journey = t.j
-"""
+""",
+    "int",
+    "text",
+    "text",
+)
 
-_SUPERSEDED = """
-    UPDATE transition SET superseded_at = $3 FROM unnest($1::int[], $2::bigint[]) AS t (w, i)
+_SUPERSEDED = bulk(
+    """
+    UPDATE transition SET superseded_at = $3 FROM {rows} AS t (w, i)
     WHERE workspace_id = t.w AND transition_id = t.i
-"""
+""",
+    "int",
+    "bigint",
+)
 
-_TRANSITIONS = """
+_TRANSITIONS = bulk(
+    """
     INSERT INTO transition (workspace_id, subject_id, journey, sequence, kind, from_stage, to_stage,
                             outcome, cycle, occurred_at, dwell_seconds, cause_message_id, cause_event,
                             cause_timer, rule, map_version, processed_at)
-    SELECT t.*, $17
-    FROM unnest($1::int[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[],
-                $8::text[], $9::int[], $10::timestamptz[], $11::float8[], $12::text[], $13::text[],
-                $14::text[], $15::text[], $16::int[]) AS t
-"""
+    SELECT t.*, $18
+    FROM {rows} AS t
+""",
+    "int",
+    "text",
+    "text",
+    "int",
+    "text",
+    "text",
+    "text",
+    "text",
+    "int",
+    "timestamptz",
+    "float8",
+    "text",
+    "text",
+    "text",
+    "text",
+    "int",
+)
 
-_DEADLINES = """
+_DEADLINES = bulk(
+    """
     INSERT INTO deadline (workspace_id, subject_id, journey, due_at)
-    SELECT * FROM unnest($1::int[], $2::text[], $3::text[], $4::timestamptz[])
+    SELECT * FROM {rows}
     ON CONFLICT (workspace_id, subject_id, journey) DO UPDATE SET due_at = excluded.due_at
-"""
+""",
+    "int",
+    "text",
+    "text",
+    "timestamptz",
+)
 
-_DEADLINES_GONE = """
-    DELETE FROM deadline USING unnest($1::int[], $2::text[], $3::text[]) AS t (w, s, j)
+_DEADLINES_GONE = bulk(
+    """
+    DELETE FROM deadline USING {rows} AS t (w, s, j)
     WHERE workspace_id = t.w AND subject_id = t.s AND journey = t.j
-"""
+""",
+    "int",
+    "text",
+    "text",
+)
 
 # One alert a visit. A second write can resolve it, or open again what a re-fold had taken away;
 # what a person did to it stays.
-_ALERTS = """
+_ALERTS = bulk(
+    """
     INSERT INTO alert (workspace_id, alert_id, kind, severity, state, subject_id, journey, stage, cycle,
                        visit_entered_at, owner, opened_at, resolved_at, resolution, last_touchpoint,
                        value_at_risk, evidence, summary)
     SELECT t.w, t.id, 'stall', 'warning', t.state, t.s, t.j, t.stage, t.cycle, t.entered, t.owner,
            t.opened, t.resolved, t.resolution, t.last::json, t.value, t.evidence::json, t.summary
-    FROM unnest($1::int[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[],
-                $8::timestamptz[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::text[],
-                $13::text[], $14::float8[], $15::text[], $16::text[])
+    FROM {rows}
          AS t (w, id, state, s, j, stage, cycle, entered, owner, opened, resolved, resolution, last,
                value, evidence, summary)
     ON CONFLICT ON CONSTRAINT alert_once_per_visit_key DO UPDATE
@@ -146,48 +253,78 @@ _ALERTS = """
         evidence = excluded.evidence, summary = excluded.summary
     WHERE (alert.state <> 'resolved' AND excluded.state = 'resolved')
        OR alert.resolution IN ('corrected', 'merged', 'moved')
-"""
+""",
+    "int",
+    "uuid",
+    "text",
+    "text",
+    "text",
+    "text",
+    "int",
+    "timestamptz",
+    "text",
+    "timestamptz",
+    "timestamptz",
+    "text",
+    "text",
+    "float8",
+    "text",
+    "text",
+)
 
 # Findings that no longer exist: the visit was corrected away, or its subject merged into another.
-_ALERTS_GONE = """
-    UPDATE alert SET state = 'resolved', resolved_at = $4, resolution = t.r
-    FROM unnest($1::int[], $2::uuid[], $3::text[]) AS t (w, i, r)
+_ALERTS_GONE = bulk(
+    """
+    UPDATE alert SET state = 'resolved', resolved_at = $5, resolution = t.r
+    FROM {rows} AS t (w, i, r)
     WHERE workspace_id = t.w AND alert_id = t.i AND state <> 'resolved'
-"""
+""",
+    "int",
+    "uuid",
+    "text",
+)
 
-_OUTBOX = """
+_OUTBOX = bulk(
+    """
     INSERT INTO outbox (workspace_id, type, subject_id, payload, created_at)
-    SELECT t.w, t.y, t.s, t.p::json, $5
-    FROM unnest($1::int[], $2::text[], $3::text[], $4::text[]) AS t (w, y, s, p)
-"""
+    SELECT t.w, t.y, t.s, t.p::json, $6
+    FROM {rows} AS t (w, y, s, p)
+""",
+    "int",
+    "text",
+    "text",
+    "text",
+)
 
 # A record is one dead letter, however often it is read.
-_DEAD = """
+_DEAD = bulk(
+    """
     INSERT INTO dead_letter (workspace_id, topic, partition, record_offset, record_key, record_value,
                              reason, detail, created_at)
     SELECT t.w, $8, t.p, t.o, t.k, t.v, t.r, t.d, $9
-    FROM unnest($1::int[], $2::int[], $3::bigint[], $4::bytea[], $5::bytea[], $6::text[], $7::text[])
+    FROM {rows}
          AS t (w, p, o, k, v, r, d)
     ON CONFLICT (topic, partition, record_offset) DO NOTHING
-"""
+""",
+    "int",
+    "int",
+    "bigint",
+    "bytea",
+    "bytea",
+    "text[]",
+    "text[]",
+)
 
 
-def columns(rows: list[Row], *, ordered: bool = True) -> list[tuple[Any, ...]]:
-    """Rows turned into the arrays of a statement."""
-    if ordered:
-        rows.sort(key=_by_key)
-    return list(zip(*rows, strict=True))
-
-
-def _by_key(row: Row) -> Row:
-    return row[:2]
+_by_key = itemgetter(0, 1)
 
 
 async def touchpoints(
     connection: Connection, rows: list[Row], now: datetime
 ) -> set[tuple[int, str]] | None:
     """Insert history; answers the keys that were new, or None when all were."""
-    inserted = await connection.fetch(_TOUCHPOINTS, *columns(rows), now)
+    rows.sort(key=_by_key)
+    inserted = await connection.fetch(_TOUCHPOINTS.sql, *_TOUCHPOINTS.arguments(rows), now)
     if len(inserted) == len(rows):
         return None
     return {(row[0], row[1]) for row in inserted}
@@ -198,7 +335,7 @@ async def dead_letters(
 ) -> None:
     """Keep poison records: raw bytes, reason, position."""
     if rows:
-        await connection.execute(_DEAD, *columns(list(rows), ordered=False), topic, now)
+        await connection.execute(_DEAD.sql, *_DEAD.arguments(rows), topic, now)
 
 
 async def identities(connection: Connection, writes: Writes) -> None:
@@ -229,16 +366,22 @@ async def everything_else(connection: Connection, writes: Writes, now: datetime)
 
 
 async def _plain(
-    connection: Connection, statement: str, rows: list[Row], *more: object, ordered: bool = True
+    connection: Connection, statement: Bulk, rows: list[Row], *more: object, ordered: bool = True
 ) -> None:
     if rows:
-        await connection.execute(statement, *columns(rows, ordered=ordered), *more)
+        await _execute(connection, statement, rows, *more, ordered=ordered)
 
 
-async def _guarded(connection: Connection, statement: str, rows: list[Row], *more: object) -> None:
+async def _guarded(connection: Connection, statement: Bulk, rows: list[Row], *more: object) -> None:
     if rows:
-        status = await connection.execute(statement, *columns(rows), *more)
-        if count(status) != len(rows):
-            raise Conflict(
-                f"{len(rows) - count(status)} of {len(rows)} rows were written meanwhile"
-            )
+        written = await _execute(connection, statement, rows, *more)
+        if written != len(rows):
+            raise Conflict(f"{len(rows) - written} of {len(rows)} rows were written meanwhile")
+
+
+async def _execute(
+    connection: Connection, statement: Bulk, rows: list[Row], *more: object, ordered: bool = True
+) -> int:
+    if ordered:
+        rows.sort(key=_by_key)
+    return count(await connection.execute(statement.sql, *statement.arguments(rows), *more))
