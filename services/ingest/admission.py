@@ -43,10 +43,10 @@ def admit(
 ) -> Admitted | Refused:
     """Decide on one candidate. `received_at` is aware UTC, the same for all of one request."""
     event = candidate.event.strip()
-    account_id = _trimmed(candidate.account_id)
-    user_id = _trimmed(candidate.user_id)
-    anonymous_id = _trimmed(candidate.anonymous_id)
-    email = _trimmed(candidate.email)
+    account_id = _trimmed(candidate.account_id) if candidate.account_id else None
+    user_id = _trimmed(candidate.user_id) if candidate.user_id else None
+    anonymous_id = _trimmed(candidate.anonymous_id) if candidate.anonymous_id else None
+    email = _trimmed(candidate.email) if candidate.email else None
     message_id = candidate.message_id
     message_id = new_message_id() if message_id is None else message_id.strip()
     refused: Refused | None = None
@@ -80,16 +80,16 @@ def admit(
         user_id=user_id,
         anonymous_id=anonymous_id,
         email=email,
-        previous_id=_trimmed(foreign.previous_id),
-        channel=_trimmed(candidate.channel),
-        role=_trimmed(candidate.role),
+        previous_id=_trimmed(foreign.previous_id) if foreign.previous_id else None,
+        channel=_trimmed(candidate.channel) if candidate.channel else None,
+        role=_trimmed(candidate.role) if candidate.role else None,
         properties=candidate.properties or {},
         traits=candidate.traits or {},
         account_traits=candidate.account_traits or {},
         context=foreign.context or {},
         sentiment=candidate.sentiment,
-        emotion=_trimmed(candidate.emotion),
-        friction=_trimmed(candidate.friction),
+        emotion=_trimmed(candidate.emotion) if candidate.emotion else None,
+        friction=_trimmed(candidate.friction) if candidate.friction else None,
         value=candidate.value,
     )
     return Admitted(envelope, correction)
@@ -114,8 +114,8 @@ _TOO_EARLY = Refused(
 )
 
 
-def _trimmed(text: str | None) -> str | None:
-    return text.strip() or None if text is not None else None
+def _trimmed(text: str) -> str | None:
+    return text.strip() or None
 
 
 def _occurred_at(candidate: Candidate, received_at: datetime) -> tuple[datetime, Correction] | None:

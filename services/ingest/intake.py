@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.ingest.adapters.strict_json import TOO_DEEP, nests_too_deep
+from services.ingest.adapters.strict_json import TOO_DEEP, hazard
 from services.ingest.admission import Correction, admit
 from services.ingest.candidate import Candidate
-from services.ingest.limits import Limits
+from services.ingest.limits import MAX_DEPTH, Limits
 from services.ingest.verdicts import Refused, event_too_large
 from shared.contracts.envelope import Envelope, encode
 from shared.eventlog.port import NewRecord
@@ -43,22 +43,25 @@ def take_in(
         if isinstance(verdict, Refused):
             refused.append((index, verdict))
             continue
-        value = _encoded(verdict.envelope, limits)
-        if isinstance(value, Refused):
-            refused.append((index, value))
+        envelope = verdict.envelope
+        try:
+            value = encode(envelope)
+        except RecursionError:
+            refused.append((index, TOO_DEEP))
+            continue
+        if len(value) > limits.max_event_bytes:
+            refused.append((index, event_too_large(limits.max_event_bytes)))
+            continue
+        # Whoever nests deep has many brackets; nearly nobody has, and is not walked.
+        if value.count(b"{") + value.count(b"[") > MAX_DEPTH and _nests_too_deep(envelope):
+            refused.append((index, TOO_DEEP))
             continue
         if verdict.correction is not Correction.NONE:
             corrections[verdict.correction] = corrections.get(verdict.correction, 0) + 1
-        records.append(NewRecord(key=verdict.envelope.partition_key(), value=value))
+        records.append(NewRecord(key=envelope.partition_key(), value=value))
     return Intake(records=records, refused=refused, corrections=corrections)
 
 
-def _encoded(envelope: Envelope, limits: Limits) -> bytes | Refused:
-    try:
-        value = encode(envelope)
-    except RecursionError:
-        return TOO_DEEP
-    if len(value) > limits.max_event_bytes:
-        return event_too_large(limits.max_event_bytes)
+def _nests_too_deep(envelope: Envelope) -> bool:
     objects = (envelope.properties, envelope.traits, envelope.account_traits, envelope.context)
-    return TOO_DEEP if nests_too_deep(value, objects) else value
+    return any(hazard(value, depth=2) is TOO_DEEP for value in objects)

@@ -7,7 +7,6 @@ value wins, as everywhere.
 """
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -41,19 +40,9 @@ def may_hold_hazards(body: bytes) -> bool:
     """Whether an item of `body` might hold a NUL or an integer beyond 64 bits. False is certain.
 
     Cost: two passes in C over the bytes, so that clean bodies need no walk. Depth cannot be told
-    from the bytes of a batch; `nests_too_deep` looks at each event.
+    from the bytes of a batch; `intake` looks at each event.
     """
     return b"\\u0000" in body or _LONG_RUN in body.translate(_DIGITS)
-
-
-def nests_too_deep(encoded: bytes, values: Iterable[object]) -> bool:
-    """Whether an event nests deeper than MAX_DEPTH; `values` are its fields, `encoded` its JSON.
-
-    An event with few brackets, which is nearly every one, is not walked.
-    """
-    if encoded.count(b"{") + encoded.count(b"[") <= MAX_DEPTH:
-        return False
-    return any(hazard(value, depth=2) is TOO_DEEP for value in values)
 
 
 def hazard(value: object, depth: int = 1) -> Refused | None:
