@@ -6,7 +6,9 @@ A missing part skips by name; with CI=true it fails, so that a green run has tes
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import pytest
@@ -31,14 +33,24 @@ def require(*, available: bool, reason: str) -> None:
     pytest.skip(reason)
 
 
+@contextmanager
+def postgres_folder() -> Iterator[Path]:
+    """A folder that a server of another system user may enter, for the time of a test.
+
+    Not pytest's: each run that starts takes the access to those of all others away.
+    """
+    with TemporaryDirectory(prefix="stageline-test-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """Address of a server: `STAGELINE_TEST_POSTGRES`, or one started for this run."""
     given = os.environ.get("STAGELINE_TEST_POSTGRES")
     if given:
         yield given
         return
-    with EmbeddedPostgres(tmp_path_factory.mktemp("pg"), durable=False) as server:
+    with postgres_folder() as folder, EmbeddedPostgres(folder / "pg", durable=False) as server:
         yield server.url
 
 

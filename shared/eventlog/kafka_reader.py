@@ -12,7 +12,6 @@ from time import monotonic
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import (
     CommitFailedError,
@@ -23,13 +22,13 @@ from aiokafka.errors import (
 )
 
 from shared.errors import DatabaseUnavailable, FatalError, LogUnavailable
+from shared.eventlog.kafka_group import Membership, abandon
 from shared.eventlog.port import OffsetLoader, Record
 from shared.eventlog.positions import check_positions
 
 _log = structlog.get_logger(__name__)
 
 _STOP_SECONDS = 4.0
-_ABANDON_SECONDS = 2.0
 _COMMIT_SECONDS = 1.0
 _FETCH_MAX_BYTES = 8 * 1024 * 1024
 _PARTITION_FETCH_BYTES = 1024 * 1024
@@ -57,9 +56,10 @@ class KafkaReader:
         self._session_seconds = session_seconds
         self._consumer: AIOKafkaConsumer | None = None
         self._load_offsets: OffsetLoader | None = None
-        self._membership = _Membership(topic)
+        self._membership = Membership(topic)
         self._stored: dict[int, int] = {}
         self._is_broken = False
+        self._replacing = asyncio.Lock()
         self._pulse_at = 0.0
         self._pulse: asyncio.TimerHandle | None = None
 
@@ -101,7 +101,7 @@ class KafkaReader:
         """Partitions held now; none while it is in doubt whether the group still counts on us."""
         if self._consumer is None or self._may_be_expelled():
             return frozenset()
-        return self._membership.held
+        return self._membership.held - self._membership.unpositioned
 
     async def commit(self, next_offsets: Mapping[int, int]) -> None:
         """Store offsets in Kafka for lag tools; nothing reads them back."""
@@ -146,7 +146,7 @@ class KafkaReader:
                 await consumer.stop()
         except (KafkaError, OSError, TimeoutError) as exc:
             _log.warning("event_log_leave_incomplete", topic=self._topic, error=repr(exc))
-            await _abandon(consumer)
+            await abandon(consumer)
 
     async def _connect(self) -> AIOKafkaConsumer:
         session_ms = round(self._session_seconds * 1000)
@@ -174,17 +174,17 @@ class KafkaReader:
                 await consumer.start()
                 topics = await consumer.topics()
         except (KafkaError, OSError, TimeoutError) as exc:
-            await _abandon(consumer)
+            await abandon(consumer)
             message = f"Kafka at {self._bootstrap} does not answer: {exc!r}"
             raise LogUnavailable(message) from exc
         except BaseException:
-            await _abandon(consumer)
+            await abandon(consumer)
             raise
         if self._topic not in topics:
-            await _abandon(consumer)
+            await abandon(consumer)
             message = f"Kafka at {self._bootstrap} has no topic {self._topic}; create it first"
             raise FatalError(message)
-        self._membership = _Membership(self._topic)
+        self._membership = Membership(self._topic)
         consumer.subscribe([self._topic], listener=self._membership)
         return consumer
 
@@ -193,11 +193,13 @@ class KafkaReader:
             message = "the event log's reader is not started"
             raise LogUnavailable(message)
         if self._is_broken:
-            broken = self._consumer
-            self._membership.revoke()
-            self._consumer = await self._connect()
-            self._is_broken = False
-            await _abandon(broken)
+            async with self._replacing:
+                if self._is_broken:
+                    broken = self._consumer
+                    self._membership.revoke()
+                    self._consumer = await self._connect()
+                    self._is_broken = False
+                    await abandon(broken)
         return self._consumer
 
     def _check(self, consumer: AIOKafkaConsumer) -> None:
@@ -316,72 +318,13 @@ class KafkaReader:
         except KafkaError as exc:
             message = f"Kafka does not say whether this reader is still in its group: {exc!r}"
             raise LogUnavailable(message) from exc
-        membership.is_doubtful = False
-        return generation == membership.generation
-
-
-class _Membership(ConsumerRebalanceListener):  # type: ignore[misc] # untyped library
-    """What the group has given to this reader.
-
-    The listener's part only takes notes: it cannot fail and never waits.
-    """
-
-    def __init__(self, topic: str) -> None:
-        self._topic = topic
-        self._assigned = asyncio.Event()
-        self.generation = 0
-        self.held: frozenset[int] = frozenset()
-        self.unpositioned: set[int] = set()
-        self.is_doubtful = False
-
-    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        if revoked:
-            _log.info("event_log_revoked", topic=self._topic, partitions=len(revoked))
-        self.revoke()
-
-    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        self.generation += 1
-        self.held = frozenset(tp.partition for tp in assigned)
-        self.unpositioned = set(self.held)
-        self.is_doubtful = False
-        self._assigned.set()
-
-    def revoke(self) -> None:
-        self.generation += 1
-        self.held = frozenset()
-        self.unpositioned = set()
-        self._assigned.clear()
-
-    def forget_positions(self) -> None:
-        self.unpositioned = set(self.held)
-
-    async def wait_until_assigned(self, timeout_seconds: float) -> bool:
-        if self._assigned.is_set():
-            return True
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                await self._assigned.wait()
-        except TimeoutError:
+        if generation != membership.generation:
             return False
+        # A batch that was checked against `assigned` meanwhile was dropped: it must be read again.
+        membership.is_doubtful = False
+        membership.forget_positions()
         return True
 
 
 def _record(record: ConsumerRecord) -> Record:
     return Record(record.partition, record.offset, record.key, record.value, tuple(record.headers))
-
-
-async def _abandon(consumer: AIOKafkaConsumer) -> None:
-    """Drop a consumer that cannot leave its group, leaving no task and no connection behind.
-
-    Reaches into aiokafka, whose `stop` waits for the brokers without end. Bounded; never raises.
-    """
-    consumer._closed = True  # noqa: SLF001 - else its finalizer reports it as unclosed
-    try:
-        async with asyncio.timeout(_ABANDON_SECONDS):
-            await consumer._client.close()  # noqa: SLF001
-            if consumer._fetcher is not None:  # noqa: SLF001
-                await consumer._fetcher.close()  # noqa: SLF001
-            if consumer._coordinator is not None:  # noqa: SLF001
-                await consumer._coordinator.close()  # noqa: SLF001
-    except (KafkaError, OSError, TimeoutError) as exc:
-        _log.warning("event_log_consumer_abandoned", error=repr(exc))

@@ -81,7 +81,11 @@ class LogReader(Protocol):
         ...
 
     def assigned(self) -> frozenset[int]:
-        """Partitions held now. A batch of any other partition must be dropped, not stored."""
+        """Partitions held now. A batch of any other partition must be dropped, not stored.
+
+        A partition that was missing from an answer comes back only after `load_offsets` was awaited
+        for it, so what was dropped is read again. Safe to call while a poll is under way.
+        """
         ...
 
     async def commit(self, next_offsets: Mapping[int, int]) -> None:

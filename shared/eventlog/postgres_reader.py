@@ -70,6 +70,7 @@ class PostgresReader:
         self._load_offsets: OffsetLoader | None = None
         self._membership: Membership | None = None
         self._heartbeat: asyncio.Task[None] | None = None
+        self._joining = asyncio.Lock()
         self._next: dict[int, int] = {}
         self._polled_at = 0.0
         self._turn = 0
@@ -81,7 +82,8 @@ class PostgresReader:
         topic.
         """
         self._load_offsets = load_offsets
-        await self._join()
+        async with self._joining:
+            await self._join()
 
     async def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
         """Next records of the assigned partitions; see LogReader.poll."""
@@ -104,10 +106,12 @@ class PostgresReader:
                 continue
 
     def assigned(self) -> frozenset[int]:
-        """Partitions held now."""
+        """Partitions held now; none while it is in doubt whether the session lives."""
         if self._membership is None or not self._membership.is_current:
+            # The caller drops its batch for this answer, so it must be read again.
+            self._next.clear()
             return frozenset()
-        return frozenset(self._membership.held)
+        return frozenset(self._membership.held & self._next.keys())
 
     async def commit(self, next_offsets: Mapping[int, int]) -> None:
         """Nothing to tell: lag is read from consumer_offset and log_partition, in one database."""
@@ -181,9 +185,10 @@ class PostgresReader:
         if self._load_offsets is None:
             message = "the event log's reader is not started"
             raise LogUnavailable(message)
-        if self._membership is None or self._membership.connection.is_closed():
-            return await self._join()
-        return self._membership
+        async with self._joining:
+            if self._membership is None or self._membership.connection.is_closed():
+                return await self._join()
+            return self._membership
 
     async def _position(self, membership: Membership) -> None:
         """Find where to begin in partitions taken since the last poll; forget those given up."""
@@ -212,7 +217,11 @@ class PostgresReader:
         if not membership.is_current:
             # Frozen meanwhile: these may be somebody else's by now. The next poll finds out.
             return []
-        records = [record for record in records if record.partition in membership.held]
+        records = [
+            record
+            for record in records
+            if record.partition in membership.held and record.partition in self._next
+        ]
         for record in records:
             if record.offset != self._next[record.partition]:
                 message = (

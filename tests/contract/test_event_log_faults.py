@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from services.standalone.postgres import EmbeddedPostgres
 from shared.errors import LogUnavailable
 from shared.eventlog.port import LogReader, NewRecord, Record
 from shared.storage.connect import Role, connect
-from tests.conftest import migrate
+from tests.conftest import migrate, postgres_folder
 from tests.contract.event_log_harness import (
     EventLogHarness,
     KafkaHarness,
@@ -26,6 +27,7 @@ from tests.contract.event_log_harness import (
     StoredOffsets,
     frozen,
 )
+from tests.contract.reader_process import SESSION_SECONDS
 from tests.eventually import eventually
 
 ALL = [0, 1, 2, 3]
@@ -178,9 +180,9 @@ async def test_what_kafka_acknowledged_outlives_a_kill_of_the_broker(
     await harness.close()
 
 
-async def test_what_postgres_acknowledged_outlives_a_crash_of_the_server(tmp_path: Path) -> None:
-    data = tmp_path / "pg"
-    with EmbeddedPostgres(data) as server:
+async def test_what_postgres_acknowledged_outlives_a_crash_of_the_server() -> None:
+    with postgres_folder() as folder, EmbeddedPostgres(folder / "pg") as server:
+        data = folder / "pg"
         await migrate(server.url)
         harness = PostgresHarness(server.url)
         await harness.make_topic()
@@ -330,6 +332,25 @@ async def test_a_killed_readers_partitions_go_to_the_other(
             return sorted(survivor.assigned()) == ALL
 
         assert await eventually(taken_over, within=30)
+
+
+async def test_after_a_stall_all_that_was_not_stored_is_read_again(
+    event_log: EventLogHarness,
+) -> None:
+    for value in (b"a", b"b", b"c"):
+        await event_log.append_raw(0, b"k", value)
+    stored = StoredOffsets({0: 1})
+    reader = await event_log.open_short_lived_reader(stored.load)
+    assert [record.value for record in await _read(reader, 2)] == [b"b", b"c"]
+    loaded = len(stored.asked)
+
+    # The whole process stands still for longer than a session lasts.
+    sleep(SESSION_SECONDS * 1.5)  # noqa: ASYNC251 - to block the loop is the point
+
+    # A batch checked now would be dropped, so its records come again, from the stored offset.
+    assert reader.assigned() == frozenset()
+    assert [record.value for record in await _read(reader, 2)] == [b"b", b"c"]
+    assert len(stored.asked) > loaded
 
 
 async def test_a_revived_reader_returns_nothing_of_what_it_lost(

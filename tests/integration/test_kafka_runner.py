@@ -1,6 +1,7 @@
 """The local broker: comes up, keeps its address and data, stops in time, says what is missing."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,24 @@ def test_a_maven_that_fails_is_quoted_and_leaves_no_half_filled_folder(
         prepare(tmp_path / "cache")
 
     assert not list((tmp_path / "cache").glob("*/*.jar"))
+
+
+def test_parallel_callers_run_maven_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _program(tmp_path / "java", "echo 'openjdk version \"17.0.1\" 2021-10-19'")
+    _program(
+        tmp_path / "mvn",
+        f"echo run >> {tmp_path / 'runs'}\n"
+        'for last; do target="${last#-DoutputDirectory=}"; done\n'
+        '/bin/mkdir -p "$target" && echo jar > "$target/kafka_2.13-0.jar"',
+    )
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with ThreadPoolExecutor(4) as threads:
+        folders = set(threads.map(lambda _: prepare(tmp_path / "cache"), range(4)))
+
+    assert (tmp_path / "runs").read_text() == "run\n"
+    assert len(folders) == 1
+    assert [jar.name for jar in folders.pop().glob("*.jar")] == ["kafka_2.13-0.jar"]
 
 
 def test_a_broker_that_dies_while_starting_shows_the_end_of_its_log(
