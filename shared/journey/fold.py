@@ -29,15 +29,13 @@ def is_late(state: State, touchpoint: Touchpoint) -> bool:
     Also true for one that the state's newest touchpoint is, or that comes at or before an instant
     at which time alone has changed something.
     """
-    at = touchpoint.occurred_at
-    last = state.last
-    if last is not None and at <= last.occurred_at:
-        return (
-            at < last.occurred_at
-            or touchpoint.message_id <= last.message_id
-            or (state.advanced_to is not None and at <= state.advanced_to)
-        )
-    return state.advanced_to is not None and at <= state.advanced_to
+    at, last = touchpoint.occurred_at, state.last
+    if state.advanced_to is not None and at <= state.advanced_to:
+        return True
+    return last is not None and (
+        at < last.occurred_at
+        or (at == last.occurred_at and touchpoint.message_id <= last.message_id)
+    )
 
 
 def fold(
