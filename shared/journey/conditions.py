@@ -13,7 +13,10 @@ Scalar = str | int | float | bool | None
 
 
 class Operator(StrEnum):
-    """How a property or trait is compared; unlike types never match, except int with float."""
+    """How a property or trait is compared, see `comparison.py`.
+
+    Null, booleans, numbers and text never equal each other; `ne` is the exact opposite of `eq`.
+    """
 
     EQ = "eq"
     NE = "ne"
@@ -85,7 +88,10 @@ class Performed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Never:
-    """None of `events` happened, within the last `within` if given; scope as in `Performed`."""
+    """None of `events` happened, within the last `within` if given; scope as in `Performed`.
+
+    Holds from the beginning: nothing has to happen first.
+    """
 
     events: tuple[str, ...]
     where: tuple[Predicate, ...] = ()
@@ -102,7 +108,7 @@ class TraitOwner(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trait:
-    """The newest value of a trait compares as asked."""
+    """The newest value of a trait compares as asked; `exists: false` of persons: nobody has it."""
 
     owner: TraitOwner
     predicate: Predicate
@@ -117,7 +123,10 @@ class IdleFor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InStageFor:
-    """The present visit has lasted `duration`; with `stage`, and is a visit of that stage."""
+    """The present visit has lasted `duration`; with `stage`, and is a visit of that stage.
+
+    Of an ended journey, without `stage`: `duration` has passed since the outcome.
+    """
 
     duration: timedelta
     stage: str | None = None
