@@ -9,6 +9,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from shared.errors import FatalError
+from shared.http.guard import GuardedProtocol
 
 
 class _Server(uvicorn.Server):
@@ -50,6 +51,8 @@ async def serve(
     """Serve until `stop` is set, then finish what is in flight within `shutdown_seconds`."""
     config = uvicorn.Config(
         app,
+        http=GuardedProtocol,
+        ws="none",
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -58,7 +61,6 @@ async def serve(
         limit_concurrency=max_connections,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=max(1, int(shutdown_seconds)),
-        h11_max_incomplete_event_size=64 * 1024,
     )
     server = _Server(config)
 

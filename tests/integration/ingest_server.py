@@ -44,12 +44,12 @@ class Server:
     ingest: Ingest
     write_key: str
 
-    async def send(self, *parts: bytes, pause_seconds: float = 0.0) -> Response:
-        """Send bytes as they are, with pauses between the parts; read one answer."""
+    async def send(self, *parts: bytes, pause_seconds: float = 0.0, answers: int = 1) -> Response:
+        """Send bytes as they are, with pauses between the parts; the last of so many answers."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             async with asyncio.timeout(15), asyncio.TaskGroup() as group:
-                answer = group.create_task(_response(reader))
+                answer = group.create_task(_responses(reader, answers))
                 for part in parts:
                     if answer.done():
                         break  # given up on us: the connection is closed
@@ -86,6 +86,12 @@ class Server:
         return await self.send(self.head(path, headers, length=len(body)) + body)
 
 
+async def _responses(reader: asyncio.StreamReader, answers: int) -> Response:
+    for _ in range(answers - 1):
+        await _response(reader)
+    return await _response(reader)
+
+
 async def _response(reader: asyncio.StreamReader) -> Response:
     head = await reader.readuntil(b"\r\n\r\n")
     status_line, *lines = head.decode("latin-1").strip().split("\r\n")
@@ -108,7 +114,11 @@ async def make_key(database_url: str, kind: KeyKind = KeyKind.WRITE) -> str:
 
 @asynccontextmanager
 async def serving(
-    database_url: str, *, keys_url: str | None = None, **options: object
+    database_url: str,
+    *,
+    keys_url: str | None = None,
+    connections: int = 4096,
+    **options: object,
 ) -> AsyncIterator[Server]:
     """Ingest with its keys in `keys_url` and its log in `database_url`, unless `options` say Kafka."""
     options.setdefault("event_log", "postgres")
@@ -132,7 +142,10 @@ async def serving(
     listener = bind("127.0.0.1", 0)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    task = loop.create_task(serve(create_app(ingest), listener, stop, shutdown_seconds=1))
+    app = create_app(ingest)
+    task = loop.create_task(
+        serve(app, listener, stop, shutdown_seconds=1, max_connections=connections)
+    )
     server = Server(port=port_of(listener), ingest=ingest, write_key=token)
     try:
         await eventually(server.listens)

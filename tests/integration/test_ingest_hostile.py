@@ -1,5 +1,6 @@
 """Hostile bodies: each row has its wanted answer, none is a 5xx, none echoes what was sent."""
 
+import asyncio
 import gzip
 import json
 import zlib
@@ -8,9 +9,11 @@ from uuid import uuid4
 
 import pytest
 
+from shared.http.guard import GuardedProtocol
 from shared.storage.connect import Role, connect
 from tests.conftest import with_database
-from tests.integration.ingest_server import Server, serving
+from tests.eventually import eventually
+from tests.integration.ingest_server import Response, Server, serving
 
 CANARY = b"canary-7f3a91"
 NATIVE, SEGMENT = "/v1/touchpoints", "/v1/track"
@@ -225,6 +228,62 @@ async def test_a_length_beyond_all_numbers_is_refused(server: Server) -> None:
     answer = await server.send(head)
 
     assert verdict(answer.status, answer.body) == (413, "body_too_large")
+
+
+async def test_a_head_that_never_ends_is_given_up(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GuardedProtocol, "head_seconds", 0.3)
+
+    silent = await server.send()
+    slow = await server.send(b"POST /v1/track HTTP/1.1\r\nX-A: %b" % CANARY)
+    second = await server.send(
+        b"GET /livez HTTP/1.1\r\nHost: ingest\r\n\r\nGET /livez HTTP/1.1\r\nX-A", answers=2
+    )
+
+    assert [verdict(answer.status, answer.body) for answer in (silent, slow, second)] == [
+        (408, "head_timeout")
+    ] * 3
+    assert CANARY not in slow.raw
+
+
+async def test_a_head_without_measure_is_refused(server: Server) -> None:
+    line = b"X-A: " + CANARY + b"x" * 8000 + b"\r\n"
+
+    answer = await server.send(b"POST /v1/track HTTP/1.1\r\n", *[line] * 40, pause_seconds=0.001)
+
+    assert verdict(answer.status, answer.body) == (431, "head_too_large")
+    assert CANARY not in answer.raw
+
+
+async def test_connections_beyond_the_limit_are_turned_away_and_the_others_are_served(
+    database_url: str,
+) -> None:
+    async with serving(database_url, connections=3) as server:
+        idle = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(3)]
+        full = await eventually(lambda: _full(server))
+        reader, writer = idle[0]
+        writer.write(server.head(NATIVE, length=len(GOOD)) + GOOD)
+        served = await reader.readline()
+        for _, each in idle:
+            each.close()
+        again = await eventually(lambda: _accepted(server))
+
+    assert full.headers["retry-after"] == "2"
+    assert served == b"HTTP/1.1 202 Accepted\r\n"
+    assert again.status == 202
+
+
+async def _full(server: Server) -> Response:
+    answer = await server.send()
+    assert verdict(answer.status, answer.body) == (503, "too_many_connections")
+    return answer
+
+
+async def _accepted(server: Server) -> Response:
+    answer = await server.post(NATIVE, GOOD)
+    assert answer.status == 202
+    return answer
 
 
 async def test_nothing_is_held_after_the_storm(server: Server) -> None:
