@@ -1,7 +1,7 @@
 """The api put together: parts in, an ASGI application out.
 
-__main__ > app > openapi, population > routes > operation > map_cache > queries, wire
-         > cursors > schemas > settings, errors
+__main__ | document > app > openapi | population | routes > operation | map_cache
+> queries | wire | schemas > cursors > errors | settings
 """
 
 from collections.abc import Sequence

@@ -18,6 +18,9 @@ from shared.http.problem import FieldProblem
 _BODY_SECONDS = 10.0
 """Longest wait for a body that was announced: a slow sender must not hold a connection for ever."""
 
+_DISCARDED_BODIES = 4
+"""How many times the largest body is read and thrown away before a sender is cut off."""
+
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -110,34 +113,52 @@ async def body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
     if headers.get(b"content-encoding", b"identity").strip().lower() not in {b"identity", b""}:
         raise Refused(Code.UNSUPPORTED_MEDIA_TYPE, "Send the body without a content encoding.")
     announced = headers.get(b"content-length", b"0")
-    if announced.isdigit() and int(announced) > max_bytes:
-        raise _too_large(max_bytes)
-    chunks: list[bytes] = []
-    size = 0
+    is_too_large = announced.isdigit() and int(announced) > max_bytes
+    if is_too_large and headers.get(b"expect", b"").lower() == b"100-continue":
+        raise _too_large(max_bytes)  # nothing is on its way yet
     try:
         async with asyncio.timeout(_BODY_SECONDS):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise Refused(Code.BODY_TIMEOUT)
-                chunk = message.get("body", b"")
-                size += len(chunk)
-                if size > max_bytes:
-                    raise _too_large(max_bytes)
-                chunks.append(chunk)
-                if not message.get("more_body"):
-                    return b"".join(chunks)
+            whole = await _whole(receive, max_bytes, is_wanted=not is_too_large)
     except TimeoutError as exc:
-        raise Refused(Code.BODY_TIMEOUT, headers={"Connection": "close"}) from exc
+        raise Refused(Code.BODY_TIMEOUT, headers=_CLOSE) from exc
+    if whole is None:
+        raise _too_large(max_bytes)
+    return whole
+
+
+async def _whole(receive: Receive, max_bytes: int, *, is_wanted: bool) -> bytes | None:
+    """The body, or None if it is too large, which then is let go by.
+
+    A sender that is cut off in mid-body never sees its answer, so some more of it is read.
+    """
+    chunks: list[bytes] = []
+    size = 0
+    has_more = True
+    while has_more and size <= _DISCARDED_BODIES * max_bytes:
+        chunk, has_more = await _chunk(receive)
+        size += len(chunk)
+        if is_wanted and size <= max_bytes:
+            chunks.append(chunk)
+        else:
+            is_wanted = False
+            chunks.clear()
+    return b"".join(chunks) if is_wanted else None
+
+
+async def _chunk(receive: Receive) -> tuple[bytes, bool]:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise Refused(Code.BODY_TIMEOUT, headers=_CLOSE)
+    return message.get("body", b""), message.get("more_body", False)
+
+
+_CLOSE = {"Connection": "close"}
+"""What was not read must not be taken for the next request."""
 
 
 def _too_large(max_bytes: int) -> Refused:
-    # What was not read must not be taken for the next request.
-    return Refused(
-        Code.BODY_TOO_LARGE,
-        f"This call takes bodies of at most {max_bytes} bytes.",
-        headers={"Connection": "close"},
-    )
+    detail = f"This call takes bodies of at most {max_bytes} bytes."
+    return Refused(Code.BODY_TOO_LARGE, detail, headers=_CLOSE)
 
 
 def media_type(content_type: str | None) -> str:

@@ -91,9 +91,9 @@ async def test_a_body_is_put_together_from_its_pieces() -> None:
 @pytest.mark.parametrize(
     ("headers", "chunks", "code"),
     [
-        ([(b"content-length", b"5")], (b"",), Code.BODY_TOO_LARGE),
+        ([(b"content-length", b"5")], (b"abc", b"de"), Code.BODY_TOO_LARGE),
         ([(b"content-length", b"1")], (b"abc", b"de"), Code.BODY_TOO_LARGE),
-        ([(b"content-length", b"9" * 400)], (b"",), Code.BODY_TOO_LARGE),
+        ([(b"content-length", b"5"), (b"expect", b"100-continue")], (), Code.BODY_TOO_LARGE),
         ([(b"content-encoding", b"gzip")], (b"",), Code.UNSUPPORTED_MEDIA_TYPE),
     ],
 )
@@ -106,6 +106,21 @@ async def test_a_body_that_is_too_large_or_packed_is_refused(
         await wire.body({"headers": headers}, queue.get, 4)
 
     assert refused.value.code is code
+
+
+async def test_a_body_that_never_ends_is_cut_off() -> None:
+    read = 0
+
+    async def endless() -> Message:
+        nonlocal read
+        read += 1
+        return {"type": "http.request", "body": b"abcd", "more_body": True}
+
+    with pytest.raises(Refused) as refused:
+        await wire.body({"headers": [(b"content-length", b"9" * 400)]}, endless, 4)
+
+    assert refused.value.code is Code.BODY_TOO_LARGE
+    assert read == 5
 
 
 async def test_a_sender_that_goes_away_ends_the_reading() -> None:
