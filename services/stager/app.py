@@ -27,8 +27,8 @@ from shared.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-_CONNECTIONS = 6
-"""Batch, timers, jobs, relay, offsets of an assignment, and one to spare for health."""
+_OTHER_CONNECTIONS = 5
+"""Timers, jobs, relay, offsets of an assignment, health."""
 _CLOSE_SECONDS = 3.0
 
 
@@ -118,7 +118,7 @@ class Stager:
                     role=Role.STAGER,
                     application_name="stageline-stager",
                     min_size=1,
-                    max_size=_CONNECTIONS,
+                    max_size=self._settings.stager_lanes + _OTHER_CONNECTIONS,
                 )
             except Exception as exc:
                 meaning = translated(exc)

@@ -6,14 +6,15 @@ inserted, which tells duplicates apart, subjects are folded in memory, everythin
 the offsets are compared and moved. What is remembered changes only after the commit.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
 import structlog
 
 from services.stager import folding, identifying
+from services.stager.claims import Claims
 from services.stager.decode import MAX_WORKSPACE_ID, Poison, Reason, decode, reread
 from services.stager.effects import Refold
 from services.stager.errors import Conflict, FoldFailed, RecordFault, origin
@@ -43,8 +44,7 @@ of somebody else, so this many means that something is wrong."""
 MemberKey = tuple[int, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True, gc=False):
     """A record with what its bytes mean."""
 
     record: Record
@@ -69,8 +69,7 @@ class Stored:
     next_offsets: dict[int, int] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Event:
+class _Event(msgspec.Struct, eq=False, gc=False):
     partition: int
     envelope: Envelope
     text: str
@@ -100,16 +99,16 @@ class Writer:
         self.clock = clock
         self.memory = memory
         self.maps = Maps()
-        self.lock = asyncio.Lock()
-        """Held during each writing transaction of this process: its parts never conflict."""
+        self.claims = Claims()
+        """Held during each writing transaction: the parts of this process do not conflict."""
         self._owner = owner
 
     async def store(self, taken: Sequence[Taken], expected: Mapping[int, int]) -> list[Stored]:
         """Store a batch whose partitions stand at `expected`; one item a transaction, mostly one.
 
         A record that cannot be stored is found by halving and becomes a dead letter. Raises
-        TransientError (nothing is stored, or it is unknown whether: call again after reading the
-        offsets), Fenced, FatalError. Not safe to call concurrently.
+        TransientError (nothing is stored, or it is unknown whether: call again, and the expected
+        offsets tell), Fenced, FatalError. Safe to call at once for different partitions.
         """
         try:
             return [await self._store_whole(taken, expected)]
@@ -128,21 +127,18 @@ class Writer:
             newer = await queues.publications_after(connection, self.maps.publication)
             self.maps.take(newer)
 
-    def remember(self, out: Output, plan: Plan | None, members: Mapping[MemberKey, Member]) -> None:
+    def remember(self, out: Output, members: Mapping[MemberKey, Member]) -> None:
         """Take over what a transaction has committed."""
         for key, subject in out.subjects.items():
             self.memory.subjects.put(key, subject)
         for member_key, member in members.items():
             self.memory.members.put(member_key, member)
-        if plan is not None:
-            for name, link in plan.links.items():
-                self.memory.links.put(name, link)
 
     async def _store_whole(self, taken: Sequence[Taken], expected: Mapping[int, int]) -> Stored:
         excluded: set[Key] = set()
         for _ in range(_ATTEMPTS):
             attempt = _Attempt(self, taken, expected, excluded)
-            async with self.lock:
+            async with self.claims.hold(attempt.names()):
                 try:
                     async with transaction(self.pool) as connection:
                         stored = await attempt.run(connection, self._owner)
@@ -229,6 +225,25 @@ class _Attempt:
             step[2] += 1
             text = (record.value or b"").decode()
             self.events.append(_Event(record.partition, content, text, named(content)))
+
+    def names(self) -> set[Key]:
+        """Everybody whom this batch is about, as far as is remembered."""
+        links = self.memory.links
+        names: set[Key] = set()
+        for event in self.events:
+            said = event.named
+            workspace = said.workspace_id
+            if said.account is not None:
+                names.add((workspace, said.account))
+            if said.person is None:
+                continue
+            names.add(said.person)
+            names.update(weaker for weaker, _ in said.weaker)
+            link = links.get(said.person)
+            if link is not None:
+                names.add((workspace, link.person_id))
+                names.add((workspace, link.subject_id))
+        return names
 
     async def run(self, connection: Connection, owner: str) -> Stored:
         """Everything between begin and commit."""
@@ -393,7 +408,12 @@ class _Attempt:
         if unread:
             rows = await reading.subjects(connection, unread)
             for key in unread:
-                found[key] = rows.get(key, NEW_SUBJECT)
+                subject = rows.get(key)
+                if subject is None:
+                    found[key] = NEW_SUBJECT
+                else:
+                    found[key] = subject
+                    self.memory.subjects.put(key, subject)
         return found
 
     async def _know_members(
@@ -414,7 +434,10 @@ class _Attempt:
                     self.members[key] = member
         if not unread:
             return
-        self.members.update(await reading.members(connection, unread))
+        found = await reading.members(connection, unread)
+        self.members.update(found)
+        for member_key, member in found.items():
+            self.memory.members.put(member_key, member)
         # A known name that is seen in a new place must not move before that is visible.
         existing = {
             name
@@ -440,7 +463,10 @@ class _Attempt:
     def remember(self) -> None:
         """After the commit: take over what was written."""
         self.memory.members.drop(self.members_gone)
-        self.writer.remember(self.out, self.plan, self.members)
+        self.writer.remember(self.out, {key: self.members[key] for key in self.new_members})
+        if self.plan is not None:
+            for name, (_, link) in self.plan.changes.items():
+                self.memory.links.put(name, link)
 
     def forget(self) -> None:
         """After a rollback: what was remembered may be what was wrong."""

@@ -1,6 +1,7 @@
-"""The loop: poll, decode, store, commit; the next records are fetched while a batch is stored.
+"""The loop: poll, decode, store, commit.
 
-A batch waits for the database as long as it takes (transient is never poison) and keeps its place.
+Partitions are dealt out to a few lanes, each of which stores one batch at a time: Python works on one
+lane's batch while Postgres works on another's, and the next records are fetched meanwhile. A batch waits for the database as long as it takes (transient is never poison) and keeps its place.
 What was fetched ahead is dropped when its partition was assigned anew or lost meanwhile: its offsets
 may no longer follow what is stored.
 """
@@ -27,6 +28,8 @@ from shared.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
+_COMMIT_SECONDS = 1.0
+"""Pause between two notes to the log of how far we are, which only lag tools read."""
 _AGES_A_BATCH = 50
 """Event ages observed a batch, spread evenly: each costs as much as a tenth of an event."""
 
@@ -37,6 +40,9 @@ class _Fetched:
     generation: int
     epochs: dict[int, int]
     """How often each partition had been assigned when its records were fetched."""
+
+
+Lane = asyncio.Queue[_Fetched]
 
 
 class Consumer:
@@ -73,14 +79,17 @@ class Consumer:
         return monotonic() - self._polled_at < self._settings.stager_alive_seconds
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Consume until `stop`, then finish the batch in hand. Raises FatalError."""
-        queue: asyncio.Queue[_Fetched] = asyncio.Queue(maxsize=1)
+        """Consume until `stop`, then finish the batches in hand. Raises FatalError."""
+        lanes: list[Lane] = [asyncio.Queue(maxsize=1) for _ in range(self._settings.stager_lanes)]
         await self._join(stop)
         try:
             async with asyncio.TaskGroup() as group:
-                fetching = group.create_task(self._fetch(queue, stop), name="fetch")
-                await self._drain(queue, stop)
+                fetching = group.create_task(self._fetch(lanes, stop), name="fetch")
+                async with asyncio.TaskGroup() as draining:
+                    for number, lane in enumerate(lanes):
+                        draining.create_task(self._drain(lane, stop), name=f"lane-{number}")
                 fetching.cancel()
+            await self._reader.commit(dict(self.positions))
         finally:
             await self._reader.stop()
 
@@ -111,18 +120,23 @@ class Consumer:
             else:
                 return
 
-    async def _fetch(self, queue: asyncio.Queue[_Fetched], stop: asyncio.Event) -> None:
+    async def _fetch(self, lanes: Sequence[Lane], stop: asyncio.Event) -> None:
         backoff = Backoff()
+        size = self._settings.stager_batch_records
+        committed_at = monotonic()
         while True:
             self._beat()
             try:
+                if monotonic() - committed_at > _COMMIT_SECONDS:
+                    committed_at = monotonic()
+                    await self._reader.commit(dict(self.positions))
                 if self._is_fenced:
                     # Here and not where it was noticed: no poll may be under way.
                     self._is_fenced = False
                     await self._reader.rejoin()
                 generation = self._generation
                 records = await self._reader.poll(
-                    self._settings.stager_batch_records, self._settings.stager_poll_seconds
+                    size * len(lanes), self._settings.stager_poll_seconds
                 )
             except TransientError as exc:
                 self._metrics.stager_retries.labels("poll").inc()
@@ -133,17 +147,20 @@ class Consumer:
             if records:
                 epochs = {r.partition: self._epochs.get(r.partition, 0) for r in records}
                 taken = take(records, max_bytes=self._settings.stager_max_record_bytes)
-                await queue.put(_Fetched(taken, generation, epochs))
+                for number, lane in enumerate(lanes):
+                    mine = [t for t in taken if t.record.partition % len(lanes) == number]
+                    for start in range(0, len(mine), size):
+                        await lane.put(_Fetched(mine[start : start + size], generation, epochs))
 
     def _beat(self) -> None:
         self._polled_at = monotonic()
         self._metrics.stager_last_poll_timestamp.set(self._clock.now().timestamp())
 
-    async def _drain(self, queue: asyncio.Queue[_Fetched], stop: asyncio.Event) -> None:
+    async def _drain(self, lane: Lane, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
             stopping = group.create_task(stop.wait(), name="stop-watch")
             while not stop.is_set():
-                getting = group.create_task(queue.get(), name="next-batch")
+                getting = group.create_task(lane.get(), name="next-batch")
                 await asyncio.wait({getting, stopping}, return_when=asyncio.FIRST_COMPLETED)
                 if not getting.done():
                     getting.cancel()
@@ -203,8 +220,6 @@ class Consumer:
         for each in done:
             self.positions.update(each.next_offsets)
             self._observe(each, monotonic() - started)
-        offsets = {p: o for each in done for p, o in each.next_offsets.items()}
-        await self._reader.commit(offsets)
 
     def _observe(self, stored: Stored, seconds: float) -> None:
         metrics = self._metrics

@@ -5,9 +5,11 @@ fold of a whole history, `tick` lets time pass.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from services.stager import effects as made
 from services.stager.effects import Refold, Resolution

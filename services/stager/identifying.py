@@ -62,15 +62,17 @@ async def _know(
     while wanted:
         unread: list[Key] = []
         for name in wanted:
-            link = memory.links.get(name)
-            if link is None:
+            remembered = memory.links.get(name)
+            if remembered is None:
                 unread.append(name)
             else:
-                known[name] = link
+                known[name] = remembered
         if unread:
             rows = await reading.links(connection, unread)
             for name in unread:
-                known[name] = rows.get(name)
+                link = known[name] = rows.get(name)
+                if link is not None:
+                    memory.links.put(name, link)
         wanted = identity.beyond({name: known[name] for name in wanted}) - known.keys()
 
 

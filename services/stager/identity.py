@@ -16,6 +16,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+
 from shared.contracts.envelope import Envelope
 from shared.contracts.subjects import ANONYMOUS, EMAIL, USER, is_person
 
@@ -25,8 +27,7 @@ Order = tuple[datetime, str]
 """Place of an event in history: `occurred_at`, `message_id`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True, gc=False):
     """A row of `identifier`: where a name leads, because of which event, and the ends of the chain.
 
     `parent` is a stronger name, or for a root its home account, or None.
@@ -46,8 +47,7 @@ class Link:
         return (self.linked_at, self.linked_by)
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(msgspec.Struct, frozen=True, gc=False):
     """What one event says about identity."""
 
     workspace_id: int
@@ -263,8 +263,11 @@ def plan(
         ):
             book.offer_home(book.root(event.person), event.account, event.order)
         # Else the ordinary case: a person at home since an earlier event; nothing to work out.
-    existing = {name for name, link in known.items() if link is not None}
-    return _compare(book, names_in(events) | existing, expanded)
+    links = {name: link for name, link in known.items() if link is not None}
+    if len(links) == len(known) and not (book.parents or book.homes or evidence.homeless):
+        # The usual batch: nobody new, nothing new about anybody.
+        return Plan(links, {}, set(), set(), set(), set())
+    return _compare(book, names_in(events) | links.keys(), expanded)
 
 
 def _compare(book: _Book, names: set[Key], expanded: frozenset[Key]) -> Plan:

@@ -55,11 +55,11 @@ class RefoldJobs:
     async def step(self, limit: int = _CHUNK) -> bool:
         """One transaction's worth of the oldest job; whether there was any. Raises TransientError."""
         try:
-            async with self._writer.lock:
+            async with self._writer.claims.hold(None):
                 async with transaction(self._writer.pool) as connection:
                     out, members, was_work = await self._step(connection, limit)
                 self._writer.memory.members.drop(members.gone)
-                self._writer.remember(out, None, members.written)
+                self._writer.remember(out, members.written)
         except Conflict:
             return True
         except RecordFault:
@@ -127,7 +127,7 @@ class RefoldJobs:
 
     async def _skip(self) -> bool:
         """Leave out the one subject that cannot be folded, so that the others get their turn."""
-        async with self._writer.lock, transaction(self._writer.pool) as connection:
+        async with self._writer.claims.hold(None), transaction(self._writer.pool) as connection:
             job = await queues.next_job(connection)
             if job is None:
                 return False

@@ -16,6 +16,9 @@ class StagerSettings(CommonSettings):
     stager_batch_records: int = Field(
         default=2000, ge=1, le=20_000, description="Most records in one transaction."
     )
+    stager_lanes: int = Field(
+        default=2, ge=1, le=8, description="Transactions under way at once, on disjoint partitions."
+    )
     stager_poll_seconds: float = Field(
         default=0.05, gt=0, le=5, description="Longest wait for the next records of a batch."
     )

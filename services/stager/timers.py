@@ -59,10 +59,10 @@ class Timers:
             return await self._sweep(1)
 
     async def _sweep(self, limit: int) -> bool:
-        async with self._writer.lock:
+        async with self._writer.claims.hold(None):
             async with transaction(self._writer.pool) as connection:
                 out, taken = await self._chunk(connection, limit)
-            self._writer.remember(out, None, {})
+            self._writer.remember(out, {})
         out.tally.report(self._metrics)
         return taken == limit
 

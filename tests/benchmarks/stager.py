@@ -24,7 +24,9 @@ import uvloop
 from alembic import command
 from alembic.config import Config
 
+from services.stager.__main__ import tune_collection
 from services.stager.batch import Writer, take
+from services.stager.settings import StagerSettings
 from services.stager.store import writing
 from services.stager.store.session import Pool
 from services.stager.subjects import Memory
@@ -106,24 +108,38 @@ async def publish(url: str) -> None:
     text = templates.read("b2b-jtbd-7")
     async with engine.begin() as connection:
         await journeys.publish(
-            connection, DEFAULT_WORKSPACE, parse(text), text, "benchmark", datetime.now(UTC)  # noqa: DTZ901, TID251 - a script
+            connection,
+            DEFAULT_WORKSPACE,
+            parse(text),
+            text,
+            "benchmark",
+            datetime.now(UTC),  # noqa: DTZ901, TID251 - a script
         )
     await engine.dispose()
 
 
 async def ours(url: str, records: Sequence[Record], profile: cProfile.Profile | None) -> float:
-    pool = await open_pool(url, role=Role.STAGER, application_name="benchmark", max_size=2)
-    writer = Writer(pool=pool, clock=SystemClock(), memory=Memory(ACCOUNTS + 1000), owner="bench")
+    settings = StagerSettings.model_construct()
+    pool = await open_pool(url, role=Role.STAGER, application_name="benchmark", max_size=8)
+    memory = Memory(settings.stager_cache_subjects)
+    writer = Writer(pool=pool, clock=SystemClock(), memory=memory, owner="bench")
     positions: dict[int, int] = {}
     rate = 0.0
+
+    async def lane(number: int, part: Sequence[Record]) -> None:
+        mine = [r for r in part if r.partition % settings.stager_lanes == number]
+        for at in range(0, len(mine), BATCH):
+            taken = take(mine[at : at + BATCH], max_bytes=1_000_000)
+            for done in await writer.store(taken, positions):
+                positions.update(done.next_offsets)
+
     for what, part in (("first sight", records[:ACCOUNTS]), ("steady", records[ACCOUNTS:])):
         started, worked = perf_counter(), process_time()
         if profile and what == "steady":
             profile.enable()
-        for at in range(0, len(part), BATCH):
-            taken = take(part[at : at + BATCH], max_bytes=1_000_000)
-            for done in await writer.store(taken, positions):
-                positions.update(done.next_offsets)
+        async with asyncio.TaskGroup() as group:
+            for number in range(settings.stager_lanes):
+                group.create_task(lane(number, part))
         if profile:
             profile.disable()
         rate = len(part) / (perf_counter() - started)
@@ -133,7 +149,10 @@ async def ours(url: str, records: Sequence[Record], profile: cProfile.Profile | 
     return rate
 
 
-_STATE = b'{"b2b-jtbd-7":{"v":1,"s":{"status":"active","stage":"consideration","entered_at":"' + b"x" * 260
+_STATE = (
+    b'{"b2b-jtbd-7":{"v":1,"s":{"status":"active","stage":"consideration","entered_at":"'
+    + b"x" * 260
+)
 _SUBJECT = """
     INSERT INTO subject (workspace_id, subject_id, version, touchpoints, processed_at, states)
     SELECT w, s, 1, 1, $4, st FROM unnest($1::int[], $2::text[], $3::bytea[]) AS t (w, s, st)
@@ -154,7 +173,14 @@ async def bare(url: str, records: Sequence[Record]) -> float:
         chosen = records[at : at + BATCH]
         envelopes = [wire.decode(r.value or b"") for r in chosen]
         rows = [
-            (1, e.message_id, e.account_id, f"user:{e.user_id}", e.occurred_at, (r.value or b"").decode())
+            (
+                1,
+                e.message_id,
+                e.account_id,
+                f"user:{e.user_id}",
+                e.occurred_at,
+                (r.value or b"").decode(),
+            )
             for r, e in zip(chosen, envelopes, strict=True)
         ]
         subjects = sorted({e.account_id for e in envelopes if e.account_id})
@@ -209,14 +235,14 @@ async def measure(server: str, arguments: argparse.Namespace) -> None:
             await publish(url)
             if arguments.preload:
                 await preload(url, arguments.preload)
-            rate = await (
-                bare(url, records) if side == "bare" else ours(url, records, profile)
-            )
+            rate = await (bare(url, records) if side == "bare" else ours(url, records, profile))
             figures[side].append(rate)
             print(f"  {side} {turn}: {rate:,.0f} events/s")
     ours_rate, bare_rate = max(figures["ours"]), max(figures["bare"])
-    print(f"stager {ours_rate:,.0f} events/s, bare rows {bare_rate:,.0f} events/s,"
-          f" ratio {ours_rate / bare_rate:.2f}")
+    print(
+        f"stager {ours_rate:,.0f} events/s, bare rows {bare_rate:,.0f} events/s,"
+        f" ratio {ours_rate / bare_rate:.2f}"
+    )
     if profile:
         pstats.Stats(profile).sort_stats("tottime").print_stats(50)
 
@@ -229,6 +255,7 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true")
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    tune_collection()
     with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder) / "pg") as server:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(measure(server.url, arguments))
@@ -236,5 +263,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-
-
