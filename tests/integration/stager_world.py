@@ -85,7 +85,9 @@ class World:
             await engine.dispose()
         return published.version
 
-    def records(self, values: Sequence[Envelope | bytes | None], partition: int = 0) -> list[Record]:
+    def records(
+        self, values: Sequence[Envelope | bytes | None], partition: int = 0
+    ) -> list[Record]:
         start = self.positions.get(partition, 0)
         raw = [wire.encode(v) if isinstance(v, Envelope) else v for v in values]
         return [Record(partition, start + at, b"k", value) for at, value in enumerate(raw)]
@@ -119,7 +121,9 @@ class World:
     async def rows(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in await self.pool.fetch(query, *arguments)]
 
-    async def path(self, subject: str, journey: str = "sales") -> list[tuple[str | None, str | None]]:
+    async def path(
+        self, subject: str, journey: str = "sales"
+    ) -> list[tuple[str | None, str | None]]:
         """Current moves of a subject, from and to."""
         return [
             (row[0], row[1])

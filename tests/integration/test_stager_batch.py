@@ -19,7 +19,9 @@ async def test_a_batch_places_an_account_and_keeps_its_history(database_url: str
         assert [(d.applied, d.duplicate, d.dead) for d in done] == [(2, 0, 0)]
         assert await w.path("acme") == [(None, "aware"), ("aware", "evaluation")]
         assert await w.stage("acme") == ("evaluation", "active", 1)
-        assert await w.rows("SELECT message_id, subject_id, person_id FROM touchpoint ORDER BY 1") == [
+        assert await w.rows(
+            "SELECT message_id, subject_id, person_id FROM touchpoint ORDER BY 1"
+        ) == [
             ("m0001", "acme", "user:leah"),
             ("m0002", "acme", "user:leah"),
         ]

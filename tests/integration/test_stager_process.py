@@ -1,0 +1,232 @@
+"""The whole stager on the Postgres event log: faults, poison, stop, and the process itself."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import monotonic
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from services.stager.app import Stager
+from services.stager.settings import StagerSettings
+from shared.clock import ManualClock
+from shared.contracts import envelope as wire
+from shared.contracts.envelope import Envelope
+from shared.contracts.topics import DEAD_LETTERS
+from shared.errors import FatalError
+from shared.eventlog.factory import ensure_topics, open_reader, open_writer
+from shared.eventlog.port import NewRecord
+from shared.settings import load
+from shared.storage.connect import Role, connect
+from shared.telemetry.metrics import Metrics
+from tests.eventually import eventually
+from tests.integration.stager_world import SALES, START, World, world
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def settings_of(url: str, **more: str) -> StagerSettings:
+    return load(
+        StagerSettings,
+        {
+            "STAGELINE_DATABASE_URL": url,
+            "STAGELINE_STAGER_TIMER_SECONDS": "0.05",
+            **{f"STAGELINE_{name.upper()}": value for name, value in more.items()},
+        },
+    )
+
+
+async def append(settings: StagerSettings, *values: Envelope | bytes) -> None:
+    """Let the log have these, keyed as ingest keys them."""
+    writer = open_writer(settings)
+    await writer.start()
+    records = [
+        NewRecord(key=v.partition_key(), value=wire.encode(v))
+        if isinstance(v, Envelope)
+        else NewRecord(key=b"?", value=v)
+        for v in values
+    ]
+    try:
+        for start in range(0, len(records), 500):
+            await writer.append(records[start : start + 500])
+    finally:
+        await writer.stop()
+
+
+@asynccontextmanager
+async def running(settings: StagerSettings) -> AsyncIterator[Stager]:
+    """A stager at work, stopped at the end."""
+    stop = asyncio.Event()
+    metrics = Metrics(CollectorRegistry())
+    stager = Stager(settings, clock=ManualClock(START), metrics=metrics)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(stager.run(stop), name="stager")
+        try:
+            yield stager
+        finally:
+            stop.set()
+
+
+def events(w: World, number: int) -> list[Envelope]:
+    return [
+        w.event("Demo Requested", n / 1000, account_id=f"a{n % 97}", user_id=f"u{n % 211}")
+        for n in range(number)
+    ]
+
+
+async def wait_for(w: World, expected: tuple[int, int, int], within: float = 20.0) -> None:
+    async def is_there() -> bool:
+        rows = await w.rows(
+            "SELECT coalesce(sum(applied), 0), coalesce(sum(duplicate), 0), coalesce(sum(dead), 0)"
+            " FROM consumer_offset"
+        )
+        return tuple(int(value) for value in rows[0]) == expected
+
+    await eventually(is_there, within=within)
+
+
+async def test_events_of_the_log_are_stored_and_stopping_is_quick(database_url: str) -> None:
+    settings = settings_of(database_url)
+    async with world(database_url, SALES) as w:
+        await ensure_topics(settings)
+        await append(settings, *events(w, 3000))
+        async with running(settings) as stager:
+            await wait_for(w, (3000, 0, 0))
+            assert stager.is_alive()
+            assert all([await check() for check in stager.checks().values()])
+            started = monotonic()
+
+        assert monotonic() - started < 10
+        assert await w.rows("SELECT count(*) FROM placement") == [(97,)]
+
+
+async def test_a_cut_connection_costs_nothing_but_time(database_url: str) -> None:
+    settings = settings_of(database_url, stager_batch_records="50")
+    async with world(database_url, SALES) as w:
+        await ensure_topics(settings)
+        sent = events(w, 3000)
+        await append(settings, *sent)
+        killer = await connect(database_url, role=Role.OWNER, application_name="killer")
+        async with running(settings):
+            for _ in range(8):
+                await killer.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database()"
+                    " AND application_name IN ('stageline-stager')"
+                )
+                await asyncio.sleep(0.05)
+            await wait_for(w, (3000, 0, 0))
+        await killer.close()
+
+        rows = await w.rows("SELECT count(*) FROM touchpoint")
+        assert rows == [(3000,)]
+        assert await w.rows("SELECT count(*) FROM dead_letter") == [(0,)]
+        rows = await w.rows("SELECT sum(touchpoints) FROM subject WHERE merged_into IS NULL")
+        assert int(rows[0][0]) == 3000
+
+
+async def test_dead_letters_reach_their_topic(database_url: str) -> None:
+    settings = settings_of(database_url)
+    async with world(database_url, SALES) as w:
+        await ensure_topics(settings)
+        await append(settings, b"broken", w.event("Demo Requested", 0, account_id="acme"))
+        async with running(settings):
+            await wait_for(w, (1, 0, 1))
+
+            async def is_published() -> bool:
+                rows = await w.rows("SELECT published_at FROM dead_letter")
+                return rows == [(START,)]
+
+            await eventually(is_published)
+
+        reader = open_reader(settings, DEAD_LETTERS, "test")
+        await reader.start(_from_the_start)
+        records = await eventually(lambda: reader.poll(10, 0.2))
+        await reader.stop()
+        assert [(r.value, dict(r.headers)["reason"]) for r in records] == [(b"broken", b"not_json")]
+
+
+async def _from_the_start(_: Sequence[int]) -> dict[int, int]:
+    return {}
+
+
+async def test_a_log_that_is_nearly_all_poison_stops_the_stager(database_url: str) -> None:
+    settings = settings_of(database_url, stager_poison_window="100")
+    async with world(database_url, SALES) as w:
+        await ensure_topics(settings)
+        await append(settings, *([b"broken"] * 5000))
+
+        with pytest.raises(ExceptionGroup) as caught:
+            async with running(settings):
+                await asyncio.sleep(20)
+
+        assert caught.group_contains(FatalError, match="poison")
+        rows = await w.rows("SELECT count(*) FROM dead_letter")
+        assert int(rows[0][0]) <= 100
+
+
+async def test_two_stagers_share_the_log_and_hand_over(database_url: str) -> None:
+    settings = settings_of(database_url, stager_batch_records="20")
+    async with world(database_url, SALES) as w:
+        await ensure_topics(settings)
+        sent = events(w, 2000)
+        async with running(settings):
+            await append(settings, *sent[:1000])
+            async with running(settings):
+                await append(settings, *sent[1000:], *sent[:100])
+                await wait_for(w, (2000, 100, 0))
+
+        rows = await w.rows("SELECT sum(touchpoints) FROM subject WHERE merged_into IS NULL")
+        assert int(rows[0][0]) == 2000
+
+
+async def test_the_process_stores_and_ends_cleanly_on_a_signal(database_url: str) -> None:
+    environment = {
+        **os.environ,
+        "STAGELINE_DATABASE_URL": database_url,
+        "STAGELINE_PORT": "0",
+        "STAGELINE_LOG_FORMAT": "json",
+    }
+    settings = settings_of(database_url)
+    async with world(database_url, SALES) as w:
+        await ensure_topics(settings)
+        await append(settings, *events(w, 500))
+        process = await asyncio.to_thread(
+            subprocess.Popen,
+            [sys.executable, "-m", "services.stager"],
+            cwd=ROOT,
+            env=environment,
+            stderr=subprocess.PIPE,
+        )
+        try:
+            await wait_for(w, (500, 0, 0), within=30)
+            process.send_signal(signal.SIGTERM)
+            code = await asyncio.to_thread(process.wait, 10)
+        finally:
+            process.kill()
+            _, errors = await asyncio.to_thread(process.communicate)
+
+        assert code == 0, errors[-2000:]
+        assert b"Traceback" not in errors
+
+
+async def test_a_process_without_a_database_address_says_what_is_missing() -> None:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("STAGELINE_")}
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "services.stager"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        timeout=30,
+    )
+
+    assert done.returncode == 1
+    assert b"STAGELINE_DATABASE_URL" in done.stderr
+    assert b"Traceback" not in done.stderr
