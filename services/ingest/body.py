@@ -121,13 +121,9 @@ def _resumed(begun: Coroutine[Any, Any, _T], waits_for: object) -> Generator[Any
 async def _received(
     receive: Receive, limits: Limits, lease: Lease, refused: BodyRefused | None
 ) -> bytes | BodyRefused:
-    body = refused or await _receive_all(receive, limits, lease)
-    if isinstance(body, BodyRefused):
+    if refused is not None:
         await _discard(receive, limits)
-    return body
-
-
-async def _receive_all(receive: Receive, limits: Limits, lease: Lease) -> bytes | BodyRefused:
+        return refused
     chunks: list[bytes] = []
     left = limits.max_body_bytes
     has_more = True
@@ -135,9 +131,13 @@ async def _receive_all(receive: Receive, limits: Limits, lease: Lease) -> bytes 
         chunk, has_more = await _chunk(receive)
         left -= len(chunk)
         if left < 0:
-            return _too_large(limits)
-        if not lease.take(len(chunk)):
-            return _BUSY
+            refused = _too_large(limits)
+        elif not lease.take(len(chunk)):
+            refused = _BUSY
+        if refused is not None:
+            if has_more:
+                await _discard(receive, limits)
+            return refused
         chunks.append(chunk)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
