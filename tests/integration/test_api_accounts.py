@@ -130,6 +130,7 @@ async def test_a_profile_has_the_people_the_names_and_the_placements(world: Worl
 
     of_account = (await world.get(path("acme"))).json()
     of_person = (await world.get(path("user:leah"))).json()
+    of_address = (await world.get(path("email:Leah@Acme.Example"))).json()
 
     assert (of_account["account_id"], of_account["kind"]) == ("acme", "account")
     assert of_account["traits"] == {"industry": "saas"}
@@ -152,7 +153,7 @@ async def test_a_profile_has_the_people_the_names_and_the_placements(world: Worl
     )
     assert placed["milestones"] == {"demo": "2026-03-02T09:30:00Z"}
     # A person's own journeys are told with it, beside those of its account.
-    assert of_person["account_id"] == "acme"
+    assert of_person["account_id"] == of_address["account_id"] == "acme"
     assert [each["journey"] for each in of_person["placements"]] == ["sales", "shop"]
 
 

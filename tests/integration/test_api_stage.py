@@ -53,7 +53,8 @@ async def test_every_name_of_a_person_leads_to_its_account(world: World) -> None
         {"anonymous_id": "7f3a"},
         {"email": " Leah@Acme.Example "},
         {"account_id": "user:leah"},
-        {"account_id": "email:leah@acme.example"},
+        {"account_id": "email:Leah@acme.example"},
+        {"user_id": " leah "},
     ):
         answer = await world.get("/v1/stage", **name)
 

@@ -23,6 +23,13 @@ class Name:
     is_person: bool
 
 
+def canonical(account_id: str) -> str:
+    """`account_id` as it is stored: the address of an `email:` name is kept in lower case."""
+    if account_id.startswith(EMAIL):
+        return EMAIL + account_id.removeprefix(EMAIL).strip().lower()
+    return account_id
+
+
 def name_of(
     *,
     account_id: str | None = None,
@@ -34,10 +41,10 @@ def name_of(
     given = [
         Name(value, is_person(value))
         for value in (
-            account_id,
+            None if account_id is None else canonical(account_id),
             None if user_id is None else USER + user_id,
             None if anonymous_id is None else ANONYMOUS + anonymous_id,
-            None if email is None else EMAIL + email.strip().lower(),
+            None if email is None else canonical(EMAIL + email),
         )
         if value is not None
     ]

@@ -8,10 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from services.api.cursors import MAX_CHARS
 from shared.contracts.envelope import MAX_ID_CHARS
 
-Id = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_CHARS)]
-"""An identifier as its owner wrote it."""
+Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_ID_CHARS)]
+"""An identifier as its owner wrote it; white space around it is dropped, as ingest does."""
 
-SubjectId = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_CHARS + 10)]
+SubjectId = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_ID_CHARS + 10)
+]
 """An account's id, or a person's with its prefix, of which `anonymous:` is the longest."""
 
 JourneyKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
