@@ -1,6 +1,6 @@
 """How many events a second one stager stores, beside the same rows written by bare asyncpg.
 
-    python -m tests.benchmarks.stager [--events 100000] [--preload 0] [--profile]
+    python -m tests.benchmarks.bench_stager [--events 100000] [--preload 0] [--profile]
 
 Both sides run in this process, one after the other, against one fresh embedded PostgreSQL with
 durable commits. Ours is the real path from record bytes to commit: decode, dedup, identity, fold,
