@@ -486,6 +486,16 @@ def test_a_late_touchpoint_is_refused_by_the_fold_and_mended_by_a_refold() -> No
     assert story(effects) == ["1 enter >aware", "3 advance aware>trial", "5 advance trial>buy"]
 
 
+def test_the_newest_touchpoint_and_those_before_it_in_order_are_late() -> None:
+    compiled = journey(*FOUR)
+    state, _ = play(compiled, at(1, "Visit", "m-5"))
+
+    assert is_late(state, at(1, "Visit", "m-5"))
+    assert is_late(state, at(1, "Visit", "m-4"))
+    assert not is_late(state, at(1, "Visit", "m-6"))
+    assert not is_late(State.initial(), at(1, "Visit"))
+
+
 def test_a_touchpoint_counts_once_and_its_earliest_telling_counts() -> None:
     compiled = journey(stage("a"), stage("b", done("X", count=2)))
 
