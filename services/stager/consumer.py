@@ -1,7 +1,9 @@
 """The loop: poll, decode, store, commit.
 
 Partitions are dealt out to a few lanes, each of which stores one batch at a time: Python works on one
-lane's batch while Postgres works on another's, and the next records are fetched meanwhile. A batch waits for the database as long as it takes (transient is never poison) and keeps its place.
+lane's batch while Postgres works on another's, and the next records are fetched meanwhile.
+
+A batch waits for the database as long as it takes (transient is never poison) and keeps its place.
 What was fetched ahead is dropped when its partition was assigned anew or lost meanwhile: its offsets
 may no longer follow what is stored.
 """
@@ -13,7 +15,8 @@ from time import monotonic
 
 import structlog
 
-from services.stager.batch import Stored, Taken, Writer, take
+from services.stager.attempt import Stored, Taken, take
+from services.stager.batch import Writer
 from services.stager.decode import Poison
 from services.stager.poison import PoisonCap
 from services.stager.settings import StagerSettings

@@ -59,7 +59,7 @@ _VERSION = 1
 _NUL = "\x00"
 
 
-def decode(value: bytes | None, *, max_bytes: int) -> Envelope | Poison:
+def decode(value: bytes | None, *, max_bytes: int) -> Envelope | Poison:  # noqa: PLR0911 - a table
     """Read one record. Never raises for anything that the bytes can hold.
 
     `max_bytes` bounds the raw value. Instants of the answer are UTC.
@@ -97,7 +97,7 @@ def reread(text: str) -> Envelope:
     return msgspec.structs.replace(envelope, occurred_at=envelope.occurred_at.astimezone(UTC))
 
 
-def _check(e: Envelope, value: bytes) -> Poison | None:
+def _check(e: Envelope, value: bytes) -> Poison | None:  # noqa: C901, PLR0911 - a table
     if not 0 < e.workspace_id <= MAX_WORKSPACE_ID:
         return Poison(reason=Reason.OUT_OF_RANGE, detail="workspace_id")
     if not 0 < len(e.message_id) <= wire.MAX_MESSAGE_ID_CHARS:

@@ -122,6 +122,7 @@ def forward(
     subject: Subject,
     journeys: Sequence[CompiledJourney],
     events: Sequence[Touchpoint],
+    *,
     merged_into: str | None,
     out: Output,
 ) -> None:
@@ -172,6 +173,7 @@ def anew(
     subject: Subject,
     journeys: Sequence[CompiledJourney],
     history: Sequence[Touchpoint],
+    *,
     merged_into: str | None,
     stored: Stored,
     reason: Refold,
@@ -184,7 +186,7 @@ def anew(
         name = compiled.journey.key
         journey_key = (*key, name)
         state, effects = refold(compiled, history, out.now)
-        _reconcile(journey_key, compiled, state, effects, stored, reason, out)
+        _reconcile(journey_key, compiled, state, effects, stored=stored, reason=reason, out=out)
         old = subject.standings.get(name)
         row = made.placement_row(journey_key, compiled, state, version)
         if row is None:
@@ -314,6 +316,7 @@ def _reconcile(
     compiled: CompiledJourney,
     state: State,
     effects: Sequence[Effect],
+    *,
     stored: Stored,
     reason: Refold,
     out: Output,

@@ -5,13 +5,14 @@ cannot add to a person's history while it moves.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from services.stager import identity
 from services.stager.decode import reread
 from services.stager.errors import Conflict
 from services.stager.identity import Evidence, Key, Link, Named, Plan
 from services.stager.rows import Kept, Writes
-from services.stager.store import reading
+from services.stager.store import reading, writing
 from services.stager.store.session import Connection
 from services.stager.subjects import Memory
 
@@ -130,3 +131,38 @@ async def _hold(
     rows = await reading.links_held(connection, names, for_update=for_update)
     if stale := [name for name in names if rows.get(name) != known[name]]:
         raise Conflict(f"{len(stale)} names were linked meanwhile")
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """What a merge, or a link that was taken back, has set in motion."""
+
+    affected: set[Key]
+    """Subjects and persons whose history is another one now."""
+    seen: list[tuple[int, str | None, str]]
+    """(workspace, person, subject) of each event that moved."""
+
+
+async def move_events(connection: Connection, plan: Plan, writes: Writes) -> Moves:
+    """Give the events of names that changed hands to whom these now belong."""
+    former: set[Key] = set()
+    affected: set[Key] = set()
+    for workspace, name in plan.moved:
+        old, new = plan.changes[workspace, name]
+        if old is not None:
+            former.add((workspace, old.person_id))
+            affected |= {(workspace, old.person_id), (workspace, old.subject_id)}
+        affected |= {(workspace, name), (workspace, new.person_id), (workspace, new.subject_id)}
+    for person, subjects in (await reading.seen_in(connection, former)).items():
+        affected |= {(person[0], subject) for subject in subjects}
+    seen: list[tuple[int, str | None, str]] = []
+    for row in await touchpoints_of(connection, former):
+        envelope = reread(row.envelope)
+        person_id, subject_id = plan.resolve(identity.named(envelope))
+        if (person_id, subject_id) != (row.person_id, row.subject_id):
+            workspace = envelope.workspace_id
+            writes.moved.append((workspace, row.message_id, subject_id, person_id))
+            affected.add((workspace, subject_id))
+            seen.append((workspace, person_id, subject_id))
+    await writing.moves(connection, writes)
+    return Moves(affected, seen)

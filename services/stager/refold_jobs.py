@@ -11,12 +11,13 @@ from dataclasses import replace
 import structlog
 
 from services.stager import folding
+from services.stager.attempt import refresh_maps, remember
 from services.stager.batch import Writer
 from services.stager.effects import Refold
 from services.stager.errors import Conflict, RecordFault
 from services.stager.folding import Output
 from services.stager.identity import Key
-from services.stager.rereading import Members, Task, fold_anew
+from services.stager.rereading import Members, Task, fold_anew, role_of
 from services.stager.rows import Job
 from services.stager.store import queues, reading, writing
 from services.stager.store.session import Connection, transaction
@@ -59,7 +60,7 @@ class RefoldJobs:
                 async with transaction(self._writer.pool) as connection:
                     out, members, was_work = await self._step(connection, limit)
                 self._writer.memory.members.drop(members.gone)
-                self._writer.remember(out, members.written)
+                remember(self._writer.memory, out, members.written)
         except Conflict:
             return True
         except RecordFault:
@@ -77,7 +78,7 @@ class RefoldJobs:
         if job.total == 0 and job.cursor == "":
             # Once, before anything is folded: after it every batch knows the map.
             await queues.pass_batches(connection)
-        await self._writer.refresh_maps(connection)
+        await refresh_maps(connection, self._writer.maps)
         compiled = self._writer.maps.of(job.workspace_id).by_key.get(job.journey)
         if compiled is None or compiled.journey.version != job.version:
             # Overtaken by a newer version, whose own job sweeps everything.
@@ -110,19 +111,11 @@ class RefoldJobs:
             subject = subjects.get(key, NEW_SUBJECT)
             if _is_done(subject, compiled):
                 continue
-            journeys = self._writer.maps.of(key[0])
-            if not is_person(key[1]):
-                tasks[key] = Task(subject, journeys.of_accounts, None, Refold.MAP)
-                continue
             link = links.get(key)
-            if link is None or link.person_id != key[1]:
+            if is_person(key[1]) and (link is None or link.person_id != key[1]):
                 continue
-            if link.subject_id == key[1]:
-                tasks[key] = Task(subject, journeys.of_lone_persons, None, Refold.MAP)
-            else:
-                tasks[key] = Task(
-                    subject, journeys.of_persons, link.subject_id, Refold.MAP, of_person=True
-                )
+            role = role_of(key, self._writer.maps.of(key[0]), link)
+            tasks[key] = Task(subject, role, Refold.MAP)
         return tasks
 
     async def _skip(self) -> bool:

@@ -13,11 +13,13 @@ from services.stager.decode import reread
 from services.stager.effects import Refold
 from services.stager.errors import FoldFailed
 from services.stager.folding import Output, Stored, touchpoint
-from services.stager.identity import Key
+from services.stager.identity import Key, Link
+from services.stager.maps import Journeys
 from services.stager.rows import Kept
 from services.stager.store import reading
 from services.stager.store.session import Connection
 from services.stager.subjects import Member, Subject
+from shared.contracts.subjects import is_person
 from shared.journey.compile import CompiledJourney
 from shared.journey.model import Touchpoint
 
@@ -26,18 +28,39 @@ _CHUNK_SUBJECTS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """One subject to fold anew.
+class Role:
+    """As what a subject is folded.
 
     `of_person`: its history is what the person did, in whatever subject, because the person has a
     home account; otherwise it is the subject's own.
     """
 
-    subject: Subject
     journeys: Sequence[CompiledJourney]
-    merged_into: str | None
-    reason: Refold
+    merged_into: str | None = None
     of_person: bool = False
+
+
+def role_of(key: Key, journeys: Journeys, link: Link | None) -> Role:
+    """Account, lone person, person with a home account, or a name that is somebody else's now.
+
+    `link` is the name's own, None for an account.
+    """
+    if not is_person(key[1]) or link is None:
+        return Role(journeys.of_accounts)
+    if link.person_id != key[1]:
+        return Role((), link.subject_id)
+    if link.subject_id == key[1]:
+        return Role(journeys.of_lone_persons)
+    return Role(journeys.of_persons, link.subject_id, of_person=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One subject to fold anew, and why."""
+
+    subject: Subject
+    role: Role
+    reason: Refold
 
 
 @dataclass(slots=True)
@@ -73,18 +96,18 @@ async def fold_anew(
         found: dict[tuple[int, str, str], Member] = {}
         for key, task in chunk.items():
             history = histories[key]
-            if not task.of_person:
+            if not task.role.of_person:
                 folding.keep_members(key, history, found)
             try:
                 folding.anew(
                     key,
                     task.subject,
-                    task.journeys,
+                    task.role.journeys,
                     [event for event, _ in history],
-                    task.merged_into,
-                    stored,
-                    task.reason,
-                    out,
+                    merged_into=task.role.merged_into,
+                    stored=stored,
+                    reason=task.reason,
+                    out=out,
                 )
             except Exception as exc:
                 raise FoldFailed(f"a history does not fold: {type(exc).__name__}") from exc
@@ -112,9 +135,9 @@ async def _histories(
     connection: Connection, tasks: Mapping[Key, Task], newly_seen: Seen
 ) -> dict[Key, list[tuple[Touchpoint, str | None]]]:
     """History of each subject, in order."""
-    persons = {key for key, task in tasks.items() if task.of_person}
+    persons = {key for key, task in tasks.items() if task.role.of_person}
     # Without a journey of its own a person's row is a mere signpost.
-    followed = {key for key in persons if tasks[key].journeys}
+    followed = {key for key in persons if tasks[key].role.journeys}
     seen = await reading.seen_in(connection, followed) if followed else {}
     for key in followed & newly_seen.keys():
         seen.setdefault(key, set()).update(newly_seen[key])

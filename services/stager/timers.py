@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import structlog
 
 from services.stager import folding
+from services.stager.attempt import refresh_maps, remember
 from services.stager.batch import Writer
 from services.stager.errors import Conflict, FoldFailed, origin
 from services.stager.folding import Output
@@ -62,12 +63,12 @@ class Timers:
         async with self._writer.claims.hold(None):
             async with transaction(self._writer.pool) as connection:
                 out, taken = await self._chunk(connection, limit)
-            self._writer.remember(out, {})
+            remember(self._writer.memory, out, {})
         out.tally.report(self._metrics)
         return taken == limit
 
     async def _chunk(self, connection: Connection, limit: int) -> tuple[Output, int]:
-        await self._writer.refresh_maps(connection)
+        await refresh_maps(connection, self._writer.maps)
         out = Output(self._writer.clock.now())
         due = await queues.due(connection, out.now, limit)
         if not due:

@@ -25,7 +25,8 @@ from alembic import command
 from alembic.config import Config
 
 from services.stager.__main__ import tune_collection
-from services.stager.batch import Writer, take
+from services.stager.attempt import take
+from services.stager.batch import Writer
 from services.stager.settings import StagerSettings
 from services.stager.store import writing
 from services.stager.store.session import Pool
@@ -113,7 +114,7 @@ async def publish(url: str) -> None:
             parse(text),
             text,
             "benchmark",
-            datetime.now(UTC),  # noqa: DTZ901, TID251 - a script
+            datetime.now(UTC),  # noqa: TID251 - a script
         )
     await engine.dispose()
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from services.stager.batch import Stored, Taken, Writer, take
+from services.stager.attempt import Stored, Taken, take
+from services.stager.batch import Writer
 from services.stager.refold_jobs import RefoldJobs
 from services.stager.store import queues
 from services.stager.store.session import Pool, transaction

@@ -3,8 +3,7 @@
 import msgspec
 import pytest
 
-from services.stager.batch import take
-from shared.contracts import envelope as wire
+from services.stager.attempt import take
 from shared.errors import Fenced
 from tests.integration.stager_world import HABIT, SALES, START, world
 

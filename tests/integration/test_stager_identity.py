@@ -31,9 +31,11 @@ async def test_an_anonymous_visitor_becomes_a_user_and_then_an_account(database_
         assert await w.rows(
             "SELECT identifier, person_id, subject_id FROM identifier ORDER BY identifier"
         ) == [("anonymous:z", "user:leah", "acme"), ("user:leah", "user:leah", "acme")]
-        assert await w.rows(
-            "SELECT subject_id, merged_into FROM subject ORDER BY subject_id"
-        ) == [("acme", None), ("anonymous:z", "acme"), ("user:leah", "acme")]
+        assert await w.rows("SELECT subject_id, merged_into FROM subject ORDER BY subject_id") == [
+            ("acme", None),
+            ("anonymous:z", "acme"),
+            ("user:leah", "acme"),
+        ]
         assert await w.rows("SELECT DISTINCT subject_id, person_id FROM touchpoint") == [
             ("acme", "user:leah")
         ]
@@ -161,9 +163,21 @@ async def test_any_order_and_any_batches_give_the_same_rows(
     async with world(database_url, SALES, HABIT) as w:
         events = _story(w, random)
         expected: dict[str, list[tuple[Any, ...]]] | None = None
-        for arrival in (sorted(events, key=lambda e: (e.occurred_at, e.message_id)), *_shuffles(events, random)):
-            for table in ("identifier", "member", "subject", "placement", "touchpoint", "transition",
-                          "deadline", "alert", "outbox"):
+        for arrival in (
+            sorted(events, key=lambda e: (e.occurred_at, e.message_id)),
+            *_shuffles(events, random),
+        ):
+            for table in (
+                "identifier",
+                "member",
+                "subject",
+                "placement",
+                "touchpoint",
+                "transition",
+                "deadline",
+                "alert",
+                "outbox",
+            ):
                 async with w.pool.acquire() as connection:
                     await connection.execute(f"DELETE FROM {table}")
             w.writer.memory.clear()
@@ -187,7 +201,4 @@ def _shuffles(events: Sequence[Envelope], random: Random) -> list[list[Envelope]
 
 def _batches(events: Sequence[Envelope], random: Random) -> list[list[Envelope]]:
     cuts = sorted(random.sample(range(1, len(events)), random.randint(0, 6)))
-    return [
-        list(events[start:end])
-        for start, end in itertools.pairwise([0, *cuts, len(events)])
-    ]
+    return [list(events[start:end]) for start, end in itertools.pairwise([0, *cuts, len(events)])]

@@ -20,7 +20,8 @@ _LINKS = """
 _LINKS_SHARED = """
     SELECT i.workspace_id, i.identifier, i.parent, i.linked_at, i.linked_by, i.person_id, i.subject_id
     FROM identifier i
-    WHERE (i.workspace_id, i.identifier) IN (SELECT k.workspace_id, k.name FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name))
+    WHERE (i.workspace_id, i.identifier) IN (
+        SELECT k.workspace_id, k.name FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name))
     ORDER BY i.workspace_id, i.identifier FOR SHARE OF i
 """
 _LINKS_LOCKED = _LINKS_SHARED.replace("FOR SHARE", "FOR UPDATE")

@@ -248,8 +248,9 @@ _ALERTS = bulk(
          AS t (w, id, state, s, j, stage, cycle, entered, owner, opened, resolved, resolution, last,
                value, evidence, summary)
     ON CONFLICT ON CONSTRAINT alert_once_per_visit_key DO UPDATE
-    SET state = excluded.state, opened_at = excluded.opened_at, resolved_at = excluded.resolved_at, resolution = excluded.resolution,
-        last_touchpoint = excluded.last_touchpoint, value_at_risk = excluded.value_at_risk,
+    SET state = excluded.state, opened_at = excluded.opened_at, resolved_at = excluded.resolved_at,
+        resolution = excluded.resolution, last_touchpoint = excluded.last_touchpoint,
+        value_at_risk = excluded.value_at_risk,
         evidence = excluded.evidence, summary = excluded.summary
     WHERE (alert.state <> 'resolved' AND excluded.state = 'resolved')
        OR alert.resolution IN ('corrected', 'merged', 'moved')

@@ -1,0 +1,382 @@
+"""One try at a batch: everything between begin and commit.
+
+The order inside the transaction: names are resolved (and locked where they move), history is inserted,
+which tells duplicates apart, subjects are folded in memory, everything is written, and last the
+offsets are compared and moved. What is remembered changes only after the commit.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+
+from services.stager import folding, identifying
+from services.stager.decode import Poison, decode
+from services.stager.effects import Refold
+from services.stager.errors import Conflict, FoldFailed
+from services.stager.folding import Output, Tally, touchpoint
+from services.stager.identity import Key, Link, Named, Plan, named
+from services.stager.maps import Maps
+from services.stager.rereading import Members, Role, Task, fold_anew, role_of
+from services.stager.rows import Advance, Row
+from services.stager.store import queues, reading, writing
+from services.stager.store.session import Connection
+from services.stager.subjects import NEW_SUBJECT, Member, Memory, Subject
+from shared.contracts.envelope import Envelope
+from shared.contracts.topics import TOUCHPOINTS
+from shared.eventlog.port import Record
+from shared.journey.model import Touchpoint
+
+MemberKey = tuple[int, str, str]
+
+
+class Taken(msgspec.Struct, frozen=True, gc=False):
+    """A record with what its bytes mean."""
+
+    record: Record
+    content: Envelope | Poison
+
+
+def take(records: Iterable[Record], *, max_bytes: int) -> list[Taken]:
+    """Decode records. Pure; about 3 us each."""
+    return [Taken(each, decode(each.value, max_bytes=max_bytes)) for each in records]
+
+
+@dataclass(slots=True)
+class Stored:
+    """What one committed transaction did."""
+
+    records: int = 0
+    applied: int = 0
+    duplicate: int = 0
+    dead: int = 0
+    received_at: list[datetime] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+    next_offsets: dict[int, int] = field(default_factory=dict)
+
+
+class _Event(msgspec.Struct, eq=False, gc=False):
+    partition: int
+    envelope: Envelope
+    text: str
+    named: Named
+    person: str | None = None
+    subject: str = ""
+
+    @property
+    def key(self) -> Key:
+        return (self.envelope.workspace_id, self.envelope.message_id)
+
+
+class DuplicateLinked(Conflict):
+    """A duplicate had linked names, which only the first of its message id may do."""
+
+    def __init__(self, keys: set[Key]) -> None:
+        super().__init__("a duplicate took part in linking names")
+        self.keys = keys
+
+
+async def refresh_maps(connection: Connection, maps: Maps) -> None:
+    """Bring newer maps into force; to be called at the start of each writing transaction."""
+    if await queues.newest_publication(connection) > maps.publication:
+        maps.take(await queues.publications_after(connection, maps.publication))
+
+
+def remember(memory: Memory, out: Output, members: Mapping[MemberKey, Member]) -> None:
+    """Take over what a transaction has committed."""
+    for key, subject in out.subjects.items():
+        memory.subjects.put(key, subject)
+    for member_key, member in members.items():
+        memory.members.put(member_key, member)
+
+
+class Attempt:
+    """One try at a batch. Changes nothing outside its transaction until `remember`."""
+
+    def __init__(
+        self,
+        taken: Sequence[Taken],
+        expected: Mapping[int, int],
+        excluded: set[Key],
+        *,
+        memory: Memory,
+        maps: Maps,
+        now: datetime,
+    ) -> None:
+        """`excluded`: events known to be duplicates, which must not even be looked at."""
+        self.memory = memory
+        self.maps = maps
+        self.now = now
+        self.out = Output(self.now)
+        self.members: dict[MemberKey, Member] = {}
+        self.new_members: set[MemberKey] = set()
+        self.members_gone: set[MemberKey] = set()
+        self.known: dict[Key, Link | None] = {}
+        self.plan: Plan | None = None
+        self.steps: dict[int, list[int]] = {}
+        self.expected = expected
+        self.touched: set[Key] = set()
+        self.newly_seen: dict[Key, set[str]] = {}
+        self.events: list[_Event] = []
+        self.dead: list[Row] = []
+        self._sort_out(taken, excluded)
+        self.stored = Stored(records=len(taken))
+
+    def _sort_out(self, taken: Sequence[Taken], excluded: set[Key]) -> None:
+        seen = set(excluded)
+        for each in taken:
+            record, content = each.record, each.content
+            step = self.steps.get(record.partition)
+            if step is None:
+                first = self.expected.get(record.partition, record.offset)
+                step = self.steps[record.partition] = [first, 0, 0, 0, 0]
+            step[1] = record.offset + 1
+            if isinstance(content, Poison):
+                step[4] += 1
+                self.dead.append(
+                    (content.workspace_id, record.partition, record.offset, record.key,
+                     record.value, content.reason.value, content.detail)
+                )  # fmt: skip
+                continue
+            key = (content.workspace_id, content.message_id)
+            if key in seen:
+                step[3] += 1
+                continue
+            seen.add(key)
+            step[2] += 1
+            text = (record.value or b"").decode()
+            self.events.append(_Event(record.partition, content, text, named(content)))
+
+    def names(self) -> set[Key]:
+        """Everybody whom this batch is about, as far as is remembered."""
+        links = self.memory.links
+        names: set[Key] = set()
+        for event in self.events:
+            said = event.named
+            workspace = said.workspace_id
+            if said.account is not None:
+                names.add((workspace, said.account))
+            if said.person is None:
+                continue
+            names.add(said.person)
+            names.update(weaker for weaker, _ in said.weaker)
+            link = links.get(said.person)
+            if link is not None:
+                names.add((workspace, link.person_id))
+                names.add((workspace, link.subject_id))
+        return names
+
+    async def run(self, connection: Connection, owner: str) -> Stored:
+        """Everything between begin and commit."""
+        await refresh_maps(connection, self.maps)
+        if self.events:
+            await self._apply(connection)
+        await writing.dead_letters(connection, TOUCHPOINTS, self.dead, self.now)
+        steps = [Advance(partition, *step) for partition, step in sorted(self.steps.items())]
+        await queues.advance(connection, TOUCHPOINTS, steps, owner, self.now)
+        stored = self.stored
+        stored.applied = sum(step.applied for step in steps)
+        stored.duplicate = sum(step.duplicate for step in steps)
+        stored.dead = sum(step.dead for step in steps)
+        stored.next_offsets = {step.partition: step.following for step in steps}
+        stored.received_at = [event.envelope.received_at for event in self.events]
+        stored.tally = self.out.tally
+        return stored
+
+    async def _apply(self, connection: Connection) -> None:
+        plan = self.plan = await identifying.resolve(
+            connection, self.memory, [event.named for event in self.events], self.known
+        )
+        for event in self.events:
+            event.person, event.subject = plan.resolve(event.named)
+        await self._insert_history(connection, plan)
+        if not self.events:
+            return
+        writes = self.out.writes
+        identifying.add_links(plan, writes)
+        await writing.identities(connection, writes)
+        affected: set[Key] = set()
+        if plan.moved:
+            moves = await identifying.move_events(connection, plan, writes)
+            affected = moves.affected
+            for workspace, person, subject in moves.seen:
+                self._see(workspace, person, subject)
+        await self._fold(connection, plan, affected)
+        writes.members = [folding.member_row(key, self.members[key]) for key in self.new_members]
+        writes.members_gone = sorted(self.members_gone - self.new_members)
+        await writing.everything_else(connection, writes, self.now)
+
+    async def _insert_history(self, connection: Connection, plan: Plan) -> None:
+        rows: list[Row] = [
+            (
+                event.envelope.workspace_id,
+                event.envelope.message_id,
+                event.subject,
+                event.person,
+                event.envelope.occurred_at,
+                event.text,
+            )
+            for event in self.events
+        ]
+        new = await writing.touchpoints(connection, rows, self.now)
+        if new is None:
+            return
+        duplicates = [event for event in self.events if event.key not in new]
+        linked = {
+            event.key
+            for event in duplicates
+            if event.named.person in plan.changes
+            or any(weaker in plan.changes for weaker, _ in event.named.weaker)
+        }
+        if linked:
+            raise DuplicateLinked(linked)
+        for event in duplicates:
+            step = self.steps[event.partition]
+            step[2] -= 1
+            step[3] += 1
+        self.events = [event for event in self.events if event.key in new]
+
+    def _see(self, workspace: int, person: str | None, subject: str) -> None:
+        if person is not None:
+            self.newly_seen.setdefault((workspace, person), set()).add(subject)
+
+    async def _fold(self, connection: Connection, plan: Plan, affected: set[Key]) -> None:
+        groups: dict[Key, list[_Event]] = {}
+        persons: dict[Key, list[_Event]] = {}
+        for event in self.events:
+            workspace = event.envelope.workspace_id
+            groups.setdefault((workspace, event.subject), []).append(event)
+            if (
+                event.person is not None
+                and event.person != event.subject
+                and self.maps.of(workspace).of_persons
+            ):
+                persons.setdefault((workspace, event.person), []).append(event)
+                self._see(workspace, event.person, event.subject)
+        subjects = await self._load(connection, groups.keys() | persons.keys() | affected)
+        await self._know_members(connection, groups, plan)
+        tasks: dict[Key, Task] = {}
+        for key in affected:
+            tasks[key] = Task(subjects[key], self._role(key, plan), Refold.MERGE)
+        for key, events in (*groups.items(), *persons.items()):
+            if key in affected:
+                continue
+            subject, role = subjects[key], self._role(key, plan)
+            events.sort(key=_order)
+            points = [touchpoint(event.envelope, event.person) for event in events]
+            change = plan.changes.get(key)
+            was_known = change is None or change[0] is not None
+            has_history = subject.touchpoints > 0 or (role.of_person and was_known)
+            if not folding.is_current(subject, role.journeys, has_history=has_history):
+                reason = Refold.MAP
+            elif folding.is_late(subject, points[0]):
+                reason = Refold.LATE
+            else:
+                self._forward(key, subject, role, points)
+                if key in groups:
+                    self._follow_members(key, events, points)
+                continue
+            tasks[key] = Task(subject, role, reason)
+        if tasks:
+            members = Members()
+            await fold_anew(connection, tasks, self.out, members, self.newly_seen)
+            self.members.update(members.written)
+            self.new_members |= members.written.keys()
+            self.members_gone |= members.gone
+
+    def _forward(self, key: Key, subject: Subject, role: Role, points: list[Touchpoint]) -> None:
+        try:
+            folding.forward(
+                key, subject, role.journeys, points, merged_into=role.merged_into, out=self.out
+            )
+        except Exception as exc:
+            # Whatever the engine raises is our fault and no passing one: the record that brings it
+            # about is kept as a dead letter, and the partition goes on.
+            raise FoldFailed(f"the engine failed: {type(exc).__name__}") from exc
+
+    def _role(self, key: Key, plan: Plan) -> Role:
+        return role_of(key, self.maps.of(key[0]), plan.links.get(key))
+
+    async def _load(self, connection: Connection, keys: set[Key]) -> dict[Key, Subject]:
+        self.touched |= keys
+        found: dict[Key, Subject] = {}
+        unread: list[Key] = []
+        for key in keys:
+            subject = self.memory.subjects.get(key)
+            if subject is None:
+                unread.append(key)
+            else:
+                found[key] = subject
+        if unread:
+            rows = await reading.subjects(connection, unread)
+            for key in unread:
+                subject = rows.get(key)
+                if subject is None:
+                    found[key] = NEW_SUBJECT
+                else:
+                    found[key] = subject
+                    self.memory.subjects.put(key, subject)
+        return found
+
+    async def _know_members(
+        self, connection: Connection, groups: Mapping[Key, list[_Event]], plan: Plan
+    ) -> None:
+        unread: dict[MemberKey, Key] = {}
+        for (workspace, subject), events in groups.items():
+            for event in events:
+                if event.person is None or event.named.person is None:
+                    continue
+                key = (workspace, subject, event.person)
+                if key in self.members or key in unread:
+                    continue
+                member = self.memory.members.get(key)
+                if member is None:
+                    unread[key] = event.named.person
+                else:
+                    self.members[key] = member
+        if not unread:
+            return
+        found = await reading.members(connection, unread)
+        self.members.update(found)
+        for member_key, member in found.items():
+            self.memory.members.put(member_key, member)
+        # A known name that is seen in a new place must not move before that is visible.
+        existing = {
+            name
+            for key, name in unread.items()
+            if key not in self.members and name not in plan.changes
+        }
+        if existing:
+            await identifying.hold_unchanged(connection, existing, plan)
+
+    def _follow_members(
+        self, key: Key, events: Sequence[_Event], points: Sequence[Touchpoint]
+    ) -> None:
+        for event, point in zip(events, points, strict=True):
+            if event.person is None:
+                continue
+            member_key = (*key, event.person)
+            before = self.members.get(member_key)
+            after = folding.member_after(before, point)
+            if after is not before and after != before:
+                self.members[member_key] = after
+                self.new_members.add(member_key)
+
+    def remember(self) -> None:
+        """After the commit: take over what was written."""
+        self.memory.members.drop(self.members_gone)
+        remember(self.memory, self.out, {key: self.members[key] for key in self.new_members})
+        if self.plan is not None:
+            for name, (_, link) in self.plan.changes.items():
+                self.memory.links.put(name, link)
+
+    def forget(self) -> None:
+        """After a rollback: what was remembered may be what was wrong."""
+        self.memory.subjects.drop(self.touched)
+        self.memory.members.drop(self.members)
+        self.memory.links.drop(self.known)
+
+
+def _order(event: _Event) -> tuple[datetime, str]:
+    return event.named.order
