@@ -52,8 +52,10 @@ async def test_a_stall_opens_one_alert_that_says_who_and_what_last(database_url:
             1,
             START,
             1200.0,
-            "acme has been in Evaluation for 14 days without moving on; the last touchpoint was"
-            " Demo Requested (website) on 2026-01-05.",
+            (
+                "acme has been in Evaluation for 14 days without moving on; the last touchpoint was"
+                " Demo Requested (website) on 2026-01-05."
+            ),
         )
         assert msgspec.json.decode(rows[0][6]) == {
             "message_id": "m0001",

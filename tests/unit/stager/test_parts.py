@@ -44,7 +44,8 @@ def test_what_is_dropped_is_gone_from_both_generations() -> None:
     ],
 )
 def test_the_cap_trips_when_most_of_a_full_window_is_poison(
-    verdicts: list[bool], expected: bool
+    verdicts: list[bool],
+    expected: bool,  # noqa: FBT001 - a table's column
 ) -> None:
     assert PoisonCap(window=10, ratio=0.5).trips(verdicts) is expected
 
