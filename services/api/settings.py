@@ -18,7 +18,7 @@ class ApiSettings(CommonSettings):
         default=3.0, gt=0, le=15, description="Longest wait for the database in GET /v1/stage."
     )
     max_map_bytes: int = Field(
-        default=524_288, ge=1024, le=4_194_304, description="Largest map that is taken, in bytes."
+        default=524_288, ge=1024, le=524_288, description="Largest map that is taken, in bytes."
     )
     key_refresh_seconds: float = Field(
         default=5.0,

@@ -30,18 +30,19 @@ def target(url: str | None, key: str | None, *, secret: bool) -> Target:
     `secret` asks for the secret key of the folder rather than its write key.
     """
     here = of_this_folder()
-    url = url or os.environ.get("STAGELINE_URL")
+    url = (url or os.environ.get("STAGELINE_URL") or "").rstrip("/")
     if not url and here is not None:
         url = here.read_url if secret else here.base_url
     key = key or os.environ.get("STAGELINE_KEY")
-    if key is None and here is not None:
+    # The folder's keys go to the folder's Stageline only, never to another address.
+    if key is None and here is not None and url in {here.read_url, here.base_url}:
         key = here.secret_key if secret else here.write_key
     if not url or not key:
         fail(
             "no address or key: give --url and --key, set STAGELINE_URL and STAGELINE_KEY,"
             f" or run this where `make run` was started ({Path(HOME, credentials.FILE_NAME)})"
         )
-    return Target(url=url.rstrip("/"), key=key)
+    return Target(url=url, key=key)
 
 
 def adopt_folder_database() -> None:
