@@ -6,7 +6,6 @@ a test expects.
 """
 
 import asyncio
-import os
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -87,6 +86,12 @@ class Log:
         finally:
             await admin.close()
             await consumer.stop()
+
+
+def environ_of(database_url: str, log: Log) -> dict[str, str]:
+    """Environment variables for services on a database and a log, with everything short."""
+    settings = {"database_url": database_url} | _QUICK | log.overrides()
+    return {f"STAGELINE_{name.upper()}": value for name, value in settings.items()}
 
 
 class Stack:
@@ -215,10 +220,7 @@ class Stack:
 
     def settings(self) -> Settings:
         """Settings of the three services."""
-        environ = {name: value for name, value in os.environ.items() if name == "PATH"}
-        return settings_from(
-            environ, database_url=self.database_url, **_QUICK, **self.log.overrides()
-        )
+        return settings_from(environ_of(self.database_url, self.log))
 
     async def start(self) -> None:
         """Start and return once everything answers."""

@@ -1,0 +1,221 @@
+"""The stager killed by SIGKILL in mid-batch, twenty times under load: nothing lost, nothing twice."""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from services.cli.verify import Report, examine
+from services.standalone import prepare
+from services.standalone.children import Child
+from shared.clock import SystemClock
+from shared.http.server import bind
+from shared.storage.connect import Role, connect, create_engine
+from tests.acceptance import stack
+from tests.acceptance.stack import Log
+from tests.acceptance.stories import event
+from tests.eventually import eventually
+
+KILLS = 20
+ACCOUNTS = 100
+START = datetime(2025, 1, 6, 9, tzinfo=UTC)
+
+NAMES = (
+    "Blog Post Read", "Guide Downloaded", "Webinar Attended", "Demo Requested", "Demo Attended",
+    "Comparison Viewed", "Case Study Read", "Contract Signed", "Kickoff Held", "Seats Added",
+    "Support Ticket Opened", "Subscription Cancelled", "Usage Limit Reached", "Feature Used",
+)  # fmt: skip
+
+
+class Load:
+    """Batches of events without end; some late, some sent twice, some by visitors before sign-up."""
+
+    def __init__(self) -> None:
+        self._chance = random.Random(20)  # noqa: S311 - fixed, so that a failure can be repeated
+        self._made: list[dict[str, Any]] = []
+
+    @property
+    def distinct(self) -> int:
+        """Events with different message ids."""
+        return len(self._made)
+
+    def batch(self, size: int) -> list[dict[str, Any]]:
+        """The next events."""
+        return [self._next() for _ in range(size)]
+
+    def _next(self) -> dict[str, Any]:
+        chance = self._chance
+        if self._made and chance.random() < 0.1:
+            return chance.choice(self._made)
+        number = len(self._made)
+        account = f"account-{chance.randrange(ACCOUNTS)}"
+        late = timedelta(days=chance.choice([0, 0, 0, 0, 30]))
+        made = event(
+            chance.choice(NAMES),
+            START + timedelta(minutes=5 * number) - late,
+            f"load-{number}",
+            **self._who(account),
+        )
+        self._made.append(made)
+        return made
+
+    def _who(self, account: str) -> dict[str, str]:
+        visitor, user = {"anonymous_id": f"visitor@{account}"}, {"user_id": f"ann@{account}"}
+        kind = self._chance.random()
+        if kind < 0.2:
+            return visitor
+        if kind < 0.3:
+            return visitor | user
+        return user | {"account_id": account}
+
+
+class StagerProcess:
+    """`python -m services.stager`, as a supervisor would start it."""
+
+    def __init__(self, environ: dict[str, str], log_file: Path) -> None:
+        self._environ = environ
+        self._log_file = log_file
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        with self._log_file.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "services.stager"),
+                env=os.environ | self._environ,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    async def end(self, number: signal.Signals) -> int:
+        assert self._process is not None
+        assert self._process.returncode is None, self._log_file.read_text()[-3000:]
+        self._process.send_signal(number)
+        return await self._process.wait()
+
+
+class Front:
+    """An ingest process, a database and what has been accepted so far."""
+
+    def __init__(self, database_url: str, log: Log, folder: Path) -> None:
+        self.database_url = database_url
+        self.accepted = 0
+        self._folder = folder
+        self._environ = stack.environ_of(database_url, log)
+        with bind("127.0.0.1", 0) as probe:
+            port: int = probe.getsockname()[1]
+        self._ingest = Child("ingest", port=port, environ=self._environ, log_dir=folder)
+        self._starts = 0
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[httpx.AsyncClient]:
+        """A client of ingest that carries the write key."""
+        with self._ingest:
+            await asyncio.to_thread(self._ingest.wait_ready)
+            known = await prepare.furnish(
+                self.database_url,
+                self._folder,
+                base_url=self._ingest.url,
+                now=SystemClock().now(),
+            )
+            headers = {"Authorization": f"Bearer {known.write_key}"}
+            async with httpx.AsyncClient(
+                base_url=self._ingest.url, headers=headers, timeout=30
+            ) as client:
+                yield client
+
+    async def post(self, client: httpx.AsyncClient, events: list[dict[str, Any]]) -> None:
+        answer = await client.post("/v1/touchpoints", json=events)
+        assert answer.status_code == 202, answer.text
+        self.accepted += answer.json()["accepted"]
+
+    def new_stager(self) -> StagerProcess:
+        """Another start, in a reader group of its own: offsets live in Postgres, so a group's name
+        carries nothing, and Kafka need not notice first that the killed member is dead."""
+        self._starts += 1
+        environ = self._environ | {
+            "STAGELINE_PORT": "0",
+            # Small batches: most of the time one is half done, which is when a kill should come.
+            "STAGELINE_STAGER_BATCH_RECORDS": "100",
+            "STAGELINE_STAGER_GROUP": f"start-{self._starts}-{uuid4().hex}",
+        }
+        return StagerProcess(environ, self._folder / "stager.log")
+
+    async def taken(self) -> int:
+        """Records with a verdict."""
+        connection = await connect(
+            self.database_url, role=Role.OWNER, application_name="test-taken"
+        )
+        try:
+            taken: int = await connection.fetchval(
+                "SELECT coalesce(sum(applied + duplicate + dead), 0)::int FROM consumer_offset"
+            )
+        finally:
+            await connection.close()
+        return taken
+
+    async def verified(self) -> Report:
+        """The account that `stageline verify --deep` takes."""
+        engine = create_engine(self.database_url, role=Role.OWNER, application_name="test-verify")
+        try:
+            async with engine.begin() as connection:
+                return await examine(connection, deep=True)
+        finally:
+            await engine.dispose()
+
+
+@pytest.mark.timeout(400)
+async def test_twenty_kills_under_load_lose_nothing_and_double_nothing(
+    database_url: str, log: Log, tmp_path: Path
+) -> None:
+    front, load = Front(database_url, log, tmp_path), Load()
+    chance = random.Random(7)  # noqa: S311 - when to kill
+    done = asyncio.Event()
+
+    async def post(client: httpx.AsyncClient) -> None:
+        while not done.is_set():
+            await front.post(client, load.batch(25))
+            await asyncio.sleep(0.1)
+
+    async def kill() -> None:
+        for _ in range(KILLS):
+            before = await front.taken()
+            stager = front.new_stager()
+            await stager.start()
+            await eventually(partial(_more_than, front, before), within=60)
+            await asyncio.sleep(chance.uniform(0, 0.2))
+            await stager.end(signal.SIGKILL)
+        done.set()
+
+    async with front.running() as client, asyncio.TaskGroup() as group:
+        group.create_task(post(client), name="load")
+        group.create_task(kill(), name="kills")
+    last = front.new_stager()
+    await last.start()
+    await eventually(partial(_more_than, front, front.accepted - 1), within=60)
+    code = await last.end(signal.SIGTERM)
+    report = await front.verified()
+
+    assert code == 0
+    assert report.problems == []
+    assert report.dead_letters == 0
+    assert sum(partition.read for partition in report.partitions) == front.accepted
+    assert report.touchpoints == load.distinct
+    assert report.waiting == 0
+    assert report.subjects_checked is not None
+    assert report.subjects_checked >= ACCOUNTS
+
+
+async def _more_than(front: Front, taken: int) -> bool:
+    return await front.taken() > taken
