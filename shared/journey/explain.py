@@ -27,7 +27,7 @@ from shared.journey.facts import Place, is_nobody, trait_holds
 from shared.journey.fold import advance
 from shared.journey.model import Status, TransitionKind
 from shared.journey.plan import Target
-from shared.journey.sentences import comparison, named, sentence, span
+from shared.journey.sentences import comparison, named, rest, sentence
 from shared.journey.state import State
 
 
@@ -288,7 +288,7 @@ class _Walk:
             holds=holds,
             have=waited.total_seconds(),
             need=condition.duration.total_seconds(),
-            satisfied_by=None if holds or since is None else f"waiting {span(missing)} more",
+            satisfied_by=None if holds or since is None else f"waiting {rest(missing)} more",
             at=None if holds or since is None else since + condition.duration,
         )
 

@@ -1,6 +1,7 @@
 """Conditions in plain words, for people who ask why an account is where it is."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 from shared.journey.conditions import (
     All,
@@ -80,13 +81,27 @@ def comparison(predicate: Predicate) -> str:
 
 
 def span(duration: timedelta) -> str:
-    """A duration in its largest whole unit: "14 days", "36 hours"."""
-    seconds = duration.total_seconds()
+    """A duration in its largest whole unit, exactly: "14 days", "36 hours", "0.5 seconds"."""
     for name, size in _UNITS:
-        if seconds >= size and seconds % size == 0:
-            number = int(seconds // size)
-            return f"{number} {name}{'' if number == 1 else 's'}"
-    return f"{seconds:g} seconds"
+        number, over = divmod(duration, timedelta(seconds=size))
+        if number and not over:
+            return _counted(number, name)
+    return f"{duration.total_seconds():.6f}".rstrip("0").rstrip(".") + " seconds"
+
+
+def rest(duration: timedelta) -> str:
+    """How long is left, in at most two units and rounded up: "365 days", "2 days 4 hours"."""
+    seconds = -(-duration // timedelta(seconds=1))
+    for (name, size), (lesser, part) in pairwise(_UNITS):
+        if seconds >= size:
+            number, parts = divmod(-(-seconds // part), size // part)
+            words = [_counted(number, name)] + ([_counted(parts, lesser)] if parts else [])
+            return " ".join(words)
+    return _counted(seconds, "second")
+
+
+def _counted(number: int, name: str) -> str:
+    return f"{number} {name}{'' if number == 1 else 's'}"
 
 
 def named(events: tuple[str, ...]) -> str:
