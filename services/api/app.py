@@ -137,7 +137,7 @@ def create_app(api: Api, health: Health | None = None) -> FastAPI:
 
     # FastAPI's documented way to publish a document of one's own.
     app.openapi = published  # type: ignore[method-assign]
-    app.add_middleware(Observe, service="api", metrics=api.metrics)
+    app.add_middleware(Observe, service="api", metrics=api.metrics, health=health)
     return app
 
 

@@ -35,7 +35,7 @@ def checks(pool: "Pool | None", consumer: Consumer | None) -> dict[str, Check]:
 def create_app(health: Health, metrics: Metrics) -> ASGIApp:
     """The health port's application."""
     app = Starlette(routes=routes(health, metrics.registry))
-    return Observe(app, service="stager", metrics=metrics)
+    return Observe(app, service="stager", metrics=metrics, health=health)
 
 
 async def watch_lag(
