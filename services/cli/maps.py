@@ -59,7 +59,9 @@ def validate(
 
 @app.command()
 def publish(
-    file: Annotated[Path, typer.Argument(help="Map as YAML or JSON; - reads stdin.")],
+    file: Annotated[
+        Path, typer.Argument(help="Map as YAML or JSON, or the name of a ready one; - reads stdin.")
+    ],
     *,
     url: _Url = None,
     key: _Key = None,
@@ -150,8 +152,12 @@ def schema_() -> None:
 
 
 def _text(file: Path) -> bytes:
-    """Text of a map as it stands in the file. Raises OSError."""
-    return sys.stdin.buffer.read() if file == _STDIN else file.read_bytes()
+    """Text of a map: of the file, else of the ready map of that name. Raises OSError."""
+    if file == _STDIN:
+        return sys.stdin.buffer.read()
+    if not file.exists() and str(file) in templates.names():
+        return templates.read(str(file)).encode()
+    return file.read_bytes()
 
 
 def _check(text: bytes) -> tuple[list[MapProblem], list[MapProblem]]:

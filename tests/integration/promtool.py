@@ -1,8 +1,7 @@
 """Finds promtool, or fetches it, so that the alert rules are never taken on trust.
 
-In this order: `STAGELINE_TEST_PROMTOOL`, the path, what an earlier run left in .cache/, Debian's
-`prometheus` package unpacked (not installed) into .cache/, and last a build from its Go module, which
-takes minutes.
+In this order: `STAGELINE_TEST_PROMTOOL`, the path, what an earlier run left in .cache/, and Debian's
+`prometheus` package unpacked (not installed) into .cache/.
 """
 
 import os
@@ -15,17 +14,13 @@ from tempfile import TemporaryDirectory
 from tests.conftest import ROOT
 
 CACHE = ROOT / ".cache" / "promtool"
-MODULE = "github.com/prometheus/prometheus"
-MODULE_VERSION = "v0.305.0"
-"""Prometheus 3.5.0 as a Go module: the version that docker-compose.yml runs (tested)."""
 
 _DOWNLOAD_SECONDS = 120
-_BUILD_SECONDS = 900
 
 
 def find() -> Path | None:
     """Path of a promtool that runs, or None when there is no way to get one here."""
-    for source in (_given, _cached, _from_debian, _from_go):
+    for source in (_given, _cached, _from_debian):
         candidate = source()
         if candidate is not None and _runs(candidate):
             return candidate
@@ -56,24 +51,6 @@ def _from_debian() -> Path | None:
         return folder / "unpacked" / "usr" / "bin" / "promtool"
 
     return _keep(fetch)
-
-
-def _from_go() -> Path | None:
-    if not shutil.which("go"):
-        return None
-
-    def build(folder: Path) -> Path:
-        # A module of our own around it: `go install` refuses a module that replaces others.
-        _ = (
-            _succeeds(["go", "mod", "init", "stageline/promtool"], folder, _DOWNLOAD_SECONDS)
-            and _succeeds(
-                ["go", "get", f"{MODULE}/cmd/promtool@{MODULE_VERSION}"], folder, _BUILD_SECONDS
-            )
-            and _succeeds(["go", "build", f"{MODULE}/cmd/promtool"], folder, _BUILD_SECONDS)
-        )
-        return folder / "promtool"
-
-    return _keep(build)
 
 
 def _keep(fetch: Callable[[Path], Path]) -> Path | None:

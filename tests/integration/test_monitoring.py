@@ -88,12 +88,10 @@ def promtool() -> Path:
     return found
 
 
-@pytest.mark.timeout(2400)  # the first run may have to build promtool
 def test_every_alert_fires_on_its_bad_day_and_none_on_a_good_one(promtool: Path) -> None:
     _succeeds(promtool, "test", "rules", RULE_TESTS)
 
 
-@pytest.mark.timeout(2400)
 def test_prometheus_accepts_its_configuration_and_rules(promtool: Path) -> None:
     _succeeds(promtool, "check", "config", PROMETHEUS / "prometheus.yml")
 

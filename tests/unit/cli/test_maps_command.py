@@ -113,6 +113,15 @@ def test_a_ready_map_can_be_printed_and_begun_with(name: str) -> None:
     assert parse(printed.stdout).journey == name
 
 
+def test_a_ready_map_is_found_by_its_name_where_no_file_has_it(elsewhere: Path) -> None:
+    by_name = run("validate", "shop-person")
+    Path(elsewhere, "shop-person").write_text("journey: [", encoding="utf-8")
+    by_file = run("validate", "shop-person")
+
+    assert by_name.exit_code == 0
+    assert by_file.exit_code == 3
+
+
 def test_the_list_of_ready_maps_names_the_default() -> None:
     listed = run("templates")
 
