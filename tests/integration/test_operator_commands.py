@@ -104,3 +104,61 @@ async def test_the_exit_code_of_verify_tells_a_script(owner: Owner, command: Com
 
     assert (clean.code, clean.json()["problems"]) == (0, [])
     assert broken.code == 1
+
+
+async def test_a_dead_letter_is_listed_shown_and_replayed_into_the_log(
+    owner: Owner, command: Command
+) -> None:
+    await owner.execute(
+        "INSERT INTO log_partition (topic, partition) VALUES ($1, 0) ON CONFLICT DO NOTHING",
+        TOUCHPOINTS,
+    )
+    number = await keep_dead_letter(owner, 101)
+
+    listed = await asyncio.to_thread(command, "dlq", "list", "--json")
+    shown = await asyncio.to_thread(command, "dlq", "show", str(number))
+    replayed = await asyncio.to_thread(command, "dlq", "replay", "--all", "--json")
+    again = await asyncio.to_thread(command, "dlq", "replay", "--all", "--json")
+    records = await owner.fetch("SELECT record_value FROM log_record WHERE topic = $1", TOUCHPOINTS)
+
+    assert [item["reason"] for item in listed.json()["items"]] == ["malformed"]
+    assert "\x1b" not in shown.out  # the bytes of a stranger do not steer the terminal
+    assert replayed.json() == {"replayed": 1}
+    assert again.json() == {"replayed": 0}
+    assert [bytes(record["record_value"]) for record in records] == [b"{\x1b[31m"]
+
+
+async def test_a_mistyped_command_is_answered_with_the_one_that_was_meant(command: Command) -> None:
+    ran = await asyncio.to_thread(command, "verfy")
+
+    assert ran.code == 2
+    assert "verify" in ran.error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["dlq", "show", "77"], "there is no dead letter 77"),
+        (["dlq", "replay"], "name the numbers"),
+        (["dlq", "show", "x"], "valid integer"),
+    ],
+    ids=["unknown", "nothing named", "no number"],
+)
+async def test_a_mistake_ends_in_a_sentence(
+    command: Command, arguments: list[str], words: str
+) -> None:
+    ran = await asyncio.to_thread(command, *arguments)
+
+    assert ran.code in {1, 2}
+    assert words in ran.error
+
+
+async def test_a_database_that_is_away_is_told_in_a_sentence(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STAGELINE_DATABASE_URL", "postgresql://nobody@127.0.0.1:9/none")
+
+    ran = await asyncio.to_thread(command, "verify")
+
+    assert ran.code == 1
+    assert ran.error.startswith("stageline: ")
