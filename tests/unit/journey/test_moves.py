@@ -135,6 +135,18 @@ def test_where_filters_on_properties() -> None:
     assert (free.stage, paid.stage) == ("a", "b")
 
 
+def test_conditions_that_look_alike_keep_facts_of_their_own() -> None:
+    one, true = (Predicate(path="n", operator=Operator.EQ, value=value) for value in (1, True))
+    compiled = journey(
+        stage("a"), stage("b", done("X", where=[one])), stage("c", done("X", where=[true]))
+    )
+
+    number, _ = play(compiled, at(1, "X", properties={"n": 1}))
+    truth, _ = play(compiled, at(1, "X", properties={"n": True}))
+
+    assert (number.stage, truth.stage) == ("b", "c")
+
+
 def test_never_holds_until_it_happens() -> None:
     enter = All(parts=(done("Trial"), Never(events=("Bounced",))))
     compiled = journey(stage("a"), stage("b", enter))
@@ -432,6 +444,18 @@ def test_a_subject_joins_once_applies_to_holds_and_then_stays() -> None:
     # What happened before joining counts: who an account is often becomes known late.
     assert story(effects) == ["2 enter >trial", "3 advance trial>buy"]
     assert state.stage == "buy"
+
+
+def test_visit_facts_count_before_the_first_visit_and_before_joining() -> None:
+    compiled = journey(
+        stage("a", done("X", count=2, scope=Scope.VISIT)), stage("b", done("Y")), applies_to=SAAS
+    )
+
+    _, effects = play(
+        compiled, at(1, "X"), at(2, "Visit", account_traits={"industry": "saas"}), at(3, "X")
+    )
+
+    assert story(effects) == ["3 enter >a"]
 
 
 def test_a_person_trait_holds_while_anybody_has_it() -> None:

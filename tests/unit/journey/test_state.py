@@ -4,6 +4,7 @@ import msgspec
 
 from shared.journey.conditions import Operator, Predicate, Trait, TraitOwner
 from shared.journey.fold import advance
+from shared.journey.model import Back
 from shared.journey.state import State
 from tests.unit.journey.build import at, day, days, done, journey, milestone, outcome, play, stage
 
@@ -93,6 +94,20 @@ def test_a_typical_state_takes_less_than_400_bytes() -> None:
 
     assert state.stage == "evaluation"
     assert len(msgspec.json.encode(state)) < 400
+
+
+def test_facts_that_cannot_matter_are_not_kept() -> None:
+    compiled = journey(
+        stage("a"),
+        stage("b", done("X", count=2)),
+        stage("c", done("Y", count=3), back=(Back(to="a", when=done("Refund", count=2)),)),
+    )
+
+    in_b, _ = play(compiled, at(1, "X"), at(2, "X"), at(3, "X"), at(4, "Refund"), at(5, "Y"))
+
+    # The "X" have done their work, and a refund counts from the visit of "c" on.
+    assert in_b.stage == "b"
+    assert list(in_b.counts.values()) == [1]
 
 
 def test_shown_traits_are_shortened_but_compared_whole() -> None:
