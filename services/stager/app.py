@@ -11,6 +11,7 @@ from services.stager.consumer import Consumer
 from services.stager.health import checks, watch_lag
 from services.stager.refold_jobs import RefoldJobs
 from services.stager.relay import Relay
+from services.stager.retention import Retention
 from services.stager.settings import StagerSettings
 from services.stager.store.session import Pool, translated
 from services.stager.subjects import Memory
@@ -99,12 +100,13 @@ class Stager:
         )
         timers = Timers(writer=writer, metrics=metrics, pause_seconds=settings.stager_timer_seconds)
         jobs = RefoldJobs(writer=writer, metrics=metrics)
-        relay = Relay(writer=writer, dead=self._dead, outbox_days=settings.stager_outbox_days)
+        relay = Relay(writer=writer, dead=self._dead)
+        retention = Retention(writer=writer, settings=settings)
         async with asyncio.TaskGroup() as group:
             group.create_task(timers.run(stop), name="timers")
             group.create_task(jobs.run(stop), name="refold-jobs")
             group.create_task(relay.run(stop), name="relay")
-            group.create_task(relay.prune(stop), name="prune")
+            group.create_task(retention.run(stop), name="retention")
             group.create_task(watch_lag(self._reader, consumer, metrics, stop), name="lag")
             group.create_task(consumer.run(stop), name="consumer")
 

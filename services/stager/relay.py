@@ -1,11 +1,10 @@
-"""Carries dead letters on to their topic and clears away old notices.
+"""Carries dead letters on to their topic.
 
 A dead letter counts as published once its topic has acknowledged it; one that is sent twice because
 the acknowledgement got lost carries the same position.
 """
 
 import asyncio
-from datetime import timedelta
 
 import structlog
 
@@ -22,18 +21,15 @@ log = structlog.get_logger(__name__)
 
 _CHUNK = 100
 _PAUSE_SECONDS = 1.0
-_PRUNE_CHUNK = 5000
-_PRUNE_SECONDS = 60.0
 
 
 class Relay:
     """Publishes dead letters."""
 
-    def __init__(self, *, writer: Writer, dead: LogWriter, outbox_days: int) -> None:
+    def __init__(self, *, writer: Writer, dead: LogWriter) -> None:
         """`dead` appends to the dead-letter topic."""
         self._writer = writer
         self._dead = dead
-        self._keep = timedelta(days=outbox_days)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Relay until `stop`; a log that is away is waited for."""
@@ -65,19 +61,6 @@ class Relay:
                 ids = [letter.dead_letter_id for letter in letters]
                 await queues.mark_published(connection, ids, self._writer.clock.now())
         return len(letters) == _CHUNK
-
-    async def prune(self, stop: asyncio.Event) -> None:
-        """Remove old notices every minute until `stop`."""
-        while not stop.is_set():
-            removed = 0
-            try:
-                async with transaction(self._writer.pool) as connection:
-                    before = self._writer.clock.now() - self._keep
-                    removed = await queues.prune_outbox(connection, before, _PRUNE_CHUNK)
-            except TransientError as exc:
-                log.warning("prune_waits", error=str(exc))
-            if removed < _PRUNE_CHUNK:
-                await pause(stop, _PRUNE_SECONDS)
 
 
 def _record(letter: DeadLetter) -> NewRecord:

@@ -43,6 +43,12 @@ class StagerSettings(CommonSettings):
     stager_max_record_bytes: int = Field(
         default=1_000_000, ge=1024, description="Largest record that is not poison for its size."
     )
+    stager_log_days: int = Field(
+        default=7,
+        ge=1,
+        le=3650,
+        description="Days that the Postgres event log keeps records that were stored.",
+    )
     stager_outbox_days: int = Field(
         default=30, ge=1, le=3650, description="Days that notices of journey changes are kept."
     )

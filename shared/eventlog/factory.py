@@ -15,7 +15,7 @@ from shared.eventlog.postgres_writer import PostgresWriter
 from shared.settings import CommonSettings
 from shared.storage.connect import Role, connect
 
-_DEAD_LETTER_PARTITIONS = 1
+DEAD_LETTER_PARTITIONS = 1
 """Few, and read by people: their order over all is worth more than their spread."""
 
 
@@ -67,7 +67,7 @@ async def ensure_topics(settings: CommonSettings) -> None:
 
     Safe to call at once from several processes. Raises LogUnavailable.
     """
-    partitions = {TOUCHPOINTS: settings.partitions, DEAD_LETTERS: _DEAD_LETTER_PARTITIONS}
+    partitions = {TOUCHPOINTS: settings.partitions, DEAD_LETTERS: DEAD_LETTER_PARTITIONS}
     match settings.event_log:
         case "kafka":
             await kafka_topics.ensure_topics(

@@ -15,6 +15,8 @@ _OFFSETS = """
     SELECT partition, next_offset FROM consumer_offset WHERE topic = $1 AND partition = ANY($2::int[])
 """
 
+_ALL_OFFSETS = "SELECT partition, next_offset FROM consumer_offset WHERE topic = $1"
+
 # The fence: the batch counts only if the partition stands where its reader began. A partition without
 # a row begins with the first record read.
 _ADVANCE = """
@@ -91,6 +93,12 @@ _OUTBOX_OLD = """
 async def offsets(connection: Connection, topic: str, partitions: Sequence[int]) -> dict[int, int]:
     """Next offset of each partition that has been read before."""
     return {row[0]: row[1] for row in await connection.fetch(_OFFSETS, topic, list(partitions))}
+
+
+async def all_offsets(connection: Connection, topic: str) -> dict[int, int]:
+    """Next offset of every partition that was read."""
+    rows = await connection.fetch(_ALL_OFFSETS, topic)
+    return {row["partition"]: row["next_offset"] for row in rows}
 
 
 async def advance(
