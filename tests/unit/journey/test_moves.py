@@ -138,7 +138,9 @@ def test_where_filters_on_properties() -> None:
 def test_conditions_that_look_alike_keep_facts_of_their_own() -> None:
     one, true = (Predicate(path="n", operator=Operator.EQ, value=value) for value in (1, True))
     compiled = journey(
-        stage("a"), stage("b", done("X", where=[one])), stage("c", done("X", where=[true]))
+        stage("a"),
+        stage("b", done("X", where=[one], scope=Scope.EVER)),
+        stage("c", done("X", where=[true], scope=Scope.EVER)),
     )
 
     number, _ = play(compiled, at(1, "X", properties={"n": 1}))
