@@ -40,6 +40,7 @@ class Standalone:
         port: int,
         *,
         python: str = sys.executable,
+        module: str = "services.standalone",
         user: int | None = None,
         **environ: str,
     ) -> None:
@@ -47,7 +48,7 @@ class Standalone:
         self.log = folder / f"output-{monotonic()}.txt"
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(  # noqa: S603 - our own command line
-                [python, "-m", "services.standalone"],
+                [python, "-m", module],
                 cwd=folder,
                 env=os.environ | {"STAGELINE_PORT": str(port)} | environ,
                 stdin=subprocess.DEVNULL,
@@ -320,6 +321,40 @@ def test_an_ordinary_user_can_run_it_as_well_as_root(folder: Path) -> None:
 
     assert owner == NOBODY
     assert code == 0
+
+
+def three_free_ports() -> int:
+    """The first of three ports in a row that are free."""
+    while True:
+        first = free_port()
+        try:
+            for port in (first + 1, first + 2):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return first
+
+
+def test_the_three_processes_on_kafka_start_answer_and_stop_together(
+    kafka_jars: Path, start: Start
+) -> None:
+    require(available=shutil.which("curl") is not None, reason="no curl on this machine")
+    assert kafka_jars.is_dir()
+    running = start(three_free_ports(), module="services.standalone.kafka_stack")
+    running.wait_ready()
+
+    post, read = curls(running.output())
+    posted = run_copied(post)
+    end = monotonic() + 20
+    while (stage := run_copied(read)).get("stage") is None and monotonic() < end:
+        sleep(0.1)
+    code = running.stop()
+
+    assert posted == {"accepted": 1, "rejected": []}
+    assert stage["stage"] == "evaluation"
+    assert code == 0
+    assert not (running.folder / ".stageline" / "kafka" / "postgres" / "postmaster.pid").exists()
 
 
 def test_a_command_outside_the_folder_says_where_it_looks(tmp_path: Path) -> None:
