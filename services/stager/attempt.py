@@ -16,7 +16,8 @@ from services.stager.decode import Poison, decode
 from services.stager.effects import Refold
 from services.stager.errors import Conflict, FoldFailed
 from services.stager.folding import Output, Tally, touchpoint
-from services.stager.identity import Key, Link, Named, Plan, named
+from services.stager.identifying import Known
+from services.stager.identity import Key, Named, Plan, named
 from services.stager.maps import Maps
 from services.stager.rereading import Members, Role, Task, fold_anew, role_of
 from services.stager.rows import Advance, Row
@@ -83,10 +84,15 @@ async def refresh_maps(connection: Connection, maps: Maps) -> None:
         maps.take(await queues.publications_after(connection, maps.publication))
 
 
-def remember(memory: Memory, out: Output, members: Mapping[MemberKey, Member]) -> None:
+def remember(
+    memory: Memory,
+    out: Output,
+    members: Mapping[MemberKey, Member],
+    loaded_at: Mapping[Key, int],
+) -> None:
     """Take over what a transaction has committed."""
     for key, subject in out.subjects.items():
-        memory.subjects.put(key, subject)
+        memory.subjects.put(key, (subject, loaded_at[key]))
     for member_key, member in members.items():
         memory.members.put(member_key, member)
 
@@ -112,11 +118,13 @@ class Attempt:
         self.members: dict[MemberKey, Member] = {}
         self.new_members: set[MemberKey] = set()
         self.members_gone: set[MemberKey] = set()
-        self.known: dict[Key, Link | None] = {}
+        self.known = Known()
+        self.began = memory.tick()
         self.plan: Plan | None = None
         self.steps: dict[int, list[int]] = {}
         self.expected = expected
-        self.touched: set[Key] = set()
+        self.subjects: dict[Key, Subject] = {}
+        self.loaded_at: dict[Key, int] = {}
         self.newly_seen: dict[Key, set[str]] = {}
         self.events: list[_Event] = []
         self.dead: list[Row] = []
@@ -161,8 +169,9 @@ class Attempt:
                 continue
             names.add(said.person)
             names.update(weaker for weaker, _ in said.weaker)
-            link = links.get(said.person)
-            if link is not None:
+            remembered = links.get(said.person)
+            if remembered is not None:
+                link = remembered[0]
                 names.add((workspace, link.person_id))
                 names.add((workspace, link.subject_id))
         return names
@@ -186,7 +195,7 @@ class Attempt:
 
     async def _apply(self, connection: Connection) -> None:
         plan = self.plan = await identifying.resolve(
-            connection, self.memory, [event.named for event in self.events], self.known
+            connection, self.memory, [event.named for event in self.events], self.known, self._load
         )
         for event in self.events:
             event.person, event.subject = plan.resolve(event.named)
@@ -198,7 +207,7 @@ class Attempt:
         await writing.identities(connection, writes)
         affected: set[Key] = set()
         if plan.moved:
-            moves = await identifying.move_events(connection, plan, writes)
+            moves = await identifying.move_events(connection, plan, writes, self._load)
             affected = moves.affected
             for workspace, person, subject in moves.seen:
                 self._see(workspace, person, subject)
@@ -255,6 +264,7 @@ class Attempt:
                 persons.setdefault((workspace, event.person), []).append(event)
                 self._see(workspace, event.person, event.subject)
         subjects = await self._load(connection, groups.keys() | persons.keys() | affected)
+        await self._look_again(connection, plan, groups, persons)
         await self._know_members(connection, groups, plan)
         tasks: dict[Key, Task] = {}
         for key in affected:
@@ -298,25 +308,52 @@ class Attempt:
     def _role(self, key: Key, plan: Plan) -> Role:
         return role_of(key, self.maps.of(key[0]), plan.links.get(key))
 
+    async def _look_again(
+        self,
+        connection: Connection,
+        plan: Plan,
+        groups: Mapping[Key, list[_Event]],
+        persons: Mapping[Key, list[_Event]],
+    ) -> None:
+        """See `Memory`: names that were read before the subjects that they lead to."""
+        read_at = self.known.read_at
+        suspects: set[Key] = set()
+        for key, events in (*groups.items(), *persons.items()):
+            loaded_at = self.loaded_at[key]
+            if read_at.get(key, loaded_at) < loaded_at:
+                suspects.add(key)
+            for event in events:
+                name = event.named.person
+                if name is not None and read_at.get(name, loaded_at) < loaded_at:
+                    suspects.add(name)
+        # Those that this batch changes are guarded by their former content.
+        suspects -= plan.changes.keys()
+        if suspects:
+            await identifying.look_again(connection, self.memory, suspects, self.known)
+
     async def _load(self, connection: Connection, keys: set[Key]) -> dict[Key, Subject]:
-        self.touched |= keys
-        found: dict[Key, Subject] = {}
+        """Subjects as of the first time that this attempt looked at each."""
+        found = self.subjects
         unread: list[Key] = []
         for key in keys:
-            subject = self.memory.subjects.get(key)
-            if subject is None:
+            if key in found:
+                continue
+            remembered = self.memory.subjects.get(key)
+            if remembered is None:
                 unread.append(key)
             else:
-                found[key] = subject
+                found[key], self.loaded_at[key] = remembered
         if unread:
             rows = await reading.subjects(connection, unread)
+            tick = self.memory.tick()
             for key in unread:
                 subject = rows.get(key)
                 if subject is None:
-                    found[key] = NEW_SUBJECT
+                    # Whoever moves a name leaves a row at both ends: no row, no move.
+                    found[key], self.loaded_at[key] = NEW_SUBJECT, 0
                 else:
-                    found[key] = subject
-                    self.memory.subjects.put(key, subject)
+                    found[key], self.loaded_at[key] = subject, tick
+                    self.memory.subjects.put(key, (subject, tick))
         return found
 
     async def _know_members(
@@ -366,16 +403,17 @@ class Attempt:
     def remember(self) -> None:
         """After the commit: take over what was written."""
         self.memory.members.drop(self.members_gone)
-        remember(self.memory, self.out, {key: self.members[key] for key in self.new_members})
+        members = {key: self.members[key] for key in self.new_members}
+        remember(self.memory, self.out, members, self.loaded_at)
         if self.plan is not None:
             for name, (_, link) in self.plan.changes.items():
-                self.memory.links.put(name, link)
+                self.memory.links.put(name, (link, self.began))
 
     def forget(self) -> None:
         """After a rollback: what was remembered may be what was wrong."""
-        self.memory.subjects.drop(self.touched)
+        self.memory.subjects.drop(self.subjects)
         self.memory.members.drop(self.members)
-        self.memory.links.drop(self.known)
+        self.memory.links.drop(self.known.links)
 
 
 def _order(event: _Event) -> tuple[datetime, str]:

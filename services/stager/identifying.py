@@ -4,8 +4,8 @@ Rows that will change are locked before anything that depends on them is read, s
 cannot add to a person's history while it moves.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 from services.stager import identity
 from services.stager.decode import reread
@@ -17,22 +17,36 @@ from services.stager.store.session import Connection
 from services.stager.subjects import Memory
 
 
+@dataclass(slots=True)
+class Known:
+    """Names that were looked at, None for one without a row, and at which tick each was read."""
+
+    links: dict[Key, Link | None] = field(default_factory=dict)
+    read_at: dict[Key, int] = field(default_factory=dict)
+
+
+LoadSubjects = Callable[[Connection, set[Key]], Awaitable[object]]
+"""Makes sure of the versions of subjects. It comes before their history is read: whoever adds to that
+history afterwards raises the version, and the guard on the write finds out."""
+
+
 async def resolve(
     connection: Connection,
     memory: Memory,
     events: Sequence[Named],
-    known: dict[Key, Link | None],
+    known: Known,
+    load: LoadSubjects,
 ) -> Plan:
     """Where the names in `events` lead. Raises Conflict when a remembered name proves stale.
 
     `known` is filled with every name that was looked at; after a conflict these are to be forgotten.
     """
     await _know(connection, memory, identity.names_in(events), known)
-    plan = identity.plan(events, known)
+    plan = identity.plan(events, known.links)
     if plan.moved:
-        plan = await _resolve_moves(connection, memory, events, known, plan)
+        plan = await _resolve_moves(connection, memory, events, known, plan, load)
     if plan.relied_on:
-        await _hold(connection, plan.relied_on, known)
+        await _hold(connection, plan.relied_on, known.links)
     return plan
 
 
@@ -52,14 +66,25 @@ async def hold_unchanged(connection: Connection, names: Iterable[Key], plan: Pla
     await _hold(connection, set(names), plan.links)
 
 
+async def look_again(connection: Connection, memory: Memory, names: set[Key], known: Known) -> None:
+    """Make sure that names are as they were read. Raises Conflict."""
+    tick = memory.tick()
+    rows = await reading.links(connection, names)
+    if stale := [name for name in names if rows.get(name) != known.links[name]]:
+        raise Conflict(f"{len(stale)} names were moved before their subjects were read")
+    for name, link in rows.items():
+        memory.links.put(name, (link, tick))
+
+
 async def _know(
     connection: Connection,
     memory: Memory,
     names: Iterable[Key],
-    known: dict[Key, Link | None],
+    known: Known,
 ) -> None:
     """Extend `known` by `names` and everything that they lead through."""
-    wanted = set(names) - known.keys()
+    links = known.links
+    wanted = set(names) - links.keys()
     while wanted:
         unread: list[Key] = []
         for name in wanted:
@@ -67,22 +92,25 @@ async def _know(
             if remembered is None:
                 unread.append(name)
             else:
-                known[name] = remembered
+                links[name], known.read_at[name] = remembered
         if unread:
+            tick = memory.tick()
             rows = await reading.links(connection, unread)
             for name in unread:
-                link = known[name] = rows.get(name)
+                link = links[name] = rows.get(name)
                 if link is not None:
-                    memory.links.put(name, link)
-        wanted = identity.beyond({name: known[name] for name in wanted}) - known.keys()
+                    known.read_at[name] = tick
+                    memory.links.put(name, (link, tick))
+        wanted = identity.beyond({name: links[name] for name in wanted}) - links.keys()
 
 
-async def _resolve_moves(
+async def _resolve_moves(  # noqa: PLR0917 - what `resolve` has
     connection: Connection,
     memory: Memory,
     events: Sequence[Named],
-    known: dict[Key, Link | None],
+    known: Known,
     plan: Plan,
+    load: LoadSubjects,
 ) -> Plan:
     """The rare path: names change hands, so what hangs on them is read and locked."""
     evidence = Evidence()
@@ -90,28 +118,31 @@ async def _resolve_moves(
     locked: set[Key] = set()
     while True:
         if fresh := plan.moved - locked:
-            await _hold(connection, fresh, known, for_update=True)
+            await _hold(connection, fresh, known.links, for_update=True)
             locked |= fresh
         if not plan.unread and not plan.shrunk:
             return plan
         if plan.unread:
             below = await reading.weaker_names(connection, plan.unread)
-            known.update(below)
+            known.links.update(below)
             expanded |= plan.unread | below.keys()
-            await _know(connection, memory, identity.beyond(known), known)
+            await _know(connection, memory, identity.beyond(known.links), known)
         if plan.shrunk:
             evidence.homeless |= plan.shrunk
-            rows = await touchpoints_of(connection, plan.shrunk)
+            rows = await _touchpoints_of(connection, plan.shrunk, load)
             deeds = [identity.named(reread(row.envelope)) for row in rows]
             evidence.events += deeds
             await _know(connection, memory, identity.names_in(deeds), known)
-        plan = identity.plan(events, known, expanded=frozenset(expanded), evidence=evidence)
+        plan = identity.plan(events, known.links, expanded=frozenset(expanded), evidence=evidence)
 
 
-async def touchpoints_of(connection: Connection, persons: set[Key]) -> list[Kept]:
+async def _touchpoints_of(
+    connection: Connection, persons: set[Key], load: LoadSubjects
+) -> list[Kept]:
     """Everything that the given persons did, in whatever subject they were seen."""
     seen = await reading.seen_in(connection, persons)
     subjects = {(person[0], subject) for person, found in seen.items() for subject in found}
+    await load(connection, subjects)
     history = await reading.history(connection, subjects)
     return [
         row
@@ -143,7 +174,9 @@ class Moves:
     """(workspace, person, subject) of each event that moved."""
 
 
-async def move_events(connection: Connection, plan: Plan, writes: Writes) -> Moves:
+async def move_events(
+    connection: Connection, plan: Plan, writes: Writes, load: LoadSubjects
+) -> Moves:
     """Give the events of names that changed hands to whom these now belong."""
     former: set[Key] = set()
     affected: set[Key] = set()
@@ -156,7 +189,7 @@ async def move_events(connection: Connection, plan: Plan, writes: Writes) -> Mov
     for person, subjects in (await reading.seen_in(connection, former)).items():
         affected |= {(person[0], subject) for subject in subjects}
     seen: list[tuple[int, str | None, str]] = []
-    for row in await touchpoints_of(connection, former):
+    for row in await _touchpoints_of(connection, former, load):
         envelope = reread(row.envelope)
         person_id, subject_id = plan.resolve(identity.named(envelope))
         if (person_id, subject_id) != (row.person_id, row.subject_id):

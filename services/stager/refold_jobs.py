@@ -11,7 +11,7 @@ from dataclasses import replace
 import structlog
 
 from services.stager import folding
-from services.stager.attempt import refresh_maps, remember
+from services.stager.attempt import refresh_maps
 from services.stager.batch import Writer
 from services.stager.effects import Refold
 from services.stager.errors import Conflict, RecordFault
@@ -60,7 +60,8 @@ class RefoldJobs:
                 async with transaction(self._writer.pool) as connection:
                     out, members, was_work = await self._step(connection, limit)
                 self._writer.memory.members.drop(members.gone)
-                remember(self._writer.memory, out, members.written)
+                self._writer.memory.members.drop(members.written)
+                self._writer.memory.subjects.drop(out.subjects)
         except Conflict:
             return True
         except RecordFault:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import structlog
 
 from services.stager import folding
-from services.stager.attempt import refresh_maps, remember
+from services.stager.attempt import refresh_maps
 from services.stager.batch import Writer
 from services.stager.errors import Conflict, FoldFailed, origin
 from services.stager.folding import Output
@@ -63,7 +63,7 @@ class Timers:
         async with self._writer.claims.hold(None):
             async with transaction(self._writer.pool) as connection:
                 out, taken = await self._chunk(connection, limit)
-            remember(self._writer.memory, out, {})
+            self._writer.memory.subjects.drop(out.subjects)
         out.tally.report(self._metrics)
         return taken == limit
 

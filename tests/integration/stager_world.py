@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from random import Random
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -24,7 +25,7 @@ from shared.eventlog.port import Record
 from shared.ids import DEFAULT_WORKSPACE
 from shared.maps import parse
 from shared.storage import journeys
-from shared.storage.connect import Role, connect, create_engine, open_pool
+from shared.storage.connect import Role, create_engine, open_pool
 from shared.telemetry.metrics import Metrics
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -181,4 +182,59 @@ async def stored_offsets(pool: Pool, partitions: Sequence[int]) -> dict[int, int
         return await queues.offsets(connection, TOUCHPOINTS, partitions)
 
 
-__all__ = ["HABIT", "SALES", "START", "World", "connect", "stored_offsets", "world"]
+_SNAPSHOT = {
+    "identifier": "SELECT identifier, parent, linked_at, linked_by, person_id, subject_id"
+    " FROM identifier ORDER BY 1",
+    "touchpoint": "SELECT message_id, subject_id, person_id FROM touchpoint ORDER BY 1",
+    "member": "SELECT subject_id, person_id, role, traits::text, first_seen_at FROM member"
+    " ORDER BY 1, 2",
+    "placement": "SELECT subject_id, journey, status, stage, outcome, cycle, entered_at, milestones::text"
+    " FROM placement ORDER BY 1, 2",
+    "transition": "SELECT subject_id, journey, sequence, kind, from_stage, to_stage, occurred_at,"
+    " dwell_seconds, cause_message_id, rule FROM transition WHERE superseded_at IS NULL"
+    " ORDER BY 1, 2, 3",
+    "subject": "SELECT subject_id, touchpoints, last_message_id, account_traits::text, value"
+    " FROM subject WHERE merged_into IS NULL ORDER BY 1",
+    "states": "SELECT s.subject_id, j.key, j.value->'s' FROM subject s,"
+    " json_each(convert_from(s.states, 'UTF8')::json) j ORDER BY 1, 2",
+}
+
+
+async def snapshot(w: World) -> dict[str, list[tuple[Any, ...]]]:
+    return {name: await w.rows(query) for name, query in _SNAPSHOT.items()}
+
+
+def story(w: World, random: Random, number: int) -> list[Envelope]:
+    """Events among few names, so that nearly every kind of link and conflict comes up."""
+    users, emails = ["u1", "u2"], ["a@x.io", "b@x.io"]
+    anonymous, accounts = ["z1", "z2", "z3"], ["acme", "beta"]
+    names = ["Blog Read", "Demo Requested", "Pricing Viewed", "Contract Signed", "Signed In"]
+    events = []
+    for _ in range(number):
+        fields: dict[str, Any] = {}
+        if random.random() < 0.5:
+            fields["user_id"] = random.choice(users)
+        if random.random() < 0.4:
+            fields["email"] = random.choice(emails)
+        if random.random() < 0.6 or not fields:
+            fields["anonymous_id"] = random.choice(anonymous)
+        if random.random() < 0.35:
+            fields["account_id"] = random.choice(accounts)
+        if random.random() < 0.3:
+            fields["traits"] = {"t": random.randint(1, 5)}
+        if random.random() < 0.3:
+            fields["role"] = random.choice(["buyer", "user"])
+        days = random.choice(range(10))
+        events.append(w.event(random.choice(names), days, **fields))
+    return events
+
+
+async def wipe(w: World) -> None:
+    """Forget all events and everything that followed from them; maps stay."""
+    for table in (
+        "identifier", "member", "subject", "placement", "touchpoint", "transition", "deadline",
+        "alert", "outbox", "consumer_offset", "dead_letter",
+    ):  # fmt: skip
+        await w.pool.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+    w.positions.clear()
+    w.writer.memory.clear()

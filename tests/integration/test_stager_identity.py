@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.contracts.envelope import Envelope
-from tests.integration.stager_world import HABIT, SALES, START, World, world
+from tests.integration.stager_world import HABIT, SALES, START, snapshot, story, wipe, world
 
 
 async def test_an_anonymous_visitor_becomes_a_user_and_then_an_account(database_url: str) -> None:
@@ -108,77 +108,17 @@ async def test_an_earlier_link_that_comes_late_takes_a_name_away_again(database_
         ]
 
 
-_SNAPSHOT = {
-    "identifier": "SELECT identifier, parent, linked_at, linked_by, person_id, subject_id"
-    " FROM identifier ORDER BY 1",
-    "touchpoint": "SELECT message_id, subject_id, person_id FROM touchpoint ORDER BY 1",
-    "member": "SELECT subject_id, person_id, role, traits::text, first_seen_at FROM member"
-    " ORDER BY 1, 2",
-    "placement": "SELECT subject_id, journey, status, stage, outcome, cycle, entered_at, milestones::text"
-    " FROM placement ORDER BY 1, 2",
-    "transition": "SELECT subject_id, journey, sequence, kind, from_stage, to_stage, occurred_at,"
-    " dwell_seconds, cause_message_id, rule FROM transition WHERE superseded_at IS NULL"
-    " ORDER BY 1, 2, 3",
-    "subject": "SELECT subject_id, touchpoints, last_message_id, account_traits::text, value"
-    " FROM subject WHERE merged_into IS NULL ORDER BY 1",
-    "states": "SELECT s.subject_id, j.key, j.value->'s' FROM subject s,"
-    " json_each(convert_from(s.states, 'UTF8')::json) j ORDER BY 1, 2",
-}
-
-
-async def snapshot(w: World) -> dict[str, list[tuple[Any, ...]]]:
-    return {name: await w.rows(query) for name, query in _SNAPSHOT.items()}
-
-
-def _story(w: World, random: Random) -> list[Envelope]:
-    """Events among few names, so that nearly every kind of link and conflict comes up."""
-    users, emails = ["u1", "u2"], ["a@x.io", "b@x.io"]
-    anonymous, accounts = ["z1", "z2", "z3"], ["acme", "beta"]
-    names = ["Blog Read", "Demo Requested", "Pricing Viewed", "Contract Signed", "Signed In"]
-    events = []
-    for _ in range(14):
-        fields: dict[str, Any] = {}
-        if random.random() < 0.5:
-            fields["user_id"] = random.choice(users)
-        if random.random() < 0.4:
-            fields["email"] = random.choice(emails)
-        if random.random() < 0.6 or not fields:
-            fields["anonymous_id"] = random.choice(anonymous)
-        if random.random() < 0.35:
-            fields["account_id"] = random.choice(accounts)
-        if random.random() < 0.3:
-            fields["traits"] = {"t": random.randint(1, 5)}
-        if random.random() < 0.3:
-            fields["role"] = random.choice(["buyer", "user"])
-        days = random.choice(range(10))
-        events.append(w.event(random.choice(names), days, **fields))
-    return events
-
-
 @pytest.mark.parametrize("seed", range(12))
 async def test_any_order_and_any_batches_give_the_same_rows(database_url: str, seed: int) -> None:
     random = Random(seed)  # noqa: S311 - chance that can be repeated
     async with world(database_url, SALES, HABIT) as w:
-        events = _story(w, random)
+        events = story(w, random, 14)
         expected: dict[str, list[tuple[Any, ...]]] | None = None
         for arrival in (
             sorted(events, key=lambda e: (e.occurred_at, e.message_id)),
             *_shuffles(events, random),
         ):
-            for table in (
-                "identifier",
-                "member",
-                "subject",
-                "placement",
-                "touchpoint",
-                "transition",
-                "deadline",
-                "alert",
-                "outbox",
-            ):
-                async with w.pool.acquire() as connection:
-                    await connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
-            w.writer.memory.clear()
+            await wipe(w)
             for batch in _batches(arrival, random):
                 await w.send(*batch)
             found = await snapshot(w)

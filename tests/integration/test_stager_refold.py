@@ -8,7 +8,9 @@ from services.stager.subjects import Memory
 from tests.integration.stager_world import HABIT, SALES, START, world
 
 STRICTER = SALES.replace("count: 3", "count: 2")
-JOB = "SELECT version, cursor, done, total, finished_at IS NOT NULL FROM refold_job ORDER BY version"
+JOB = (
+    "SELECT version, cursor, done, total, finished_at IS NOT NULL FROM refold_job ORDER BY version"
+)
 
 
 async def test_a_touched_subject_is_folded_by_the_new_map_at_once(database_url: str) -> None:
@@ -93,9 +95,9 @@ async def test_a_person_seen_in_two_accounts_has_one_habit(database_url: str) ->
 
         assert await w.stage("user:leah", "habit") == ("regular", "active", 1)
         await w.send(w.event("Signed In", 2, account_id="gamma", user_id="leah"))
-        assert await w.rows(
-            "SELECT touchpoints FROM subject WHERE subject_id = 'user:leah'"
-        ) == [(3,)]
+        assert await w.rows("SELECT touchpoints FROM subject WHERE subject_id = 'user:leah'") == [
+            (3,)
+        ]
 
 
 async def test_an_older_job_ends_when_a_newer_version_overtakes_it(database_url: str) -> None:

@@ -92,7 +92,11 @@ def test_the_detail_says_where_and_never_what(secret: str) -> None:
 
 
 def test_the_workspace_is_kept_where_the_bytes_tell_it() -> None:
-    poisons = [read(record(v=9, workspace_id=7)), read(record(type="x", workspace_id=7)), read(b"?")]
+    poisons = [
+        read(record(v=9, workspace_id=7)),
+        read(record(type="x", workspace_id=7)),
+        read(b"?"),
+    ]
 
     assert [p.workspace_id for p in poisons] == [7, 7, 0]
 

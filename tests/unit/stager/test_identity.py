@@ -33,7 +33,9 @@ def ends(found: Plan) -> dict[str, tuple[str, str]]:
 
 
 def test_a_name_leads_to_the_stronger_one_beside_it() -> None:
-    found = resolved(event(0, anonymous_id="z", email=" Leah@X.io "), event(1, email="leah@x.io", user_id="l"))
+    found = resolved(
+        event(0, anonymous_id="z", email=" Leah@X.io "), event(1, email="leah@x.io", user_id="l")
+    )
 
     assert ends(found) == {
         "anonymous:z": ("user:l", "user:l"),
