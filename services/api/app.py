@@ -5,17 +5,13 @@ __main__ | document > app > openapi | population | routes > operation | map_cach
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from services.api import openapi, operation
-from services.api.errors import Code, Refused
 from services.api.map_cache import MapCache
 from services.api.operation import Operation
 from services.api.population import Population
@@ -29,13 +25,29 @@ from services.api.routes.journeys import JourneyRoutes
 from services.api.routes.stage import StageRoutes
 from services.api.settings import ApiSettings
 from shared.clock import Clock
+from shared.http import front as front_page
+from shared.http.front import Front
 from shared.http.health import Health
 from shared.http.health import routes as health_routes
 from shared.http.observe import Observe
+from shared.http.openapi import Json, document, served
+from shared.http.problem import unrouted
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.ring import KeyRing
 from shared.storage.connect import Role, create_engine
 from shared.telemetry.metrics import Metrics
+
+FRONT = Front(
+    title="Stageline API",
+    about="Tells for every account where it stands on its journey, since when, why, and what is"
+    " missing for the next stage.",
+    example='curl "$STAGELINE_URL/v1/stage?account_id=acme" \\\n'
+    '  -H "Authorization: Bearer $STAGELINE_SECRET_KEY"',
+    documents={
+        "docs/maps.md": "how a journey is written down",
+        "docs/problems.md": "every error and what to do about it",
+    },
+)
 
 
 class Api:
@@ -115,8 +127,17 @@ def create_health(api: Api) -> Health:
     return Health({"keys": keys_loaded, "postgres": postgres})
 
 
-def create_app(api: Api, health: Health | None = None) -> FastAPI:
-    """The application of the api process: calls, document, and `/livez` `/readyz` `/metrics`."""
+def create_app(
+    api: Api,
+    health: Health | None = None,
+    *,
+    front: Front = FRONT,
+    described: Json | None = None,
+) -> FastAPI:
+    """The application of the api process: calls, document, `/`, and `/livez` `/readyz` `/metrics`.
+
+    `front` and `described` tell of more than the api where more is served.
+    """
     health = health or create_health(api)
     app = FastAPI(
         title="Stageline API",
@@ -127,24 +148,15 @@ def create_app(api: Api, health: Health | None = None) -> FastAPI:
         # Our own metrics count requests; asking about these costs each request a tenth of its time.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         # The hot path comes first: routes are tried in order.
-        routes=[*routes(api), *health_routes(health, api.metrics.registry)],
-        exception_handlers={HTTPException: _refused},
+        routes=[
+            *routes(api),
+            front_page.route(front),
+            *health_routes(health, api.metrics.registry),
+        ],
+        exception_handlers={HTTPException: unrouted},
     )
-    document = openapi.document(api.operations)
-
-    def published() -> dict[str, Any]:
-        return document
-
+    described = described or document("Stageline API", [openapi.part(api.operations)])
     # FastAPI's documented way to publish a document of one's own.
-    app.openapi = published  # type: ignore[method-assign]
+    app.openapi = served(described)  # type: ignore[method-assign]
     app.add_middleware(Observe, service="api", metrics=api.metrics, health=health)
     return app
-
-
-async def _refused(request: Request, exc: Exception) -> Response:
-    """Answer what the router itself refuses."""
-    if not isinstance(exc, HTTPException):
-        raise exc
-    by_status = {404: Code.NOT_FOUND, 405: Code.METHOD_NOT_ALLOWED}
-    code = by_status.get(exc.status_code, Code.INVALID_REQUEST)
-    return operation.refusal(Refused(code, headers=exc.headers), request.scope)

@@ -1,14 +1,13 @@
-"""The published OpenAPI document: `python -m services.api.document > docs/openapi.json`."""
-
-import sys
+"""The api's part of the OpenAPI document without a running api."""
 
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from services.api.app import build
-from services.api.openapi import document, text
+from services.api.openapi import part
 from services.api.settings import ApiSettings
 from shared.clock import SystemClock
+from shared.http.openapi import Part
 from shared.keys.principal import StoredKey
 from shared.keys.ring import KeyRing
 from shared.telemetry.metrics import Metrics
@@ -18,8 +17,8 @@ async def _no_keys() -> list[StoredKey]:
     return []
 
 
-def published() -> str:
-    """The document with default settings, as text. Connects to nothing."""
+def default() -> Part:
+    """The part with default settings. Connects to nothing."""
     clock = SystemClock()
     api = build(
         ApiSettings(database_url=SecretStr("postgresql://nowhere.invalid/none")),
@@ -27,8 +26,4 @@ def published() -> str:
         clock=clock,
         metrics=Metrics(CollectorRegistry()),
     )
-    return text(document(api.operations))
-
-
-if __name__ == "__main__":
-    sys.stdout.write(published())
+    return part(api.operations)

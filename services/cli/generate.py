@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from services.api import document as openapi
 from services.cli import settings_document
+from services.standalone import described
 from shared.contracts import envelope
 from shared.maps import schema as map_schema
 from shared.telemetry import catalogue
@@ -20,7 +20,7 @@ def _json(schema: Callable[[], object]) -> Callable[[], str]:
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "configuration.md": settings_document.document,
     "metrics.md": catalogue.document,
-    "openapi.json": openapi.published,
+    "openapi.json": described.published,
     "schemas/envelope.v1.json": _json(envelope.json_schema),
     "schemas/map.schema.json": map_schema.as_text,
 }

@@ -33,9 +33,12 @@ CLOSE: RawHeaders = [(b"connection", b"close")]
 class Answer:
     """One answer; may be sent any number of times."""
 
-    __slots__ = ("_body", "_start")
+    __slots__ = ("_body", "_start", "body", "headers", "status")
 
     def __init__(self, status: int, headers: RawHeaders, body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
         self._start = {"type": "http.response.start", "status": status, "headers": headers}
         self._body = {"type": "http.response.body", "body": body}
 

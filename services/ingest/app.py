@@ -2,23 +2,41 @@
 
 from collections.abc import Sequence
 
-from starlette.applications import Starlette
+from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from services.ingest.openapi import part
 from services.ingest.service import Ingest
 from services.ingest.touchpoints import PATH, TouchpointsEndpoint
 from services.ingest.tracking import CALLS, TrackingEndpoint
+from shared.http import front
 from shared.http import health as health_routes
+from shared.http.front import Front
 from shared.http.health import Health
 from shared.http.observe import Observe
-from shared.http.problem import problem
+from shared.http.openapi import document, served
+from shared.http.problem import unrouted
 
 __all__ = ["Ingest", "create_app", "create_health", "routes"]
+
+_TITLE = "Stageline ingest"
+
+FRONT = Front(
+    title=_TITLE,
+    about="Takes in what happens to accounts and people, and keeps every event that it has"
+    " acknowledged.",
+    example='curl "$STAGELINE_URL/v1/touchpoints" \\\n'
+    '  -H "Authorization: Bearer $STAGELINE_WRITE_KEY" \\\n'
+    '  -H "Content-Type: application/json" \\\n'
+    """  -d '{"event": "Demo Requested", "account_id": "acme"}'""",
+    documents={
+        "docs/ingest.md": "how to send events",
+        "docs/problems.md": "every error and what to do about it",
+    },
+)
 
 
 def routes(ingest: Ingest) -> list[Route]:
@@ -38,18 +56,32 @@ def create_health(ingest: Ingest) -> Health:
     return Health({"keys": keys_loaded, "log": ingest.writer.healthy})
 
 
-def create_app(ingest: Ingest, health: Health | None = None) -> Starlette:
-    """The app of an ingest process. Plain Starlette: nothing here needs more than raw routes."""
+def create_app(ingest: Ingest, health: Health | None = None) -> FastAPI:
+    """The application of an ingest process: calls, document, `/`, `/livez` `/readyz` `/metrics`."""
     health = health or create_health(ingest)
     hot = routes(ingest)
-    return Starlette(
-        routes=[*hot, *health_routes.routes(health, ingest.metrics.registry)],
-        exception_handlers={HTTPException: _http_problem},
+    app = FastAPI(
+        title=_TITLE,
+        openapi_url="/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        # Our own metrics count requests.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        routes=[
+            *hot,
+            front.route(FRONT),
+            *health_routes.routes(health, ingest.metrics.registry),
+        ],
+        exception_handlers={HTTPException: unrouted},
         middleware=[
             Middleware(Observe, service="ingest", metrics=ingest.metrics, health=health),
             Middleware(ByPath, routes=hot),
         ],
     )
+    # FastAPI's documented way to publish a document of one's own.
+    app.openapi = served(document(_TITLE, [part(ingest.limits)]))  # type: ignore[method-assign]
+    return app
 
 
 class ByPath:
@@ -70,11 +102,3 @@ class ByPath:
         else:
             scope["route"] = route
             await route.app(scope, receive, send)
-
-
-def _http_problem(_: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    headers = error.headers if isinstance(error, HTTPException) else None
-    if status == 404:  # noqa: PLR2004 - HTTP's own number
-        return problem(404, "not_found", "There is nothing at this path.")
-    return problem(status, "http_error", "The request cannot be served as it is.", headers=headers)

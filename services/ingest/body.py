@@ -25,12 +25,12 @@ _DISCARDED_BODIES = 8
 answer; after that the connection is cut."""
 _GZIP_MAGIC = b"\x1f\x8b"
 
-_TIMEOUT = BodyRefused(BodyCode.BODY_TIMEOUT, "The body did not arrive in time.")
-_BUSY = BodyRefused(BodyCode.BUSY, "Too much is being taken in right now; try again.")
-_BROKEN = BodyRefused(
+TIMEOUT = BodyRefused(BodyCode.BODY_TIMEOUT, "The body did not arrive in time.")
+BUSY = BodyRefused(BodyCode.BUSY, "Too much is being taken in right now; try again.")
+BROKEN = BodyRefused(
     BodyCode.BROKEN_ENCODING, "The body is not complete and valid in its Content-Encoding."
 )
-_UNSUPPORTED = BodyRefused(
+UNSUPPORTED = BodyRefused(
     BodyCode.UNSUPPORTED_ENCODING, "Content-Encoding is gzip or deflate, once, or left out."
 )
 
@@ -83,15 +83,15 @@ async def read(
     May block up to `limits.body_timeout_seconds`. Raises ClientGone. Bytes read count in `lease`.
     """
     encoding = _encoding(content_encoding)
-    refused = None if encoding is not None else _UNSUPPORTED
+    refused = None if encoding is not None else UNSUPPORTED
     if content_length is not None and _exceeds(content_length, limits.max_body_bytes):
-        refused = _too_large(limits)
+        refused = too_large(limits)
     if refused is not None and may_answer_first:
         return refused
     try:
         body = await _in_time(_received(receive, limits, lease, refused), limits)
     except TimeoutError:
-        return refused or _TIMEOUT
+        return refused or TIMEOUT
     if not encoding or isinstance(body, BodyRefused):
         return body
     return _decompressed(body, encoding, limits, lease)
@@ -131,9 +131,9 @@ async def _received(
         chunk, has_more = await _chunk(receive)
         left -= len(chunk)
         if left < 0:
-            refused = _too_large(limits)
+            refused = too_large(limits)
         elif not lease.take(len(chunk)):
-            refused = _BUSY
+            refused = BUSY
         if refused is not None:
             if has_more:
                 await _discard(receive, limits)
@@ -171,18 +171,18 @@ def _decompressed(
         try:
             chunk = inflater.decompress(body, left + 1)
         except zlib.error:
-            return _BROKEN
+            return BROKEN
         left -= len(chunk)
         if left < 0:
-            return _too_large(limits)
+            return too_large(limits)
         if not inflater.eof:
-            return _BROKEN
+            return BROKEN
         if not lease.take(len(chunk)):
-            return _BUSY
+            return BUSY
         chunks.append(chunk)
         body = inflater.unused_data
         if body and not (encoding == b"gzip" and body.startswith(_GZIP_MAGIC)):
-            return _BROKEN
+            return BROKEN
     return b"".join(chunks)
 
 
@@ -213,7 +213,8 @@ def _exceeds(header: bytes, limit: int) -> bool:
     return header.isdigit() and (len(header) > len(str(limit)) + 1 or int(header) > limit)
 
 
-def _too_large(limits: Limits) -> BodyRefused:
+def too_large(limits: Limits) -> BodyRefused:
+    """The refusal of a body beyond the limit."""
     return BodyRefused(
         BodyCode.BODY_TOO_LARGE,
         f"A body takes at most {limits.max_body_bytes} bytes after decompression; send several.",

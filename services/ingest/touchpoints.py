@@ -16,7 +16,7 @@ from services.ingest.endpoint import Endpoint, Headers
 from services.ingest.verdicts import BodyCode, BodyRefused, Refused
 from shared.errors import LogUnavailable
 from shared.http.auth import MissingScope, NotAuthenticated, bearer_token, denial
-from shared.http.problem import MEDIA_TYPE, TYPE_BASE, problem, unavailable
+from shared.http.problem import MEDIA_TYPE, members, problem, unavailable
 
 PATH = "/v1/touchpoints"
 
@@ -47,7 +47,7 @@ _HEADERS = {
 _BODY_MAY_FOLLOW = frozenset({BodyCode.BODY_TOO_LARGE, BodyCode.BODY_TIMEOUT, BodyCode.BUSY})
 
 _ACCEPTED_ONE = answers.json(202, {"accepted": 1, "rejected": []})
-_NO_LOG = answers.of(
+NO_LOG = answers.of(
     unavailable(
         "log_unavailable",
         "The event log did not acknowledge in time; send the same events again, with the same"
@@ -69,21 +69,22 @@ class TouchpointsEndpoint(Endpoint):
             return answers.of(denial(exc))
         body = await self.read(receive, headers, lease)
         if isinstance(body, BodyRefused):
-            return _refused_body(body)
+            return refused_body(body)
         is_ndjson = headers.content_type.startswith(_NDJSON)
         items = native.parse(body, is_ndjson=is_ndjson, limits=ingest.limits)
         if isinstance(items, BodyRefused):
-            return _refused_body(items)
+            return refused_body(items)
         try:
             intake = await ingest.store(
                 items, principal=principal, received_at=received_at, route=self.path
             )
         except LogUnavailable:
-            return _NO_LOG
-        return _answer(len(intake.records), intake.refused)
+            return NO_LOG
+        return told(len(intake.records), intake.refused)
 
 
-def _answer(accepted: int, refused: Sequence[tuple[int, Refused]]) -> Answer:
+def told(accepted: int, refused: Sequence[tuple[int, Refused]]) -> Answer:
+    """The answer to a body that could be read."""
     if accepted == 1 and not refused:
         return _ACCEPTED_ONE
     verdicts = {
@@ -95,17 +96,14 @@ def _answer(accepted: int, refused: Sequence[tuple[int, Refused]]) -> Answer:
     }
     if accepted or not refused:
         return answers.json(202, verdicts)
-    members = {
-        "type": TYPE_BASE + "no-event-accepted",
-        "title": "Unprocessable Content",
-        "status": 422,
-        "code": "no_event_accepted",
-        "detail": "No event was accepted; `rejected` says why, one by one.",
-    }
-    return answers.json(422, {**members, **verdicts}, media_type=MEDIA_TYPE)
+    none = members(
+        422, "no_event_accepted", "No event was accepted; `rejected` says why, one by one."
+    )
+    return answers.json(422, {**none, **verdicts}, media_type=MEDIA_TYPE)
 
 
-def _refused_body(refused: BodyRefused) -> Answer:
+def refused_body(refused: BodyRefused) -> Answer:
+    """The answer to a body of which nothing was stored."""
     response = problem(
         _STATUS[refused.code],
         refused.code,

@@ -35,7 +35,7 @@ _STATUS = {
 _BODY_MAY_FOLLOW = frozenset({BodyCode.BODY_TOO_LARGE, BodyCode.BODY_TIMEOUT, BodyCode.BUSY})
 _RETRY_AFTER = [(b"retry-after", b"2")]
 
-_SUCCESS = answers.json(200, {"success": True})
+SUCCESS = answers.json(200, {"success": True})
 
 
 class TrackingEndpoint(Endpoint):
@@ -50,14 +50,12 @@ class TrackingEndpoint(Endpoint):
         try:
             refused = await self._take_in(headers, receive, lease)
         except NotAuthenticated as exc:
-            if exc.failure is AuthFailure.UNAVAILABLE:
-                return _unavailable("keys_unavailable", "Keys cannot be checked now; try again.")
-            return _error(401, "unauthenticated", "Send a valid write key.")
+            return NO_KEYS if exc.failure is AuthFailure.UNAVAILABLE else NO_KEY
         except MissingScope:
-            return _error(403, "missing_scope", "This key may not send events.")
+            return NO_SCOPE
         except LogUnavailable:
-            return _unavailable("log_unavailable", "The event log did not acknowledge in time.")
-        return _SUCCESS if refused is None else _refused_body(refused)
+            return NO_LOG
+        return SUCCESS if refused is None else refused_body(refused)
 
     async def _take_in(
         self, headers: Headers, receive: Receive, lease: Lease
@@ -92,10 +90,17 @@ def _unavailable(code: str, message: str) -> Answer:
     return _error(503, code, message, headers=_RETRY_AFTER)
 
 
-def _refused_body(refused: BodyRefused) -> Answer:
+def refused_body(refused: BodyRefused) -> Answer:
+    """The answer to a body of which nothing was stored."""
     headers: answers.RawHeaders = []
     if refused.code is BodyCode.BUSY:
         headers += _RETRY_AFTER
     if refused.code in _BODY_MAY_FOLLOW:
         headers += CLOSE
     return _error(_STATUS.get(refused.code, 400), refused.code, refused.detail, headers=headers)
+
+
+NO_KEY = _error(401, "unauthenticated", "Send a valid write key.")
+NO_SCOPE = _error(403, "missing_scope", "This key may not send events.")
+NO_KEYS = _unavailable("keys_unavailable", "Keys cannot be checked now; try again.")
+NO_LOG = _unavailable("log_unavailable", "The event log did not acknowledge in time.")

@@ -17,6 +17,7 @@ from services.ingest.app import Ingest
 from services.ingest.settings import IngestSettings
 from services.stager.app import Stager
 from services.stager.settings import StagerSettings
+from services.standalone import described
 from shared.clock import Clock
 from shared.eventlog.factory import ensure_topics, open_writer
 from shared.http.health import Health
@@ -64,7 +65,12 @@ class Together:
             {"api": answers, "log": ingest.writer.healthy}, is_alive=stager.is_alive
         )
         self.app: ASGIApp = _Split(
-            api=api_app.create_app(api, self.health),
+            api=api_app.create_app(
+                api,
+                self.health,
+                front=described.FRONT,
+                described=described.served(ingest, api),
+            ),
             ingest=ingest_app.create_app(ingest, self.health),
             ingest_paths=frozenset(
                 str(getattr(route, "path", "")) for route in ingest_app.routes(ingest)

@@ -16,6 +16,10 @@ HEAD_SECONDS = 10.0
 MAX_HEAD_BYTES = 64 * 1024
 
 
+CODES = {"head_timeout": 408, "head_too_large": 431, "too_many_connections": 503}
+"""Code to status of what is refused before there is a request."""
+
+
 def _answer(status: str, code: str, detail: str, extra: str = "") -> bytes:
     body = (
         f'{{"type":"https://stageline.dev/problems/{code.replace("_", "-")}",'

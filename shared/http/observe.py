@@ -13,7 +13,7 @@ from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.http.health import Health
-from shared.http.problem import problem
+from shared.http.problem import fault
 from shared.ids import new_request_id
 from shared.telemetry.metrics import Metrics
 
@@ -67,9 +67,7 @@ class Observe:
             log.exception("request_failed", request_id=request_id)
             if status:
                 raise
-            answer = problem(
-                500, "internal_error", "Something failed here; it is logged under the request id."
-            )
+            answer = fault()
             await answer(scope, receive, send_with_id)
         finally:
             self._record(scope, status, perf_counter() - started, request_id)

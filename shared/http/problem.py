@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
 
 TYPE_BASE = "https://stageline.dev/problems/"
 MEDIA_TYPE = "application/problem+json"
+
+_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+"""RFC 9110's names, where those of Python depend on its version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +41,7 @@ def problem(
 
     `detail` must not contain anything that the caller sent.
     """
-    body: dict[str, object] = {
-        "type": TYPE_BASE + code.replace("_", "-"),
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "code": code,
-        "detail": detail,
-    }
+    body = members(status, code, detail)
     if errors:
         body["errors"] = [{"pointer": e.pointer, "detail": e.detail} for e in errors]
     if request_id:
@@ -55,6 +54,47 @@ def problem(
     )
 
 
+def members(status: int, code: str, detail: str) -> dict[str, object]:
+    """What every problem says, as a dictionary to be added to."""
+    return {
+        "type": TYPE_BASE + code.replace("_", "-"),
+        "title": _TITLES.get(status) or HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+    }
+
+
 def unavailable(code: str, detail: str, *, retry_after_seconds: int = 2) -> Response:
     """503 with an integer Retry-After: the only form that every SDK understands."""
     return problem(503, code, detail, headers={"Retry-After": str(retry_after_seconds)})
+
+
+def fault(request_id: str | None = None) -> Response:
+    """500, with nothing in it of what went wrong."""
+    return problem(
+        500,
+        "internal_error",
+        "Something failed here; it is logged under the request id.",
+        request_id=request_id,
+    )
+
+
+UNROUTED: Mapping[str, int] = {"not_found": 404, "method_not_allowed": 405}
+"""Code to status of what a router refuses."""
+
+
+async def unrouted(request: Request, exc: Exception) -> Response:
+    """Exception handler: answer what the router itself refuses. Raises `exc` if it is no such."""
+    request_id = request.scope.get("state", {}).get("request_id")
+    match exc:
+        case HTTPException(status_code=404):
+            detail = "Nothing is served under this path."
+            return problem(404, "not_found", detail, request_id=request_id)
+        case HTTPException(status_code=405):
+            detail = "This path does not take this method; see Allow."
+            return problem(
+                405, "method_not_allowed", detail, headers=exc.headers, request_id=request_id
+            )
+        case _:
+            raise exc

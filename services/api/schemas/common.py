@@ -50,29 +50,6 @@ class PageQuery(Asked):
     )
 
 
-class ProblemPlace(Told):
-    """One place in the request that is wrong."""
-
-    pointer: str = Field(
-        description="JSON Pointer into the body; `/query/<name>` is a query parameter."
-    )
-    detail: str
-
-
-class Problem(BaseModel):
-    """An error (RFC 9457). It never repeats what was sent."""
-
-    model_config = ConfigDict(frozen=True)
-
-    type: str = Field(description="Address of the explanation of this `code`.")
-    title: str
-    status: int
-    code: str = Field(description="Stable name of the error; callers may switch on it.")
-    detail: str
-    errors: list[ProblemPlace] = Field(default=[], description="The places that are wrong.")
-    request_id: str | None = Field(default=None, description="Also in the X-Request-Id header.")
-
-
 def cause(*, message_id: str | None, event: str | None, timer: str | None) -> dict[str, Any]:
     """A transition's cause in the one of its forms that applies."""
     return {"timer": timer} if timer else {"message_id": message_id, "event": event}

@@ -42,7 +42,7 @@ _SECONDS_IN_MILLISECONDS = 1e11
 _UNKNOWN_TYPE = Refused(Code.UNKNOWN_TYPE, f"`type` is one of {', '.join(TYPES)}.")
 _NO_EVENT = Refused(Code.MISSING_EVENT, "`event` is required in a track call.")
 _BAD_TIME = Refused(Code.INVALID_OCCURRED_AT, "`timestamp` is an ISO 8601 instant.")
-_BAD_BATCH = BodyRefused(
+BAD_BATCH = BodyRefused(
     BodyCode.INVALID_BATCH, "The body is a JSON object; that of a batch has an array `batch`."
 )
 
@@ -90,10 +90,10 @@ def _surroundings(body: bytes, *, is_batch: bool) -> _Outer | BodyRefused:
         except RecursionError:
             return strict_json.TOO_DEEP_BODY
         except msgspec.ValidationError:
-            return _BAD_BATCH
+            return BAD_BATCH
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue
-        return _BAD_BATCH if is_batch and outer.batch is None else outer
+        return BAD_BATCH if is_batch and outer.batch is None else outer
     return strict_json.MALFORMED_BODY
 
 

@@ -89,7 +89,7 @@ def outer_problem(body: bytes) -> BodyRefused | None:
     if body.startswith((b"{", b"[")) and b"\x00" not in body[:4]:
         return None
     if not body or body.isspace():
-        return BodyRefused(BodyCode.EMPTY_BODY, "The body is empty: send events as JSON.")
+        return EMPTY_BODY
     if body.startswith(b"\x1f\x8b"):
         return BodyRefused(
             BodyCode.BROKEN_ENCODING,
@@ -97,13 +97,15 @@ def outer_problem(body: bytes) -> BodyRefused | None:
             " `Content-Encoding: gzip`.",
         )
     if body.startswith(b"\xef\xbb\xbf"):
-        return BodyRefused(
-            BodyCode.NOT_UTF8, "The body begins with a byte order mark: send UTF-8 without one."
-        )
+        return MARKED_BODY
     if body.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in body[:4]:
         return BodyRefused(BodyCode.NOT_UTF8, "The body looks like UTF-16 or UTF-32: send UTF-8.")
     return None
 
 
+EMPTY_BODY = BodyRefused(BodyCode.EMPTY_BODY, "The body is empty: send events as JSON.")
+MARKED_BODY = BodyRefused(
+    BodyCode.NOT_UTF8, "The body begins with a byte order mark: send UTF-8 without one."
+)
 MALFORMED_BODY = BodyRefused(BodyCode.MALFORMED_JSON, "The body is not valid JSON.")
 TOO_DEEP_BODY = BodyRefused(BodyCode.TOO_DEEP, f"An event nests at most {MAX_DEPTH} levels deep.")

@@ -1,0 +1,38 @@
+"""The whole product, described: its OpenAPI document and what `GET /` says of it."""
+
+from services.api import document as api_document
+from services.api import openapi as api_openapi
+from services.api.app import Api
+from services.ingest import openapi as ingest_openapi
+from services.ingest.limits import Limits
+from services.ingest.service import Ingest
+from shared.http.front import Front
+from shared.http.openapi import Json, document, text
+
+_TITLE = "Stageline"
+
+FRONT = Front(
+    title=_TITLE,
+    about="The stage of record for customer journeys: it takes in what happens to accounts and tells"
+    " for each where it stands, since when, why, and what is missing for the next stage.",
+    example='curl "$STAGELINE_URL/v1/touchpoints" \\\n'
+    '  -H "Authorization: Bearer $STAGELINE_WRITE_KEY" \\\n'
+    '  -H "Content-Type: application/json" \\\n'
+    """  -d '{"event": "Demo Requested", "account_id": "acme"}'""",
+    documents={
+        "docs/ingest.md": "how to send events",
+        "docs/maps.md": "how a journey is written down",
+        "docs/problems.md": "every error and what to do about it",
+    },
+)
+
+
+def served(ingest: Ingest, api: Api) -> Json:
+    """The document of what these two serve."""
+    return document(_TITLE, [ingest_openapi.part(ingest.limits), api_openapi.part(api.operations)])
+
+
+def published() -> str:
+    """The document with default settings, as it is checked in. Connects to nothing."""
+    parts = [ingest_openapi.part(Limits()), api_document.default()]
+    return text(document(_TITLE, parts))

@@ -1,0 +1,113 @@
+"""Ingest true to its document, on a real log."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from services.ingest import openapi_segment
+from services.ingest.app import create_app
+from services.ingest.candidate import FIELDS
+from services.ingest.limits import Limits
+from services.ingest.openapi import LATER, TOUCHPOINT, part, touchpoint_schema
+from services.ingest.verdicts import BodyCode
+from shared.http.openapi import document
+from tests.contract.questions import Case, fuzz
+from tests.contract.test_openapi import DESCRIBED, answers, examples, operations
+from tests.integration.ingest_server import Server, serving, stored
+
+INGEST: dict[str, Any] = document("Stageline ingest", [part(Limits())])
+
+_EXAMPLES = 5
+"""Cases for each call and mode: some 150 together."""
+
+
+@pytest.fixture
+async def server(database_url: str) -> AsyncIterator[Server]:
+    async with serving(database_url) as server:
+        yield server
+
+
+@pytest.fixture
+async def client(server: Server) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(create_app(server.ingest))
+    async with httpx.AsyncClient(
+        transport=transport,
+        base_url="http://ingest.test",
+        headers={"Authorization": f"Bearer {server.write_key}"},
+    ) as client:
+        yield client
+
+
+def test_every_field_of_a_touchpoint_is_described() -> None:
+    schema = touchpoint_schema()
+
+    assert tuple(schema["properties"]) == FIELDS
+    assert all(described["description"] for described in schema["properties"].values())
+    assert schema["required"] == ["event"]
+    assert schema["additionalProperties"] is False
+
+
+def test_every_way_to_refuse_a_body_is_shown() -> None:
+    shown: dict[str, set[str]] = {"touchpoints": set(), "segment": set()}
+    for _, _, described in operations(INGEST):
+        for status, answer in answers(described):
+            if status >= 400:
+                (content,) = answer["content"].values()
+                shown[described["tags"][0]] |= {each["code"] for each in examples(content)}
+    everywhere = {
+        "unauthenticated",
+        "missing_scope",
+        "keys_unavailable",
+        "log_unavailable",
+        "internal_error",
+    }
+
+    assert shown["touchpoints"] == everywhere | {*BodyCode, "no_event_accepted"} - {"invalid_batch"}
+    assert shown["segment"] == everywhere | {*BodyCode}
+
+
+async def test_ingest_alone_serves_its_own_part(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/openapi.json")
+
+    assert answer.json() == INGEST
+    assert answer.json()["paths"].items() <= DESCRIBED["paths"].items()
+
+
+async def test_what_is_shown_as_an_example_is_taken_in(
+    client: httpx.AsyncClient, database_url: str
+) -> None:
+    lines = b"\n".join(map(msgspec.json.encode, (TOUCHPOINT, LATER)))
+    several = await client.post("/v1/touchpoints", json=[TOUCHPOINT, LATER])
+    as_lines = await client.post("/v1/touchpoints", content=lines)
+    calls = [
+        await client.post(f"/v1/{call}", json=example)
+        for call, example in openapi_segment.EXAMPLES.items()
+    ]
+    batch = await client.post("/v1/b", json=openapi_segment.BATCH)
+
+    assert several.json() == as_lines.json() == {"accepted": 2, "rejected": []}
+    assert [answer.status_code for answer in (*calls, batch)] == [200] * 7
+    assert len(await stored(database_url)) == 4 + 6 + 6
+
+
+async def test_no_body_gets_an_undeclared_answer_or_a_fault(
+    client: httpx.AsyncClient, server: Server, database_url: str
+) -> None:
+    def as_generated(_: Case) -> None:
+        """Leave the case as it is."""
+
+    statuses = await fuzz(
+        INGEST,
+        client,
+        authorization=f"Bearer {server.write_key}",
+        examples=_EXAMPLES,
+        variants=(as_generated,),
+    )
+
+    for _, path, described in operations(INGEST):
+        wanted = 202 if path == "/v1/touchpoints" else 200
+        assert wanted in statuses[described["operationId"]], path
+    assert await stored(database_url)
