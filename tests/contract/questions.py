@@ -46,9 +46,10 @@ async def fuzz(
         return await client.request(
             prepared.method or "",
             prepared.url or "",
-            headers={
-                name: str(value).encode("latin-1") for name, value in prepared.headers.items()
-            },
+            headers=[
+                (name.encode("latin-1"), str(value).encode("latin-1"))
+                for name, value in prepared.headers.items()
+            ],
             content=prepared.body if isinstance(prepared.body, str | bytes) else None,
         )
 
