@@ -1,6 +1,7 @@
 """The HTTP surface of ingest: its routes, for a composition root, and its own app around them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -60,7 +61,8 @@ def create_app(ingest: Ingest, health: Health | None = None) -> FastAPI:
     """The application of an ingest process: calls, document, `/`, `/livez` `/readyz` `/metrics`."""
     health = health or create_health(ingest)
     hot = routes(ingest)
-    app = FastAPI(
+    observe = partial(Observe, service="ingest", metrics=ingest.metrics, health=health)
+    app = _HotPathFirst(
         title=_TITLE,
         openapi_url="/openapi.json",
         docs_url=None,
@@ -74,14 +76,22 @@ def create_app(ingest: Ingest, health: Health | None = None) -> FastAPI:
             *health_routes.routes(health, ingest.metrics.registry),
         ],
         exception_handlers={HTTPException: unrouted},
-        middleware=[
-            Middleware(Observe, service="ingest", metrics=ingest.metrics, health=health),
-            Middleware(ByPath, routes=hot),
-        ],
+        middleware=[Middleware(observe)],
     )
+    app.in_front = partial(ByPath, routes=hot, observe=observe)
     # FastAPI's documented way to publish a document of one's own.
     app.openapi = served(document(_TITLE, [part(ingest.limits)]))  # type: ignore[method-assign]
     return app
+
+
+class _HotPathFirst(FastAPI):
+    """FastAPI with something before its own layers, which cost each request a tenth of its time."""
+
+    in_front: Callable[[ASGIApp], ASGIApp]
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """FastAPI's stack, behind `in_front`."""
+        return self.in_front(super().build_middleware_stack())
 
 
 class ByPath:
@@ -90,15 +100,18 @@ class ByPath:
     Answers that the router would give to anything else stay the router's.
     """
 
-    def __init__(self, app: ASGIApp, *, routes: Sequence[Route]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, routes: Sequence[Route], observe: Callable[[ASGIApp], ASGIApp]
+    ) -> None:
+        """`observe` wraps each route; `app` is observed already."""
         self._app = app
-        self._routes = {route.path: route for route in routes}
+        self._routes = {route.path: (route, observe(route.app)) for route in routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        route = self._routes.get(scope["path"]) if scope["type"] == "http" else None
-        if route is None:
+        found = self._routes.get(scope["path"]) if scope["type"] == "http" else None
+        if found is None:
             await self._app(scope, receive, send)
         else:
-            scope["route"] = route
-            await route.app(scope, receive, send)
+            scope["route"], app = found
+            await app(scope, receive, send)
