@@ -85,7 +85,7 @@ def create_app(ingest: Ingest, health: Health | None = None) -> FastAPI:
 
 
 class _HotPathFirst(FastAPI):
-    """FastAPI with something before its own layers, which cost each request a tenth of its time."""
+    """FastAPI with something before its own layers, which cost an event 4 of 60 microseconds."""
 
     in_front: Callable[[ASGIApp], ASGIApp]
 
