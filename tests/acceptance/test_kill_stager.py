@@ -98,9 +98,14 @@ class StagerProcess:
                 stderr=log,
             )
 
+    def check(self) -> None:
+        """Fail with the end of its log if the process has ended by itself."""
+        ended = self._process is None or self._process.returncode is not None
+        assert not ended, self._log_file.read_text("utf-8")[-3000:]
+
     async def end(self, number: signal.Signals) -> int:
+        self.check()
         assert self._process is not None
-        assert self._process.returncode is None, self._log_file.read_text()[-3000:]
         self._process.send_signal(number)
         return await self._process.wait()
 
@@ -193,7 +198,7 @@ async def test_twenty_kills_under_load_lose_nothing_and_double_nothing(
             before = await front.taken()
             stager = front.new_stager()
             await stager.start()
-            await eventually(partial(_more_than, front, before), within=60)
+            await eventually(partial(_more_than, front, stager, before), within=60)
             await asyncio.sleep(chance.uniform(0, 0.2))
             await stager.end(signal.SIGKILL)
         done.set()
@@ -203,7 +208,7 @@ async def test_twenty_kills_under_load_lose_nothing_and_double_nothing(
         group.create_task(kill(), name="kills")
     last = front.new_stager()
     await last.start()
-    await eventually(partial(_more_than, front, front.accepted - 1), within=60)
+    await eventually(partial(_more_than, front, last, front.accepted - 1), within=60)
     code = await last.end(signal.SIGTERM)
     report = await front.verified()
 
@@ -217,5 +222,6 @@ async def test_twenty_kills_under_load_lose_nothing_and_double_nothing(
     assert report.subjects_checked >= ACCOUNTS
 
 
-async def _more_than(front: Front, taken: int) -> bool:
+async def _more_than(front: Front, stager: StagerProcess, taken: int) -> bool:
+    stager.check()
     return await front.taken() > taken
