@@ -102,13 +102,22 @@ class Stager:
         jobs = RefoldJobs(writer=writer, metrics=metrics)
         relay = Relay(writer=writer, dead=self._dead)
         retention = Retention(writer=writer, settings=settings)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(timers.run(stop), name="timers")
-            group.create_task(jobs.run(stop), name="refold-jobs")
-            group.create_task(relay.run(stop), name="relay")
-            group.create_task(retention.run(stop), name="retention")
-            group.create_task(watch_lag(self._reader, consumer, metrics, stop), name="lag")
-            group.create_task(consumer.run(stop), name="consumer")
+        async with asyncio.TaskGroup() as bounded:
+            ending = bounded.create_task(self._end_in_time(stop), name="deadline")
+            async with asyncio.TaskGroup() as group:
+                group.create_task(timers.run(stop), name="timers")
+                group.create_task(jobs.run(stop), name="refold-jobs")
+                group.create_task(relay.run(stop), name="relay")
+                group.create_task(retention.run(stop), name="retention")
+                group.create_task(watch_lag(self._reader, consumer, metrics, stop), name="lag")
+                group.create_task(consumer.run(stop), name="consumer")
+            ending.cancel()
+
+    async def _end_in_time(self, stop: asyncio.Event) -> None:
+        """A database that hangs must not keep the process: what is not committed is read again."""
+        await stop.wait()
+        await asyncio.sleep(max(1.0, self._settings.shutdown_seconds - _CLOSE_SECONDS))
+        raise FatalError("the stop took too long; what was not committed will be read again")
 
     async def _connect(self, stop: asyncio.Event) -> "Pool | None":
         """Open the pool; a database that comes up after us is no reason to die."""

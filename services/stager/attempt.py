@@ -55,6 +55,8 @@ class Stored:
     received_at: list[datetime] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
     next_offsets: dict[int, int] = field(default_factory=dict)
+    is_condemned: bool = False
+    """Whether this was one record that decoded well and could not be applied."""
 
 
 class _Event(msgspec.Struct, eq=False, gc=False):

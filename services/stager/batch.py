@@ -17,7 +17,7 @@ from services.stager.maps import Maps
 from services.stager.store.session import Pool, transaction
 from services.stager.subjects import Memory
 from shared.clock import Clock
-from shared.errors import DatabaseUnavailable
+from shared.errors import DatabaseUnavailable, FatalError
 
 log = structlog.get_logger(__name__)
 
@@ -29,8 +29,14 @@ of somebody else, so this many means that something is wrong."""
 class Writer:
     """Stores batches; shares maps, memory and the write lock with timers and jobs."""
 
-    def __init__(self, *, pool: Pool, clock: Clock, memory: Memory, owner: str) -> None:
-        """`owner` names this process in `consumer_offset`."""
+    def __init__(
+        self, *, pool: Pool, clock: Clock, memory: Memory, owner: str, most_condemned: int = 100
+    ) -> None:
+        """`owner` names this process in `consumer_offset`.
+
+        `most_condemned`: records of one batch that may turn out not to be applicable; beyond it not
+        they are at fault but we.
+        """
         self.pool = pool
         self.clock = clock
         self.memory = memory
@@ -38,6 +44,7 @@ class Writer:
         self.claims = Claims()
         """Held during each writing transaction: the parts of this process do not conflict."""
         self._owner = owner
+        self._most_condemned = most_condemned
 
     async def store(self, taken: Sequence[Taken], expected: Mapping[int, int]) -> list[Stored]:
         """Store a batch whose partitions stand at `expected`; one item a transaction, mostly one.
@@ -50,10 +57,17 @@ class Writer:
             return [await self._store_whole(taken, expected)]
         except RecordFault as fault:
             if len(taken) == 1:
-                return [await self._store_whole([_condemned(taken[0], fault)], expected)]
+                stored = await self._store_whole([_condemned(taken[0], fault)], expected)
+                stored.is_condemned = True
+                return [stored]
             log.warning("batch_halved", records=len(taken), reason=type(fault).__name__)
         middle = len(taken) // 2
         done = await self.store(taken[:middle], expected)
+        if sum(each.is_condemned for each in done) > self._most_condemned:
+            raise FatalError(
+                f"more than {self._most_condemned} records of a batch cannot be applied:"
+                " a release is broken; nothing more is taken from the log"
+            )
         moved = {p: o for each in done for p, o in each.next_offsets.items()}
         return done + await self.store(taken[middle:], {**expected, **moved})
 

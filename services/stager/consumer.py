@@ -127,7 +127,7 @@ class Consumer:
         backoff = Backoff()
         size = self._settings.stager_batch_records
         committed_at = monotonic()
-        while True:
+        while not stop.is_set():
             self._beat()
             try:
                 if monotonic() - committed_at > _COMMIT_SECONDS:
@@ -191,11 +191,9 @@ class Consumer:
         taken = self._still_ours(fetched)
         if not taken:
             return
-        if self._cap.trips(isinstance(each.content, Poison) for each in taken):
-            raise FatalError(
-                f"most of the last {self._settings.stager_poison_window} records are poison:"
-                " a sender or a release is broken; nothing more is taken from the log"
-            )
+        # Tried out beforehand, so that the records that pass the cap are not set aside as well.
+        if self._cap.copy().trips(isinstance(each.content, Poison) for each in taken):
+            raise self._all_poison()
         backoff = Backoff()
         started = monotonic()
         while True:
@@ -223,6 +221,14 @@ class Consumer:
         for each in done:
             self.positions.update(each.next_offsets)
             self._observe(each, monotonic() - started)
+        if self._cap.trips(_verdicts(taken, done)):
+            raise self._all_poison()
+
+    def _all_poison(self) -> FatalError:
+        return FatalError(
+            f"most of the last {self._settings.stager_poison_window} records are poison:"
+            " a sender or a release is broken; nothing more is taken from the log"
+        )
 
     def _observe(self, stored: Stored, seconds: float) -> None:
         metrics = self._metrics
@@ -250,3 +256,17 @@ class Consumer:
             seconds=round(seconds, 4),
             oldest_seconds=round(max(ages, default=0.0), 3),
         )
+
+
+def _verdicts(taken: Sequence[Taken], done: Sequence[Stored]) -> list[bool]:
+    """For each record in its order whether it was poison, be it found by us or by Postgres."""
+    condemned = {
+        (partition, following - 1)
+        for each in done
+        if each.is_condemned
+        for partition, following in each.next_offsets.items()
+    }
+    return [
+        isinstance(each.content, Poison) or (each.record.partition, each.record.offset) in condemned
+        for each in taken
+    ]

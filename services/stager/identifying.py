@@ -4,7 +4,8 @@ Rows that will change are locked before anything that depends on them is read, s
 cannot add to a person's history while it moves.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from services.stager import identity
@@ -116,18 +117,30 @@ async def _resolve_moves(  # noqa: PLR0917 - what `resolve` has
     evidence = Evidence()
     expanded: set[Key] = set()
     locked: set[Key] = set()
-    while True:
-        if fresh := plan.moved - locked:
+
+    async def lock(names: AbstractSet[Key]) -> None:
+        if fresh := names - locked:
             await _hold(connection, fresh, known.links, for_update=True)
-            locked |= fresh
+            locked.update(fresh)
+
+    async def expand(names: AbstractSet[Key]) -> AbstractSet[Key]:
+        # Nobody can put a new name under a locked one, so this is all of them.
+        below = await reading.weaker_names(connection, names)
+        known.links.update(below)
+        expanded.update(names, below)
+        await _know(connection, memory, identity.beyond(known.links), known)
+        return below.keys()
+
+    while True:
+        await lock(plan.moved)
         if not plan.unread and not plan.shrunk:
             return plan
         if plan.unread:
-            below = await reading.weaker_names(connection, plan.unread)
-            known.links.update(below)
-            expanded |= plan.unread | below.keys()
-            await _know(connection, memory, identity.beyond(known.links), known)
+            await expand(plan.unread)
         if plan.shrunk:
+            # All names of these persons, or one of them could do something unseen meanwhile.
+            await lock(plan.shrunk)
+            await lock(await expand(plan.shrunk))
             evidence.homeless |= plan.shrunk
             rows = await _touchpoints_of(connection, plan.shrunk, load)
             deeds = [identity.named(reread(row.envelope)) for row in rows]
@@ -154,8 +167,8 @@ async def _touchpoints_of(
 
 async def _hold(
     connection: Connection,
-    names: set[Key],
-    known: "dict[Key, Link] | dict[Key, Link | None]",
+    names: AbstractSet[Key],
+    known: "Mapping[Key, Link | None]",
     *,
     for_update: bool = False,
 ) -> None:

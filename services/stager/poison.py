@@ -17,6 +17,13 @@ class PoisonCap:
         self._window = window
         self._limit = window * ratio
 
+    def copy(self) -> "PoisonCap":
+        """One that has seen the same, to try records out on."""
+        twin = PoisonCap(window=self._window, ratio=self._limit / self._window)
+        twin._recent.extend(self._recent)
+        twin._poisoned = self._poisoned
+        return twin
+
     def trips(self, verdicts: Iterable[bool]) -> bool:
         """Take in records in their order, True for poison; whether the cap was passed at any."""
         recent = self._recent

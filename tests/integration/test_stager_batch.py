@@ -4,7 +4,10 @@ import msgspec
 import pytest
 
 from services.stager.attempt import take
-from shared.errors import Fenced
+from services.stager.batch import Writer
+from services.stager.subjects import Memory
+from shared.contracts.envelope import Envelope
+from shared.errors import FatalError, Fenced
 from tests.integration.stager_world import HABIT, SALES, START, world
 
 
@@ -219,3 +222,25 @@ async def test_a_published_map_reaches_what_was_there_before(database_url: str) 
         assert await w.rows(
             "SELECT journey, done, total, finished_at FROM refold_job ORDER BY journey"
         ) == [("habit", 2, 2, START), ("sales", 2, 2, START)]
+
+
+async def test_a_batch_that_cannot_be_applied_at_all_stops_the_stager(database_url: str) -> None:
+    async with world(database_url, SALES) as w:
+        w.writer = Writer(
+            pool=w.pool, clock=w.clock, memory=Memory(100), owner="test", most_condemned=5
+        )
+        taken = take(
+            w.records([w.event("Blog Read", n, account_id=f"a{n}") for n in range(64)]),
+            max_bytes=100_000,
+        )
+        broken = [
+            type(each)(each.record, msgspec.structs.replace(each.content, workspace_id=2**40))
+            for each in taken
+            if isinstance(each.content, Envelope)
+        ]
+
+        with pytest.raises(FatalError, match="cannot be applied"):
+            await w.store(broken)
+
+        rows = await w.rows("SELECT count(*) FROM dead_letter")
+        assert 5 < rows[0][0] < 12
