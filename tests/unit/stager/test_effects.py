@@ -121,7 +121,7 @@ def test_an_alert_says_in_one_sentence_what_happened() -> None:
         ("resolved", "manual", 5, 3, False, False),
     ],
 )
-def test_an_alert_is_written_when_it_tells_otherwise_and_a_persons_word_stays(
+def test_an_alert_is_written_when_it_tells_otherwise_and_a_persons_word_stays(  # noqa: PLR0917
     state: str | None,
     resolution: str | None,
     resolved: int | None,
