@@ -25,6 +25,7 @@ from services.stager.store import queues, reading, writing
 from services.stager.store.session import Connection
 from services.stager.subjects import NEW_SUBJECT, Member, Memory, Subject
 from shared.contracts.envelope import Envelope
+from shared.contracts.subjects import is_person
 from shared.contracts.topics import TOUCHPOINTS
 from shared.eventlog.port import Record
 from shared.journey.model import Touchpoint
@@ -66,6 +67,8 @@ class _Event(msgspec.Struct, eq=False, gc=False):
     named: Named
     person: str | None = None
     subject: str = ""
+    is_followed: bool = False
+    """Whether it may change what is known of its person."""
 
     @property
     def key(self) -> Key:
@@ -96,7 +99,7 @@ def remember(
     for key, subject in out.subjects.items():
         memory.subjects.put(key, (subject, loaded_at[key]))
     for member_key, member in members.items():
-        memory.members.put(member_key, member)
+        memory.members.put(member_key, (member, loaded_at[member_key[:2]]))
 
 
 class Attempt:
@@ -128,6 +131,8 @@ class Attempt:
         self.subjects: dict[Key, Subject] = {}
         self.loaded_at: dict[Key, int] = {}
         self.newly_seen: dict[Key, set[str]] = {}
+        self.roles: dict[int, Role] = {}
+        """That of an account, by workspace."""
         self.events: list[_Event] = []
         self.dead: list[Row] = []
         self._sort_out(taken, excluded)
@@ -164,18 +169,17 @@ class Attempt:
         names: set[Key] = set()
         for event in self.events:
             said = event.named
-            workspace = said.workspace_id
+            person = said.person
             if said.account is not None:
-                names.add((workspace, said.account))
-            if said.person is None:
-                continue
-            names.add(said.person)
-            names.update(weaker for weaker, _ in said.weaker)
-            remembered = links.get(said.person)
-            if remembered is not None:
-                link = remembered[0]
-                names.add((workspace, link.person_id))
-                names.add((workspace, link.subject_id))
+                names.add((said.workspace_id, said.account))
+            elif person is not None:
+                remembered = links.get(person)
+                if remembered is not None:
+                    names.add((said.workspace_id, remembered[0].subject_id))
+            if person is not None:
+                names.add(person)
+                for weaker, _ in said.weaker:
+                    names.add(weaker)
         return names
 
     async def run(self, connection: Connection, owner: str) -> Stored:
@@ -308,7 +312,12 @@ class Attempt:
             raise FoldFailed(f"the engine failed: {type(exc).__name__}") from exc
 
     def _role(self, key: Key, plan: Plan) -> Role:
-        return role_of(key, self.maps.of(key[0]), plan.links.get(key))
+        if is_person(key[1]):
+            return role_of(key, self.maps.of(key[0]), plan.links.get(key))
+        role = self.roles.get(key[0])
+        if role is None:
+            role = self.roles[key[0]] = role_of(key, self.maps.of(key[0]), None)
+        return role
 
     async def _look_again(
         self,
@@ -322,6 +331,8 @@ class Attempt:
         suspects: set[Key] = set()
         for key, events in (*groups.items(), *persons.items()):
             loaded_at = self.loaded_at[key]
+            if not loaded_at:
+                continue
             if read_at.get(key, loaded_at) < loaded_at:
                 suspects.add(key)
             for event in events:
@@ -362,24 +373,28 @@ class Attempt:
         self, connection: Connection, groups: Mapping[Key, list[_Event]], plan: Plan
     ) -> None:
         unread: dict[MemberKey, Key] = {}
-        for (workspace, subject), events in groups.items():
+        remembered = self.memory.members
+        for group, events in groups.items():
+            loaded_at = self.loaded_at[group]
             for event in events:
                 if event.person is None or event.named.person is None:
                     continue
-                key = (workspace, subject, event.person)
-                if key in self.members or key in unread:
-                    continue
-                member = self.memory.members.get(key)
-                if member is None:
+                key = (*group, event.person)
+                held = remembered.get(key)
+                if held is None or held[1] < loaded_at:
                     unread[key] = event.named.person
+                elif event.envelope.role or event.envelope.traits:
+                    self.members[key] = held[0]
                 else:
-                    self.members[key] = member
+                    continue
+                event.is_followed = True
         if not unread:
             return
+        tick = self.memory.tick()
         found = await reading.members(connection, unread)
         self.members.update(found)
         for member_key, member in found.items():
-            self.memory.members.put(member_key, member)
+            remembered.put(member_key, (member, tick))
         # A known name that is seen in a new place must not move before that is visible.
         existing = {
             name
@@ -393,7 +408,7 @@ class Attempt:
         self, key: Key, events: Sequence[_Event], points: Sequence[Touchpoint]
     ) -> None:
         for event, point in zip(events, points, strict=True):
-            if event.person is None:
+            if event.person is None or not event.is_followed:
                 continue
             member_key = (*key, event.person)
             before = self.members.get(member_key)

@@ -7,8 +7,9 @@ fold of a whole history, `tick` lets time pass.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 from msgspec.structs import replace
 
 from services.stager import effects as made
@@ -73,20 +74,40 @@ class Output:
     """As they will be once the transaction has committed."""
 
 
-def touchpoint(envelope: Envelope, person: str | None) -> Touchpoint:
+class _Seen(msgspec.Struct, frozen=True, gc=False):
+    """The fields of `Touchpoint`: a struct is made several times faster than a frozen dataclass."""
+
+    message_id: str
+    occurred_at: datetime
+    event: str
+    person: str | None
+    channel: str | None
+    role: str | None
+    properties: dict[str, Any]
+    traits: dict[str, Any]
+    account_traits: dict[str, Any]
+    value: float | None
+
+    @property
+    def order(self) -> Order:
+        return (self.occurred_at, self.message_id)
+
+
+def touchpoint(e: Envelope, person: str | None) -> Touchpoint:
     """What the engine sees of an event."""
-    return Touchpoint(
-        message_id=envelope.message_id,
-        occurred_at=envelope.occurred_at,
-        event=envelope.event,
-        person=person,
-        channel=envelope.channel,
-        role=envelope.role,
-        properties=envelope.properties,
-        traits=envelope.traits,
-        account_traits=envelope.account_traits,
-        value=envelope.value,
+    seen = _Seen(
+        e.message_id,
+        e.occurred_at,
+        e.event,
+        person,
+        e.channel,
+        e.role,
+        e.properties,
+        e.traits,
+        e.account_traits,
+        e.value,
     )
+    return cast(Touchpoint, seen)
 
 
 def is_current(subject: Subject, journeys: Iterable[CompiledJourney], *, has_history: bool) -> bool:
@@ -140,11 +161,12 @@ def forward(
             effects += since
         journey_key = (*key, name)
         if effects:
+            # Without an effect a subject stands where it stood.
             _emit(journey_key, compiled, effects, out)
-        if made.placement_differs(before, state):
-            row = made.placement_row(journey_key, compiled, state, version)
-            if row is not None:
-                out.writes.placements.append(row)
+            if made.placement_differs(before, state):
+                row = made.placement_row(journey_key, compiled, state, version)
+                if row is not None:
+                    out.writes.placements.append(row)
         due = _arm(journey_key, compiled, state, standing.d if standing else None, out)
         standings[name] = Standing(compiled.journey.version, state, FORMAT, due)
     account_traits, value = subject.account_traits, subject.value

@@ -129,16 +129,16 @@ class Cache(Generic[K, V]):
 class Memory:
     """Everything that the stager remembers between transactions.
 
-    Names and subjects carry the tick at which they were read. A name that was read before the subject
-    that it leads to may be older than the subject: somebody may have moved the name in between. It has
-    to be looked at again, because only the subject's version is checked when a batch is stored.
+    Each carries the tick at which it was read. A name or member that was read before its subject may be
+    older than the subject: somebody may have changed it in between. It has to be looked at again,
+    because only the subject's version is checked when a batch is stored.
     """
 
     def __init__(self, subjects: int) -> None:
         """`subjects` bounds the states; names and members are small and get more room."""
         self.subjects: Cache[Key, tuple[Subject, int]] = Cache(subjects)
         self.links: Cache[Key, tuple[Link, int]] = Cache(subjects * 4)
-        self.members: Cache[tuple[int, str, str], Member] = Cache(subjects * 4)
+        self.members: Cache[tuple[int, str, str], tuple[Member, int]] = Cache(subjects * 4)
         self._ticks = count(1)
 
     def tick(self) -> int:
