@@ -5,74 +5,28 @@ which tells duplicates apart, subjects are folded in memory, everything is writt
 offsets are compared and moved. What is remembered changes only after the commit.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-import msgspec
-
 from services.stager import folding, identifying
-from services.stager.decode import Poison, decode
+from services.stager.decode import Poison
 from services.stager.effects import Refold
 from services.stager.errors import Conflict, FoldFailed
-from services.stager.folding import Output, Tally, touchpoint
+from services.stager.folding import Output, touchpoint
 from services.stager.identifying import Known
-from services.stager.identity import Key, Named, Plan, named
+from services.stager.identity import Key, Plan, named
 from services.stager.maps import Maps
 from services.stager.rereading import Members, Role, Task, fold_anew, role_of
 from services.stager.rows import Advance, Row
 from services.stager.store import queues, reading, writing
 from services.stager.store.session import Connection
 from services.stager.subjects import NEW_SUBJECT, Member, Memory, Subject
-from shared.contracts.envelope import Envelope
+from services.stager.taking import Event, Stored, Taken
 from shared.contracts.subjects import is_person
 from shared.contracts.topics import TOUCHPOINTS
-from shared.eventlog.port import Record
 from shared.journey.model import Touchpoint
 
 MemberKey = tuple[int, str, str]
-
-
-class Taken(msgspec.Struct, frozen=True, gc=False):
-    """A record with what its bytes mean."""
-
-    record: Record
-    content: Envelope | Poison
-
-
-def take(records: Iterable[Record], *, max_bytes: int) -> list[Taken]:
-    """Decode records. Pure; about 3 us each."""
-    return [Taken(each, decode(each.value, max_bytes=max_bytes)) for each in records]
-
-
-@dataclass(slots=True)
-class Stored:
-    """What one committed transaction did."""
-
-    records: int = 0
-    applied: int = 0
-    duplicate: int = 0
-    dead: int = 0
-    received_at: list[datetime] = field(default_factory=list)
-    tally: Tally = field(default_factory=Tally)
-    next_offsets: dict[int, int] = field(default_factory=dict)
-    is_condemned: bool = False
-    """Whether this was one record that decoded well and could not be applied."""
-
-
-class _Event(msgspec.Struct, eq=False, gc=False):
-    partition: int
-    envelope: Envelope
-    text: str
-    named: Named
-    person: str | None = None
-    subject: str = ""
-    is_followed: bool = False
-    """Whether it may change what is known of its person."""
-
-    @property
-    def key(self) -> Key:
-        return (self.envelope.workspace_id, self.envelope.message_id)
 
 
 class DuplicateLinked(Conflict):
@@ -133,7 +87,7 @@ class Attempt:
         self.newly_seen: dict[Key, set[str]] = {}
         self.roles: dict[int, Role] = {}
         """That of an account, by workspace."""
-        self.events: list[_Event] = []
+        self.events: list[Event] = []
         self.dead: list[Row] = []
         self._sort_out(taken, excluded)
         self.stored = Stored(records=len(taken))
@@ -161,7 +115,7 @@ class Attempt:
             seen.add(key)
             step[2] += 1
             text = (record.value or b"").decode()
-            self.events.append(_Event(record.partition, content, text, named(content)))
+            self.events.append(Event(record.partition, content, text, named(content)))
 
     def names(self) -> set[Key]:
         """Everybody whom this batch is about, as far as is remembered."""
@@ -257,8 +211,8 @@ class Attempt:
             self.newly_seen.setdefault((workspace, person), set()).add(subject)
 
     async def _fold(self, connection: Connection, plan: Plan, affected: set[Key]) -> None:
-        groups: dict[Key, list[_Event]] = {}
-        persons: dict[Key, list[_Event]] = {}
+        groups: dict[Key, list[Event]] = {}
+        persons: dict[Key, list[Event]] = {}
         for event in self.events:
             workspace = event.envelope.workspace_id
             groups.setdefault((workspace, event.subject), []).append(event)
@@ -323,8 +277,8 @@ class Attempt:
         self,
         connection: Connection,
         plan: Plan,
-        groups: Mapping[Key, list[_Event]],
-        persons: Mapping[Key, list[_Event]],
+        groups: Mapping[Key, list[Event]],
+        persons: Mapping[Key, list[Event]],
     ) -> None:
         """See `Memory`: names that were read before the subjects that they lead to."""
         read_at = self.known.read_at
@@ -370,7 +324,7 @@ class Attempt:
         return found
 
     async def _know_members(
-        self, connection: Connection, groups: Mapping[Key, list[_Event]], plan: Plan
+        self, connection: Connection, groups: Mapping[Key, list[Event]], plan: Plan
     ) -> None:
         unread: dict[MemberKey, Key] = {}
         remembered = self.memory.members
@@ -405,7 +359,7 @@ class Attempt:
             await identifying.hold_unchanged(connection, existing, plan)
 
     def _follow_members(
-        self, key: Key, events: Sequence[_Event], points: Sequence[Touchpoint]
+        self, key: Key, events: Sequence[Event], points: Sequence[Touchpoint]
     ) -> None:
         for event, point in zip(events, points, strict=True):
             if event.person is None or not event.is_followed:
@@ -433,5 +387,5 @@ class Attempt:
         self.memory.links.drop(self.known.links)
 
 
-def _order(event: _Event) -> tuple[datetime, str]:
+def _order(event: Event) -> tuple[datetime, str]:
     return event.named.order

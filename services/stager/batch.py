@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from services.stager.attempt import Attempt, DuplicateLinked, Stored, Taken
+from services.stager.attempt import Attempt, DuplicateLinked
 from services.stager.claims import Claims
 from services.stager.decode import MAX_WORKSPACE_ID, Poison, Reason
 from services.stager.errors import Conflict, FoldFailed, RecordFault, origin
@@ -16,6 +16,7 @@ from services.stager.identity import Key
 from services.stager.maps import Maps
 from services.stager.store.session import Pool, transaction
 from services.stager.subjects import Memory
+from services.stager.taking import Stored, Taken
 from shared.clock import Clock
 from shared.errors import DatabaseUnavailable, FatalError
 

@@ -15,13 +15,13 @@ from time import monotonic
 
 import structlog
 
-from services.stager.attempt import Stored, Taken, take
 from services.stager.batch import Writer
 from services.stager.decode import Poison
 from services.stager.poison import PoisonCap
 from services.stager.settings import StagerSettings
 from services.stager.store import queues
 from services.stager.store.session import transaction
+from services.stager.taking import Stored, Taken, take
 from services.stager.waiting import Backoff, pause
 from shared.clock import Clock
 from shared.contracts.topics import TOUCHPOINTS

@@ -27,12 +27,12 @@ from alembic import command
 from alembic.config import Config
 
 from services.stager.__main__ import tune_collection
-from services.stager.attempt import take
 from services.stager.batch import Writer
 from services.stager.settings import StagerSettings
 from services.stager.store import writing
 from services.stager.store.session import Pool
 from services.stager.subjects import Memory
+from services.stager.taking import take
 from services.standalone.postgres import EmbeddedPostgres
 from shared.clock import SystemClock
 from shared.contracts import envelope as wire

@@ -10,12 +10,12 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from services.stager.attempt import Stored, Taken, take
 from services.stager.batch import Writer
 from services.stager.refold_jobs import RefoldJobs
 from services.stager.store import queues
 from services.stager.store.session import Pool, transaction
 from services.stager.subjects import Memory
+from services.stager.taking import Stored, Taken, take
 from services.stager.timers import Timers
 from shared.clock import ManualClock
 from shared.contracts import envelope as wire
