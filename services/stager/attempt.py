@@ -8,7 +8,7 @@ offsets are compared and moved. What is remembered changes only after the commit
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from services.stager import folding, identifying
+from services.stager import folding, identifying, profiles
 from services.stager.decode import Poison
 from services.stager.effects import Refold
 from services.stager.errors import Conflict, FoldFailed
@@ -172,7 +172,7 @@ class Attempt:
             for workspace, person, subject in moves.seen:
                 self._see(workspace, person, subject)
         await self._fold(connection, plan, affected)
-        writes.members = [folding.member_row(key, self.members[key]) for key in self.new_members]
+        writes.members = [profiles.row(key, self.members[key]) for key in self.new_members]
         writes.members_gone = sorted(self.members_gone - self.new_members)
         await writing.everything_else(connection, writes, self.now)
 
@@ -366,7 +366,7 @@ class Attempt:
                 continue
             member_key = (*key, event.person)
             before = self.members.get(member_key)
-            after = folding.member_after(before, point)
+            after = profiles.after(before, point)
             if after is not before and after != before:
                 self.members[member_key] = after
                 self.new_members.add(member_key)

@@ -16,7 +16,7 @@ from services.stager import effects as made
 from services.stager.effects import Refold, Resolution
 from services.stager.identity import Key, Order
 from services.stager.rows import CurrentTransition, JourneyKey, StoredAlert, Writes
-from services.stager.subjects import Member, Standing, Subject, encode_json, encode_standings
+from services.stager.subjects import Standing, Subject, encode_json, encode_standings
 from shared.contracts.envelope import Envelope
 from shared.journey.compile import CompiledJourney
 from shared.journey.deadlines import next_deadline
@@ -271,31 +271,6 @@ def tick(
             out.writes.deadlines.append((*journey_key, armed))
         standings[name] = Standing(compiled.journey.version, state, FORMAT, armed)
     _keep(key, replace(subject, version=version, standings=standings), out)
-
-
-def keep_members(
-    key: Key, history: Sequence[tuple[Touchpoint, str | None]], out: dict[Any, Member]
-) -> None:
-    """Profiles of everybody in a subject's history, which is in order."""
-    for event, person in history:
-        if person is not None:
-            member_key = (*key, person)
-            out[member_key] = member_after(out.get(member_key), event)
-
-
-def member_after(member: Member | None, event: Touchpoint) -> Member:
-    """Profile of a person after an event that is newer than all before; equal if nothing changed."""
-    if member is None:
-        return Member(event.role or None, dict(event.traits), event.occurred_at)
-    role = event.role or member.role
-    if role == member.role and not event.traits:
-        return member
-    return Member(role, {**member.traits, **event.traits}, member.first_seen_at)
-
-
-def member_row(key: tuple[int, str, str], member: Member) -> tuple[Any, ...]:
-    """Row of `member`."""
-    return (*key, member.role, encode_json(member.traits), member.first_seen_at)
 
 
 def _keep(key: Key, subject: Subject, out: Output) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import structlog
 
-from services.stager import folding
+from services.stager import folding, profiles
 from services.stager.attempt import refresh_maps
 from services.stager.batch import Writer
 from services.stager.effects import Refold
@@ -92,7 +92,7 @@ class RefoldJobs:
         keys = await queues.job_keys(connection, job, limit, of_persons=of_persons)
         tasks = await self._tasks(connection, keys, compiled)
         await fold_anew(connection, tasks, out, members, {})
-        out.writes.members = [folding.member_row(*item) for item in members.written.items()]
+        out.writes.members = [profiles.row(*item) for item in members.written.items()]
         out.writes.members_gone = sorted(members.gone)
         await writing.everything_else(connection, out.writes, out.now)
         is_done = len(keys) < limit

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.stager import folding
+from services.stager import folding, profiles
 from services.stager.decode import reread
 from services.stager.effects import Refold
 from services.stager.errors import FoldFailed
@@ -97,7 +97,7 @@ async def fold_anew(
         for key, task in chunk.items():
             history = histories[key]
             if not task.role.of_person:
-                folding.keep_members(key, history, found)
+                profiles.keep(key, history, found)
             try:
                 folding.anew(
                     key,
