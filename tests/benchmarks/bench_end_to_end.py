@@ -33,7 +33,7 @@ from services.standalone.prepare import migrate
 from shared.keys.token import KeyKind
 from shared.maps import templates
 from shared.storage.connect import Role, connect
-from tests.benchmarks.bench_ingest import event
+from tests.benchmarks.bench_ingest import event as half_a_kilobyte
 from tests.benchmarks.http_load import post_all
 from tests.conftest import with_database
 from tests.integration.ingest_server import make_key
@@ -46,8 +46,20 @@ PACE_PER_SECOND = 1_000
 PROBES = 200
 
 
+def event(number: int) -> dict[str, object]:
+    """A touchpoint that happens now, of one of two people of one of five thousand accounts."""
+    account, person = number % 5_000, number // 5_000 % 2
+    return {
+        **half_a_kilobyte(number),
+        "account_id": f"account-{account}",
+        "user_id": f"user-{account}-{person}",
+        "anonymous_id": f"browser-{account}-{person}",
+        "occurred_at": None,
+    }
+
+
 def bodies(events: int) -> list[bytes]:
-    """Batches of unique events over about a thousand accounts."""
+    """Batches of unique events over five thousand accounts."""
     return [
         msgspec.json.encode([event(number) for number in range(first, first + BATCH)])
         for first in range(0, events, BATCH)
