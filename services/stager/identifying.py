@@ -42,13 +42,48 @@ async def resolve(
 
     `known` is filled with every name that was looked at; after a conflict these are to be forgotten.
     """
-    await _know(connection, memory, identity.names_in(events), known)
-    plan = identity.plan(events, known.links)
+    telling = [event for event in events if not _is_old_news(event, memory, known)]
+    if not telling:
+        links = {name: link for name, link in known.links.items() if link is not None}
+        return Plan(links, {}, set(), set(), set(), set())
+    await _know(connection, memory, identity.names_in(telling), known)
+    plan = identity.plan(telling, known.links)
     if plan.moved:
+        # Whoever moves may be named by any event, so now each counts.
+        await _know(connection, memory, identity.names_in(events), known)
+        plan = identity.plan(events, known.links)
         plan = await _resolve_moves(connection, memory, events, known, plan, load)
     if plan.relied_on:
         await _hold(connection, plan.relied_on, known.links)
     return plan
+
+
+def _is_old_news(event: Named, memory: Memory, known: Known) -> bool:
+    """Whether the event cannot change anybody's identity: the usual case, told from memory alone.
+
+    True for a root whose home is known since before the event, with weaker names that have been linked
+    since before. Takes what it looked at into `known`.
+    """
+    name, at = event.person, event.order[0]
+    if name is None:
+        return True
+    held = memory.links.get(name)
+    if held is None:
+        return False
+    link = held[0]
+    if link.person_id != name[1] or (
+        event.account is not None and (link.linked_at is None or link.linked_at >= at)
+    ):
+        return False
+    for weaker, _ in event.weaker:
+        other = memory.links.get(weaker)
+        if other is None or other[0].person_id == weaker[1]:
+            return False
+        linked_at = other[0].linked_at
+        if linked_at is None or linked_at >= at:
+            return False
+    known.links[name], known.read_at[name] = held
+    return True
 
 
 def add_links(plan: Plan, writes: Writes) -> None:
