@@ -7,19 +7,18 @@ import sys
 
 import structlog
 import uvloop
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from services.api.app import Api, build, create_app, create_health
 from services.api.settings import ApiSettings
 from shared.clock import SystemClock
 from shared.errors import FatalError
-from shared.http.server import bind, serve
+from shared.http.draining import serve_and_drain
+from shared.http.server import bind
 from shared.keys.ring import KeyRing
 from shared.settings import load, redacted
 from shared.storage import keys
 from shared.storage.connect import Role, create_engine
-from shared.telemetry import logging
-from shared.telemetry.metrics import Metrics
+from shared.telemetry import logging, metrics
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +52,7 @@ async def _run(settings: ApiSettings, listener: socket.socket) -> None:
     )
     clock = SystemClock()
     ring = KeyRing(keys.loader(engine), clock, refresh_seconds=settings.key_refresh_seconds)
-    api = build(settings, keys=ring, clock=clock, metrics=_metrics())
+    api = build(settings, keys=ring, clock=clock, metrics=metrics.of_process())
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(ring.run(stop), name="keys")
@@ -70,30 +69,14 @@ async def _serve(
 ) -> None:
     """Serve until `stop`; then not ready first, so that balancers turn away before we do."""
     health = create_health(api)
-    closing = asyncio.Event()
-
-    async def close() -> None:
-        await stop.wait()
-        health.stopping = True
-        log.info("stopping")
-        await asyncio.sleep(settings.unready_seconds)
-        closing.set()
-
-    app = create_app(api, health)
-    async with asyncio.TaskGroup() as group:
-        closer = group.create_task(close(), name="close")
-        host, port = listener.getsockname()[:2]
-        log.info("listening", host=host, port=port)
-        await serve(app, listener, closing, shutdown_seconds=settings.shutdown_seconds)
-        closer.cancel()
-
-
-def _metrics() -> Metrics:
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    GCCollector(registry=registry)
-    return Metrics(registry)
+    await serve_and_drain(
+        create_app(api, health),
+        health,
+        listener,
+        stop,
+        unready_seconds=settings.unready_seconds,
+        shutdown_seconds=settings.shutdown_seconds,
+    )
 
 
 if __name__ == "__main__":

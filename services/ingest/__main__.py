@@ -8,7 +8,6 @@ import sys
 
 import structlog
 import uvloop
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from services.ingest.app import Ingest, create_app, create_health
 from services.ingest.settings import IngestSettings
@@ -16,13 +15,13 @@ from shared.clock import SystemClock
 from shared.errors import FatalError, LogUnavailable
 from shared.eventlog.factory import ensure_topics, open_writer
 from shared.eventlog.port import LogWriter
-from shared.http.server import bind, serve
+from shared.http.draining import serve_and_drain
+from shared.http.server import bind
 from shared.keys.ring import KeyRing
 from shared.settings import load, redacted
 from shared.storage import keys
 from shared.storage.connect import Role, create_engine
-from shared.telemetry import logging
-from shared.telemetry.metrics import Metrics
+from shared.telemetry import logging, metrics
 
 log = structlog.get_logger(__name__)
 
@@ -72,7 +71,11 @@ async def _run(settings: IngestSettings, listener: socket.socket) -> None:
     clock = SystemClock()
     ring = KeyRing(keys.loader(engine), clock, refresh_seconds=settings.key_refresh_seconds)
     ingest = Ingest(
-        writer=writer, keys=ring, clock=clock, metrics=_metrics(), limits=settings.limits()
+        writer=writer,
+        keys=ring,
+        clock=clock,
+        metrics=metrics.of_process(),
+        limits=settings.limits(),
     )
     try:
         async with asyncio.TaskGroup() as group:
@@ -108,30 +111,14 @@ async def _serve(
 ) -> None:
     """Serve until `stop`; then not ready first, so that balancers turn away before we do."""
     health = create_health(ingest)
-    closing = asyncio.Event()
-
-    async def close() -> None:
-        await stop.wait()
-        health.stopping = True
-        log.info("stopping")
-        await asyncio.sleep(settings.unready_seconds)
-        closing.set()
-
-    app = create_app(ingest, health)
-    async with asyncio.TaskGroup() as group:
-        closer = group.create_task(close(), name="close")
-        host, port = listener.getsockname()[:2]
-        log.info("listening", host=host, port=port)
-        await serve(app, listener, closing, shutdown_seconds=settings.shutdown_seconds)
-        closer.cancel()
-
-
-def _metrics() -> Metrics:
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    GCCollector(registry=registry)
-    return Metrics(registry)
+    await serve_and_drain(
+        create_app(ingest, health),
+        health,
+        listener,
+        stop,
+        unready_seconds=settings.unready_seconds,
+        shutdown_seconds=settings.shutdown_seconds,
+    )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import sys
 
 import structlog
 import uvloop
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from services.stager.app import Stager
 from services.stager.health import create_app
@@ -20,8 +19,7 @@ from shared.eventlog.factory import ensure_topics
 from shared.http.health import Health
 from shared.http.server import bind, serve
 from shared.settings import load, redacted
-from shared.telemetry import logging
-from shared.telemetry.metrics import Metrics
+from shared.telemetry import logging, metrics
 
 log = structlog.get_logger(__name__)
 
@@ -60,8 +58,8 @@ async def _run(settings: StagerSettings, listener: socket.socket) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     log.info("starting", settings=redacted(settings))
-    metrics = _metrics()
-    stager = Stager(settings, clock=SystemClock(), metrics=metrics)
+    catalogue = metrics.of_process()
+    stager = Stager(settings, clock=SystemClock(), metrics=catalogue)
     health = Health(stager.checks(), is_alive=stager.is_alive)
     closing = asyncio.Event()
 
@@ -83,7 +81,7 @@ async def _run(settings: StagerSettings, listener: socket.socket) -> None:
             group.create_task(work(), name="stager")
             host, port = listener.getsockname()[:2]
             log.info("listening", host=host, port=port)
-            app = create_app(health, metrics)
+            app = create_app(health, catalogue)
             await serve(app, listener, closing, shutdown_seconds=1.0)
             turning.cancel()
     except ExceptionGroup as group:
@@ -102,14 +100,6 @@ async def _topics(settings: StagerSettings, stop: asyncio.Event) -> None:
             await pause(stop, backoff.next())
         else:
             return
-
-
-def _metrics() -> Metrics:
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    GCCollector(registry=registry)
-    return Metrics(registry)
 
 
 if __name__ == "__main__":

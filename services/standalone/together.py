@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.api import app as api_app
@@ -26,7 +25,7 @@ from shared.keys.ring import KeyRing
 from shared.settings import load
 from shared.storage import keys
 from shared.storage.connect import Role, create_engine
-from shared.telemetry.metrics import Metrics
+from shared.telemetry.metrics import of_process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +95,7 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Together]:
     """Connect the parts, and disconnect them at the end. Raises LogUnavailable."""
     url = settings.ingest.database_url.get_secret_value()
     engine = create_engine(url, role=Role.INGEST, application_name="stageline-keys", pool_size=1)
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    GCCollector(registry=registry)
-    metrics = Metrics(registry)
+    metrics = of_process()
     ring = KeyRing(keys.loader(engine), clock, refresh_seconds=settings.ingest.key_refresh_seconds)
     await ensure_topics(settings.ingest)
     writer = open_writer(settings.ingest)

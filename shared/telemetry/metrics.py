@@ -6,7 +6,15 @@ person, an account or a key. One `Metrics` is built per process and handed down.
 
 from collections.abc import Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
 
 _HTTP_SECONDS: Sequence[float] = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
@@ -154,3 +162,12 @@ class Metrics:
             ["journey", "kind"],
             registry=registry,
         )
+
+
+def of_process() -> Metrics:
+    """The catalogue of a whole process, beside what the interpreter tells of itself."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return Metrics(registry)

@@ -21,6 +21,7 @@ from shared.clock import ManualClock
 from shared.http.server import bind, serve
 from shared.maps import templates
 from tests.acceptance.stack import Log, Stack
+from tests.conftest import require
 
 ECOM = Path(__file__).parents[3] / "shared" / "data" / "ecom.csv.gz"
 """Event data beside a development checkout; never part of the project."""
@@ -227,12 +228,10 @@ async def test_a_mistake_ends_in_a_sentence(
     assert "Traceback" not in ran.error
 
 
-@pytest.mark.skipif(
-    not ECOM.exists(), reason="the shop data lies beside development checkouts only"
-)
 async def test_half_a_year_of_a_shop_goes_in_and_every_user_has_a_stage(
     stack: Stack, tmp_path: Path
 ) -> None:
+    require(available=ECOM.exists(), reason="the shop data does not lie beside this checkout")
     with gzip.open(ECOM, "rt") as file:
         users = sorted({line.partition(",")[0] for line in file} - {"user_id"})
 
