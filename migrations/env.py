@@ -9,8 +9,8 @@ import os
 from alembic import context
 from sqlalchemy import Connection, text
 
+from shared.storage.catalog import metadata
 from shared.storage.connect import Role, create_engine
-from shared.storage.tables import metadata
 
 _LOCK_ID = 7_305_808_869_229_538_928
 """Arbitrary, the same for every runner: the bytes of "edegatS" would do as well."""

@@ -9,10 +9,10 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.ingest.openapi import part
+from services.ingest.openapi.part import part
+from services.ingest.routes.segment import CALLS, TrackingEndpoint
+from services.ingest.routes.touchpoints import PATH, TouchpointsEndpoint
 from services.ingest.service import Ingest
-from services.ingest.touchpoints import PATH, TouchpointsEndpoint
-from services.ingest.tracking import CALLS, TrackingEndpoint
 from shared.http import front
 from shared.http import health as health_routes
 from shared.http.front import Front

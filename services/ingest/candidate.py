@@ -58,6 +58,7 @@ class ForeignCandidate(Candidate, frozen=True, kw_only=True, forbid_unknown_fiel
     type: EventType = "track"
     original_timestamp: str | None = None
     previous_id: _Id | None = None
+    previous_account_id: _Id | None = None
     context: dict[str, Any] | None = None
 
 
@@ -132,6 +133,10 @@ _EXPECTED: dict[str, tuple[Code, str]] = {
     "user_id": (Code.INVALID_USER_ID, _text("user_id", MAX_ID_CHARS)),
     "anonymous_id": (Code.INVALID_ANONYMOUS_ID, _text("anonymous_id", MAX_ID_CHARS)),
     "previous_id": (Code.INVALID_PREVIOUS_ID, _text("previous_id", MAX_ID_CHARS)),
+    "previous_account_id": (
+        Code.INVALID_PREVIOUS_ID,
+        _text("previous_account_id", MAX_ID_CHARS),
+    ),
     "email": (Code.INVALID_EMAIL, _text("email", MAX_ID_CHARS)),
     "occurred_at": (Code.INVALID_OCCURRED_AT, _INSTANT.format("occurred_at")),
     "sent_at": (Code.INVALID_SENT_AT, _INSTANT.format("sent_at")),

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.ingest.adapters.strict_json import TOO_DEEP, hazard
-from services.ingest.admission import Correction, admit
 from services.ingest.candidate import Candidate
+from services.ingest.door.admission import Correction, admit
 from services.ingest.limits import MAX_DEPTH, Limits
 from services.ingest.verdicts import Refused, event_too_large
 from shared.contracts.envelope import Envelope, encode

@@ -3,8 +3,8 @@
 from services.api import document as api_document
 from services.api import openapi as api_openapi
 from services.api.app import Api
-from services.ingest import openapi as ingest_openapi
 from services.ingest.limits import Limits
+from services.ingest.openapi import part as ingest_openapi
 from services.ingest.service import Ingest
 from shared.http.front import Front
 from shared.http.openapi import Json, document, text

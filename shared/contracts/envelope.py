@@ -12,11 +12,32 @@ import msgspec
 
 from shared.contracts import subjects
 
-EventType = Literal["track", "identify", "page", "screen", "group", "alias"]
+EventType = Literal[
+    "track", "identify", "page", "screen", "group", "alias", "merge", "erase", "unmapped"
+]
+"""What a record asks of the stager. The first six are touchpoints, `alias` with a link of identity.
+
+`merge`: `account_id` takes over `previous_account_id`, a touchpoint too. `erase`: forget the person
+that is named, no touchpoint. `unmapped`: kept as a dead letter until a mapping knows it; `properties`
+is what the provider sent, `event` its own name for it, and nobody need be named.
+"""
+
+Survey = Literal["nps", "csat", "ces", "pulse"]
+"""Kind of question that `score` answers; docs/touchpoints.md has the scale of each."""
 
 MAX_MESSAGE_ID_CHARS = 100
 MAX_ID_CHARS = 512
 MAX_EVENT_CHARS = 255
+
+
+class Campaign(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What brought the customer here, by the five names of the UTM convention."""
+
+    name: str | None = None
+    source: str | None = None
+    medium: str | None = None
+    term: str | None = None
+    content: str | None = None
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -33,13 +54,15 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     original_timestamp: str | None = None
     """The sender's own words about the time, where they differ from `occurred_at`."""
     source: str | None = None
-    """Id of the key that the event came in by."""
+    """Id of the source that the event came in by, or of its key where that has no source."""
     account_id: str | None = None
     user_id: str | None = None
     anonymous_id: str | None = None
     email: str | None = None
     previous_id: str | None = None
     """Segment's `alias`: the id under which the person was known before."""
+    previous_account_id: str | None = None
+    """The account that `account_id` takes over, in a `merge`."""
     channel: str | None = None
     role: str | None = None
     properties: dict[str, Any] = {}
@@ -50,6 +73,18 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """1 (very unhappy) to 5 (very happy)."""
     emotion: str | None = None
     friction: str | None = None
+    thought: str | None = None
+    """What the customer thought, in their words or the observer's."""
+    question: str | None = None
+    """What the customer wanted to know."""
+    survey: Survey | None = None
+    score: float | None = None
+    """Answer to a survey, on the scale of its kind."""
+    logged_by: str | None = None
+    """Who reported it, where a person did and no system saw it."""
+    internal: bool = False
+    """It happened out of the customer's sight, or out of ours: hand-over, budget approval."""
+    campaign: Campaign | None = None
     value: float | None = None
 
     def person(self) -> str | None:
@@ -61,6 +96,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def partition_key(self) -> bytes:
         """Key of the record in the event log. Raises ValueError if the event names nobody."""
         subject = self.account_id or self.person()
+        if subject is None and self.type == "unmapped":
+            subject = self.source
         if subject is None:
             msg = "an envelope names an account or a person"
             raise ValueError(msg)

@@ -1,12 +1,8 @@
 """The keys that this process knows, kept fresh and kept when Postgres is away.
 
-Rules:
-- a known key is judged from memory: no database on the hot path, and ingest goes on without one;
-- a revocation takes effect within `refresh_seconds`;
-- an unknown key is judged only by a read that began after it was shown, so a fresh key works at
-  once; such reads are shared and spaced, so that guessing costs the guesser time and us little;
-- an unknown key while the database is away is UNAVAILABLE (503), never "wrong" (401): a sender's
-  SDK drops the events of a 401 for good.
+As `shared.refresher` says; so a revocation takes effect within `refresh_seconds`, and a fresh key
+works at once. An unknown key while the database is away is UNAVAILABLE (503), never "wrong" (401): a
+sender's SDK drops the events of a 401 for good.
 """
 
 import asyncio
@@ -15,16 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
-from time import monotonic
-
-import structlog
 
 from shared.clock import Clock
-from shared.errors import TransientError
 from shared.keys.principal import Principal, StoredKey
 from shared.keys.token import ParsedToken, matches, parse
-
-log = structlog.get_logger(__name__)
+from shared.refresher import Refresher
 
 KeyLoader = Callable[[], Awaitable[Sequence[StoredKey]]]
 """Reads every key of every workspace. Raises TransientError while the database is away."""
@@ -68,18 +59,17 @@ class KeyRing:
         """`refresh_seconds` between reads, at least `spacing_seconds` between any two of them."""
         self._load = load
         self._clock = clock
-        self._refresh_seconds = refresh_seconds
-        self._spacing_seconds = spacing_seconds
-        self._timeout_seconds = timeout_seconds
+        self._refresher = Refresher(
+            "keys",
+            self._read,
+            refresh_seconds=refresh_seconds,
+            spacing_seconds=spacing_seconds,
+            timeout_seconds=timeout_seconds,
+        )
         self._keys: dict[str, StoredKey] = {}
         # By a hash of the whole token, which the parts of a token are checked against only once a
         # read; no token is kept.
         self._authenticated: dict[bytes, _Authenticated] = {}
-        self._lock = asyncio.Lock()
-        self._read_began_at = float("-inf")
-        self._read_succeeded = False
-        self.loaded = False
-        """Whether the keys were read at least once."""
 
     async def authenticate(self, token: str | None) -> Principal | AuthFailure:
         """Whom `token` stands for. May wait for one read of the database if it is unknown here."""
@@ -102,7 +92,7 @@ class KeyRing:
             return AuthFailure.MALFORMED
         found = self._keys.get(parsed.key_id)
         if found is None:
-            if not await self._refreshed_since(monotonic()):
+            if not await self._refresher.refresh():
                 return AuthFailure.UNAVAILABLE
             found = self._keys.get(parsed.key_id)
         return self._judge(parsed, found)
@@ -119,39 +109,20 @@ class KeyRing:
             return AuthFailure.EXPIRED
         return key
 
+    @property
+    def loaded(self) -> bool:
+        """Whether the keys were read at least once."""
+        return self._refresher.loaded
+
     async def refresh(self) -> bool:
         """Read the keys now; whether that worked. Never raises, waits up to the time-out."""
-        return await self._refreshed_since(monotonic())
+        return await self._refresher.refresh()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep the keys fresh until `stop` is set: one task of the service's task group."""
-        while not stop.is_set():
-            await self.refresh()
-            try:
-                async with asyncio.timeout(self._refresh_seconds):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+        await self._refresher.run(stop)
 
-    async def _refreshed_since(self, asked_at: float) -> bool:
-        """Whether a read that began after `asked_at` succeeded; makes one if there is none yet."""
-        async with self._lock:
-            if self._read_began_at < asked_at:
-                wait_seconds = self._read_began_at + self._spacing_seconds - monotonic()
-                if wait_seconds > 0:
-                    await asyncio.sleep(wait_seconds)
-                self._read_began_at = monotonic()
-                self._read_succeeded = await self._read()
-            return self._read_succeeded
-
-    async def _read(self) -> bool:
-        try:
-            async with asyncio.timeout(self._timeout_seconds):
-                stored = await self._load()
-        except (TransientError, TimeoutError) as exc:
-            log.warning("keys_not_refreshed", error=type(exc).__name__, known=len(self._keys))
-            return False
+    async def _read(self) -> None:
+        stored = await self._load()
         self._keys = {key.key_id: key for key in stored}
         self._authenticated = {}
-        self.loaded = True
-        return True

@@ -7,14 +7,12 @@ all workspaces. Text that is compared or sorted in Python as well is COLLATE "C"
 from sqlalchemy import (
     BigInteger,
     Column,
-    DateTime,
     Double,
     ForeignKey,
     Identity,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -24,18 +22,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, UUID
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "%(table_name)s_pkey",
-        "uq": "%(table_name)s_%(column_0_N_name)s_key",
-        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
-        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
-        "ck": "%(table_name)s_%(constraint_name)s_check",
-    }
-)
+from shared.storage.schema import Instant, Ref, metadata
 
-Instant = DateTime(timezone=True)
-Ref = Text(collation="C")
+RANDOM_KEY = text(
+    "decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex')"
+)
 
 # -- who may do what -------------------------------------------------------------------------------
 
@@ -45,6 +36,8 @@ workspace = Table(
     Column("workspace_id", Integer, Identity(), primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("created_at", Instant, nullable=False, server_default=func.now()),
+    # Key of the keyed hash for personal data; 244 random bits, made by the migration.
+    Column("hash_key", LargeBinary, nullable=False, server_default=RANDOM_KEY),
 )
 
 api_key = Table(
@@ -59,6 +52,7 @@ api_key = Table(
     Column("created_at", Instant, nullable=False, server_default=func.now()),
     Column("expires_at", Instant),
     Column("revoked_at", Instant),
+    Column("source_id", Ref),
     PrimaryKeyConstraint("workspace_id", "key_id"),
     UniqueConstraint("key_id"),
 )
@@ -77,6 +71,8 @@ journey_version = Table(
     Column("source", Text, nullable=False),
     Column("published_at", Instant, nullable=False),
     Column("published_by", Text, nullable=False, server_default=""),
+    # Events that a browser may not send: hoisted, because ingest does not read maps.
+    Column("server_only", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     PrimaryKeyConstraint("workspace_id", "journey", "version"),
 )
 
@@ -319,8 +315,12 @@ dead_letter = Table(
     Column("created_at", Instant, nullable=False),
     Column("published_at", Instant),
     Column("replayed_at", Instant),
+    Column("message_id", Ref),
     PrimaryKeyConstraint("workspace_id", "dead_letter_id"),
     UniqueConstraint("topic", "partition", "record_offset"),
+    Index(
+        None, "workspace_id", "message_id", postgresql_where=text("message_id IS NOT NULL")
+    ),
     Index(
         "dead_letter_unpublished_idx", "dead_letter_id",
         postgresql_where=text("published_at IS NULL"),
@@ -361,9 +361,3 @@ log_reader = Table(
     Column("seen_at", Instant, nullable=False),
     PrimaryKeyConstraint("topic", "group_id", "reader_id"),
 )
-
-TENANT_TABLES = (
-    workspace, api_key, journey_version, refold_job, identifier, member, subject, placement,
-    touchpoint, transition, deadline, alert, outbox, dead_letter,
-)  # fmt: skip
-"""Tables under row-level security."""

@@ -7,11 +7,11 @@ import httpx
 import msgspec
 import pytest
 
-from services.ingest import openapi_segment
 from services.ingest.app import create_app
 from services.ingest.candidate import FIELDS
 from services.ingest.limits import Limits
-from services.ingest.openapi import LATER, TOUCHPOINT, part, touchpoint_schema
+from services.ingest.openapi import segment as openapi_segment
+from services.ingest.openapi.part import LATER, TOUCHPOINT, part, touchpoint_schema
 from services.ingest.verdicts import BodyCode
 from shared.http.openapi import document
 from tests.contract.questions import Case, fuzz

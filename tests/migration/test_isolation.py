@@ -6,15 +6,15 @@ it stands in the short list of tables that hold all workspaces together.
 
 # ruff: noqa: S608 - table names come from Postgres' own catalogue
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TypeAlias
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
+from shared.storage.catalog import TENANT_TABLES
 from shared.storage.connect import Role, connect
-from shared.storage.tables import TENANT_TABLES
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 

@@ -8,8 +8,8 @@ import sys
 from alembic import command
 from alembic.script import ScriptDirectory
 
+from shared.storage.catalog import metadata
 from shared.storage.connect import Role, connect, create_engine
-from shared.storage.tables import metadata
 from tests.conftest import ROOT
 from tests.migration import catalog
 from tests.migration.conftest import alembic_config, run

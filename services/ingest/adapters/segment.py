@@ -8,7 +8,7 @@ Source: the SDKs' own code and Segment's specification.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -23,11 +23,12 @@ from services.ingest.verdicts import (
     event_too_large,
     too_many_events,
 )
-from shared.contracts.envelope import MAX_EVENT_CHARS, EventType
+from shared.contracts.envelope import MAX_EVENT_CHARS
 
-TYPES: tuple[EventType, ...] = get_args(EventType)
+Call = Literal["track", "identify", "page", "screen", "group", "alias"]
+TYPES: tuple[Call, ...] = get_args(Call)
 
-_EVENT_NAMES: dict[EventType, str] = {
+_EVENT_NAMES: dict[Call, str] = {
     "page": "Page Viewed",
     "screen": "Screen Viewed",
     "identify": "Person Identified",
@@ -67,7 +68,7 @@ class _Outer(msgspec.Struct, frozen=True):
 _outer = msgspec.json.Decoder(_Outer)
 
 
-def parse(body: bytes, call: EventType | None, limits: Limits) -> Parsed | BodyRefused:
+def parse(body: bytes, call: Call | None, limits: Limits) -> Parsed | BodyRefused:
     """Candidates of one call, or of a batch when `call` is None."""
     problem = strict_json.outer_problem(body)
     if problem is not None:
@@ -98,7 +99,7 @@ def _surroundings(body: bytes, *, is_batch: bool) -> _Outer | BodyRefused:
 
 
 def _item(
-    text: bytes, call: EventType | None, outer: _Outer, limits: Limits
+    text: bytes, call: Call | None, outer: _Outer, limits: Limits
 ) -> ForeignCandidate | Refused:
     if len(text) > limits.max_event_bytes:
         return event_too_large(limits.max_event_bytes)
@@ -114,12 +115,12 @@ def _item(
     return _mapped(payload, kind, sent_at, {} if call else outer.context)
 
 
-def _kind(payload: Mapping[str, Any]) -> EventType | None:
+def _kind(payload: Mapping[str, Any]) -> Call | None:
     return next((kind for kind in TYPES if kind == payload.get("type")), None)
 
 
 def _mapped(
-    payload: Mapping[str, Any], kind: EventType, sent_at: object, outer_context: object
+    payload: Mapping[str, Any], kind: Call, sent_at: object, outer_context: object
 ) -> ForeignCandidate | Refused:
     event = payload.get("event") if kind == "track" else _EVENT_NAMES[kind]
     if event is None:
@@ -160,7 +161,7 @@ def _mapped(
     )
 
 
-def _properties(payload: Mapping[str, Any], kind: EventType) -> object:
+def _properties(payload: Mapping[str, Any], kind: Call) -> object:
     properties = payload.get("properties")
     if kind not in ("page", "screen") or not isinstance(properties, dict | None):
         return properties

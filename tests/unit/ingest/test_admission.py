@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.admission import Admitted, Correction, admit
 from services.ingest.candidate import Candidate
+from services.ingest.door.admission import Admitted, Correction, admit
 from services.ingest.verdicts import Code, Refused
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.principal import Principal, Scope

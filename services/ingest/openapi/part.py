@@ -7,12 +7,14 @@ from collections.abc import Iterable
 
 import msgspec
 
-from services.ingest import answers, openapi_segment, touchpoints
+from services.ingest import answers
 from services.ingest.adapters import strict_json
 from services.ingest.answers import Answer
 from services.ingest.body import BROKEN, BUSY, TIMEOUT, UNSUPPORTED, too_large
 from services.ingest.candidate import Candidate
 from services.ingest.limits import Limits
+from services.ingest.openapi import segment as openapi_segment
+from services.ingest.routes import touchpoints
 from services.ingest.verdicts import BodyRefused, Code, Refused, too_many_events
 from shared.http.auth import MissingScope, NotAuthenticated, denial
 from shared.http.openapi import BEARER, REF, Json, Part, header, refusal, schemas

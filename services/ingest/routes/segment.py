@@ -13,13 +13,12 @@ from services.ingest.body import Lease
 from services.ingest.endpoint import Endpoint, Headers
 from services.ingest.service import Ingest
 from services.ingest.verdicts import BodyCode, BodyRefused
-from shared.contracts.envelope import EventType
 from shared.errors import LogUnavailable
 from shared.http.auth import MissingScope, NotAuthenticated, basic_user, bearer_token
 from shared.keys import token as tokens
 from shared.keys.ring import AuthFailure
 
-CALLS: dict[str, EventType | None] = {
+CALLS: dict[str, segment.Call | None] = {
     **{f"/v1/{kind}": kind for kind in segment.TYPES},
     **{f"/v1/{kind[0]}": kind for kind in segment.TYPES},
     "/v1/batch": None,
@@ -41,7 +40,7 @@ SUCCESS = answers.json(200, {"success": True})
 class TrackingEndpoint(Endpoint):
     """One path of the API; see the module."""
 
-    def __init__(self, ingest: Ingest, path: str, call: EventType | None) -> None:
+    def __init__(self, ingest: Ingest, path: str, call: segment.Call | None) -> None:
         super().__init__(ingest, path)
         self._call = call
 

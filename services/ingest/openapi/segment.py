@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import msgspec
 
-from services.ingest import tracking
-from services.ingest.adapters.segment import BAD_BATCH
+from services.ingest.adapters.segment import BAD_BATCH, Call
 from services.ingest.answers import Answer
 from services.ingest.limits import Limits
+from services.ingest.routes import segment as tracking
 from services.ingest.verdicts import BodyRefused
-from shared.contracts.envelope import MAX_EVENT_CHARS, MAX_ID_CHARS, MAX_MESSAGE_ID_CHARS, EventType
+from shared.contracts.envelope import MAX_EVENT_CHARS, MAX_ID_CHARS, MAX_MESSAGE_ID_CHARS
 from shared.http.openapi import REF, Json, header, refusal
 from shared.http.problem import fault
 from shared.keys.principal import Scope
@@ -68,7 +68,7 @@ _NAMED: Json = {
     "properties": _PROPERTIES,
 }
 
-_OWN: Mapping[EventType, Json] = {
+_OWN: Mapping[Call, Json] = {
     "track": {
         "event": {"type": "string", "minLength": 1, "maxLength": MAX_EVENT_CHARS},
         "properties": _PROPERTIES,
@@ -159,11 +159,11 @@ def described(bodies: Sequence[BodyRefused], limits: Limits) -> Described:
     )
 
 
-def _schema(call: EventType) -> str:
+def _schema(call: Call) -> str:
     return f"Segment{call.capitalize()}"
 
 
-def _call_schema(call: EventType, more: Json) -> Json:
+def _call_schema(call: Call, more: Json) -> Json:
     own = _OWN[call]
     return {
         "type": "object",
@@ -173,7 +173,7 @@ def _call_schema(call: EventType, more: Json) -> Json:
     }
 
 
-def _item_schema(call: EventType) -> Json:
+def _item_schema(call: Call) -> Json:
     return {
         "allOf": [{"$ref": REF.format(model=_schema(call))}],
         "properties": {"type": {"const": call}},
@@ -181,7 +181,7 @@ def _item_schema(call: EventType) -> Json:
     }
 
 
-def _operation(path: str, call: EventType | None, responses: Json, limits: Limits) -> Json:
+def _operation(path: str, call: Call | None, responses: Json, limits: Limits) -> Json:
     name = call or "batch"
     short = len(path) == len("/v1/b")
     about = _ABOUT[call] if call else "Several calls at once; each item names its `type`."

@@ -81,6 +81,9 @@ def admit(
         anonymous_id=anonymous_id,
         email=email,
         previous_id=_trimmed(foreign.previous_id) if foreign.previous_id else None,
+        previous_account_id=(
+            _trimmed(foreign.previous_account_id) if foreign.previous_account_id else None
+        ),
         channel=_trimmed(candidate.channel) if candidate.channel else None,
         role=_trimmed(candidate.role) if candidate.role else None,
         properties=candidate.properties or {},

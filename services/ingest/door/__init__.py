@@ -1,0 +1,1 @@
+"""What an event passes between its adapter and the log: admission, consent, privacy, limits. Pure."""

@@ -1,0 +1,1 @@
+"""Sources: who sends events by which way, and what is done to them before the log."""

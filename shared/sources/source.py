@@ -1,0 +1,122 @@
+"""A source: one website, app or system that sends events, and its settings. Pure.
+
+Settings are kept as JSON and read back by the struct below, so that a name mistyped is refused where
+it is written and nothing half-understood is ever stored.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from shared.ids import WorkspaceId
+
+
+class SourceKind(StrEnum):
+    """What sends: a key's holder, or a provider whose webhooks name the kind in their path."""
+
+    WEB = "web"
+    """Browsers: the key is readable by everybody, so origins bind it."""
+    SERVER = "server"
+    HUBSPOT = "hubspot"
+    SALESFORCE = "salesforce"
+    STRIPE = "stripe"
+    PIPEDRIVE = "pipedrive"
+    STANDARD_WEBHOOKS = "standard-webhooks"
+    GENERIC = "generic"
+    """Any JSON, read by a declarative mapping."""
+
+
+KINDS_WITH_KEYS = frozenset({SourceKind.WEB, SourceKind.SERVER})
+"""Kinds whose senders show an API key; all others post to `/v1/webhooks/{kind}/{source_id}`."""
+
+_Path = Annotated[str, Meta(min_length=1, max_length=200)]
+_Origin = Annotated[str, Meta(min_length=1, max_length=300)]
+
+
+class ConsentRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which consent an event must carry in `context.consent.categoryPreferences`."""
+
+    required: tuple[Annotated[str, Meta(min_length=1, max_length=100)], ...]
+    """Every one of these categories is true."""
+    when_missing: Literal["accept", "drop"] = "drop"
+    """What happens to an event that says nothing about consent at all."""
+
+
+class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an operator may set of a source; docs/sources.md has a row for each."""
+
+    allowed_origins: tuple[_Origin, ...] = ()
+    """Origins of web pages that may send (`https://shop.example`, `https://*.shop.example`); none
+    given: any."""
+    allow_properties: tuple[_Path, ...] | None = None
+    """Only these are kept. Paths as in `deny_properties`."""
+    deny_properties: tuple[_Path, ...] = ()
+    """Left out before the log: `properties.card`, `traits.phone`, `context.ip`."""
+    hash_fields: tuple[_Path, ...] = ()
+    """Replaced by a keyed hash before the log: `email`, `user_id`, `traits.phone`."""
+    ip: Literal["keep", "truncate", "drop"] = "truncate"
+    consent: ConsentRule | None = None
+    events_per_second: Annotated[float, Meta(gt=0)] | None = None
+    burst: Annotated[int, Meta(gt=0)] | None = None
+    """Events that may come at once; none given: ten seconds' worth."""
+    events_per_day: Annotated[int, Meta(gt=0)] | None = None
+    """Quota of a UTC day."""
+    hubspot_signatures: tuple[Literal["v1", "v2", "v3"], ...] = ("v3",)
+    salesforce_organizations: tuple[Annotated[str, Meta(min_length=15, max_length=18)], ...] = ()
+    mapping: dict[str, Any] | None = None
+    """How foreign JSON becomes touchpoints, see docs/mapping.md."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One source as it is stored. Instants are aware UTC."""
+
+    workspace_id: WorkspaceId
+    source_id: str
+    """Random, so that the address of a webhook cannot be guessed; unique among all workspaces."""
+    name: str
+    """What people call it; unique in its workspace."""
+    kind: SourceKind
+    settings: SourceSettings
+    created_at: datetime
+    paused_at: datetime | None = None
+    secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    """Those in use: more than one while a secret is being changed. Empty where the reader may not
+    see them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceRules:
+    """What ingest must know of a workspace beyond its sources."""
+
+    hash_key: bytes = field(repr=False)
+    """Key of the keyed hash for personal data; never leaves the database and ingest."""
+    server_only: frozenset[str] = frozenset()
+    """Events that a browser may not send, by the published maps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppressed:
+    """One change of the list of people whose events are dropped."""
+
+    change: int
+    workspace_id: WorkspaceId
+    digest: bytes
+    """See `shared.sources.hashing.person_digest`."""
+    is_lifted: bool
+
+
+def settings_from(fields: Mapping[str, Any]) -> SourceSettings:
+    """Check what an operator wrote. Raises msgspec.ValidationError with the path of what is wrong."""
+    return msgspec.convert(fields, SourceSettings)
+
+
+def settings_json(settings: SourceSettings) -> dict[str, Any]:
+    """The settings as they are stored and shown, defaults included."""
+    written: dict[str, Any] = msgspec.to_builtins(settings)
+    return written

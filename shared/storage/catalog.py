@@ -1,0 +1,10 @@
+"""Every table that there is, for whoever asks about all: migrations and the tests of isolation."""
+
+from shared.storage import source_tables as _sources  # noqa: F401 - defines its tables
+from shared.storage import tables as _tables  # noqa: F401
+from shared.storage.schema import metadata
+
+__all__ = ["TENANT_TABLES", "metadata"]
+
+TENANT_TABLES = tuple(table for table in metadata.sorted_tables if "workspace_id" in table.c)
+"""Tables under row-level security."""
