@@ -19,7 +19,8 @@ from shared.http.draining import serve_and_drain
 from shared.http.server import bind
 from shared.keys.ring import KeyRing
 from shared.settings import load, redacted
-from shared.storage import keys
+from shared.sources.registry import SourceRegistry
+from shared.storage import keys, sources
 from shared.storage.connect import Role, create_engine
 from shared.telemetry import logging, metrics
 
@@ -70,9 +71,13 @@ async def _run(settings: IngestSettings, listener: socket.socket) -> None:
     )
     clock = SystemClock()
     ring = KeyRing(keys.loader(engine), clock, refresh_seconds=settings.key_refresh_seconds)
+    registry = SourceRegistry(
+        sources.loader(engine, clock), refresh_seconds=settings.key_refresh_seconds
+    )
     ingest = Ingest(
         writer=writer,
         keys=ring,
+        sources=registry,
         clock=clock,
         metrics=metrics.of_process(),
         limits=settings.limits(),
@@ -80,6 +85,7 @@ async def _run(settings: IngestSettings, listener: socket.socket) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(ring.run(stop), name="keys")
+            group.create_task(registry.run(stop), name="sources")
             await _start(settings, writer, stop)
             if not stop.is_set():
                 await _serve(ingest, settings, listener, stop)

@@ -3,7 +3,7 @@
 `*` and no credentials: the key in the request is the credential, a cookie never is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 import msgspec
@@ -70,6 +70,11 @@ def of(response: Response, *, headers: Sequence[tuple[bytes, bytes]] = ()) -> An
     return Answer(
         response.status_code, [*response.raw_headers, *_CORS, *headers], bytes(response.body)
     )
+
+
+def raw(headers: Mapping[str, str]) -> RawHeaders:
+    """Headers as they go over the wire."""
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
 PREFLIGHT = Answer(HTTPStatus.NO_CONTENT, _PREFLIGHT, b"")

@@ -49,12 +49,15 @@ def routes(ingest: Ingest) -> list[Route]:
 
 
 def create_health(ingest: Ingest) -> Health:
-    """Ready means: keys were read at least once, and the log would take an append."""
+    """Ready means: keys and sources were read at least once, and the log would take an append."""
 
     async def keys_loaded() -> bool:
         return ingest.keys.loaded
 
-    return Health({"keys": keys_loaded, "log": ingest.writer.healthy})
+    async def sources_loaded() -> bool:
+        return ingest.sources.loaded
+
+    return Health({"keys": keys_loaded, "sources": sources_loaded, "log": ingest.writer.healthy})
 
 
 def create_app(ingest: Ingest, health: Health | None = None) -> FastAPI:

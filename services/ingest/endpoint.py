@@ -4,30 +4,42 @@ Raw ASGI: the framework's own body and response machinery costs more than our wh
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from starlette.types import Receive, Scope, Send
 
 from services.ingest import answers, body
-from services.ingest.answers import Answer
+from services.ingest.answers import CLOSE, Answer
 from services.ingest.body import Lease
 from services.ingest.errors import ClientGone
 from services.ingest.service import Ingest
+from services.ingest.turned_away import TurnedAway, by_body
 from services.ingest.verdicts import BodyRefused
 from shared.http.problem import problem
+from shared.keys.principal import Principal
 
 
-class Headers:
-    """The headers that ingest looks at, raw."""
+class Request:
+    """What ingest looks at of a request before its body: headers raw, most of them on demand."""
 
-    __slots__ = ("authorization", "content_encoding", "content_length", "content_type", "expect")
+    __slots__ = (
+        "authorization", "content_encoding", "content_length", "content_type", "expect", "headers",
+        "method", "origin", "params", "query",
+    )  # fmt: skip
 
     def __init__(self, scope: Scope) -> None:
+        self.method: str = scope["method"]
+        self.query: bytes = scope["query_string"]
+        self.params: Mapping[str, str] = scope.get("path_params") or {}
+        self.headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
         self.authorization: str | None = None
         self.content_type = b""
         self.content_encoding: bytes | None = None
         self.content_length: bytes | None = None
         self.expect: bytes | None = None
-        for name, value in scope["headers"]:
+        self.origin: str | None = None
+        for name, value in self.headers:
             if name == b"authorization":
                 self.authorization = value.decode("latin-1")
             elif name == b"content-type":
@@ -38,10 +50,19 @@ class Headers:
                 self.content_encoding = value
             elif name == b"expect":
                 self.expect = value
+            elif name == b"origin":
+                self.origin = value.decode("latin-1")
+
+    def header(self, name: bytes) -> bytes | None:
+        """Value of a header by its name in lower case; the first, should there be several."""
+        return next((value for known, value in self.headers if known == name), None)
 
 
 class Endpoint(ABC):
     """One route as an ASGI app; `path` is its metrics label too."""
+
+    methods: ClassVar[frozenset[str]] = frozenset({"POST"})
+    """Those that `answer` is for. OPTIONS is answered for all routes alike, see `options`."""
 
     def __init__(self, ingest: Ingest, path: str) -> None:
         self.ingest = ingest
@@ -50,36 +71,73 @@ class Endpoint(ABC):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         method = scope["method"]
-        if method == "POST":
+        if method in self.methods:
             lease = Lease(self.ingest.budget)
             try:
-                answer = await self.post(Headers(scope), receive, lease)
+                answer = await self.answer(Request(scope), receive, lease)
+            except TurnedAway as away:
+                answer = self.refused(away)
             except ClientGone:
                 return
             finally:
                 lease.release()
         elif method == "OPTIONS":
-            answer = answers.PREFLIGHT
+            answer = self.options(Request(scope))
         else:
-            answer = _METHOD_NOT_ALLOWED
+            answer = _not_allowed(self.methods)
         await answer.send(send)
 
-    async def read(self, receive: Receive, headers: Headers, lease: Lease) -> bytes | BodyRefused:
-        """The body, within the limits; see `body.read`."""
-        return await body.read(
+    async def sender(self, token: str | None, request: Request) -> Principal:
+        """Who sends by an API key. Raises TurnedAway."""
+        del request
+        return await self.ingest.authenticate(token, self.path)
+
+    async def read(self, receive: Receive, request: Request, lease: Lease) -> bytes:
+        """The body, within the limits; see `body.read`. Raises TurnedAway and ClientGone."""
+        found = await body.read(
             receive,
-            content_length=headers.content_length,
-            content_encoding=headers.content_encoding,
-            may_answer_first=headers.expect is not None,
+            content_length=request.content_length,
+            content_encoding=request.content_encoding,
+            may_answer_first=request.expect is not None,
             limits=self.ingest.limits,
             lease=lease,
         )
+        if isinstance(found, BodyRefused):
+            raise by_body(found)
+        return found
 
     @abstractmethod
-    async def post(self, headers: Headers, receive: Receive, lease: Lease) -> Answer:
-        """Answer a POST. What is read of the body counts in `lease`. Raises ClientGone."""
+    async def answer(self, request: Request, receive: Receive, lease: Lease) -> Answer:
+        """Answer a request. What is read of the body counts in `lease`.
+
+        Raises TurnedAway and ClientGone.
+        """
+
+    def options(self, request: Request) -> Answer:
+        """Answer a browser that asks first."""
+        del request
+        return answers.PREFLIGHT
+
+    def refused(self, away: TurnedAway) -> Answer:
+        """Say that nothing was stored, in the form of this route: a problem, unless it says else."""
+        return as_problem(away)
 
 
-_METHOD_NOT_ALLOWED = answers.of(
-    problem(405, "method_not_allowed", "This takes POST.", headers={"Allow": "POST, OPTIONS"})
-)
+def as_problem(away: TurnedAway) -> Answer:
+    """RFC 9457's form."""
+    return answers.of(
+        problem(away.status, away.code, away.detail, headers=away.headers),
+        headers=CLOSE if away.closes else (),
+    )
+
+
+def _not_allowed(methods: frozenset[str]) -> Answer:
+    allowed = sorted(methods)
+    return answers.of(
+        problem(
+            405,
+            "method_not_allowed",
+            f"This takes {' or '.join(allowed)}.",
+            headers={"Allow": ", ".join([*allowed, "OPTIONS"])},
+        )
+    )

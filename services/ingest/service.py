@@ -12,6 +12,7 @@ from services.ingest.body import Budget
 from services.ingest.candidate import Candidate
 from services.ingest.intake import Intake, take_in
 from services.ingest.limits import Limits
+from services.ingest.turned_away import by_key, by_log
 from services.ingest.verdicts import Code, Refused
 from shared.clock import Clock
 from shared.errors import LogUnavailable
@@ -19,6 +20,7 @@ from shared.eventlog.port import LogWriter
 from shared.http.auth import MissingScope, NotAuthenticated, authorize
 from shared.keys.principal import Principal, Scope
 from shared.keys.ring import AuthFailure, KeyRing
+from shared.sources.registry import SourceRegistry
 from shared.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -34,12 +36,14 @@ class Ingest:
         *,
         writer: LogWriter,
         keys: KeyRing,
+        sources: SourceRegistry,
         clock: Clock,
         metrics: Metrics,
         limits: Limits | None = None,
     ) -> None:
         self.writer = writer
         self.keys = keys
+        self.sources = sources
         self.clock = clock
         self.metrics = metrics
         self.limits = limits or Limits()
@@ -54,15 +58,15 @@ class Ingest:
             metrics.ingest_auth_failures.labels(failure)
 
     async def authenticate(self, token: str | None, route: str) -> Principal:
-        """Who sends. Raises NotAuthenticated or MissingScope, counted and logged."""
+        """Who sends. Raises TurnedAway, counted and logged."""
         try:
             return await authorize(self.keys, token, Scope.EVENTS_WRITE)
         except NotAuthenticated as exc:
             self._count_failure(exc.failure, route)
-            raise
-        except MissingScope:
+            raise by_key(exc) from None
+        except MissingScope as exc:
             self._count_failure("missing_scope", route)
-            raise
+            raise by_key(exc) from None
 
     async def store(
         self,
@@ -74,15 +78,15 @@ class Ingest:
     ) -> Intake:
         """Admit the items and return once the log has acknowledged all that were accepted.
 
-        Raises LogUnavailable: nothing may be answered with a 2xx then.
+        Raises TurnedAway: nothing may be answered with a 2xx then.
         """
         intake = take_in(items, principal=principal, received_at=received_at, limits=self.limits)
         if intake.records:
             try:
                 await self.writer.append(intake.records)
-            except LogUnavailable:
+            except LogUnavailable as exc:
                 self.metrics.ingest_unavailable.inc()
-                raise
+                raise by_log() from exc
             self._accepted(route).inc(len(intake.records))
         if intake.refused:
             self._count_refusals(intake.refused, principal, route)

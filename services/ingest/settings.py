@@ -34,7 +34,7 @@ class IngestSettings(CommonSettings):
         default=5.0,
         ge=0.1,
         le=300,
-        description="Time between two reads of the API keys: how long a revoked key still works.",
+        description="Time between two reads of API keys and sources: how long a revoked key still works.",
     )
     unready_seconds: float = Field(
         default=0.5,

@@ -23,7 +23,8 @@ from shared.http.health import Health
 from shared.http.server import serve
 from shared.keys.ring import KeyRing
 from shared.settings import load
-from shared.storage import keys
+from shared.sources.registry import SourceRegistry
+from shared.storage import keys, sources
 from shared.storage.connect import Role, create_engine
 from shared.telemetry.metrics import of_process
 
@@ -55,6 +56,7 @@ class Together:
         self.stager = stager
         self.api = api
         self._ring = ring
+        self._ingest = ingest
         reading = api_app.create_health(api)
 
         async def answers() -> bool:
@@ -83,6 +85,7 @@ class Together:
         stager_stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._ring.run(stop), name="keys")
+            group.create_task(self._ingest.sources.run(stop), name="sources")
             group.create_task(self.api.population.run(stop), name="population")
             group.create_task(self.stager.run(stager_stop), name="stager")
             await serve(self.app, listener, stop, shutdown_seconds=shutdown_seconds)
@@ -97,6 +100,9 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Together]:
     engine = create_engine(url, role=Role.INGEST, application_name="stageline-keys", pool_size=1)
     metrics = of_process()
     ring = KeyRing(keys.loader(engine), clock, refresh_seconds=settings.ingest.key_refresh_seconds)
+    registry = SourceRegistry(
+        sources.loader(engine, clock), refresh_seconds=settings.ingest.key_refresh_seconds
+    )
     await ensure_topics(settings.ingest)
     writer = open_writer(settings.ingest)
     api = api_app.build(settings.api, keys=ring, clock=clock, metrics=metrics)
@@ -105,6 +111,7 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Together]:
         ingest = Ingest(
             writer=writer,
             keys=ring,
+            sources=registry,
             clock=clock,
             metrics=metrics,
             limits=settings.ingest.limits(),

@@ -32,6 +32,8 @@ class Principal:
     key_id: str
     kind: KeyKind
     scopes: frozenset[Scope]
+    source_id: str | None = None
+    """The source that the key belongs to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class StoredKey:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    source_id: str | None = None
 
     def principal(self) -> Principal:
         """Whom this key stands for. A write key never holds more than the right to write."""
@@ -55,4 +58,5 @@ class StoredKey:
             key_id=self.key_id,
             kind=self.kind,
             scopes=self.scopes & SCOPES_OF_KIND[self.kind],
+            source_id=self.source_id,
         )

@@ -33,6 +33,7 @@ _ALL = select(
     api_key.c.created_at,
     api_key.c.expires_at,
     api_key.c.revoked_at,
+    api_key.c.source_id,
 )
 
 
@@ -45,6 +46,7 @@ async def create(
     label: str = "",
     scopes: Iterable[Scope] | None = None,
     expires_at: datetime | None = None,
+    source_id: str | None = None,
 ) -> NewKey:
     """Store a new key; the answer's token is shown once and cannot be read again.
 
@@ -66,6 +68,7 @@ async def create(
             label=label,
             created_at=now,
             expires_at=expires_at,
+            source_id=source_id,
         )
     )
     return key
@@ -127,4 +130,5 @@ def _stored(row: Row[*tuple[Any, ...]]) -> StoredKey:
         created_at=row.created_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
+        source_id=row.source_id,
     )

@@ -20,7 +20,8 @@ from shared.http.server import bind, serve
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.ring import KeyRing
 from shared.keys.token import KeyKind
-from shared.storage import keys
+from shared.sources.registry import SourceRegistry
+from shared.storage import keys, sources
 from shared.storage.connect import Role, connect, create_engine
 from shared.telemetry.metrics import Metrics
 from tests.eventually import eventually
@@ -132,9 +133,12 @@ async def serving(
     clock = SystemClock()
     ring = KeyRing(keys.loader(engine), clock)
     await ring.refresh()
+    registry = SourceRegistry(sources.loader(engine, clock))
+    await registry.refresh()
     ingest = Ingest(
         writer=writer,
         keys=ring,
+        sources=registry,
         clock=clock,
         metrics=Metrics(CollectorRegistry()),
         limits=settings.limits(),

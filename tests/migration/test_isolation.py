@@ -6,7 +6,7 @@ it stands in the short list of tables that hold all workspaces together.
 
 # ruff: noqa: S608 - table names come from Postgres' own catalogue
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TypeAlias
 from uuid import uuid4
 

@@ -9,14 +9,17 @@ import msgspec
 
 from services.ingest import answers
 from services.ingest.adapters import strict_json
+from services.ingest.adapters.segment import BAD_BATCH
 from services.ingest.answers import Answer
 from services.ingest.body import BROKEN, BUSY, TIMEOUT, UNSUPPORTED, too_large
 from services.ingest.candidate import Candidate
+from services.ingest.endpoint import as_problem
 from services.ingest.limits import Limits
 from services.ingest.openapi import segment as openapi_segment
 from services.ingest.routes import touchpoints
+from services.ingest.turned_away import TurnedAway, by_body, by_key, by_log
 from services.ingest.verdicts import BodyRefused, Code, Refused, too_many_events
-from shared.http.auth import MissingScope, NotAuthenticated, denial
+from shared.http.auth import MissingScope, NotAuthenticated
 from shared.http.openapi import BEARER, REF, Json, Part, header, refusal, schemas
 from shared.http.problem import MEDIA_TYPE, fault
 from shared.keys.principal import Scope
@@ -86,7 +89,7 @@ _REFUSED = Refused(Code.MISSING_EVENT, "`event` is required: the name of what ha
 def part(limits: Limits) -> Part:
     """What ingest serves, with the bounds that it has."""
     _, problem_schemas = schemas(set(), set())
-    segment = openapi_segment.described(bodies(limits), limits)
+    segment = openapi_segment.described(turned_away([*bodies(limits), BAD_BATCH]), limits)
     return Part(
         description=_DESCRIPTION,
         tags={"touchpoints": "Send events.", **openapi_segment.TAGS},
@@ -147,6 +150,17 @@ def bodies(limits: Limits) -> list[BodyRefused]:
     ]
 
 
+def turned_away(refused: Iterable[BodyRefused]) -> list[TurnedAway]:
+    """Every way in which a request is turned away, one example each."""
+    return [
+        *map(by_body, refused),
+        by_key(NotAuthenticated(AuthFailure.MISSING)),
+        by_key(MissingScope(Scope.EVENTS_WRITE)),
+        by_key(NotAuthenticated(AuthFailure.UNAVAILABLE)),
+        by_log(),
+    ]
+
+
 def _operation(limits: Limits) -> Json:
     one = {"$ref": REF.format(model="Touchpoint")}
     lines = "\n".join(msgspec.json.encode(each).decode() for each in (TOUCHPOINT, LATER)) + "\n"
@@ -204,18 +218,9 @@ def _accepted() -> Json:
 
 def _errors(limits: Limits) -> Json:
     refused = [
-        *map(touchpoints.refused_body, bodies(limits)),
-        *(
-            answers.of(denial(error))
-            for error in (
-                NotAuthenticated(AuthFailure.MISSING),
-                MissingScope(Scope.EVENTS_WRITE),
-                NotAuthenticated(AuthFailure.UNAVAILABLE),
-            )
-        ),
+        *map(as_problem, turned_away(bodies(limits))),
         touchpoints.told(0, [(0, _REFUSED)]),
         answers.of(fault()),
-        touchpoints.NO_LOG,
     ]
     described = {
         str(status): refusal(

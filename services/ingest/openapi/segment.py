@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from services.ingest.adapters.segment import BAD_BATCH, Call
+from services.ingest.adapters.segment import Call
 from services.ingest.answers import Answer
 from services.ingest.limits import Limits
 from services.ingest.routes import segment as tracking
-from services.ingest.verdicts import BodyRefused
+from services.ingest.turned_away import TurnedAway
 from shared.contracts.envelope import MAX_EVENT_CHARS, MAX_ID_CHARS, MAX_MESSAGE_ID_CHARS
 from shared.http.openapi import REF, Json, header, refusal
 from shared.http.problem import fault
@@ -121,9 +121,9 @@ class Described:
     responses: Json
 
 
-def described(bodies: Sequence[BodyRefused], limits: Limits) -> Described:
-    """Paths, schemas and answers; `bodies` are the ways in which any body is refused."""
-    responses = _responses([*bodies, BAD_BATCH])
+def described(away: Sequence[TurnedAway], limits: Limits) -> Described:
+    """Paths, schemas and answers; `away` are the ways in which a request is turned away."""
+    responses = _responses(away)
     return Described(
         paths={
             path: {"post": _operation(path, call, responses, limits)}
@@ -212,14 +212,8 @@ def _operation(path: str, call: Call | None, responses: Json, limits: Limits) ->
     }
 
 
-def _responses(bodies: Sequence[BodyRefused]) -> Json:
-    refused = [
-        *map(tracking.refused_body, bodies),
-        tracking.NO_KEY,
-        tracking.NO_SCOPE,
-        tracking.NO_KEYS,
-        tracking.NO_LOG,
-    ]
+def _responses(away: Sequence[TurnedAway]) -> Json:
+    refused = map(tracking.as_error, away)
     by_status: dict[int, dict[str, Answer]] = {}
     for answer in sorted(refused, key=lambda each: each.status):
         code = msgspec.json.decode(answer.body)["code"]

@@ -10,13 +10,12 @@ from services.ingest import answers
 from services.ingest.adapters import segment
 from services.ingest.answers import CLOSE, Answer
 from services.ingest.body import Lease
-from services.ingest.endpoint import Endpoint, Headers
+from services.ingest.endpoint import Endpoint, Request
 from services.ingest.service import Ingest
-from services.ingest.verdicts import BodyCode, BodyRefused
-from shared.errors import LogUnavailable
-from shared.http.auth import MissingScope, NotAuthenticated, basic_user, bearer_token
+from services.ingest.turned_away import TurnedAway, by_body
+from services.ingest.verdicts import BodyRefused
+from shared.http.auth import basic_user, bearer_token
 from shared.keys import token as tokens
-from shared.keys.ring import AuthFailure
 
 CALLS: dict[str, segment.Call | None] = {
     **{f"/v1/{kind}": kind for kind in segment.TYPES},
@@ -25,14 +24,6 @@ CALLS: dict[str, segment.Call | None] = {
     "/v1/b": None,
 }
 """Path to the type of its call; a batch names a type for each item."""
-
-_STATUS = {
-    BodyCode.BODY_TIMEOUT: 408,
-    BodyCode.UNSUPPORTED_ENCODING: 415,
-    BodyCode.BUSY: 503,
-}
-_BODY_MAY_FOLLOW = frozenset({BodyCode.BODY_TOO_LARGE, BodyCode.BODY_TIMEOUT, BodyCode.BUSY})
-_RETRY_AFTER = [(b"retry-after", b"2")]
 
 SUCCESS = answers.json(200, {"success": True})
 
@@ -44,62 +35,38 @@ class TrackingEndpoint(Endpoint):
         super().__init__(ingest, path)
         self._call = call
 
-    async def post(self, headers: Headers, receive: Receive, lease: Lease) -> Answer:
+    async def answer(self, request: Request, receive: Receive, lease: Lease) -> Answer:
         """Take in one call or a batch."""
-        try:
-            refused = await self._take_in(headers, receive, lease)
-        except NotAuthenticated as exc:
-            return NO_KEYS if exc.failure is AuthFailure.UNAVAILABLE else NO_KEY
-        except MissingScope:
-            return NO_SCOPE
-        except LogUnavailable:
-            return NO_LOG
-        return SUCCESS if refused is None else refused_body(refused)
-
-    async def _take_in(
-        self, headers: Headers, receive: Receive, lease: Lease
-    ) -> BodyRefused | None:
         ingest = self.ingest
         received_at = ingest.clock.now()
-        token = basic_user(headers.authorization) or bearer_token(headers.authorization)
+        token = basic_user(request.authorization) or bearer_token(request.authorization)
         # A bearer that is no key of ours is an OAuth token of the sender's; its key is in the body.
         key_in_header = token is not None and tokens.parse(token) is not None
-        principal = await ingest.authenticate(token, self.path) if key_in_header else None
-        body = await self.read(receive, headers, lease)
-        if isinstance(body, BodyRefused):
-            return body
+        principal = await self.sender(token, request) if key_in_header else None
+        body = await self.read(receive, request, lease)
         parsed = segment.parse(body, self._call, ingest.limits)
         if isinstance(parsed, BodyRefused):
-            return parsed
+            raise by_body(parsed)
         if principal is None:
-            principal = await ingest.authenticate(parsed.write_key or token, self.path)
+            principal = await self.sender(parsed.write_key or token, request)
         await ingest.store(
             parsed.items, principal=principal, received_at=received_at, route=self.path
         )
-        return None
+        return SUCCESS
+
+    def refused(self, away: TurnedAway) -> Answer:
+        """`{code, message}`, which the SDKs read."""
+        return as_error(away)
 
 
-def _error(
-    status: int, code: str, message: str, *, headers: answers.RawHeaders | None = None
-) -> Answer:
-    return answers.json(status, {"code": code, "message": message}, headers=headers or ())
+_SEGMENT_STATUS = {413: 400}
+"""What Segment answers instead; either way an SDK drops the batch."""
 
 
-def _unavailable(code: str, message: str) -> Answer:
-    return _error(503, code, message, headers=_RETRY_AFTER)
-
-
-def refused_body(refused: BodyRefused) -> Answer:
-    """The answer to a body of which nothing was stored."""
-    headers: answers.RawHeaders = []
-    if refused.code is BodyCode.BUSY:
-        headers += _RETRY_AFTER
-    if refused.code in _BODY_MAY_FOLLOW:
-        headers += CLOSE
-    return _error(_STATUS.get(refused.code, 400), refused.code, refused.detail, headers=headers)
-
-
-NO_KEY = _error(401, "unauthenticated", "Send a valid write key.")
-NO_SCOPE = _error(403, "missing_scope", "This key may not send events.")
-NO_KEYS = _unavailable("keys_unavailable", "Keys cannot be checked now; try again.")
-NO_LOG = _unavailable("log_unavailable", "The event log did not acknowledge in time.")
+def as_error(away: TurnedAway) -> Answer:
+    """The form of Segment's errors."""
+    return answers.json(
+        _SEGMENT_STATUS.get(away.status, away.status),
+        {"code": away.code, "message": away.detail},
+        headers=[*answers.raw(away.headers), *(CLOSE if away.closes else ())],
+    )

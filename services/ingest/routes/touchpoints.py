@@ -10,13 +10,13 @@ from starlette.types import Receive
 
 from services.ingest import answers
 from services.ingest.adapters import native
-from services.ingest.answers import CLOSE, Answer
+from services.ingest.answers import Answer
 from services.ingest.body import Lease
-from services.ingest.endpoint import Endpoint, Headers
-from services.ingest.verdicts import BodyCode, BodyRefused, Refused
-from shared.errors import LogUnavailable
-from shared.http.auth import MissingScope, NotAuthenticated, bearer_token, denial
-from shared.http.problem import MEDIA_TYPE, members, problem, unavailable
+from services.ingest.endpoint import Endpoint, Request
+from services.ingest.turned_away import by_body
+from services.ingest.verdicts import BodyRefused, Refused
+from shared.http.auth import bearer_token
+from shared.http.problem import MEDIA_TYPE, members
 
 PATH = "/v1/touchpoints"
 
@@ -27,59 +27,25 @@ _NDJSON = (
     b"application/x-jsonlines",
 )
 
-_STATUS = {
-    BodyCode.EMPTY_BODY: 400,
-    BodyCode.MALFORMED_JSON: 400,
-    BodyCode.NOT_UTF8: 400,
-    BodyCode.TOO_DEEP: 400,
-    BodyCode.BODY_TOO_LARGE: 413,
-    BodyCode.TOO_MANY_EVENTS: 413,
-    BodyCode.BODY_TIMEOUT: 408,
-    BodyCode.UNSUPPORTED_ENCODING: 415,
-    BodyCode.BROKEN_ENCODING: 400,
-    BodyCode.INVALID_BATCH: 400,
-    BodyCode.BUSY: 503,
-}
-_HEADERS = {
-    BodyCode.UNSUPPORTED_ENCODING: {"Accept-Encoding": "gzip, deflate"},
-    BodyCode.BUSY: {"Retry-After": "2"},
-}
-_BODY_MAY_FOLLOW = frozenset({BodyCode.BODY_TOO_LARGE, BodyCode.BODY_TIMEOUT, BodyCode.BUSY})
-
 _ACCEPTED_ONE = answers.json(202, {"accepted": 1, "rejected": []})
-NO_LOG = answers.of(
-    unavailable(
-        "log_unavailable",
-        "The event log did not acknowledge in time; send the same events again, with the same"
-        " message ids.",
-    )
-)
 
 
 class TouchpointsEndpoint(Endpoint):
     """The route; see the module."""
 
-    async def post(self, headers: Headers, receive: Receive, lease: Lease) -> Answer:
+    async def answer(self, request: Request, receive: Receive, lease: Lease) -> Answer:
         """Take in one object, an array, or lines."""
         ingest = self.ingest
         received_at = ingest.clock.now()
-        try:
-            principal = await ingest.authenticate(bearer_token(headers.authorization), self.path)
-        except (NotAuthenticated, MissingScope) as exc:
-            return answers.of(denial(exc))
-        body = await self.read(receive, headers, lease)
-        if isinstance(body, BodyRefused):
-            return refused_body(body)
-        is_ndjson = headers.content_type.startswith(_NDJSON)
+        principal = await self.sender(bearer_token(request.authorization), request)
+        body = await self.read(receive, request, lease)
+        is_ndjson = request.content_type.startswith(_NDJSON)
         items = native.parse(body, is_ndjson=is_ndjson, limits=ingest.limits)
         if isinstance(items, BodyRefused):
-            return refused_body(items)
-        try:
-            intake = await ingest.store(
-                items, principal=principal, received_at=received_at, route=self.path
-            )
-        except LogUnavailable:
-            return NO_LOG
+            raise by_body(items)
+        intake = await ingest.store(
+            items, principal=principal, received_at=received_at, route=self.path
+        )
         return told(len(intake.records), intake.refused)
 
 
@@ -100,14 +66,3 @@ def told(accepted: int, refused: Sequence[tuple[int, Refused]]) -> Answer:
         422, "no_event_accepted", "No event was accepted; `rejected` says why, one by one."
     )
     return answers.json(422, {**none, **verdicts}, media_type=MEDIA_TYPE)
-
-
-def refused_body(refused: BodyRefused) -> Answer:
-    """The answer to a body of which nothing was stored."""
-    response = problem(
-        _STATUS[refused.code],
-        refused.code,
-        refused.detail,
-        headers=_HEADERS.get(refused.code),
-    )
-    return answers.of(response, headers=CLOSE if refused.code in _BODY_MAY_FOLLOW else ())

@@ -17,6 +17,8 @@ from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.principal import SCOPES_OF_KIND, Principal, Scope, StoredKey
 from shared.keys.ring import KeyRing
 from shared.keys.token import KeyKind, NewKey, generate
+from shared.sources.registry import Reading, SourceRegistry
+from shared.sources.source import Source, Suppressed, WorkspaceRules
 from shared.telemetry.metrics import Metrics
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -49,10 +51,13 @@ class ListLog:
 
 
 class Shelf:
-    """The keys that there are; nothing can be read while `is_away`."""
+    """The keys and sources that there are; nothing can be read while `is_away`."""
 
     def __init__(self) -> None:
         self.keys: list[StoredKey] = []
+        self.sources: list[Source] = []
+        self.rules = WorkspaceRules(hash_key=b"of the tests")
+        self.suppressed: list[Suppressed] = []
         self.is_away = False
 
     def put(self, kind: KeyKind, scopes: frozenset[Scope] | None = None) -> NewKey:
@@ -76,6 +81,15 @@ class Shelf:
         if self.is_away:
             raise DatabaseUnavailable
         return list(self.keys)
+
+    async def load_sources(self, above: int) -> Reading:
+        if self.is_away:
+            raise DatabaseUnavailable
+        return Reading(
+            sources=list(self.sources),
+            rules={DEFAULT_WORKSPACE: self.rules},
+            suppressed=[each for each in self.suppressed if each.change > above],
+        )
 
 
 @pytest.fixture
@@ -109,6 +123,7 @@ def ingest(event_log: ListLog, shelf: Shelf) -> Ingest:
     return Ingest(
         writer=event_log,
         keys=KeyRing(shelf.load, clock, spacing_seconds=0.0),
+        sources=SourceRegistry(shelf.load_sources, spacing_seconds=0.0),
         clock=clock,
         metrics=Metrics(CollectorRegistry()),
         limits=Limits(body_timeout_seconds=0.2),

@@ -296,7 +296,7 @@ async def test_every_failed_authentication_looks_the_same(
         "title": "Unauthorized",
         "status": 401,
         "code": "unauthenticated",
-        "detail": "Send a valid key as `Authorization: Bearer <key>`.",
+        "detail": "Send a valid key as `Authorization: Bearer <key>`, or where your SDK puts it.",
     }
     reasons = ("missing", "malformed", "unknown")
     assert sum(_count(ingest, "auth_failures_total", reason=r) for r in reasons) == 1
@@ -382,13 +382,15 @@ async def test_other_methods_and_paths_are_problems(client: httpx.AsyncClient) -
     assert wrong_path.headers["content-type"] == "application/problem+json"
 
 
-async def test_readiness_needs_keys_and_a_log(client: httpx.AsyncClient, ingest: Ingest) -> None:
+async def test_readiness_needs_keys_sources_and_a_log(client: httpx.AsyncClient, ingest: Ingest) -> None:
     before = await client.get("/readyz")
 
     assert before.status_code == 503
-    assert before.json() == {"keys": False, "log": True, "not_stopping": True}
+    unread = {"keys": False, "sources": False}
+    assert before.json() == {**unread, "log": True, "not_stopping": True}
     assert (await client.get("/livez")).status_code == 200
     await ingest.keys.refresh()
+    await ingest.sources.refresh()
     assert all((await create_health(ingest).ready()).values())
 
 

@@ -1,0 +1,145 @@
+"""Sources in Postgres: the read that fills a `SourceRegistry`.
+
+No function commits: the caller's transaction does.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import msgspec
+import structlog
+from sqlalchemy import Row, func, or_, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from shared.clock import Clock
+from shared.errors import DatabaseUnavailable
+from shared.ids import WorkspaceId
+from shared.sources.registry import Reading, SourceLoader
+from shared.sources.source import (
+    Source,
+    SourceKind,
+    SourceSettings,
+    Suppressed,
+    WorkspaceRules,
+    settings_from,
+)
+from shared.storage.source_tables import source, source_secret, suppression
+from shared.storage.tables import journey_version, workspace
+
+log = structlog.get_logger(__name__)
+
+
+def loader(engine: AsyncEngine, clock: Clock) -> SourceLoader:
+    """Bind `read_all` to an engine, for a `SourceRegistry`. The call raises DatabaseUnavailable."""
+
+    async def load(above: int) -> Reading:
+        try:
+            async with engine.connect() as connection:
+                return await read_all(connection, above, clock.now())
+        except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as exc:
+            message = "the sources cannot be read"
+            raise DatabaseUnavailable(message) from exc
+
+    return load
+
+
+async def read_all(connection: AsyncConnection, above: int, now: datetime) -> Reading:
+    """Every source of every workspace with its secrets in use, and what ingest knows beside them.
+
+    Of the suppressed people only changes above the number `above`.
+    """
+    secrets = await _secrets(connection, now)
+    rows = await connection.execute(select(source))
+    return Reading(
+        sources=[found for row in rows if (found := _source(row, secrets)) is not None],
+        rules=await _rules(connection),
+        suppressed=await _suppressed(connection, above),
+    )
+
+
+async def _secrets(connection: AsyncConnection, now: datetime) -> Mapping[str, Sequence[bytes]]:
+    rows = await connection.execute(
+        select(source_secret.c.source_id, source_secret.c.value)
+        .where(or_(source_secret.c.expires_at.is_(None), source_secret.c.expires_at > now))
+        .order_by(source_secret.c.created_at.desc(), source_secret.c.secret_id)
+    )
+    secrets: dict[str, list[bytes]] = {}
+    for row in rows:
+        secrets.setdefault(row.source_id, []).append(bytes(row.value))
+    return secrets
+
+
+async def _rules(connection: AsyncConnection) -> Mapping[WorkspaceId, WorkspaceRules]:
+    newest = (
+        select(
+            journey_version.c.workspace_id,
+            journey_version.c.journey,
+            func.max(journey_version.c.version).label("version"),
+        )
+        .group_by(journey_version.c.workspace_id, journey_version.c.journey)
+        .subquery()
+    )
+    published = await connection.execute(
+        select(journey_version.c.workspace_id, journey_version.c.server_only).join(
+            newest,
+            (journey_version.c.workspace_id == newest.c.workspace_id)
+            & (journey_version.c.journey == newest.c.journey)
+            & (journey_version.c.version == newest.c.version),
+        )
+    )
+    server_only: dict[int, set[str]] = {}
+    for row in published:
+        server_only.setdefault(row.workspace_id, set()).update(row.server_only)
+    workspaces = await connection.execute(select(workspace.c.workspace_id, workspace.c.hash_key))
+    return {
+        WorkspaceId(row.workspace_id): WorkspaceRules(
+            hash_key=bytes(row.hash_key),
+            server_only=frozenset(server_only.get(row.workspace_id, ())),
+        )
+        for row in workspaces
+    }
+
+
+async def _suppressed(connection: AsyncConnection, above: int) -> Sequence[Suppressed]:
+    rows = await connection.execute(
+        select(
+            suppression.c.change,
+            suppression.c.workspace_id,
+            suppression.c.digest,
+            suppression.c.lifted_at,
+        )
+        .where(suppression.c.change > above)
+        .order_by(suppression.c.change)
+    )
+    return [
+        Suppressed(
+            change=row.change,
+            workspace_id=WorkspaceId(row.workspace_id),
+            digest=bytes(row.digest),
+            is_lifted=row.lifted_at is not None,
+        )
+        for row in rows
+    ]
+
+
+def _source(row: Row[*tuple[Any, ...]], secrets: Mapping[str, Sequence[bytes]]) -> Source | None:
+    try:
+        settings: SourceSettings = settings_from(row.settings)
+        kind = SourceKind(row.kind)
+    except (msgspec.ValidationError, ValueError):
+        # A newer version wrote it: what is not understood must not be half obeyed.
+        log.warning("source_not_understood", source_id=row.source_id)
+        return None
+    return Source(
+        workspace_id=WorkspaceId(row.workspace_id),
+        source_id=row.source_id,
+        name=row.name,
+        kind=kind,
+        settings=settings,
+        created_at=row.created_at,
+        paused_at=row.paused_at,
+        secrets=tuple(secrets.get(row.source_id, ())),
+    )
