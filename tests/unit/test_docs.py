@@ -118,7 +118,8 @@ def test_decisions_are_numbered_without_gaps_and_listed() -> None:
 
 def test_every_dependency_has_a_reason() -> None:
     project = tomllib.loads(_text(ROOT / "pyproject.toml"))["project"]
-    needed = [re.split(r"[\[<>=!~;]", line)[0] for line in project["dependencies"]]
+    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+    needed = [re.split(r"[\[<>=!~;]", line)[0] for line in (*project["dependencies"], *extras)]
     reasons = re.findall(
         r"^\| ([\w-]+) \| (.+\.) \|$", _text(DOCS / "decisions/0009-dependencies.md"), re.MULTILINE
     )
