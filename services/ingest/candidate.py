@@ -8,7 +8,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import msgspec
 from msgspec import Meta
@@ -19,14 +19,29 @@ from shared.contracts.envelope import (
     MAX_ID_CHARS,
     MAX_MESSAGE_ID_CHARS,
     EventType,
+    Survey,
 )
 
 MAX_LABEL_CHARS = 100
 """Longest channel, role, emotion or friction: they are names out of a short list."""
 
+MAX_WORDS_CHARS = 4_000
+"""Longest thought or question: a paragraph, as somebody said it."""
+
 _Id = Annotated[str, Meta(max_length=MAX_ID_CHARS)]
 _Label = Annotated[str, Meta(max_length=MAX_LABEL_CHARS)]
+_Words = Annotated[str, Meta(max_length=MAX_WORDS_CHARS)]
 _Instant = Annotated[datetime, Meta(tz=True)]
+
+
+class SentCampaign(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What brought the customer here, by the five names of the UTM convention."""
+
+    name: _Id | None = None
+    source: _Id | None = None
+    medium: _Id | None = None
+    term: _Id | None = None
+    content: _Id | None = None
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -49,7 +64,15 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     sentiment: Annotated[int, Meta(ge=1, le=5)] | None = None
     emotion: _Label | None = None
     friction: _Label | None = None
+    thought: _Words | None = None
+    question: _Words | None = None
+    survey: Survey | None = None
+    score: float | None = None
+    logged_by: _Id | None = None
+    internal: bool | None = None
+    campaign: SentCampaign | None = None
     value: float | None = None
+    context: dict[str, Any] | None = None
 
 
 class ForeignCandidate(Candidate, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -59,7 +82,6 @@ class ForeignCandidate(Candidate, frozen=True, kw_only=True, forbid_unknown_fiel
     original_timestamp: str | None = None
     previous_id: _Id | None = None
     previous_account_id: _Id | None = None
-    context: dict[str, Any] | None = None
 
 
 FIELDS = Candidate.__struct_fields__
@@ -82,7 +104,7 @@ def is_email(text: str) -> bool:
 def refusal(error: msgspec.ValidationError) -> Refused:
     """Say what a failed check means. Names fields of ours, never what was sent."""
     message = str(error)
-    if message.startswith("Object contains unknown field"):
+    if message.startswith("Object contains unknown field") and "`$.campaign`" not in message:
         return _unknown_field(message)
     if message.startswith("Object missing required field"):
         return Refused(Code.MISSING_EVENT, "`event` is required: the name of what happened.")
@@ -150,5 +172,15 @@ _EXPECTED: dict[str, tuple[Code, str]] = {
     "sentiment": (Code.INVALID_SENTIMENT, "`sentiment` is a whole number from 1 to 5."),
     "emotion": (Code.INVALID_EMOTION, _text("emotion", MAX_LABEL_CHARS)),
     "friction": (Code.INVALID_FRICTION, _text("friction", MAX_LABEL_CHARS)),
+    "thought": (Code.INVALID_THOUGHT, _text("thought", MAX_WORDS_CHARS)),
+    "question": (Code.INVALID_QUESTION, _text("question", MAX_WORDS_CHARS)),
+    "survey": (Code.INVALID_SURVEY, f"`survey` is one of {', '.join(get_args(Survey))}."),
+    "score": (Code.INVALID_SCORE, "`score` is a number on the scale of its `survey`."),
+    "logged_by": (Code.INVALID_LOGGED_BY, _text("logged_by", MAX_ID_CHARS)),
+    "internal": (Code.INVALID_INTERNAL, "`internal` is true or false."),
+    "campaign": (
+        Code.INVALID_CAMPAIGN,
+        f"`campaign` has name, source, medium, term, content: at most {MAX_ID_CHARS} characters each.",
+    ),
     "value": (Code.INVALID_VALUE, "`value` is a number."),
 }

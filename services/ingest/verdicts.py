@@ -40,6 +40,13 @@ class Code(StrEnum):
     INVALID_SENTIMENT = "invalid_sentiment"
     INVALID_EMOTION = "invalid_emotion"
     INVALID_FRICTION = "invalid_friction"
+    INVALID_THOUGHT = "invalid_thought"
+    INVALID_QUESTION = "invalid_question"
+    INVALID_SURVEY = "invalid_survey"
+    INVALID_SCORE = "invalid_score"
+    INVALID_LOGGED_BY = "invalid_logged_by"
+    INVALID_INTERNAL = "invalid_internal"
+    INVALID_CAMPAIGN = "invalid_campaign"
     INVALID_VALUE = "invalid_value"
 
 

@@ -27,6 +27,12 @@ _MAX_URL_CHARS = 60_000
 """Longer ones neither the client here nor a server lets through."""
 
 
+@schemathesis.serializer("application/x-ndjson")
+def _lines(_: schemathesis.SerializationContext, value: object) -> bytes:
+    """Lines are described as a string, and sent as they are."""
+    return str(value).encode("utf-8", "surrogatepass")
+
+
 async def fuzz(
     described: dict[str, Any],
     client: httpx.AsyncClient,

@@ -297,6 +297,9 @@ async def test_the_timeline_runs_either_way_a_page_at_a_time(world: World) -> No
         ["m-0", "m-1", "m-2"],
         ["m-3"],
     ]
+    silences = [page[0]["silence_seconds"] for page in newest]
+    assert silences == [86400.0, 0.0, 86400.0, None]
+    assert [each["silence_seconds"] for page in oldest for each in page] == silences[::-1]
     first = oldest[0][0]
     assert (first["event"], first["channel"], first["person_id"]) == (
         "Step 0",

@@ -1,5 +1,7 @@
 """What happened to an account: `/v1/accounts/{account_id}/history` and `.../timeline`."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -165,7 +167,10 @@ class HistoryRoutes:
         return json_answer(
             schemas.Timeline(
                 account_id=resolved.subject_id,
-                items=[_touchpoint(row) for row in page],
+                items=[
+                    _touchpoint(row, silence)
+                    for row, silence in zip(page, _silences(asked, rows, after), strict=False)
+                ],
                 next_cursor=next_cursor,
             )
         )
@@ -192,7 +197,27 @@ def _transition(row: Any) -> schemas.Transition:  # noqa: ANN401 - a row of `his
     )
 
 
-def _touchpoint(row: history.TouchpointRow) -> schemas.TimelineItem:
+def _silences(
+    asked: schemas.TimelineQuery,
+    rows: Sequence[history.TouchpointRow],
+    after: TouchpointPosition | None,
+) -> list[float | None]:
+    """Seconds between each row and the one before it in time; None for the first of all.
+
+    The neighbour of a page's edge is the row read beyond it, or the position that the page follows.
+    """
+    instants = [row.occurred_at for row in rows]
+    if asked.order == "newest":
+        earlier: list[datetime | None] = [*instants[1:], None]
+    else:
+        earlier = [after.occurred_at if after is not None else None, *instants]
+    return [
+        (instant - before).total_seconds() if before is not None else None
+        for instant, before in zip(instants, earlier, strict=False)
+    ]
+
+
+def _touchpoint(row: history.TouchpointRow, silence_seconds: float | None) -> schemas.TimelineItem:
     sent = _sent(row)
     return schemas.TimelineItem(
         message_id=row.message_id,
@@ -201,6 +226,7 @@ def _touchpoint(row: history.TouchpointRow) -> schemas.TimelineItem:
         occurred_at=row.occurred_at,
         received_at=sent.received_at,
         processed_at=row.processed_at,
+        silence_seconds=silence_seconds,
         person_id=row.person_id,
         channel=sent.channel,
         role=sent.role,
@@ -210,6 +236,13 @@ def _touchpoint(row: history.TouchpointRow) -> schemas.TimelineItem:
         sentiment=sent.sentiment,
         emotion=sent.emotion,
         friction=sent.friction,
+        thought=sent.thought,
+        question=sent.question,
+        survey=sent.survey,
+        score=sent.score,
+        logged_by=sent.logged_by,
+        internal=sent.internal,
+        campaign=msgspec.to_builtins(sent.campaign) if sent.campaign else None,
         value=sent.value,
     )
 

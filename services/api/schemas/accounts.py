@@ -166,6 +166,9 @@ class TimelineItem(Told):
     occurred_at: Instant
     received_at: Instant | None
     processed_at: Instant
+    silence_seconds: float | None = Field(
+        description="Time since the account's touchpoint before it; null for the first of all."
+    )
     person_id: str | None
     channel: str | None
     role: str | None
@@ -175,6 +178,13 @@ class TimelineItem(Told):
     sentiment: int | None
     emotion: str | None
     friction: str | None
+    thought: str | None
+    question: str | None
+    survey: str | None
+    score: float | None
+    logged_by: str | None
+    internal: bool
+    campaign: dict[str, str] | None
     value: float | None
 
 

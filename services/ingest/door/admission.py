@@ -10,9 +10,10 @@ from enum import StrEnum
 
 import msgspec
 
-from services.ingest.candidate import Candidate, ForeignCandidate, is_email
+from services.ingest.candidate import Candidate, ForeignCandidate, SentCampaign, is_email
 from services.ingest.verdicts import Code, Refused
-from shared.contracts.envelope import Envelope
+from shared.contracts import taxonomy
+from shared.contracts.envelope import Campaign, Envelope
 from shared.contracts.subjects import RESERVED_PREFIXES
 from shared.ids import new_message_id
 from shared.keys.principal import Principal
@@ -60,12 +61,17 @@ def admit(
         refused = _RESERVED
     elif email is not None and not is_email(email):
         refused = _NO_EMAIL
+    elif candidate.score is not None and not _is_answer(candidate):
+        refused = _NO_ANSWER
     if refused is not None:
         return refused
     placed = _occurred_at(candidate, received_at)
     if placed is None:
         return _TOO_EARLY
     occurred_at, correction = placed
+    sentiment = candidate.sentiment
+    if sentiment is None and candidate.survey and candidate.score is not None:
+        sentiment = taxonomy.sentiment_of(candidate.survey, candidate.score)
     foreign = candidate if isinstance(candidate, ForeignCandidate) else _NATIVE
     envelope = Envelope(
         workspace_id=principal.workspace_id,
@@ -89,10 +95,17 @@ def admit(
         properties=candidate.properties or {},
         traits=candidate.traits or {},
         account_traits=candidate.account_traits or {},
-        context=foreign.context or {},
-        sentiment=candidate.sentiment,
-        emotion=_trimmed(candidate.emotion) if candidate.emotion else None,
-        friction=_trimmed(candidate.friction) if candidate.friction else None,
+        context=candidate.context or {},
+        sentiment=sentiment,
+        emotion=_emotion(candidate.emotion) if candidate.emotion else None,
+        friction=_friction(candidate.friction) if candidate.friction else None,
+        thought=_trimmed(candidate.thought) if candidate.thought else None,
+        question=_trimmed(candidate.question) if candidate.question else None,
+        survey=candidate.survey,
+        score=candidate.score,
+        logged_by=_trimmed(candidate.logged_by) if candidate.logged_by else None,
+        internal=candidate.internal or False,
+        campaign=_campaign(candidate.campaign) if candidate.campaign else None,
         value=candidate.value,
     )
     return Admitted(envelope, correction)
@@ -112,9 +125,31 @@ _RESERVED = Refused(
     f"`account_id` does not begin with {', '.join(RESERVED_PREFIXES)}: those name persons.",
 )
 _NO_EMAIL = Refused(Code.INVALID_EMAIL, "`email` has the form name@domain.")
+_NO_ANSWER = Refused(
+    Code.INVALID_SCORE,
+    "`score` comes with its `survey`, on its scale: nps 0 to 10, csat and pulse 1 to 5, ces 1 to 7.",
+)
 _TOO_EARLY = Refused(
     Code.INVALID_OCCURRED_AT, "`occurred_at` is not before 1970: that is a missing date."
 )
+
+
+def _is_answer(candidate: Candidate) -> bool:
+    survey, score = candidate.survey, candidate.score
+    return survey is not None and score is not None and taxonomy.is_on_scale(survey, score)
+
+
+def _emotion(text: str) -> str | None:
+    return taxonomy.emotion(text.strip()) or None
+
+
+def _friction(text: str) -> str | None:
+    return taxonomy.friction(text.strip()) or None
+
+
+def _campaign(sent: SentCampaign) -> Campaign | None:
+    told = {name: value for name, value in msgspec.structs.asdict(sent).items() if value}
+    return Campaign(**told) if told else None
 
 
 def _trimmed(text: str) -> str | None:

@@ -47,9 +47,17 @@ _ABOUT = {
     "traits": "Facts about the person.",
     "account_traits": "Facts about the account.",
     "sentiment": "From 1 (very unhappy) to 5 (very happy).",
-    "emotion": "In a word.",
-    "friction": "What was in the way, in a word.",
+    "emotion": "In a word; docs/touchpoints.md has a list.",
+    "friction": "What was in the way, in a word; docs/touchpoints.md has a list.",
+    "thought": "What the customer thought, in their words or the observer's.",
+    "question": "What the customer wanted to know.",
+    "survey": "Kind of question that `score` answers.",
+    "score": "Answer to a survey: nps 0 to 10, csat and pulse 1 to 5, ces 1 to 7.",
+    "logged_by": "Who reported it, where a person did: a sales rep, a support agent.",
+    "internal": "True for work that the customer does not see, or that we do not.",
+    "campaign": "What brought the customer here, by the names of the UTM convention.",
     "value": "What it is worth, in your own unit.",
+    "context": "What surrounded it: `ip`, `userAgent`, `page`, `consent`.",
 }
 """Field of a touchpoint to what it is for; as many as there are fields (tested)."""
 
@@ -118,7 +126,8 @@ def part(limits: Limits) -> Part:
 
 def touchpoint_schema() -> Json:
     """Schema of one event: what the decoder takes, and who must be named."""
-    (schema,) = msgspec.json.schema_components([Candidate])[1].values()
+    components = msgspec.json.schema_components([Candidate])[1]
+    schema = components[Candidate.__name__]
     for name, described in schema["properties"].items():
         described["description"] = _ABOUT[name]
         described.pop("default", None)

@@ -214,6 +214,20 @@ async def test_an_empty_array_is_accepted_as_the_nothing_that_it_is(
         ({"emotion": 1}, "invalid_emotion"),
         ({"friction": "x" * 101}, "invalid_friction"),
         ({"value": "12"}, "invalid_value"),
+        ({"thought": 1}, "invalid_thought"),
+        ({"question": "x" * 4_001}, "invalid_question"),
+        ({"survey": "quiz"}, "invalid_survey"),
+        ({"survey": "nps", "score": "9"}, "invalid_score"),
+        ({"survey": "nps", "score": 10.5}, "invalid_score"),
+        ({"survey": "csat", "score": 0}, "invalid_score"),
+        ({"survey": "ces", "score": 8}, "invalid_score"),
+        ({"score": 9}, "invalid_score"),
+        ({"logged_by": ["rep"]}, "invalid_logged_by"),
+        ({"internal": "yes"}, "invalid_internal"),
+        ({"campaign": "spring"}, "invalid_campaign"),
+        ({"campaign": {"utm_source": "x"}}, "invalid_campaign"),
+        ({"campaign": {"name": 1}}, "invalid_campaign"),
+        ({"context": "browser"}, "invalid_context"),
         ({"type": "identify"}, "unknown_field"),
         ({"properties": {"x": "y" * 33_000}}, "event_too_large"),
         ({"properties": {"x": 2**63}}, "number_out_of_range"),
@@ -382,7 +396,9 @@ async def test_other_methods_and_paths_are_problems(client: httpx.AsyncClient) -
     assert wrong_path.headers["content-type"] == "application/problem+json"
 
 
-async def test_readiness_needs_keys_sources_and_a_log(client: httpx.AsyncClient, ingest: Ingest) -> None:
+async def test_readiness_needs_keys_sources_and_a_log(
+    client: httpx.AsyncClient, ingest: Ingest
+) -> None:
     before = await client.get("/readyz")
 
     assert before.status_code == 503
