@@ -2,7 +2,8 @@
 
 A source's secrets are kept as they are, because a signature can only be checked with the secret itself.
 So the wall is drawn inside the table: ingest may read the column, the api's role may write it and read
-all the others (decision 0011).
+all the others (decision 0011). The api may make keys now, but none that does more than send events by a
+source of its workspace.
 """
 
 from collections.abc import Sequence
@@ -30,10 +31,12 @@ GRANTS = (
     "GRANT SELECT, INSERT ON erasure TO stageline_stager",
     "GRANT SELECT ON erasure TO stageline_api",
     "GRANT SELECT, DELETE ON source_event TO stageline_stager",
-    "GRANT SELECT, INSERT, UPDATE, DELETE ON source TO stageline_api",
+    "GRANT SELECT, INSERT, UPDATE (name, settings, paused_at), DELETE ON source TO stageline_api",
     """GRANT SELECT (workspace_id, source_id, secret_id, created_at, expires_at), INSERT, DELETE,
        UPDATE (expires_at) ON source_secret TO stageline_api""",
-    "GRANT SELECT ON source_event, source_usage TO stageline_api",
+    "GRANT SELECT, DELETE ON source_event, source_usage TO stageline_api",
+    """GRANT INSERT (workspace_id, key_id, kind, scopes, secret_hash, label, created_at, expires_at,
+       source_id), UPDATE (revoked_at) ON api_key TO stageline_api""",
     """GRANT SELECT (workspace_id, dead_letter_id, message_id, reason, detail, created_at, replayed_at)
        ON dead_letter TO stageline_api""",
     "GRANT SELECT, INSERT, UPDATE ON kpi_value TO stageline_api",
@@ -73,14 +76,23 @@ def upgrade() -> None:
         _secure(table)
     for grant in GRANTS:
         op.execute(grant)
+    # The api may read all of a workspace but the key of the hashes.
+    op.execute("REVOKE SELECT ON workspace FROM stageline_api")
+    op.execute("GRANT SELECT (workspace_id, name, created_at) ON workspace TO stageline_api")
+    _wall_off_keys()
 
 
 def downgrade() -> None:
     """Drop what `upgrade` added."""
+    op.execute("DROP POLICY only_write_keys_of_sources ON api_key")
+    op.execute("DROP POLICY only_revoked ON api_key")
+    op.execute("REVOKE INSERT, UPDATE ON api_key FROM stageline_api")
     # The other way round than they were made: secrets refer to sources.
     for table in reversed(TENANT_TABLES):
         op.drop_table(table)
     op.execute("DROP SEQUENCE suppression_change_seq")
+    op.execute("REVOKE SELECT ON workspace FROM stageline_api")
+    op.execute("GRANT SELECT ON workspace TO stageline_api")
     op.execute(
         "REVOKE ALL (workspace_id, journey, version, server_only) ON journey_version FROM stageline_ingest"
     )
@@ -99,13 +111,34 @@ def downgrade() -> None:
     op.drop_column("workspace", "hash_key")
 
 
+_OF_WORKSPACE = "workspace_id = nullif(current_setting('stageline.workspace_id', true), '')::int"
+
+
+def _wall_off_keys() -> None:
+    # Restrictive, so beside the policies that there are: every key may be read before a workspace is
+    # known, but the api makes write keys of sources only, and revokes only, and for good.
+    op.execute(f"""
+        CREATE POLICY only_write_keys_of_sources ON api_key AS RESTRICTIVE
+        FOR INSERT TO stageline_api
+        WITH CHECK ({_OF_WORKSPACE} AND kind = 'write' AND scopes = '{{events:write}}'
+            AND revoked_at IS NULL AND EXISTS (
+                SELECT FROM source WHERE source.workspace_id = api_key.workspace_id
+                    AND source.source_id = api_key.source_id
+            ))
+    """)
+    op.execute(f"""
+        CREATE POLICY only_revoked ON api_key AS RESTRICTIVE FOR UPDATE TO stageline_api
+        USING ({_OF_WORKSPACE} AND source_id IS NOT NULL AND revoked_at IS NULL)
+        WITH CHECK ({_OF_WORKSPACE} AND revoked_at IS NOT NULL)
+    """)
+
+
 def _secure(table: str) -> None:
     op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
     op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-    of_workspace = "workspace_id = nullif(current_setting('stageline.workspace_id', true), '')::int"
     op.execute(
         f"CREATE POLICY of_workspace ON {table} TO stageline_api"
-        f" USING ({of_workspace}) WITH CHECK ({of_workspace})"
+        f" USING ({_OF_WORKSPACE}) WITH CHECK ({_OF_WORKSPACE})"
     )
     op.execute(
         f"CREATE POLICY all_workspaces ON {table} TO stageline_ingest, stageline_stager, CURRENT_USER"

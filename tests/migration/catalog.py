@@ -31,16 +31,21 @@ _STORAGE = """
     WHERE c.relkind = 'r' AND c.relname <> 'alembic_version'
 """
 _POLICIES = """
-    SELECT tablename, policyname, roles::text, cmd, qual, with_check FROM pg_policies
+    SELECT tablename, policyname, permissive, roles::text, cmd, qual, with_check FROM pg_policies
     WHERE schemaname = 'public'
 """
 _GRANTS = """
     SELECT table_name, grantee, privilege_type FROM information_schema.role_table_grants
     WHERE table_schema = 'public' AND table_name <> 'alembic_version'
 """
+_COLUMN_GRANTS = """
+    SELECT table_name, column_name, grantee, privilege_type
+    FROM information_schema.column_privileges
+    WHERE table_schema = 'public' AND table_name <> 'alembic_version'
+"""
 
 _SHAPE = (_COLUMNS, _CONSTRAINTS, _INDEXES, _STORAGE)
-_RIGHTS = (_POLICIES, _GRANTS)
+_RIGHTS = (_POLICIES, _GRANTS, _COLUMN_GRANTS)
 
 
 async def shape(database_url: str) -> list[str]:

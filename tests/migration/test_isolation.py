@@ -6,8 +6,8 @@ it stands in the short list of tables that hold all workspaces together.
 
 # ruff: noqa: S608 - table names come from Postgres' own catalogue
 
-from datetime import UTC, datetime
-from typing import TypeAlias
+from datetime import UTC, date, datetime
+from typing import Any, TypeAlias
 from uuid import uuid4
 
 import asyncpg
@@ -23,10 +23,39 @@ WITHOUT_WORKSPACE = {
 }  # fmt: skip
 """The log and its offsets: one record after another, of whichever workspace."""
 
-JOURNEY_STATE = {
-    "identifier", "member", "subject", "placement", "touchpoint", "transition", "deadline",
-    "dead_letter", "consumer_offset", "api_key", "workspace",
+API_MAY_WRITE = {
+    "alert": {"UPDATE"},
+    "api_key": {"INSERT", "UPDATE"},
+    "journey_version": {"INSERT"},
+    "kpi_value": {"INSERT", "UPDATE"},
+    "outbox": {"INSERT"},
+    "refold_job": {"INSERT"},
+    "source": {"INSERT", "UPDATE", "DELETE"},
+    "source_event": {"DELETE"},
+    "source_secret": {"INSERT", "UPDATE", "DELETE"},
+    "source_usage": {"DELETE"},
+    "suppression": {"INSERT", "UPDATE"},
+}
+"""What people set, and what goes with a source that they remove; nothing that events bring about."""
+
+API_MAY_CHANGE = {
+    "api_key": {"revoked_at"},
+    "source": {"name", "settings", "paused_at"},
+    "source_secret": {"expires_at"},
+}
+"""Where UPDATE is a right on single columns."""
+
+HIDDEN_FROM_THE_API = {
+    ("source_secret", "value"),
+    ("workspace", "hash_key"),
+    *(
+        ("dead_letter", column)
+        for column in (
+            "topic", "partition", "record_offset", "record_key", "record_value", "published_at",
+        )
+    ),
 }  # fmt: skip
+"""Of tables that it reads: secrets, the key of the hashes, and the bytes of dead letters."""
 
 SERVICE_ROLES = ("stageline_ingest", "stageline_stager", "stageline_api")
 
@@ -88,21 +117,50 @@ async def test_no_service_role_owns_a_table_or_stands_above_the_wall(owner: Conn
     assert [row["rolname"] for row in roles if any(list(row)[1:])] == []
 
 
-async def test_the_api_may_write_no_journey_state(owner: Connection) -> None:
+async def test_the_api_may_write_what_people_set_and_no_journey_state(owner: Connection) -> None:
     writable = await _privileges(owner, "stageline_api", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
+    changeable = await _columns(owner, "stageline_api", "UPDATE")
 
-    assert writable.keys().isdisjoint(JOURNEY_STATE)
-    assert not [table for table, rights in writable.items() if rights & {"DELETE", "TRUNCATE"}]
+    assert writable == API_MAY_WRITE
+    assert {table: changeable[table] for table in API_MAY_CHANGE} == API_MAY_CHANGE
 
 
-async def test_ingest_sees_nothing_but_keys_and_the_log(owner: Connection) -> None:
+async def test_the_api_never_reads_a_secret_or_the_key_of_the_hashes(owner: Connection) -> None:
+    readable = await _columns(owner, "stageline_api", "SELECT")
+    everything = await owner.fetch(
+        "SELECT table_name, column_name FROM information_schema.columns"
+        " WHERE table_schema = 'public' AND table_name = ANY($1::text[])",
+        list(readable),
+    )
+    hidden = {
+        (row["table_name"], row["column_name"])
+        for row in everything
+        if row["column_name"] not in readable[row["table_name"]]
+    }
+
+    assert hidden == HIDDEN_FROM_THE_API
+
+
+async def test_ingest_sees_keys_sources_and_the_log_and_of_maps_what_browsers_may_not_send(
+    owner: Connection,
+) -> None:
     readable = await _privileges(owner, "stageline_ingest", "SELECT")
+    columns = await _columns(owner, "stageline_ingest", "SELECT")
     writable = await _privileges(
         owner, "stageline_ingest", "INSERT", "UPDATE", "DELETE", "TRUNCATE"
     )
 
-    assert set(readable) == {"workspace", "api_key", "log_partition", "log_record"}
-    assert writable == {"log_partition": {"INSERT", "UPDATE"}, "log_record": {"INSERT"}}
+    assert set(readable) == {
+        "workspace", "api_key", "log_partition", "log_record", "journey_version", "source",
+        "source_secret", "source_event", "source_usage", "suppression",
+    }  # fmt: skip
+    assert columns["journey_version"] == {"workspace_id", "journey", "version", "server_only"}
+    assert writable == {
+        "log_partition": {"INSERT", "UPDATE"},
+        "log_record": {"INSERT"},
+        "source_event": {"INSERT", "DELETE"},
+        "source_usage": {"INSERT", "UPDATE"},
+    }
 
 
 @pytest.mark.parametrize(
@@ -112,7 +170,14 @@ async def test_ingest_sees_nothing_but_keys_and_the_log(owner: Connection) -> No
         "DELETE FROM touchpoint",
         "UPDATE subject SET value = 1000000",
         "INSERT INTO workspace (name) VALUES ('mine')",
-        "UPDATE api_key SET revoked_at = NULL",
+        "UPDATE api_key SET secret_hash = ''",
+        "UPDATE source SET kind = 'server'",
+        "UPDATE source_secret SET value = 'mine'",
+        "SELECT value FROM source_secret",
+        "SELECT * FROM source_secret",
+        "SELECT hash_key FROM workspace",
+        "SELECT record_value FROM dead_letter",
+        "INSERT INTO source_event (workspace_id, source_id) VALUES (1, 'any')",
     ],
 )
 async def test_postgres_stops_the_api_from_writing_state(api: Connection, statement: str) -> None:
@@ -120,6 +185,65 @@ async def test_postgres_stops_the_api_from_writing_state(api: Connection, statem
 
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await api.execute(statement)
+
+
+async def test_postgres_lets_the_api_make_write_keys_of_its_own_sources_alone(
+    owner: Connection, api: Connection
+) -> None:
+    await _fill(owner)
+    await api.execute("SELECT set_config('stageline.workspace_id', '1', false)")
+    ours: dict[str, Any] = {
+        "workspace_id": 1,
+        "kind": "write",
+        "scopes": ["events:write"],
+        "source": 1,
+    }
+
+    await _make_key(api, **ours)
+    others: tuple[dict[str, Any], ...] = (
+        {"kind": "secret"},
+        {"scopes": ["events:write", "stages:read"]},
+        {"scopes": []},
+        {"source": 2},
+        {"source": None},
+        {"workspace_id": 2},
+        {"workspace_id": 2, "source": 2},
+    )
+    for other in others:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+            await _make_key(api, **{**ours, **other})
+
+
+async def test_postgres_lets_the_api_revoke_keys_of_its_own_sources_for_good(
+    owner: Connection, api: Connection
+) -> None:
+    await _fill(owner)
+    for workspace_id in (1, 2):
+        await _make_key(
+            owner, workspace_id=workspace_id, kind="write", scopes=[], source=workspace_id
+        )
+    await api.execute("SELECT set_config('stageline.workspace_id', '1', false)")
+
+    # Of each workspace there is a key of its source, and one of an operator.
+    first = await api.execute("UPDATE api_key SET revoked_at = now()")
+    again = await api.execute("UPDATE api_key SET revoked_at = now()")
+    revoked = await owner.fetch(
+        "SELECT workspace_id, source_id FROM api_key WHERE revoked_at IS NOT NULL"
+    )
+
+    assert (first, again) == ("UPDATE 1", "UPDATE 0")
+    assert [tuple(row) for row in revoked] == [(1, "of workspace 1")]
+    assert await api.execute("UPDATE api_key SET revoked_at = NULL") == "UPDATE 0"
+
+
+async def test_secrets_go_with_their_source(owner: Connection, api: Connection) -> None:
+    await _fill(owner)
+    await api.execute("SELECT set_config('stageline.workspace_id', '1', false)")
+
+    await api.execute("DELETE FROM source")
+
+    left = await owner.fetch("SELECT workspace_id FROM source_secret")
+    assert [row["workspace_id"] for row in left] == [2]
 
 
 async def test_who_forgets_to_name_the_workspace_sees_nothing(
@@ -198,14 +322,44 @@ async def _privileges(connection: Connection, role: str, *privileges: str) -> di
     return result
 
 
+async def _columns(connection: Connection, role: str, privilege: str) -> dict[str, set[str]]:
+    """Columns on which a role has a privilege, by table; tables without any are left out."""
+    rows = await connection.fetch(
+        """SELECT table_name, column_name FROM information_schema.columns
+           WHERE table_schema = 'public'
+             AND has_column_privilege($1, table_name::text, column_name::text, $2)""",
+        role,
+        privilege,
+    )
+    result: dict[str, set[str]] = {}
+    for row in rows:
+        result.setdefault(row["table_name"], set()).add(row["column_name"])
+    return result
+
+
+async def _make_key(
+    connection: Connection, *, workspace_id: int, kind: str, scopes: list[str], source: int | None
+) -> None:
+    await connection.execute(
+        "INSERT INTO api_key (workspace_id, key_id, kind, scopes, secret_hash, source_id)"
+        " VALUES ($1, $2, $3, $4, '', $5)",
+        workspace_id,
+        uuid4().hex,
+        kind,
+        scopes,
+        None if source is None else f"of workspace {source}",
+    )
+
+
 async def _fill(owner: Connection) -> None:
     """Put one row of workspace 1 and one of workspace 2 into every table that has a workspace."""
     await owner.execute("INSERT INTO workspace (name) VALUES ('second')")
-    for row in await owner.fetch(_WITH_WORKSPACE):
-        if row["table_name"] == "workspace":
+    # Their order puts a table behind those that it refers to.
+    for table in TENANT_TABLES:
+        if table.name == "workspace":
             continue
         for workspace_id in (1, 2):
-            await _insert(owner, row["table_name"], workspace_id=workspace_id)
+            await _insert(owner, table.name, workspace_id=workspace_id)
 
 
 async def _insert(connection: Connection, table: str, *, workspace_id: int) -> None:
@@ -225,6 +379,7 @@ def _any_value(data_type: str, workspace_id: int) -> object:
         "bigint": workspace_id,
         "text": f"of workspace {workspace_id}",
         "timestamp with time zone": datetime(2026, 1, 1, tzinfo=UTC),
+        "date": date(2026, 1, 1),
         "json": "{}",
         "bytea": b"{}",
         "uuid": uuid4(),
