@@ -1,0 +1,200 @@
+"""Ingest and the stager as processes on a database of their own, to be killed and looked at."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from services.standalone import prepare
+from services.standalone.children import Child
+from shared.clock import SystemClock
+from shared.contracts.envelope import Envelope
+from shared.contracts.topics import TOUCHPOINTS
+from shared.http.server import bind
+from shared.storage.connect import Role, connect
+from tests.acceptance.stack import PARTITIONS, Log, environ_of
+from tests.conftest import with_database
+from tests.eventually import eventually
+
+_OF_RUN = """
+    SELECT envelope::text AS envelope, subject_id, person_id FROM touchpoint
+    WHERE position($1 IN envelope::text) > 0 ORDER BY occurred_at, message_id
+"""
+_LOG_END = """
+    SELECT coalesce(sum(next_offset), 0)::int AS records FROM log_partition WHERE topic = $1
+"""
+_VERDICTS = """
+    SELECT coalesce(sum(applied), 0)::int AS applied, coalesce(sum(duplicate), 0)::int AS duplicate,
+           coalesce(sum(dead), 0)::int AS dead FROM consumer_offset
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """A touchpoint as it was stored, and whose it is."""
+
+    envelope: Envelope
+    subject: str
+    person: str | None
+
+    @property
+    def occurred_at(self) -> datetime:
+        """When it happened, by the service."""
+        return self.envelope.occurred_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdicts:
+    """What became of the records of the log so far."""
+
+    applied: int
+    duplicate: int
+    dead: int
+
+
+class Service:
+    """A running Stageline; ingest keeps its port through a kill."""
+
+    def __init__(self, database_url: str, log: Log, folder: Path) -> None:
+        self.database_url = database_url
+        self.write_key = ""
+        self._log = log
+        self._folder = folder
+        self._environ = environ_of(database_url, log)
+        self._ingest = self._child("ingest")
+        self._stager = self._child("stager")
+
+    def _child(self, name: str) -> Child:
+        with bind("127.0.0.1", 0) as probe:
+            port: int = probe.getsockname()[1]
+        return Child(name, port=port, environ=self._environ, log_dir=self._folder)
+
+    @property
+    def url(self) -> str:
+        """Where SDKs are pointed to."""
+        return self._ingest.url
+
+    @property
+    def port(self) -> int:
+        """Port of `url`."""
+        return int(self.url.rpartition(":")[2])
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Both processes, ready, and a write key."""
+        with self._stager:
+            await asyncio.to_thread(self._ingest.__enter__)
+            try:
+                await asyncio.to_thread(self._ingest.wait_ready)
+                await asyncio.to_thread(self._stager.wait_ready)
+                known = await prepare.furnish(
+                    self.database_url,
+                    self._folder,
+                    base_url=self.url,
+                    now=SystemClock().now(),
+                    map_name=None,
+                )
+                self.write_key = known.write_key
+                yield
+            finally:
+                await asyncio.to_thread(self._ingest.__exit__, None, None, None)
+
+    async def kill_ingest(self) -> None:
+        """Kill ingest as a crash would: what is under way has no answer."""
+        self._ingest.check()
+        process = self._ingest._process
+        assert process is not None
+        process.kill()
+        await asyncio.to_thread(process.wait)
+
+    async def start_ingest(self) -> None:
+        """Start it again, on the same port."""
+        await asyncio.to_thread(self._ingest.__enter__)
+        await asyncio.to_thread(self._ingest.wait_ready)
+
+    async def applied(self, run: str) -> list[Applied]:
+        """Every touchpoint that names `run` anywhere, in order of time."""
+        rows = await self._rows(_OF_RUN, run)
+        return [
+            Applied(
+                envelope=msgspec.json.decode(row["envelope"], type=Envelope),
+                subject=row["subject_id"],
+                person=row["person_id"],
+            )
+            for row in rows
+        ]
+
+    async def applied_at_least(self, number: int, run: str, *, within: float = 20) -> list[Applied]:
+        """The touchpoints of `run` once there are so many; more show a doubling."""
+
+        async def enough() -> list[Applied]:
+            found = await self.applied(run)
+            return found if len(found) >= number else []
+
+        await eventually(enough, within=within, every=0.1)
+        await self.settled()
+        return await self.applied(run)
+
+    async def settled(self) -> None:
+        """Return once the stager has taken whatever the log holds by now."""
+        end = await self._log_end()
+
+        async def is_taken() -> bool:
+            verdicts = await self.verdicts()
+            return verdicts.applied + verdicts.duplicate + verdicts.dead >= end
+
+        await eventually(is_taken, within=20, every=0.1)
+
+    async def _log_end(self) -> int:
+        if self._log.bootstrap is None:
+            (row,) = await self._rows(_LOG_END, TOUCHPOINTS)
+            number: int = row["records"]
+            return number
+        consumer = AIOKafkaConsumer(bootstrap_servers=self._log.bootstrap)
+        await consumer.start()
+        try:
+            partitions = [TopicPartition(TOUCHPOINTS, number) for number in range(PARTITIONS)]
+            return sum((await consumer.end_offsets(partitions)).values())
+        finally:
+            await consumer.stop()
+
+    async def verdicts(self) -> Verdicts:
+        """Counts of all runs together."""
+        (row,) = await self._rows(_VERDICTS)
+        return Verdicts(**dict(row))
+
+    async def _rows(self, query: str, *arguments: object) -> Sequence[Any]:
+        connection = await connect(
+            self.database_url, role=Role.OWNER, application_name="test-compat"
+        )
+        try:
+            rows: Sequence[Any] = await connection.fetch(query, *arguments)
+        finally:
+            await connection.close()
+        return rows
+
+
+@asynccontextmanager
+async def fresh_database(postgres_url: str, template: str) -> AsyncIterator[str]:
+    """Address of a migrated database, for longer than one test."""
+    name = f"compat_{uuid4().hex[:12]}"
+    await _execute(postgres_url, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    try:
+        yield with_database(postgres_url, name)
+    finally:
+        await _execute(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await connect(url, role=Role.OWNER, application_name="tests")
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

@@ -1,0 +1,57 @@
+"""Each server SDK, unmodified, tells a whole story: every event applied once, to whom and when."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from shared.clock import SystemClock
+from tests.compat.sdks import ALL, Sdk, play
+from tests.compat.service import Service
+from tests.compat.stories import story
+
+_TOLERANCE = timedelta(seconds=1)
+"""The way through the network, on a machine with other things to do."""
+
+each_sdk = pytest.mark.parametrize(
+    "sdk", [pytest.param(sdk, id=sdk.name) for sdk in ALL], indirect=True
+)
+
+
+@each_sdk
+@pytest.mark.parametrize(
+    "clock_seconds",
+    [
+        pytest.param(0, id="right clock"),
+        pytest.param(-7_200, id="two hours slow"),
+        pytest.param(86_400, id="a day fast"),
+    ],
+)
+async def test_every_event_is_applied_once_to_the_right_person_at_the_right_time(
+    sdk: Sdk, clock_seconds: int, service: Service
+) -> None:
+    run = f"run{uuid4().hex}"
+    dated_at = SystemClock().now() - timedelta(days=3)
+    # The sender reads its own clock for this as well.
+    told = story(sdk, run, dated_at + timedelta(seconds=clock_seconds))
+
+    played = await play(
+        sdk,
+        told.calls,
+        host=service.url,
+        write_key=service.write_key,
+        clock_seconds=clock_seconds,
+    )
+    applied = await service.applied_at_least(len(told.expected), run)
+
+    assert played.errors == []
+    assert {each.person for each in applied} == {told.person}
+    assert {each.subject for each in applied} == {told.account}
+    left = list(applied)
+    for expected, called_at in zip(told.expected, played.called_at, strict=True):
+        found = next((each for each in left if expected.matches(each.envelope)), None)
+        assert found is not None, (expected, left)
+        left.remove(found)
+        happened_at = dated_at if expected.event == told.dated else called_at
+        assert abs(found.occurred_at - happened_at) < _TOLERANCE, found
+    assert left == []

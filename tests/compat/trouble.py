@@ -1,0 +1,151 @@
+"""A reverse proxy that stands in for bad times: before the service, between it and the SDK.
+
+It answers in the service's own words, or lets the service answer and loses the answer on the way: the
+sender cannot know then whether its events were taken, and sends them again.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Literal
+
+from services.ingest import turned_away
+from services.ingest.answers import Answer
+from services.ingest.routes import segment
+from services.ingest.turned_away import TurnedAway
+
+_FORWARD_SECONDS = 30.0
+_MAX_HEAD_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request as an SDK sent it."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+    raw: bytes
+
+
+Fault = TurnedAway | Literal["lose the answer"]
+Decide = Callable[[Request], Fault | None]
+"""What to do with a request; None passes it on."""
+
+UNAVAILABLE = turned_away.by_log()
+"""What ingest answers while the event log does not acknowledge: 503, `Retry-After: 2`."""
+
+TOO_MANY = turned_away.later("rate_limited", "Too many events; try again.", status=429)
+"""What ingest answers to a sender above its rate: 429, `Retry-After: 2`."""
+
+
+@dataclass(slots=True)
+class Proxy:
+    """A running proxy. `decide` may be exchanged at any time."""
+
+    port: int
+    decide: Decide
+    requests: list[Request] = field(default_factory=list)
+    faults: int = 0
+
+    @property
+    def url(self) -> str:
+        """Where SDKs are pointed to."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+def pass_on(_request: Request) -> None:
+    """No trouble."""
+
+
+def first_posts(number: int, fault: Fault) -> Decide:
+    """Trouble for the first `number` requests that carry events."""
+    left = number
+
+    def decide(request: Request) -> Fault | None:
+        nonlocal left
+        if request.method != "POST" or not left:
+            return None
+        left -= 1
+        return fault
+
+    return decide
+
+
+@asynccontextmanager
+async def proxied(upstream_port: int, decide: Decide = pass_on) -> AsyncIterator[Proxy]:
+    """A proxy before the service at `upstream_port`, on a port of its own."""
+    proxy = Proxy(port=0, decide=decide)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            await _exchange(proxy, upstream_port, reader, writer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=_MAX_HEAD_BYTES)
+    proxy.port = server.sockets[0].getsockname()[1]
+    try:
+        yield proxy
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+async def _exchange(
+    proxy: Proxy, upstream_port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """One request and its answer; each has a connection of its own."""
+    request = await _received(reader)
+    proxy.requests.append(request)
+    fault = proxy.decide(request)
+    if isinstance(fault, TurnedAway):
+        answer = _rendered(_in_form(request, fault))
+    else:
+        answer = await _forwarded(request, upstream_port)
+    proxy.faults += fault is not None
+    if fault != "lose the answer":
+        writer.write(answer)
+        await writer.drain()
+
+
+async def _received(reader: asyncio.StreamReader) -> Request:
+    head = await reader.readuntil(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
+    method, target, _ = first.split(" ")
+    pairs = (line.split(":", 1) for line in lines)
+    headers = {name.strip().lower(): value.strip() for name, value in pairs}
+    assert "transfer-encoding" not in headers, "no SDK sends chunks"
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    return Request(method=method, target=target, headers=headers, body=body, raw=head + body)
+
+
+async def _forwarded(request: Request, port: int) -> bytes:
+    """The service's answer, with word that the connection ends with it."""
+    async with asyncio.timeout(_FORWARD_SECONDS):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            kept = [
+                line
+                for line in request.raw.partition(b"\r\n\r\n")[0].split(b"\r\n")
+                if not line.lower().startswith(b"connection:")
+            ]
+            writer.write(b"\r\n".join([*kept, b"Connection: close", b"", b""]) + request.body)
+            await writer.drain()
+            return await reader.read()
+        finally:
+            writer.close()
+
+
+def _in_form(_request: Request, away: TurnedAway) -> Answer:
+    """The form of the route that the request is for."""
+    return segment.as_error(away)
+
+
+def _rendered(answer: Answer) -> bytes:
+    status = HTTPStatus(answer.status)
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode()]
+    lines += [name + b": " + value for name, value in answer.headers]
+    return b"\r\n".join([*lines, b"connection: close", b"", b""]) + answer.body
