@@ -25,7 +25,7 @@ class Request:
 
     __slots__ = (
         "authorization", "content_encoding", "content_length", "content_type", "expect", "headers",
-        "method", "origin", "params", "query",
+        "method", "origin", "params", "principal", "query",
     )  # fmt: skip
 
     def __init__(self, scope: Scope) -> None:
@@ -33,6 +33,8 @@ class Request:
         self.query: bytes = scope["query_string"]
         self.params: Mapping[str, str] = scope.get("path_params") or {}
         self.headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
+        self.principal: Principal | None = None
+        """Who sends, from the moment that it is known: whoever finds out notes it here."""
         self.authorization: str | None = None
         self.content_type = b""
         self.content_encoding: bytes | None = None
@@ -73,9 +75,12 @@ class Endpoint(ABC):
         method = scope["method"]
         if method in self.methods:
             lease = Lease(self.ingest.budget)
+            request = Request(scope)
             try:
-                answer = await self.answer(Request(scope), receive, lease)
+                answer = await self.answer(request, receive, lease)
             except TurnedAway as away:
+                if request.principal is not None:
+                    self.ingest.note_turned_away(away, request.principal, self.path)
                 answer = self.refused(away)
             except ClientGone:
                 return
@@ -89,8 +94,8 @@ class Endpoint(ABC):
 
     async def sender(self, token: str | None, request: Request) -> Principal:
         """Who sends by an API key. Raises TurnedAway."""
-        del request
-        return await self.ingest.authenticate(token, self.path)
+        request.principal = await self.ingest.authenticate(token, self.path)
+        return request.principal
 
     async def read(self, receive: Receive, request: Request, lease: Lease) -> bytes:
         """The body, within the limits; see `body.read`. Raises TurnedAway and ClientGone."""

@@ -19,6 +19,8 @@ class Intake:
     """What becomes of one request's items. `refused` has the position of each in the request."""
 
     records: Sequence[NewRecord]
+    envelopes: Sequence[Envelope]
+    """What `records` hold, in their order."""
     refused: Sequence[tuple[int, Refused]]
     corrections: Mapping[Correction, int]
 
@@ -32,6 +34,7 @@ def take_in(
 ) -> Intake:
     """Admit or refuse each item, in order."""
     records: list[NewRecord] = []
+    envelopes: list[Envelope] = []
     refused: list[tuple[int, Refused]] = []
     corrections: dict[Correction, int] = {}
     for index, item in enumerate(items):
@@ -59,7 +62,8 @@ def take_in(
         if verdict.correction is not Correction.NONE:
             corrections[verdict.correction] = corrections.get(verdict.correction, 0) + 1
         records.append(NewRecord(key=envelope.partition_key(), value=value))
-    return Intake(records=records, refused=refused, corrections=corrections)
+        envelopes.append(envelope)
+    return Intake(records=records, envelopes=envelopes, refused=refused, corrections=corrections)
 
 
 def _nests_too_deep(envelope: Envelope) -> bool:

@@ -12,7 +12,8 @@ from services.ingest.body import Budget
 from services.ingest.candidate import Candidate
 from services.ingest.intake import Intake, take_in
 from services.ingest.limits import Limits
-from services.ingest.turned_away import by_key, by_log
+from services.ingest.recorder import Recorder
+from services.ingest.turned_away import TurnedAway, by_key, by_log
 from services.ingest.verdicts import Code, Refused
 from shared.clock import Clock
 from shared.errors import LogUnavailable
@@ -40,13 +41,16 @@ class Ingest:
         clock: Clock,
         metrics: Metrics,
         limits: Limits | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
+        """Without a `recorder` nobody can watch a source; everything else works."""
         self.writer = writer
         self.keys = keys
         self.sources = sources
         self.clock = clock
         self.metrics = metrics
         self.limits = limits or Limits()
+        self.recorder = recorder
         self.budget = Budget(self.limits.max_held_bytes)
         self._logged_at: dict[str, float] = {}
         # Looking up a child by its labels costs more than counting.
@@ -90,9 +94,29 @@ class Ingest:
             self._accepted(route).inc(len(intake.records))
         if intake.refused:
             self._count_refusals(intake.refused, principal, route)
+        if self.recorder is not None:
+            self.recorder.stored(
+                items,
+                accepted=intake.envelopes,
+                refused=intake.refused,
+                principal=principal,
+                received_at=received_at,
+                route=route,
+            )
         for correction, times in intake.corrections.items():
             self.metrics.ingest_clock_corrected.labels(correction).inc(times)
         return intake
+
+    def note_turned_away(self, away: TurnedAway, principal: Principal, route: str) -> None:
+        """Let those who watch the sender's source see that nothing of a request was stored."""
+        if self.recorder is not None:
+            self.recorder.turned_away(
+                principal,
+                code=away.code,
+                detail=away.detail,
+                received_at=self.clock.now(),
+                route=route,
+            )
 
     def _accepted(self, route: str) -> Counter:
         counter = self._accepted_by_route.get(route)

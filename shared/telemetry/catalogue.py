@@ -46,6 +46,9 @@ ACTIONS = {
     "stageline_ingest_clock_corrected_total": (
         "A few are normal; many mean that senders' clocks are wrong and times are estimates."
     ),
+    "stageline_ingest_source_events_lost_total": (
+        "No event is lost by it, only what `stageline tail` shows. `database`: Postgres is away."
+    ),
     "stageline_stager_events_total": (
         "Any `dead` wants a look: `stageline dlq list`. Many `duplicate` mean that a sender repeats."
     ),

@@ -78,6 +78,12 @@ class Metrics:
             ["how"],
             registry=registry,
         )
+        self.ingest_source_events_lost = Counter(
+            "stageline_ingest_source_events_lost_total",
+            "Rows of the live debugger that were not kept, by reason: full or database.",
+            ["reason"],
+            registry=registry,
+        )
 
         # Stager: accepted = applied + duplicate + dead, at all times.
         self.stager_events = Counter(

@@ -1,0 +1,232 @@
+"""The live debugger's pen: what came in by a source and what the door said, for people to see.
+
+Rules:
+- never on the way of a request: recording is appending to a list, writing is a task of its own;
+- best effort: what is too much or cannot be written is left out, counted, and no reason to fail;
+- bounded: so many events a source and interval, refusals before the rest, so many altogether;
+- usage is complete as long as the process lives: what could not be added is added next time.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import structlog
+
+from services.ingest.candidate import Candidate
+from services.ingest.verdicts import Refused
+from shared.contracts.envelope import MAX_EVENT_CHARS, MAX_MESSAGE_ID_CHARS, Envelope
+from shared.errors import TransientError
+from shared.ids import WorkspaceId
+from shared.keys.principal import Principal
+from shared.sources.event import Outcome, SourceEvent, SourceEventWriter, SourceUsage
+from shared.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+_INTERVAL_SECONDS = 0.5
+_WRITE_SECONDS = 5.0
+_MOST_ACCEPTED = 10
+"""Of a source in an interval: 20 a second, more than anybody reads."""
+_MOST_OTHERS = 40
+"""Refused and dropped, which are what somebody looks for."""
+_MOST_HELD = 2_000
+"""Of all sources: some 2 MB."""
+
+_Key = tuple[WorkspaceId, str, date]
+"""A source's UTC day."""
+
+
+class _Tally:
+    """What a source did in one interval."""
+
+    __slots__ = ("accepted", "dropped", "recorded_accepted", "recorded_others", "refused")
+
+    def __init__(self) -> None:
+        self.accepted = self.refused = self.dropped = 0
+        self.recorded_accepted = self.recorded_others = 0
+
+    def room_for_accepted(self) -> int:
+        return _MOST_ACCEPTED - self.recorded_accepted
+
+    def room_for_others(self) -> int:
+        return _MOST_OTHERS - self.recorded_others
+
+
+class _Shared:
+    """What the events of one request have in common, and how each of them is told."""
+
+    __slots__ = ("_received_at", "_route", "_source_id", "_workspace_id")
+
+    def __init__(
+        self, workspace_id: WorkspaceId, source_id: str, received_at: datetime, route: str
+    ) -> None:
+        self._workspace_id = workspace_id
+        self._source_id = source_id
+        self._received_at = received_at
+        self._route = route
+
+    def accepted(self, envelope: Envelope) -> SourceEvent:
+        return self._event(
+            Outcome.ACCEPTED,
+            message_id=envelope.message_id,
+            event=envelope.event,
+            person=envelope.person(),
+            account_id=envelope.account_id,
+        )
+
+    def refused(self, item: Candidate | Refused, refusal: Refused) -> SourceEvent:
+        message_id, event = _labels(item)
+        return self._event(
+            Outcome.REFUSED,
+            code=refusal.code,
+            detail=refusal.detail,
+            message_id=message_id,
+            event=event,
+        )
+
+    def dropped(self, item: Candidate | Refused, reason: str) -> SourceEvent:
+        message_id, event = _labels(item)
+        return self._event(Outcome.DROPPED, code=reason, message_id=message_id, event=event)
+
+    def turned_away(self, code: str, detail: str) -> SourceEvent:
+        return self._event(Outcome.REFUSED, code=code, detail=detail)
+
+    def _event(self, outcome: Outcome, **fields: str | None) -> SourceEvent:
+        return SourceEvent(
+            workspace_id=self._workspace_id,
+            source_id=self._source_id,
+            received_at=self._received_at,
+            route=self._route,
+            outcome=outcome,
+            **fields,
+        )
+
+
+def _labels(item: Candidate | Refused) -> tuple[str | None, str | None]:
+    """Message id and event of what was not stored: what its sender finds it by, and nobody's name."""
+    if isinstance(item, Refused):
+        return None, None
+    return _shown(item.message_id, MAX_MESSAGE_ID_CHARS), _shown(item.event, MAX_EVENT_CHARS)
+
+
+def _shown(text: str | None, limit: int) -> str | None:
+    """`text` as it can be stored, whatever was wrong with it."""
+    if text is None:
+        return None
+    return text[:limit].replace("\0", "").encode("utf-8", "replace").decode("utf-8") or None
+
+
+class Recorder:
+    """Remembers what came in, and hands it to `write` twice a second; see the module's rules."""
+
+    def __init__(self, write: SourceEventWriter, metrics: Metrics) -> None:
+        self._write = write
+        self._lost = metrics.ingest_source_events_lost
+        self._events: list[SourceEvent] = []
+        self._tallies: dict[_Key, _Tally] = {}
+        self._owed: dict[_Key, SourceUsage] = {}
+        for reason in ("full", "database"):
+            self._lost.labels(reason)
+
+    def stored(
+        self,
+        items: Sequence[Candidate | Refused],
+        *,
+        accepted: Sequence[Envelope],
+        refused: Sequence[tuple[int, Refused]] = (),
+        dropped: Sequence[tuple[int, str]] = (),
+        principal: Principal,
+        received_at: datetime,
+        route: str,
+    ) -> None:
+        """Note the verdicts on one request's `items`; positions of `refused` and `dropped` lead there.
+
+        Costs what is kept, not what came: a batch of a thousand costs no more than one of ten.
+        """
+        source_id = principal.source_id
+        if source_id is None:
+            return
+        tally = self._tally(principal, source_id, received_at)
+        tally.accepted += len(accepted)
+        tally.refused += len(refused)
+        tally.dropped += len(dropped)
+        shared = _Shared(principal.workspace_id, source_id, received_at, route)
+        for index, refusal in refused[: tally.room_for_others()]:
+            tally.recorded_others += 1
+            self._keep(shared.refused(items[index], refusal))
+        for index, reason in dropped[: tally.room_for_others()]:
+            tally.recorded_others += 1
+            self._keep(shared.dropped(items[index], reason))
+        for envelope in accepted[: tally.room_for_accepted()]:
+            tally.recorded_accepted += 1
+            self._keep(shared.accepted(envelope))
+
+    def turned_away(
+        self, principal: Principal, *, code: str, detail: str, received_at: datetime, route: str
+    ) -> None:
+        """Note a request of a known source of which nothing was stored."""
+        source_id = principal.source_id
+        if source_id is None:
+            return
+        tally = self._tally(principal, source_id, received_at)
+        if tally.room_for_others():
+            tally.recorded_others += 1
+            shared = _Shared(principal.workspace_id, source_id, received_at, route)
+            self._keep(shared.turned_away(code, detail))
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Write twice a second until `stop`, and once more then: one task of the service."""
+        while not stop.is_set():
+            try:
+                async with asyncio.timeout(_INTERVAL_SECONDS):
+                    await stop.wait()
+            except TimeoutError:
+                pass
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what there is. Never raises; waits up to 5 s."""
+        events, self._events = self._events, []
+        self._owe()
+        if not events and not self._owed:
+            return
+        usages = [self._owed[key] for key in sorted(self._owed)]
+        try:
+            async with asyncio.timeout(_WRITE_SECONDS):
+                await self._write(events, usages)
+        except (TransientError, TimeoutError) as exc:
+            # What is owed stays owed.
+            self._lost.labels("database").inc(len(events))
+            log.warning("source_events_lost", events=len(events), error=type(exc).__name__)
+        else:
+            self._owed = {}
+
+    def _tally(self, principal: Principal, source_id: str, received_at: datetime) -> _Tally:
+        key = (principal.workspace_id, source_id, received_at.date())
+        tally = self._tallies.get(key)
+        if tally is None:
+            tally = self._tallies[key] = _Tally()
+        return tally
+
+    def _keep(self, event: SourceEvent) -> None:
+        if len(self._events) < _MOST_HELD:
+            self._events.append(event)
+        else:
+            self._lost.labels("full").inc()
+
+    def _owe(self) -> None:
+        tallies, self._tallies = self._tallies, {}
+        for key, tally in tallies.items():
+            if not (tally.accepted or tally.refused or tally.dropped):
+                continue
+            known = self._owed.get(key)
+            workspace_id, source_id, day = key
+            self._owed[key] = SourceUsage(
+                workspace_id=workspace_id,
+                source_id=source_id,
+                day=day,
+                accepted=tally.accepted + (known.accepted if known else 0),
+                refused=tally.refused + (known.refused if known else 0),
+                dropped=tally.dropped + (known.dropped if known else 0),
+            )
