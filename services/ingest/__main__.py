@@ -81,6 +81,7 @@ async def _run(settings: IngestSettings, listener: socket.socket) -> None:
         clock=clock,
         metrics=metrics.of_process(),
         limits=settings.limits(),
+        public_base_url=settings.public_base_url,
     )
     try:
         async with asyncio.TaskGroup() as group:

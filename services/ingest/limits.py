@@ -13,6 +13,8 @@ class Limits:
     max_event_bytes: int = 32_768
     """One event, as the compact JSON that is written to the log."""
     max_body_bytes: int = 500_000
+    max_capture_bytes: int = 6_000_000
+    """As `max_body_bytes`, of PostHog's calls: its SDKs do not divide a batch that was too large."""
     max_events: int = 1_000
     body_timeout_seconds: float = 10.0
     max_held_bytes: int = 64_000_000

@@ -41,6 +41,7 @@ class Ingest:
         clock: Clock,
         metrics: Metrics,
         limits: Limits | None = None,
+        public_base_url: str = "",
         recorder: Recorder | None = None,
     ) -> None:
         """Without a `recorder` nobody can watch a source; everything else works."""
@@ -50,6 +51,8 @@ class Ingest:
         self.clock = clock
         self.metrics = metrics
         self.limits = limits or Limits()
+        self.public_base_url = public_base_url
+        """Address by which senders reach this service; empty where only their requests tell."""
         self.recorder = recorder
         self.budget = Budget(self.limits.max_held_bytes)
         self._logged_at: dict[str, float] = {}

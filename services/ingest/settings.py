@@ -36,6 +36,18 @@ class IngestSettings(CommonSettings):
         le=300,
         description="Time between two reads of API keys and sources: how long a revoked key still works.",
     )
+    max_capture_bytes: int = Field(
+        default=6_000_000,
+        ge=1024,
+        le=20_000_000,
+        description="Largest body of PostHog's calls, after decompression: its SDKs fill 5 MiB.",
+    )
+    public_base_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s?#]*[^\s?#/])?$",
+        description="Address by which senders reach ingest, like https://events.example.com; empty:"
+        " what their request says.",
+    )
     unready_seconds: float = Field(
         default=0.5,
         ge=0,
@@ -48,6 +60,7 @@ class IngestSettings(CommonSettings):
         return Limits(
             max_event_bytes=self.max_event_bytes,
             max_body_bytes=self.max_body_bytes,
+            max_capture_bytes=self.max_capture_bytes,
             max_events=self.max_events,
             body_timeout_seconds=self.body_timeout_seconds,
             max_held_bytes=self.max_held_bytes,

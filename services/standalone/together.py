@@ -2,11 +2,12 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.api import app as api_app
@@ -73,9 +74,7 @@ class Together:
                 described=described.served(ingest, api),
             ),
             ingest=ingest_app.create_app(ingest, self.health),
-            ingest_paths=frozenset(
-                str(getattr(route, "path", "")) for route in ingest_app.routes(ingest)
-            ),
+            ingest_routes=ingest_app.routes(ingest),
         )
 
     async def run(
@@ -115,6 +114,7 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Together]:
             clock=clock,
             metrics=metrics,
             limits=settings.ingest.limits(),
+            public_base_url=settings.ingest.public_base_url,
         )
         stager = Stager(settings.stager, clock=clock, metrics=metrics)
         yield Together(ingest=ingest, stager=stager, api=api, ring=ring)
@@ -127,11 +127,19 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Together]:
 class _Split:
     """Each path to the service that has it, with that service's own manners and metrics."""
 
-    def __init__(self, *, api: ASGIApp, ingest: ASGIApp, ingest_paths: frozenset[str]) -> None:
+    def __init__(self, *, api: ASGIApp, ingest: ASGIApp, ingest_routes: Sequence[Route]) -> None:
         self._api = api
         self._ingest = ingest
-        self._ingest_paths = ingest_paths
+        self._ingest_paths = frozenset(route.path for route in ingest_routes)
+        self._ingest_patterns = [
+            route.path_regex for route in ingest_routes if route.param_convertors
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:  # noqa: ANN401
-        app = self._ingest if scope.get("path") in self._ingest_paths else self._api
+        app = self._ingest if self._is_of_ingest(scope.get("path", "")) else self._api
         await app(scope, receive, send)
+
+    def _is_of_ingest(self, path: str) -> bool:
+        return path in self._ingest_paths or any(
+            pattern.match(path) for pattern in self._ingest_patterns
+        )
