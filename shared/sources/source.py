@@ -34,8 +34,29 @@ class SourceKind(StrEnum):
 KINDS_WITH_KEYS = frozenset({SourceKind.WEB, SourceKind.SERVER})
 """Kinds whose senders show an API key; all others post to `/v1/webhooks/{kind}/{source_id}`."""
 
-_Path = Annotated[str, Meta(min_length=1, max_length=200)]
-_Origin = Annotated[str, Meta(min_length=1, max_length=300)]
+# `$(?!\\n)`: the end of the text and not the last line's, or a setting could look right and do nothing.
+_KEYS = r"(\.[^\s.]([^.\n]*[^\s.])?)"
+_OBJECT = r"(properties|traits|account_traits|context)"
+_Kept = Annotated[str, Meta(max_length=200, pattern=rf"^{_OBJECT}{_KEYS}*$(?!\n)")]
+_Left = Annotated[
+    str, Meta(max_length=200, pattern=rf"^(thought|question|logged_by|{_OBJECT}{_KEYS}*)$(?!\n)")
+]
+_Hashed = Annotated[
+    str,
+    Meta(
+        max_length=200,
+        pattern=rf"^(email|user_id|anonymous_id|account_id|logged_by|{_OBJECT}{_KEYS}+)$(?!\n)",
+    ),
+]
+_Origin = Annotated[
+    str,
+    Meta(
+        max_length=300,
+        pattern=r"^[A-Za-z][A-Za-z0-9+.-]*://(\*\.)?([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\])"
+        r"(:[0-9]{1,5})?$(?!\n)",
+    ),
+]
+"""As a browser writes it: no path, and names beyond ASCII in their `xn--` form."""
 
 
 class ConsentRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,13 +72,13 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """What an operator may set of a source; docs/sources.md has a row for each."""
 
     allowed_origins: tuple[_Origin, ...] = ()
-    """Origins of web pages that may send (`https://shop.example`, `https://*.shop.example`); none
-    given: any."""
-    allow_properties: tuple[_Path, ...] | None = None
-    """Only these are kept. Paths as in `deny_properties`."""
-    deny_properties: tuple[_Path, ...] = ()
-    """Left out before the log: `properties.card`, `traits.phone`, `context.ip`."""
-    hash_fields: tuple[_Path, ...] = ()
+    """Origins of web pages that may send (`https://shop.example`, `https://*.shop.example`, whose
+    star stands for one label); none given: any."""
+    allow_properties: tuple[_Kept, ...] | None = None
+    """Of `properties`, `traits`, `account_traits` and `context` nothing but these is kept."""
+    deny_properties: tuple[_Left, ...] = ()
+    """Left out before the log: `properties.card`, `traits.phone`, `context.page.url`, `thought`."""
+    hash_fields: tuple[_Hashed, ...] = ()
     """Replaced by a keyed hash before the log: `email`, `user_id`, `traits.phone`."""
     ip: Literal["keep", "truncate", "drop"] = "truncate"
     consent: ConsentRule | None = None
@@ -68,6 +89,8 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Quota of a UTC day."""
     hubspot_signatures: tuple[Literal["v1", "v2", "v3"], ...] = ("v3",)
     salesforce_organizations: tuple[Annotated[str, Meta(min_length=15, max_length=18)], ...] = ()
+    account_id_property: _Path | None = None
+    """Name of the CRM's own property (of Stripe: the metadata) that holds our `account_id`."""
     mapping: dict[str, Any] | None = None
     """How foreign JSON becomes touchpoints, see docs/mapping.md."""
 

@@ -1,0 +1,178 @@
+"""JMESPath expressions that cannot cost more than a glance. Pure.
+
+Whoever may write a mapping may not stop the door with it: an expression is short, nests little, can
+multiply what it is given only so often, and stops after a number of steps.
+Source: the JMESPath specification; `jmespath` evaluates.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions, signature
+from jmespath.visitor import TreeInterpreter
+
+MAX_CHARS = 500
+MAX_STEPS = 20_000
+"""Nodes visited for one item, over all expressions of a mapping: some 20 ms."""
+MAX_GROWTH = 64
+"""Product of the branches of all `[a, b]` and `{x: a, y: b}`: how often they can repeat the data."""
+MAX_JOINED_CHARS = 65_536
+
+_MAX_DEPTH = 40
+
+
+class ExpressionProblem(ValueError):
+    """An expression that is no JMESPath, or one that could cost too much; the text says which."""
+
+
+class NotEvaluated(Exception):
+    """The data does not suit the expression, or it would have cost too much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A compiled expression."""
+
+    text: str
+    tree: Mapping[str, Any]
+
+
+def compiled(text: str) -> Expression:
+    """Compile. Raises ExpressionProblem."""
+    if len(text) > MAX_CHARS:
+        raise ExpressionProblem(f"an expression has at most {MAX_CHARS} characters")
+    try:
+        tree: Mapping[str, Any] = jmespath.compile(text).parsed
+    except (JMESPathError, RecursionError, ValueError) as exc:
+        position = getattr(exc, "lex_position", None) or getattr(exc, "lexer_position", None)
+        where = f", at character {position}" if position else ""
+        raise ExpressionProblem(f"this is no JMESPath expression{where}") from exc
+    branches = 1
+    # The outermost stands as if inside something that takes no expression.
+    for node, depth in _nodes({"type": "", "children": [tree]}):
+        if depth > _MAX_DEPTH:
+            raise ExpressionProblem(f"an expression nests at most {_MAX_DEPTH} levels deep")
+        if node["type"] in ("multi_select_list", "multi_select_dict"):
+            branches *= max(1, len(node["children"]))
+        problem = _problem(node)
+        if problem is not None:
+            raise ExpressionProblem(problem)
+    if branches > MAX_GROWTH:
+        raise ExpressionProblem("an expression that repeats the data so often could not be bounded")
+    return Expression(text, tree)
+
+
+def _problem(node: Mapping[str, Any]) -> str | None:
+    function = node["value"] if node["type"] == "function_expression" else None
+    if function is not None and function not in _BOUNDED.FUNCTION_TABLE:
+        return "it calls a function that JMESPath does not have"
+    if node["type"] == "literal" and not is_storable(node["value"]):
+        return "it holds a number or a character that cannot be stored"
+    if function not in _TAKE_EXPRESSIONS and any(
+        child["type"] == "expref" for child in _children(node)
+    ):
+        return "`&` stands in sort_by, min_by, max_by and map alone"
+    return None
+
+
+def is_storable(value: object) -> bool:
+    """Whether JSON can hold it and everybody read it: finite numbers, no NUL, no lone surrogate."""
+    if isinstance(value, str):
+        return "\x00" not in value and _encodes(value)
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, list):
+        return all(map(is_storable, value))
+    if isinstance(value, dict):
+        return all(map(is_storable, [*value, *value.values()]))
+    return value is None
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class Evaluation:
+    """Evaluates expressions on one item, with one allowance for all of them."""
+
+    def __init__(self, item: object) -> None:
+        """`item`: JSON as Python holds it."""
+        self._item = item
+        self._interpreter = _Bounded()
+
+    def of(self, expression: Expression) -> Any:  # noqa: ANN401 - any JSON
+        """Value of the expression. Raises NotEvaluated."""
+        try:
+            return self._interpreter.visit(expression.tree, self._item)
+        except (JMESPathError, ArithmeticError, LookupError, TypeError, ValueError) as exc:
+            raise NotEvaluated(type(exc).__name__) from exc
+        except RecursionError as exc:
+            raise NotEvaluated("too deep") from exc
+
+    def holds(self, expression: Expression) -> bool:
+        """Whether the value counts as true in JMESPath: not null, false or empty."""
+        value = self.of(expression)
+        return bool(value) or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+class _Bounded(TreeInterpreter):
+    def __init__(self) -> None:
+        super().__init__()
+        self._functions = _BOUNDED
+        self._steps = 0
+
+    def visit(self, node: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the base class
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            raise NotEvaluated("too many steps")
+        return super().visit(node, *args, **kwargs)
+
+
+class _BoundedFunctions(Functions):
+    """JMESPath's functions; what makes long text out of short stops at a bound."""
+
+    @signature({"types": ["string"]}, {"types": ["array-string"]})
+    def _func_join(self, separator: str, array: list[str]) -> str:
+        if len(separator) * len(array) + sum(map(len, array)) > MAX_JOINED_CHARS:
+            raise NotEvaluated("text too long")
+        return separator.join(array)
+
+    @signature({"types": ["object", "array", "boolean", "number", "string", "null"]})
+    def _func_to_number(self, value: object) -> object:
+        # "NaN" and "1e999" are no numbers of JSON.
+        try:
+            number = float(value) if isinstance(value, str) else value
+        except ValueError:
+            return None
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            return None
+        if not math.isfinite(number):
+            return None
+        return int(number) if isinstance(value, str) and number.is_integer() else number
+
+
+_TAKE_EXPRESSIONS = frozenset({"map", "max_by", "min_by", "sort_by"})
+_BOUNDED = _BoundedFunctions()
+
+
+def _nodes(tree: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], int]]:
+    pending = [(tree, 1)]
+    while pending:
+        node, depth = pending.pop()
+        yield node, depth
+        pending += [(child, depth + 1) for child in _children(node)]
+
+
+def _children(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    # A slice has numbers for children.
+    return [child for child in node.get("children", ()) if isinstance(child, dict)]

@@ -1,0 +1,313 @@
+"""Mappings: how JSON that somebody else has shaped becomes touchpoints. Pure.
+
+A document of rules; the first whose `when` holds makes the touchpoint, out of JMESPath expressions.
+docs/mapping.md explains every field. A mapping is compiled where it is written, so that mistakes are
+refused there, and once more where it is used.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from shared.contracts.envelope import MAX_EVENT_CHARS, EventType
+from shared.sources.expressions import (
+    Evaluation,
+    Expression,
+    ExpressionProblem,
+    NotEvaluated,
+    compiled,
+    is_storable,
+)
+
+MAX_RULES = 100
+MAX_EXPRESSIONS = 1_000
+
+MAPPED_TYPES = tuple(kind for kind in get_args(EventType) if kind != "unmapped")
+_MappedType = Annotated[str, Meta(pattern=f"^({'|'.join(MAPPED_TYPES)})$")]
+
+_Scalar = str | int | float | bool
+
+
+class MappingProblem(ValueError):
+    """A mapping that cannot be used; the text says where and why and repeats nothing of it."""
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a value comes from, and what is done to it. A bare string is an expression."""
+
+    from_: str | None = msgspec.field(name="from", default=None)
+    value: Any | UnsetType = UNSET
+    """The value itself, instead of `from`."""
+    prefix: Annotated[str, Meta(max_length=100)] = ""
+    """Put before the text or number, unless there is none: `zendesk:user:`."""
+    table: dict[str, Any] | None = None
+    """What stands for what: `{good: 5, bad: 1}`."""
+    times: float | None = None
+    """A number is multiplied by it: 0.01 makes euros of cents."""
+    default: Any = None
+    """Where nothing else comes out."""
+
+
+_Value = str | Spec
+_Object = str | dict[str, str | Spec]
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One kind of item and what becomes of it."""
+
+    when: str | None = None
+    """Expression that must hold; none: always."""
+    skip: bool = False
+    """Known and not wanted: neither a touchpoint nor a dead letter."""
+    event: Annotated[str, Meta(min_length=1, max_length=MAX_EVENT_CHARS)] | None = None
+    """Name of the touchpoint, as it stands."""
+    event_from: _Value | None = None
+    type: _MappedType = "track"
+    message_id: _Value | None = None
+    occurred_at: _Value | None = None
+    account_id: _Value | None = None
+    user_id: _Value | None = None
+    anonymous_id: _Value | None = None
+    email: _Value | None = None
+    previous_id: _Value | None = None
+    previous_account_id: _Value | None = None
+    channel: _Value | None = None
+    role: _Value | None = None
+    sentiment: _Value | None = None
+    emotion: _Value | None = None
+    friction: _Value | None = None
+    thought: _Value | None = None
+    question: _Value | None = None
+    survey: _Value | None = None
+    score: _Value | None = None
+    logged_by: _Value | None = None
+    internal: _Value | None = None
+    value: _Value | None = None
+    properties: _Object | None = None
+    traits: _Object | None = None
+    account_traits: _Object | None = None
+    context: _Object | None = None
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A mapping as it is written."""
+
+    items: str | None = None
+    """Expression for the list of items in a body; none: the body, or each element of an array."""
+    type: str | None = None
+    """Expression for the sender's own name of an item, by which dead letters are told apart."""
+    message_id: _Value | None = None
+    """For every rule that has none of its own."""
+    occurred_at: _Value | None = None
+    rules: Annotated[tuple[Rule, ...], Meta(min_length=1, max_length=MAX_RULES)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapped:
+    """Fields of a touchpoint by their names, as the expressions gave them: not checked yet."""
+
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A rule says that this is not wanted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotMapped:
+    """No rule holds, or one could not be evaluated; `why` is empty for the former."""
+
+    why: str = ""
+
+
+Outcome = Mapped | Skipped | NotMapped
+
+_Getter = Callable[[Evaluation], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Compiled:
+    when: Expression | None
+    skip: bool
+    fields: tuple[tuple[str, _Getter], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledMapping:
+    """A mapping ready for use."""
+
+    _rules: Sequence[_Compiled]
+    _items: Expression | None
+    _type: Expression | None
+
+    @property
+    def has_items(self) -> bool:
+        """Whether the items lie somewhere inside a body."""
+        return self._items is not None
+
+    def items(self, body: object) -> list[Any]:
+        """The items of a body. Raises NotEvaluated."""
+        if self._items is None:
+            return body if isinstance(body, list) else [body]
+        found = Evaluation(body).of(self._items)
+        if isinstance(found, list):
+            return found
+        return [] if found is None else [found]
+
+    def type_of(self, item: object) -> str | None:
+        """The sender's own name for what happened, or None."""
+        if self._type is None:
+            return None
+        try:
+            found = Evaluation(item).of(self._type)
+        except NotEvaluated:
+            return None
+        return found if isinstance(found, str) else None
+
+    def apply(self, item: object) -> Outcome:
+        """What becomes of an item. Never raises."""
+        evaluation = Evaluation(item)
+        try:
+            for rule in self._rules:
+                if rule.when is not None and not evaluation.holds(rule.when):
+                    continue
+                if rule.skip:
+                    return Skipped()
+                found = ((name, get(evaluation)) for name, get in rule.fields)
+                return Mapped(fields={name: value for name, value in found if value is not None})
+        except NotEvaluated as exc:
+            return NotMapped(why=str(exc))
+        return NotMapped()
+
+
+def compile_mapping(document: Mapping[str, Any]) -> CompiledMapping:
+    """Check and compile. Raises MappingProblem."""
+    try:
+        read = msgspec.convert(document, Document)
+    except msgspec.ValidationError as exc:
+        raise MappingProblem(_told(exc)) from exc
+    except RecursionError as exc:
+        raise MappingProblem("the mapping nests too deep") from exc
+    maker = _Maker()
+    return CompiledMapping(
+        _rules=[maker.rule(rule, read, f"rules[{index}]") for index, rule in enumerate(read.rules)],
+        _items=maker.expression(read.items, "items"),
+        _type=maker.expression(read.type, "type"),
+    )
+
+
+class _Maker:
+    """Compiles, and counts what it has compiled."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def rule(self, rule: Rule, document: Document, where: str) -> _Compiled:
+        fields: list[tuple[str, _Getter]] = [("type", lambda _: rule.type)]
+        if not rule.skip:
+            fields.append(("event", self.event(rule, where)))
+        for name in _FIELDS:
+            spec = getattr(rule, name)
+            if spec is None and name in ("message_id", "occurred_at"):
+                spec = getattr(document, name)
+            if spec is not None:
+                fields.append((name, self.value(spec, f"{where}.{name}")))
+        for name in _OBJECTS:
+            written = getattr(rule, name)
+            if isinstance(written, str):
+                fields.append((name, self.value(written, f"{where}.{name}")))
+            elif written is not None:
+                fields.append((name, self.object(written, f"{where}.{name}")))
+        when = self.expression(rule.when, f"{where}.when")
+        return _Compiled(when=when, skip=rule.skip, fields=tuple(fields))
+
+    def event(self, rule: Rule, where: str) -> _Getter:
+        name = rule.event
+        if (name is None) == (rule.event_from is None):
+            raise MappingProblem(f"{where}: one of `event` and `event_from` names the touchpoint")
+        if rule.event_from is not None:
+            return self.value(rule.event_from, f"{where}.event_from")
+        if not is_storable(name) or not name or not name.strip():
+            raise MappingProblem(f"{where}.event: this cannot be a name")
+        return lambda _: name
+
+    def object(self, written: Mapping[str, _Value], where: str) -> _Getter:
+        if not all(map(is_storable, written)):
+            raise MappingProblem(f"{where}: a name in it cannot be stored")
+        getters = [
+            (name, self.value(spec, f"{where}[{index}]"))
+            for index, (name, spec) in enumerate(written.items())
+        ]
+
+        def get(evaluation: Evaluation) -> dict[str, Any]:
+            found = ((name, each(evaluation)) for name, each in getters)
+            return {name: value for name, value in found if value is not None}
+
+        return get
+
+    def value(self, written: _Value, where: str) -> _Getter:
+        spec = Spec(from_=written) if isinstance(written, str) else written
+        literal = spec.value
+        if (spec.from_ is None) == (literal is UNSET):
+            raise MappingProblem(f"{where}: one of `from` and `value` says where it comes from")
+        if not all(map(is_storable, (spec.prefix, spec.table, spec.default, spec.times))):
+            raise MappingProblem(f"{where}: something in it cannot be stored")
+        if spec.from_ is None:
+            if not is_storable(literal):
+                raise MappingProblem(f"{where}: something in it cannot be stored")
+            return lambda _: _turned(literal, spec)
+        expression = self.expression(spec.from_, where)
+        return lambda evaluation: _turned(evaluation.of(expression), spec)
+
+    def expression(self, text: str | None, where: str) -> Any:  # noqa: ANN401 - None only for None
+        if text is None:
+            return None
+        self._count += 1
+        if self._count > MAX_EXPRESSIONS:
+            raise MappingProblem(f"a mapping has at most {MAX_EXPRESSIONS} expressions")
+        try:
+            return compiled(text)
+        except ExpressionProblem as exc:
+            raise MappingProblem(f"{where}: {exc}") from exc
+
+
+_OBJECTS = ("properties", "traits", "account_traits", "context")
+_FIELDS = tuple(
+    name
+    for name in Rule.__struct_fields__
+    if name not in {"when", "skip", "event", "event_from", "type", *_OBJECTS}
+)
+
+
+def _turned(value: Any, spec: Spec) -> Any:  # noqa: ANN401 - any JSON
+    if value is not None and spec.table is not None:
+        value = spec.table.get(_as_text(value)) if isinstance(value, _Scalar) else None
+    if value is not None and spec.times is not None:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise NotEvaluated("`times` needs a number")
+        # Of 1999 cents 19.99, not 19.990000000000002.
+        value = round(value * spec.times, 9)
+    if value is not None and value != "" and spec.prefix:
+        if not isinstance(value, _Scalar):
+            raise NotEvaluated("`prefix` needs a text or a number")
+        value = spec.prefix + _as_text(value)
+    return spec.default if value is None else value
+
+
+def _as_text(value: _Scalar) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _told(error: msgspec.ValidationError) -> str:
+    """The decoder's words: names of ours and paths, except that it repeats unknown names."""
+    message = str(error)
+    if "unknown field" in message:
+        _, _, path = message.partition(" - at `")
+        return f"{path.rstrip('`').removeprefix('$.') or 'mapping'}: a field is not known here"
+    return message
