@@ -14,6 +14,8 @@ import msgspec
 from msgspec import Meta
 
 from shared.ids import WorkspaceId
+from shared.sources import paths
+from shared.sources.origins import Origins
 
 
 class SourceKind(StrEnum):
@@ -34,29 +36,7 @@ class SourceKind(StrEnum):
 KINDS_WITH_KEYS = frozenset({SourceKind.WEB, SourceKind.SERVER})
 """Kinds whose senders show an API key; all others post to `/v1/webhooks/{kind}/{source_id}`."""
 
-# `$(?!\\n)`: the end of the text and not the last line's, or a setting could look right and do nothing.
-_KEYS = r"(\.[^\s.]([^.\n]*[^\s.])?)"
-_OBJECT = r"(properties|traits|account_traits|context)"
-_Kept = Annotated[str, Meta(max_length=200, pattern=rf"^{_OBJECT}{_KEYS}*$(?!\n)")]
-_Left = Annotated[
-    str, Meta(max_length=200, pattern=rf"^(thought|question|logged_by|{_OBJECT}{_KEYS}*)$(?!\n)")
-]
-_Hashed = Annotated[
-    str,
-    Meta(
-        max_length=200,
-        pattern=rf"^(email|user_id|anonymous_id|account_id|logged_by|{_OBJECT}{_KEYS}+)$(?!\n)",
-    ),
-]
-_Origin = Annotated[
-    str,
-    Meta(
-        max_length=300,
-        pattern=r"^[A-Za-z][A-Za-z0-9+.-]*://(\*\.)?([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\])"
-        r"(:[0-9]{1,5})?$(?!\n)",
-    ),
-]
-"""As a browser writes it: no path, and names beyond ASCII in their `xn--` form."""
+_Text = Annotated[str, Meta(min_length=1, max_length=300)]
 
 
 class ConsentRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,14 +51,14 @@ class ConsentRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an operator may set of a source; docs/sources.md has a row for each."""
 
-    allowed_origins: tuple[_Origin, ...] = ()
+    allowed_origins: tuple[_Text, ...] = ()
     """Origins of web pages that may send (`https://shop.example`, `https://*.shop.example`, whose
     star stands for one label); none given: any."""
-    allow_properties: tuple[_Kept, ...] | None = None
+    allow_properties: tuple[_Text, ...] | None = None
     """Of `properties`, `traits`, `account_traits` and `context` nothing but these is kept."""
-    deny_properties: tuple[_Left, ...] = ()
+    deny_properties: tuple[_Text, ...] = ()
     """Left out before the log: `properties.card`, `traits.phone`, `context.page.url`, `thought`."""
-    hash_fields: tuple[_Hashed, ...] = ()
+    hash_fields: tuple[_Text, ...] = ()
     """Replaced by a keyed hash before the log: `email`, `user_id`, `traits.phone`."""
     ip: Literal["keep", "truncate", "drop"] = "truncate"
     consent: ConsentRule | None = None
@@ -89,10 +69,28 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Quota of a UTC day."""
     hubspot_signatures: tuple[Literal["v1", "v2", "v3"], ...] = ("v3",)
     salesforce_organizations: tuple[Annotated[str, Meta(min_length=15, max_length=18)], ...] = ()
-    account_id_property: _Path | None = None
+    account_id_property: _Text | None = None
     """Name of the CRM's own property (of Stripe: the metadata) that holds our `account_id`."""
     mapping: dict[str, Any] | None = None
     """How foreign JSON becomes touchpoints, see docs/mapping.md."""
+
+    def __post_init__(self) -> None:
+        """Refuse a rule that would protect nothing because it is mistyped.
+
+        Raises ValueError (msgspec.ValidationError where it is read from JSON).
+        """
+        for name, written, form in (
+            ("allow_properties", self.allow_properties or (), paths.to_keep),
+            ("deny_properties", self.deny_properties, paths.to_leave_out),
+            ("hash_fields", self.hash_fields, paths.to_hash),
+            ("allowed_origins", self.allowed_origins, lambda origin: Origins([origin])),
+        ):
+            for index, text in enumerate(written):
+                try:
+                    form(text)
+                except ValueError as exc:
+                    message = f"{name}, number {index + 1}: {exc}"
+                    raise ValueError(message) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
