@@ -4,25 +4,50 @@ HMAC-SHA-256 and not a plain hash: a list of known e-mail addresses would undo t
 """
 
 import hmac
+import re
 from hashlib import sha256
 
-from shared.ids import WorkspaceId
+from shared.contracts.subjects import EMAIL, RESERVED_PREFIXES
 
 _PREFIX = "hmac1:"
 """Says how a value was hashed, so that the way can change later."""
+_PSEUDONYM = re.compile(_PREFIX + "[0-9a-f]{64}")
 
 
 def hashed(value: str, key: bytes) -> str:
-    """The pseudonym of `value`: equal for equal values whatever their case and outer white space."""
-    normal = value.strip().lower().encode()
-    return _PREFIX + hmac.digest(key, normal, sha256).hex()
+    """The pseudonym of `value`: equal for equal values, whatever white space surrounds them.
+
+    What holds an `@` is taken for an e-mail address, whose case means nothing; ids keep theirs, or
+    two people whose ids differ by case alone would become one. A pseudonym stays what it is.
+    """
+    return value if is_hashed(value) else _PREFIX + _mac(value, key).hex()
 
 
 def is_hashed(value: str) -> bool:
     """Whether `value` is a pseudonym already: hashing again would make it another person."""
-    return value.startswith(_PREFIX)
+    return value.startswith(_PREFIX) and _PSEUDONYM.fullmatch(value) is not None
 
 
-def person_digest(person: str, *, workspace_id: WorkspaceId, key: bytes) -> bytes:
-    """What the list of suppressed people holds instead of a name like `email:ann@acme.example`."""
-    return hmac.digest(key, f"{workspace_id}:{person}".encode(), sha256)
+def person_digest(person: str, *, key: bytes) -> bytes:
+    """What the list of suppressed people holds instead of a name like `email:ann@acme.example`.
+
+    A name and its pseudonym (`email:hmac1:...`) have the same digest, so that a person is left alone
+    whether an event names them openly or not. `key` is the workspace's. Raises ValueError for what is
+    no name of a person.
+    """
+    kind = next((prefix for prefix in RESERVED_PREFIXES if person.startswith(prefix)), None)
+    if kind is None:
+        message = f"a person's name begins with one of {', '.join(RESERVED_PREFIXES)}"
+        raise ValueError(message)
+    value = person[len(kind) :]
+    if kind == EMAIL:
+        value = value.strip().lower()
+    mac = bytes.fromhex(value[len(_PREFIX) :]) if is_hashed(value) else _mac(value, key)
+    return kind[:1].encode() + mac
+
+
+def _mac(value: str, key: bytes) -> bytes:
+    normal = value.strip()
+    if "@" in normal:
+        normal = normal.lower()
+    return hmac.digest(key, normal.encode(), sha256)
