@@ -1,29 +1,35 @@
 """`stageline import FILE`: any event file, through the same door as every other event."""
 
 import asyncio
-import json
-import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import httpx
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from services.cli import import_mapping, import_rows, import_send
+from services.cli import (
+    import_check,
+    import_mapping,
+    import_report,
+    import_rows,
+    import_send,
+    import_source,
+)
 from services.cli.connection import Target, target
-from services.cli.friendly import REFUSED, fail, sentence
+from services.cli.friendly import fail, sentence
+from services.cli.import_cells import Format, Shape
 from services.cli.import_mapping import Mapping
-from services.cli.import_rows import Row
-from services.cli.import_send import Batch, Problem, Sender, Sent
-from services.cli.import_state import Progress as State
+from services.cli.import_refused import RefusedFile
+from services.cli.import_report import STOPPED_BY_YOU, Report
+from services.cli.import_rows import Rows
+from services.cli.import_send import Batch, Sender
 from services.cli.import_state import ProgressFile
 from services.standalone.credentials import HOME
+from shared.clock import SystemClock
 
-_INTERRUPTED = 130
-_SHOWN_PROBLEMS = 20
+_USAGE = 2
 
 Column = Annotated[str | None, typer.Option(metavar="COLUMN", rich_help_panel="Columns")]
 Pairs = Annotated[
@@ -32,7 +38,7 @@ Pairs = Annotated[
 
 
 def import_file(
-    file: Annotated[Path, typer.Argument(help="CSV or NDJSON, plain or gzip.")],
+    file: Annotated[Path, typer.Argument(help="CSV, NDJSON, XLSX or Parquet, plain or gzip.")],
     *,
     mapping: Annotated[
         Path | None, typer.Option(help="Mapping file (YAML); options are laid over it.")
@@ -50,6 +56,14 @@ def import_file(
     sentiment_column: Column = None,
     emotion_column: Column = None,
     friction_column: Column = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD=COLUMN",
+            help="Column of any other field.",
+            rich_help_panel="Columns",
+        ),
+    ] = None,
     property: Pairs = None,  # noqa: A002 - the option's name
     trait: Pairs = None,
     account_trait: Pairs = None,
@@ -65,7 +79,22 @@ def import_file(
     time_format: Annotated[
         str | None, typer.Option(help="How times are written, e.g. '%d.%m.%Y %H:%M'.")
     ] = None,
-    delimiter: Annotated[str, typer.Option(help="Between the cells of a CSV.")] = ",",
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="How the file is written. [by its name]")
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="Between the cells of a CSV. [comma; tab in .tsv]")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of a CSV or NDJSON, e.g. windows-1252. [UTF-8]")
+    ] = None,
+    sheet: Annotated[
+        str | None, typer.Option(help="Name or number of a workbook's sheet. [1]")
+    ] = None,
+    header_row: Annotated[
+        int | None,
+        typer.Option(min=1, help="Row that names the columns of a sheet. [first with content]"),
+    ] = None,
     url: Annotated[str | None, typer.Option(help="Address of Stageline.")] = None,
     key: Annotated[str | None, typer.Option(help="Write key.")] = None,
     batch_rows: Annotated[int, typer.Option(min=1, max=1000, help="Rows in one request.")] = 500,
@@ -73,10 +102,11 @@ def import_file(
     patience: Annotated[float, typer.Option(min=0, help="Seconds to try a request again.")] = 300,
     restart: Annotated[bool, typer.Option("--restart", help="Send from the first line.")] = False,
     errors: Annotated[
-        Path | None, typer.Option(help="Write every refused row here, a JSON object a line.")
+        Path | None,
+        typer.Option(help="Keep every refused row here, as CSV or NDJSON, to mend and import."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Read and map, show the first rows, send nothing.")
+        bool, typer.Option("--dry-run", help="Read all, say what would be accepted, send nothing.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer with a JSON object.")] = False,
 ) -> None:
@@ -101,7 +131,7 @@ def import_file(
     }
     settled = import_mapping.merged(
         import_mapping.read(mapping) if mapping else Mapping(),
-        columns={name: column for name, column in columns.items() if column},
+        columns={name: column for name, column in columns.items() if column} | _pairs(column),
         objects={
             "properties": _pairs(property),
             "traits": _pairs(trait),
@@ -115,29 +145,51 @@ def import_file(
         timezone=import_mapping.zone(timezone) if timezone else None,
         time_format=time_format,
     )
-    if len(delimiter) != 1:
-        fail("--delimiter is one character")
     if not file.is_file():
         fail(f"{file}: no such file")
-    rows = import_rows.read(file, settled, delimiter=delimiter)
+    if errors is not None and errors.exists() and errors.samefile(file):
+        fail("--errors names the file that is imported: name another", _USAGE)
+    shape = _shape(
+        file,
+        format_,
+        delimiter=delimiter,
+        encoding=encoding,
+        sheet=sheet,
+        header_row=header_row,
+    )
     if dry_run:
-        _show(rows)
+        with (
+            import_rows.opened(file, settled, shape) as rows,
+            _kept(errors, rows, shape, is_continued=False) as kept,
+        ):
+            found = import_check.check(
+                rows, settled, now=SystemClock().now(), batch_rows=batch_rows, kept=kept
+            )
+        import_report.tell(found, as_json=as_json)
         return
     destination = target(url, key, secret=False)
     state_file = ProgressFile(
-        HOME, file_hash=import_rows.file_hash(file), mapping=settled, url=destination.url
+        HOME,
+        file_hash=import_rows.file_hash(file),
+        mapping=settled,
+        shape=shape,
+        url=destination.url,
     )
     if restart:
         state_file.clear()
-    report = _Report(state_file, file.stat().st_size, errors_to=errors, quiet=as_json)
-    ahead = (row for row in rows if row.line >= report.state.next_line)
-    stopped = _run(
-        import_send.batches(ahead, batch_rows=batch_rows),
-        destination,
-        report,
-        concurrency=concurrency,
-        patience_seconds=patience,
-    )
+    with (
+        import_rows.opened(file, settled, shape) as rows,
+        _kept(errors, rows, shape, is_continued=state_file.load().next_line > 0) as kept,
+    ):
+        report = Report(state_file, rows.total, kept=kept, quiet=as_json)
+        ahead = (row for row in rows.rows if row.line >= report.state.next_line)
+        stopped = _run(
+            import_send.batches(ahead, batch_rows=batch_rows),
+            destination,
+            report,
+            concurrency=concurrency,
+            patience_seconds=patience,
+        )
     report.finish(as_json=as_json, stopped=stopped)
 
 
@@ -147,15 +199,50 @@ def _pairs(given: list[str] | None) -> dict[str, str]:
     return {name: column or name for name, _, column in parted}
 
 
-def _show(rows: Iterator[Row]) -> None:
-    for row, _ in zip(rows, range(5), strict=False):
-        typer.echo(json.dumps(row.touchpoint or {"line": row.line, "problem": row.problem}))
+def _shape(
+    file: Path,
+    form: Format | None,
+    *,
+    delimiter: str | None,
+    encoding: str | None,
+    sheet: str | None,
+    header_row: int | None,
+) -> Shape:
+    """How to read the file; leaves with a sentence where options contradict it."""
+    settled = import_source.format_of(file, form)
+    if delimiter is None:
+        delimiter = "\t" if import_source.is_tab_separated(file) else ","
+    elif settled is not Format.CSV:
+        fail("--delimiter is for CSV", _USAGE)
+    elif len(delimiter) != 1 or delimiter in '\r\n"':
+        fail("--delimiter is one character", _USAGE)
+    if settled is not Format.XLSX and (sheet is not None or header_row is not None):
+        fail("--sheet and --header-row are for workbooks (XLSX)", _USAGE)
+    if settled in {Format.XLSX, Format.PARQUET} and encoding is not None:
+        fail("--encoding is for CSV and NDJSON", _USAGE)
+    return Shape(
+        format=settled, sheet=sheet, header_row=header_row, delimiter=delimiter, encoding=encoding
+    )
+
+
+@contextmanager
+def _kept(
+    errors: Path | None, rows: Rows, shape: Shape, *, is_continued: bool
+) -> Iterator[RefusedFile | None]:
+    if errors is None:
+        yield None
+        return
+    kept = RefusedFile(errors, shape=shape, columns=rows.columns, is_continued=is_continued)
+    try:
+        yield kept
+    finally:
+        kept.close()
 
 
 def _run(
     cut: Iterator[Batch],
     destination: Target,
-    report: "_Report",
+    report: Report,
     *,
     concurrency: int,
     patience_seconds: float,
@@ -172,101 +259,9 @@ def _run(
         with report:
             asyncio.run(send())
     except KeyboardInterrupt:
-        return "stopped by you"
+        return STOPPED_BY_YOU
     except Exception as exc:
         if (message := sentence(exc)) is None:
             raise
         return message
     return None
-
-
-class _Report:
-    """Progress on the terminal, in the state file and in the closing line."""
-
-    def __init__(
-        self, state_file: ProgressFile, size: int, *, errors_to: Path | None, quiet: bool
-    ) -> None:
-        self.state = state_file.load()
-        self._state_file = state_file
-        self._accepted = self.state.accepted
-        self._refused = self.state.refused
-        self._waiting: list[Sent] = []
-        self._shown = 0
-        self._errors = errors_to.open("w", encoding="utf-8") if errors_to else None
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f}%  {task.fields[accepted]:,} events"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=quiet or not sys.stderr.isatty(),
-        )
-        self._task = self._bar.add_task("Importing", total=size, accepted=self._accepted)
-        if self.state.next_line:
-            self._say(f"going on at line {self.state.next_line}")
-
-    def __enter__(self) -> None:
-        self._bar.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-        if self._errors:
-            self._errors.close()
-
-    def sent(self, batch: Sent, safe: Sent | None) -> None:
-        """Note an answered batch; the state moves over an unbroken run of them alone."""
-        self._accepted += batch.accepted
-        self._refused += len(batch.problems)
-        self._waiting.append(batch)
-        for problem in batch.problems:
-            self._problem(problem)
-        if safe is not None:
-            settled = [known for known in self._waiting if known.next_line <= safe.next_line]
-            self._waiting = [known for known in self._waiting if known not in settled]
-            self.state = State(
-                next_line=safe.next_line,
-                accepted=self.state.accepted + sum(known.accepted for known in settled),
-                refused=self.state.refused + sum(len(known.problems) for known in settled),
-            )
-            self._state_file.save(self.state)
-            self._bar.update(self._task, completed=safe.position, accepted=self._accepted)
-
-    def waiting(self, seconds: float, reason: str) -> None:
-        """Say that ingest is being waited for."""
-        self._say(f"{reason}: trying again in {seconds:.1f} s")
-
-    def finish(self, *, as_json: bool, stopped: str | None) -> None:
-        """Say how it went and leave with the exit code that fits."""
-        if stopped is None:
-            self._state_file.clear()
-        if as_json:
-            summary = {
-                "accepted": self._accepted,
-                "refused": self._refused,
-                "complete": not stopped,
-            }
-            typer.echo(json.dumps(summary))
-        else:
-            typer.echo(f"{self._accepted:,} events accepted, {self._refused:,} rows refused")
-        if stopped is not None:
-            resume = "" if "same command" in stopped else "; the same command goes on from here"
-            interrupted = stopped == "stopped by you"
-            fail(stopped + resume, _INTERRUPTED if interrupted else 1)
-        if self._refused:
-            raise typer.Exit(REFUSED)
-
-    def _problem(self, problem: Problem) -> None:
-        if self._errors:
-            entry = {"line": problem.line, "code": problem.code, "detail": problem.detail}
-            self._errors.write(json.dumps(entry) + "\n")
-        self._shown += 1
-        if self._shown <= _SHOWN_PROBLEMS:
-            self._say(f"line {problem.line}: {problem.code}: {problem.detail}")
-        elif self._shown == _SHOWN_PROBLEMS + 1:
-            self._say("more rows were refused; --errors FILE keeps all of them")
-
-    def _say(self, text: str) -> None:
-        if self._bar.disable:
-            typer.echo(text, err=True)
-        else:
-            self._bar.console.print(text, markup=False, highlight=False)

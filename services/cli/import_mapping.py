@@ -6,22 +6,16 @@ from typing import Any, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from services.cli.import_fields import FIELDS, OBJECTS
 from services.cli.import_time import Epoch
 from shared.errors import FatalError
-
-FIELDS = (
-    "event", "account_id", "user_id", "anonymous_id", "email", "occurred_at", "message_id",
-    "channel", "role", "sentiment", "emotion", "friction", "value",
-)  # fmt: skip
-"""Fields of a touchpoint that one column fills; without options a column of that name does."""
 
 TIME_NAMES = ("occurred_at", "timestamp", "time", "date")
 """Names tried for the time when none is given."""
 
-OBJECTS = ("properties", "traits", "account_traits")
-"""Fields that gather several columns, or come as an object in NDJSON."""
+Constant = str | bool | int | float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +23,14 @@ class Mapping:
     """How a row becomes a touchpoint."""
 
     columns: dict[str, str] = field(default_factory=dict)
-    """Field -> column; a field that is missing here takes the column of its own name."""
+    """Field -> column; a field that is missing here takes the column of its own name, and one whose
+    column is the empty text takes none."""
     objects: dict[str, dict[str, str]] = field(default_factory=dict)
-    """`properties`, `traits` or `account_traits` -> key -> column."""
-    constants: dict[str, str] = field(default_factory=dict)
+    """`properties`, `traits`, `account_traits`, `campaign` ... -> key -> column."""
+    constants: dict[str, Constant] = field(default_factory=dict)
     """Field -> value, where no column gives one."""
+    values: dict[str, dict[str, Constant]] = field(default_factory=dict)
+    """Field -> what the file says -> what is meant; anything else stays as it is."""
     rename: dict[str, str] = field(default_factory=dict)
     """Event name in the file -> event name to send."""
     event_prefix: str = ""
@@ -44,20 +41,26 @@ class Mapping:
 
     def named_columns(self) -> set[str]:
         """Columns that the mapping asks for by name: each must be in the file."""
-        return {
+        named = {
             *self.columns.values(),
             *(column for keys in self.objects.values() for column in keys.values()),
         }
+        return named - {""}
+
+    def used_columns(self) -> set[str]:
+        """Columns that a row is made from, as far as they are in the file."""
+        free = {name for name in (*FIELDS, *OBJECTS) if name not in self.columns}
+        times = () if "occurred_at" in self.columns else TIME_NAMES
+        return self.named_columns() | free | set(times)
 
 
 class _MappingFile(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    columns: dict[str, str] = Field(default_factory=dict)
-    properties: dict[str, str] | list[str] = Field(default_factory=dict)
-    traits: dict[str, str] | list[str] = Field(default_factory=dict)
-    account_traits: dict[str, str] | list[str] = Field(default_factory=dict)
-    constants: dict[str, str] = Field(default_factory=dict)
+    columns: dict[str, str | None] = Field(default_factory=dict)
+    constants: dict[str, Constant] = Field(default_factory=dict)
+    # YAML reads yes, no and 3 as what they look like; in a table they are what the file says.
+    values: dict[str, dict[Constant, Constant]] = Field(default_factory=dict)
     rename: dict[str, str] = Field(default_factory=dict)
     event_prefix: str = ""
     timezone: str = "UTC"
@@ -65,11 +68,17 @@ class _MappingFile(BaseModel):
     epoch: Epoch = "auto"
 
 
+_objects: dict[str, Any] = {
+    name: (dict[str, str] | list[str], Field(default_factory=dict)) for name in OBJECTS
+}
+_File = create_model("_File", __base__=_MappingFile, **_objects)
+
+
 def read(path: Path) -> Mapping:
     """Read a mapping file (YAML). Raises FatalError that names each wrong entry."""
     try:
         content = yaml.safe_load(path.read_text("utf-8")) or {}
-        parsed = _MappingFile.model_validate(content)
+        parsed = _File.model_validate(content)
     except OSError as exc:
         raise FatalError(f"{path}: {exc.strerror}") from exc
     except (yaml.YAMLError, UnicodeDecodeError) as exc:
@@ -82,9 +91,13 @@ def read(path: Path) -> Mapping:
         raise FatalError(f"{path}: {problems}") from exc
     return checked(
         Mapping(
-            columns=parsed.columns,
+            columns={name: column or "" for name, column in parsed.columns.items()},
             objects={name: _by_key(getattr(parsed, name)) for name in OBJECTS},
             constants=parsed.constants,
+            values={
+                name: {_written(said): meant for said, meant in table.items()}
+                for name, table in parsed.values.items()
+            },
             rename=parsed.rename,
             event_prefix=parsed.event_prefix,
             timezone=zone(parsed.timezone),
@@ -116,8 +129,12 @@ def zone(name: str) -> ZoneInfo:
 
 def checked(mapping: Mapping) -> Mapping:
     """The mapping itself. Raises FatalError when it names a field that no touchpoint has."""
-    for table in (mapping.columns, mapping.constants):
+    for table in (mapping.columns, mapping.constants, mapping.values):
         for name in table:
+            if name in OBJECTS:
+                raise FatalError(
+                    f"'{name}' holds several columns: give it as {name}: {{key: column}}"
+                )
             if name not in FIELDS:
                 known = ", ".join(FIELDS)
                 raise FatalError(f"a touchpoint has no field '{name}'; it has {known}")
@@ -128,3 +145,7 @@ def checked(mapping: Mapping) -> Mapping:
 
 def _by_key(entry: dict[str, str] | list[str]) -> dict[str, str]:
     return entry if isinstance(entry, dict) else {name: name for name in entry}
+
+
+def _written(said: Constant) -> str:
+    return ("true" if said else "false") if isinstance(said, bool) else str(said)

@@ -5,38 +5,52 @@ row stood in the file before. Sending a file twice therefore counts once, and tw
 twice.
 """
 
-import csv
-import gzip
-import io
-import json
-import sys
-from collections import Counter
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import blake2b, sha256
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from services.cli import import_time
-from services.cli.import_mapping import FIELDS, OBJECTS, TIME_NAMES, Mapping
+import msgspec
+
+from services.cli import import_names, import_source, import_time
+from services.cli.import_cells import Problem, Reading, Shape
+from services.cli.import_fields import FIELDS, OBJECTS, as_text, fitted
+from services.cli.import_mapping import TIME_NAMES
+from services.cli.import_mapping import Mapping as Meant
+from services.cli.import_names import Occurrences
+from services.ingest.candidate import NUMBER_OUT_OF_RANGE
+from services.ingest.verdicts import Code, Refused
 from shared.errors import FatalError
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK_BYTES = 1 << 20
-_NUMBERS = {"sentiment": int, "value": float}
-_LONGEST_CELL = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One row: the touchpoint in it, or what is wrong with it. `line` counts from 1."""
+    """One row: the touchpoint in it as JSON, or what is wrong with it."""
 
     line: int
     position: int
-    """Bytes of the file (as stored, compressed or not) read so far."""
-    touchpoint: dict[str, Any] | None = None
-    problem: str | None = None
+    """How far the file is read with this row, in the unit of `Rows.total`."""
+    body: bytes = b""
+    problem: Problem | None = None
+    cells: Mapping[str, Any] | None = None
+    """The row as it was, where it could be told."""
+    raw: Sequence[str] | str | None = None
+    """What else could be read of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """An opened file."""
+
+    columns: tuple[str, ...] | None
+    """Names of its columns; None where each row names its own (NDJSON)."""
+    total: int
+    rows: Iterator[Row]
 
 
 def file_hash(path: Path) -> str:
@@ -48,140 +62,125 @@ def file_hash(path: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def is_ndjson(path: Path) -> bool:
-    """Whether the file's name says that each line is a JSON object; anything else is CSV."""
-    name = path.name.lower().removesuffix(".gz")
-    return name.endswith((".ndjson", ".jsonl", ".json"))
-
-
-def read(path: Path, mapping: Mapping, *, delimiter: str = ",") -> Iterator[Row]:
+@contextmanager
+def opened(path: Path, mapping: Meant, shape: Shape) -> Iterator[Rows]:
     """Rows in file order. Raises FatalError when the file as a whole cannot be read, OSError.
 
-    Cost: 16 bytes and a counter for each different row, for the names.
+    Cost: one row in memory, and about 20 bytes for the name of each different one before it.
     """
-    seen: Counter[bytes] = Counter()
-    with _opened(path) as (text, raw):
-        rows = _ndjson(text) if is_ndjson(path) else _csv(text, mapping, delimiter)
-        try:
-            for line, cells in rows:
-                if isinstance(cells, str):
-                    yield Row(line=line, position=raw.tell(), problem=cells)
-                    continue
-                yield _row(line, raw.tell(), cells, mapping, seen)
-        except (EOFError, gzip.BadGzipFile) as exc:
-            raise FatalError(f"{path} is a damaged gzip file") from exc
-        except UnicodeDecodeError as exc:
-            raise FatalError(f"{path} is not UTF-8 text (byte {exc.start} of a block)") from exc
+    with import_source.opened(path, shape) as source:
+        if source.columns is not None:
+            _check_columns(mapping, source.columns)
+        seen = Occurrences()
+        rows = (_row(reading, mapping, seen, is_table=source.columns is not None)
+                for reading in source.readings)  # fmt: skip
+        yield Rows(columns=source.columns, total=source.total, rows=rows)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[io.TextIOBase, BinaryIO]]:
-    with path.open("rb") as raw:
-        is_gzip = raw.read(2) == _GZIP_MAGIC
-        raw.seek(0)
-        stream = gzip.GzipFile(fileobj=raw) if is_gzip else raw
-        # utf-8-sig: spreadsheets put a byte order mark before the first column's name.
-        with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
-            yield text, raw
+def unused(mapping: Meant, columns: Sequence[str]) -> list[str]:
+    """Columns that no touchpoint is made from."""
+    used = mapping.used_columns() | set(import_names.REPORTED)
+    reached = {column.partition(".")[0] for column in used}
+    return [column for column in columns if column not in used | reached]
 
 
-Cells = Iterator[tuple[int, dict[str, Any] | str]]
-
-
-def _csv(text: io.TextIOBase, mapping: Mapping, delimiter: str) -> Cells:
-    csv.field_size_limit(min(_LONGEST_CELL, sys.maxsize))
-    reader = csv.reader(text, delimiter=delimiter, strict=True)
-    try:
-        header = [name.strip() for name in next(reader, [])]
-    except csv.Error as exc:
-        raise FatalError(f"the header cannot be read as CSV: {exc}") from exc
-    if not header:
-        raise FatalError("the file is empty: its first line must name the columns")
-    if missing := sorted(mapping.named_columns() - set(header)):
+def _check_columns(mapping: Meant, columns: Sequence[str]) -> None:
+    known = set(columns)
+    missing = sorted(
+        column
+        for column in mapping.named_columns()
+        if column not in known and column.partition(".")[0] not in known
+    )
+    if missing:
         raise FatalError(
-            f"the file has no column {', '.join(missing)}; its columns are {', '.join(header)}"
+            f"the file has no column {', '.join(missing)}; its columns are {', '.join(columns)}"
         )
-    while True:
-        line = reader.line_num + 1
-        try:
-            values = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as exc:
-            yield line, f"not CSV: {exc}"
-            continue
-        if not values:
-            continue
-        if len(values) != len(header):
-            yield line, f"{len(values)} cells where the header names {len(header)}"
-            continue
-        yield line, dict(zip(header, values, strict=True))
 
 
-def _ndjson(text: io.TextIOBase) -> Cells:
-    for line, content in enumerate(text, start=1):
-        if not content.strip():
-            continue
-        try:
-            parsed = json.loads(content)
-        except (ValueError, RecursionError):
-            yield line, "not JSON"
-            continue
-        yield line, parsed if isinstance(parsed, dict) else "not a JSON object"
+def _row(reading: Reading, mapping: Meant, seen: Occurrences, *, is_table: bool) -> Row:
+    body, problem = b"", reading.problem
+    if reading.cells is not None:
+        touchpoint = _touchpoint(reading.cells, mapping)
+        made = (
+            touchpoint
+            if isinstance(touchpoint, Refused)
+            else _named(touchpoint, reading.cells, seen, is_table=is_table)
+        )
+        if isinstance(made, Refused):
+            problem = Problem(line=reading.line, code=made.code, detail=made.detail)
+        else:
+            body = made
+    return Row(
+        line=reading.line,
+        position=reading.position,
+        body=body,
+        problem=problem,
+        cells=reading.cells,
+        raw=reading.raw,
+    )
 
 
-def _row(
-    line: int, position: int, cells: dict[str, Any], mapping: Mapping, seen: Counter[bytes]
-) -> Row:
-    touchpoint = _touchpoint(cells, mapping)
-    if isinstance(touchpoint, str):
-        return Row(line=line, position=position, problem=touchpoint)
+def _named(
+    touchpoint: dict[str, Any], cells: Mapping[str, Any], seen: Occurrences, *, is_table: bool
+) -> bytes | Refused:
+    """The touchpoint as JSON, with a name if it has none."""
     if "message_id" not in touchpoint:
-        content = json.dumps(cells, sort_keys=True, ensure_ascii=True).encode()
-        digest = blake2b(content, digest_size=16)
-        seen[digest.digest()] += 1
-        touchpoint["message_id"] = f"import-{digest.hexdigest()}-{seen[digest.digest()]}"
-    return Row(line=line, position=position, touchpoint=touchpoint)
+        # The same table gives the same names as CSV, workbook and Parquet.
+        content = {column: as_text(cell) for column, cell in cells.items()} if is_table else cells
+        touchpoint["message_id"] = import_names.name(content, seen)
+    try:
+        return msgspec.json.encode(touchpoint)
+    except UnicodeEncodeError:
+        return _BAD_TEXT
 
 
-def _touchpoint(cells: dict[str, Any], mapping: Mapping) -> dict[str, Any] | str:
+_NO_EVENT = Refused(Code.MISSING_EVENT, "no event name")
+_NO_TIME = Refused(Code.INVALID_OCCURRED_AT, "no time")
+_BAD_TIME = Refused(
+    Code.INVALID_OCCURRED_AT, "the time cannot be read; --time-format says how it is written"
+)
+_BAD_TEXT = Refused(Code.INVALID_UNICODE, "the row holds half of a surrogate pair")
+
+
+def _touchpoint(cells: Mapping[str, Any], mapping: Meant) -> dict[str, Any] | Refused:
     found: dict[str, Any] = {}
     for name in FIELDS:
         value = _cell(cells, mapping.columns.get(name, name))
+        if value is not None and (meant := mapping.values.get(name)):
+            value = meant.get(as_text(value).strip(), value)
         if value is None:
             value = mapping.constants.get(name)
         if value is not None:
-            found[name] = value
+            found[name] = fitted(name, value)
     for name in OBJECTS:
         if gathered := _gathered(cells, name, mapping.objects.get(name, {})):
+            # JSON knows no infinity, and the encoder would quietly write null.
+            if any(isinstance(cell, float) and math.isinf(cell) for cell in gathered.values()):
+                return NUMBER_OUT_OF_RANGE
             found[name] = gathered
-    for name, kind in _NUMBERS.items():
-        if isinstance(text := found.get(name), str):
-            try:
-                found[name] = kind(text)
-            except ValueError:
-                return f"{name} is not a number"
     if "event" not in found:
-        return "no event name"
+        return _NO_EVENT
     event = str(found["event"])
     found["event"] = mapping.event_prefix + mapping.rename.get(event, event)
     return _with_time(found, cells, mapping)
 
 
 def _with_time(
-    found: dict[str, Any], cells: dict[str, Any], mapping: Mapping
-) -> dict[str, Any] | str:
+    found: dict[str, Any], cells: Mapping[str, Any], mapping: Meant
+) -> dict[str, Any] | Refused:
     names = (mapping.columns["occurred_at"],) if "occurred_at" in mapping.columns else TIME_NAMES
     written = next((cell for name in names if (cell := _cell(cells, name)) is not None), None)
     if written is None:
-        return "no time"
+        written = mapping.constants.get("occurred_at")
+    if written is None:
+        return _NO_TIME
     moment = import_time.instant(written, mapping.timezone, mapping.time_format, mapping.epoch)
     if moment is None:
-        return "the time cannot be read; --time-format says how it is written"
+        return _BAD_TIME
     return found | {"occurred_at": moment.isoformat()}
 
 
-def _gathered(cells: dict[str, Any], name: str, keys: dict[str, str]) -> dict[str, Any]:
+def _gathered(cells: Mapping[str, Any], name: str, keys: Mapping[str, str]) -> dict[str, Any]:
     own = cells.get(name)
     gathered = dict(own) if isinstance(own, dict) else {}
     for key, column in keys.items():
@@ -190,11 +189,11 @@ def _gathered(cells: dict[str, Any], name: str, keys: dict[str, str]) -> dict[st
     return gathered
 
 
-def _cell(cells: dict[str, Any], column: str) -> Any:  # noqa: ANN401 - a JSON value
-    """Value of a column, None if absent or empty; in NDJSON a dot steps into an object."""
+def _cell(cells: Mapping[str, Any], column: str) -> Any:  # noqa: ANN401 - a JSON value
+    """Value of a column, None if absent or empty; a dot steps into an object."""
     value = cells.get(column)
     if value is None and "." in column:
         value = cells
         for part in column.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
+            value = value.get(part) if isinstance(value, Mapping) else None
     return None if value == "" else value

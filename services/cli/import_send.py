@@ -8,10 +8,12 @@ from time import monotonic
 from typing import Any, Protocol
 
 import httpx
-import msgspec
 
 from services.cli.connection import Target
+from services.cli.import_cells import Problem
 from services.cli.import_rows import Row
+from services.ingest.limits import Limits
+from services.ingest.verdicts import event_too_large
 from shared.errors import FatalError, TransientError
 
 _ENDPOINT = "/v1/touchpoints"
@@ -19,6 +21,9 @@ _REQUEST_SECONDS = 30.0
 _LONGEST_PAUSE_SECONDS = 30.0
 _BATCH_BYTES = 400_000
 """Below ingest's 500 KB, so that its own counting of a byte more or less does not matter."""
+
+_TOO_LONG = event_too_large(Limits().max_event_bytes)
+_TOO_LARGE_ALONE = {"index": 0, "code": _TOO_LONG.code.value, "detail": _TOO_LONG.detail}
 
 _OK = range(200, 300)
 _TOO_LARGE = 413
@@ -29,12 +34,11 @@ _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """A row that did not become a touchpoint."""
+class RefusedRow:
+    """A row that did not become a touchpoint, as it was."""
 
-    line: int
-    code: str
-    detail: str
+    problem: Problem
+    row: Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +48,7 @@ class Sent:
     next_line: int
     position: int
     accepted: int
-    problems: tuple[Problem, ...]
+    refused: tuple[RefusedRow, ...]
 
 
 class Observer(Protocol):
@@ -78,11 +82,10 @@ class Prefix:
 
 @dataclass(slots=True, kw_only=True)
 class Batch:
-    """One request to be: rows and their JSON, in file order, numbered from 0."""
+    """One request to be: rows in file order, numbered from 0."""
 
     number: int
     rows: list[Row] = field(default_factory=list)
-    bodies: list[bytes] = field(default_factory=list)
     size_bytes: int = 0
 
 
@@ -90,14 +93,13 @@ def batches(rows: Iterable[Row], *, batch_rows: int) -> Iterator[Batch]:
     """Cut rows into requests of at most `batch_rows` touchpoints and about 400 KB."""
     batch = Batch(number=0)
     for row in rows:
-        body = b"" if row.touchpoint is None else msgspec.json.encode(row.touchpoint)
-        is_full = len(batch.rows) >= batch_rows or batch.size_bytes + len(body) > _BATCH_BYTES
+        size = len(row.body)
+        is_full = len(batch.rows) >= batch_rows or batch.size_bytes + size > _BATCH_BYTES
         if batch.rows and is_full:
             yield batch
             batch = Batch(number=batch.number + 1)
         batch.rows.append(row)
-        batch.bodies.append(body)
-        batch.size_bytes += len(body) + 1
+        batch.size_bytes += size + 1
     if batch.rows:
         yield batch
 
@@ -145,47 +147,42 @@ class Sender:
                 await queue.put(None)
 
     async def _send(self, batch: Batch) -> Sent:
-        good = [
-            (row, body)
-            for row, body in zip(batch.rows, batch.bodies, strict=True)
-            if row.touchpoint is not None
-        ]
-        problems = [
-            Problem(line=row.line, code="unreadable_row", detail=row.problem)
+        good = [row for row in batch.rows if row.problem is None]
+        refused = [
+            RefusedRow(problem=row.problem, row=row)
             for row in batch.rows
             if row.problem is not None
         ]
         accepted = 0
-        async for lines, answer in self._answers(good):
-            refused = answer.get("rejected", [])
-            accepted += int(answer.get("accepted", len(lines) - len(refused)))
-            problems += [
-                Problem(
-                    line=lines[entry["index"]],
+        async for rows, answer in self._answers(good):
+            rejected = answer.get("rejected", [])
+            accepted += int(answer.get("accepted", len(rows) - len(rejected)))
+            for entry in rejected:
+                row = rows[entry["index"]]
+                problem = Problem(
+                    line=row.line,
                     code=str(entry.get("code", "refused")),
                     detail=str(entry.get("detail", "")),
                 )
-                for entry in refused
-            ]
+                refused.append(RefusedRow(problem=problem, row=row))
         last = batch.rows[-1]
         return Sent(
             next_line=last.line + 1,
             position=last.position,
             accepted=accepted,
-            problems=tuple(sorted(problems, key=lambda problem: problem.line)),
+            refused=tuple(sorted(refused, key=lambda one: one.problem.line)),
         )
 
     async def _answers(
-        self, good: Sequence[tuple[Row, bytes]]
-    ) -> AsyncIterator[tuple[list[int], dict[str, Any]]]:
+        self, good: Sequence[Row]
+    ) -> AsyncIterator[tuple[Sequence[Row], dict[str, Any]]]:
         """Post rows, in halves where ingest finds the whole too large."""
         if not good:
             return
-        lines = [row.line for row, _ in good]
-        response = await self._post(b"[" + b",".join(body for _, body in good) + b"]")
+        response = await self._post(b"[" + b",".join(row.body for row in good) + b"]")
         if response.status_code == _TOO_LARGE:
             if len(good) == 1:
-                yield lines, {"accepted": 0, "rejected": [{"index": 0, "code": "too_large"}]}
+                yield good, {"accepted": 0, "rejected": [_TOO_LARGE_ALONE]}
                 return
             middle = len(good) // 2
             for half in (good[:middle], good[middle:]):
@@ -193,7 +190,7 @@ class Sender:
                     yield answer
             return
         try:
-            yield lines, response.json()
+            yield good, response.json()
         except ValueError as exc:
             raise FatalError(f"{self._url} is not a Stageline: its answer is not JSON") from exc
 

@@ -9,6 +9,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from services.cli.import_cells import Shape
 from services.cli.import_mapping import Mapping
 
 
@@ -22,10 +23,12 @@ class Progress:
 
 
 class ProgressFile:
-    """One import's file: by content of the file, its mapping and the address it goes to."""
+    """One import's file: by content of the file, how it is read, and the address it goes to."""
 
-    def __init__(self, home: Path, *, file_hash: str, mapping: Mapping, url: str) -> None:
-        settings = hashlib.sha256(f"{url}\n{mapping!r}".encode()).hexdigest()[:8]
+    def __init__(
+        self, home: Path, *, file_hash: str, mapping: Mapping, shape: Shape, url: str
+    ) -> None:
+        settings = hashlib.sha256(f"{url}\n{mapping!r}\n{shape!r}".encode()).hexdigest()[:8]
         self.path = home / "imports" / f"{file_hash}-{settings}.json"
 
     def load(self) -> Progress:

@@ -1,6 +1,6 @@
 """Times as files write them, read into instants."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -15,21 +15,31 @@ _AUTO = ((1e11, "seconds"), (1e14, "milliseconds"), (1e17, "microseconds"))
 def instant(value: object, timezone: ZoneInfo, form: str | None, epoch: Epoch) -> datetime | None:
     """UTC instant of a cell, or None when it cannot be read.
 
-    A time without zone is read in `timezone`; of an hour that the clock shows twice, the first.
+    A time without zone is read in `timezone`; of an hour that the clock shows twice, the first. What
+    a spreadsheet or Parquet knows to be a date or a time is taken as it is, whatever `form` says.
     """
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, int | float):
-        return _from_number(float(value), epoch)
-    text = str(value).strip()
     try:
-        if form is not None:
-            return _in_utc(datetime.strptime(text, form), timezone)  # noqa: DTZ007 - zone is next
-        if text.replace(".", "", 1).isdigit() and len(text.partition(".")[0]) > len("20241231"):
-            return _from_number(float(text), epoch)
-        return _in_utc(datetime.fromisoformat(text), timezone)
+        match value:
+            case bool() | None:
+                return None
+            case datetime():
+                return _in_utc(value, timezone)
+            case date():
+                return _in_utc(datetime.combine(value, time.min), timezone)
+            case int() | float():
+                return _from_number(float(value), epoch)
+            case _:
+                return _from_text(str(value).strip(), timezone, form, epoch)
     except (ValueError, OverflowError):
         return None
+
+
+def _from_text(text: str, timezone: ZoneInfo, form: str | None, epoch: Epoch) -> datetime | None:
+    if form is not None:
+        return _in_utc(datetime.strptime(text, form), timezone)  # noqa: DTZ007 - zone is next
+    if text.replace(".", "", 1).isdigit() and len(text.partition(".")[0]) > len("20241231"):
+        return _from_number(float(text), epoch)
+    return _in_utc(datetime.fromisoformat(text), timezone)
 
 
 def _in_utc(moment: datetime, timezone: ZoneInfo) -> datetime:

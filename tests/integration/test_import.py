@@ -129,7 +129,7 @@ async def test_refused_rows_are_named_by_line_and_the_others_are_sent(
     assert ran.code == 3
     assert "2 events accepted, 2 rows refused" in ran.out
     refused = [json.loads(line) for line in (tmp_path / "refused.ndjson").read_text().splitlines()]
-    assert sorted(entry["line"] for entry in refused) == [3, 4]
+    assert sorted(entry["import_line"] for entry in refused) == [3, 4]
     assert "line 3" in ran.error
 
 

@@ -1,17 +1,31 @@
 import gzip
+import json
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.cli import import_rows
+from services.cli import import_rows, import_source
+from services.cli.import_cells import Shape
 from services.cli.import_mapping import Mapping
+from services.cli.import_rows import Row
 from shared.errors import FatalError
 
 
-def touchpoints(path: Path, mapping: Mapping | None = None) -> list[dict[str, object] | str]:
-    rows = import_rows.read(path, mapping or Mapping())
-    return [row.touchpoint or str(row.problem) for row in rows]
+def read(path: Path, mapping: Mapping | None = None, **shape: Any) -> list[Row]:
+    how = Shape(format=import_source.format_of(path), **shape)
+    with import_rows.opened(path, mapping or Mapping(), how) as rows:
+        return list(rows.rows)
+
+
+def touchpoints(
+    path: Path, mapping: Mapping | None = None, **shape: Any
+) -> list[dict[str, object] | str]:
+    return [
+        row.problem.detail if row.problem else json.loads(row.body)
+        for row in read(path, mapping, **shape)
+    ]
 
 
 @pytest.fixture
@@ -144,18 +158,16 @@ def test_a_bad_row_is_named_and_the_next_one_still_read(
     path = tmp_path / "bad.csv"
     path.write_text(f"user_id,event,time\n{line}\nbob,home,2024-03-13\n")
 
-    rows = list(import_rows.read(path, Mapping()))
+    rows = [(row.line, row.problem and row.problem.detail) for row in read(path)]
 
-    assert [(row.line, row.problem) for row in rows] == [(2, problem), (3, None)]
+    assert rows == [(2, problem), (3, None)]
 
 
 def test_lines_are_counted_as_an_editor_does_also_after_a_cell_of_two_lines(tmp_path: Path) -> None:
     path = tmp_path / "long.csv"
     path.write_text('user_id,event,time\n"an\nn",home,2024-03-13\nbob,,2024-03-13\n')
 
-    rows = list(import_rows.read(path, Mapping()))
-
-    assert [row.line for row in rows] == [2, 4]
+    assert [row.line for row in read(path)] == [2, 4]
 
 
 def test_a_column_that_is_not_there_is_named_with_those_that_are(shop: Path) -> None:
@@ -168,7 +180,7 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(shop: Path) -> 
     [
         (b"", "empty"),
         (gzip.compress(b"user_id,event,time\n" * 1000)[:-20], "damaged gzip"),
-        (b"user_id,event,time\n\xff\xfe,home,2024-03-13\n", "not UTF-8"),
+        (b"user_id,event,time\n\xff\xfe,home,2024-03-13\n", "not UTF-8 text; --encoding"),
     ],
     ids=["empty", "cut off", "not text"],
 )

@@ -8,8 +8,9 @@ import pytest
 
 from services.cli import import_send
 from services.cli.connection import Target
+from services.cli.import_cells import Problem
 from services.cli.import_rows import Row
-from services.cli.import_send import Prefix, Problem, Sender, Sent
+from services.cli.import_send import Prefix, Sender, Sent
 from shared.errors import FatalError, TransientError
 
 TARGET = Target(url="http://ingest", key="sl_wk_test")
@@ -32,7 +33,8 @@ class Log:
 
 def rows(count: int) -> Iterator[Row]:
     for line in range(2, count + 2):
-        yield Row(line=line, position=line * 10, touchpoint={"event": "E", "message_id": str(line)})
+        body = json.dumps({"event": "E", "message_id": str(line)}).encode()
+        yield Row(line=line, position=line * 10, body=body)
 
 
 async def send(
@@ -59,7 +61,7 @@ def accepted(events: list[dict[str, Any]]) -> httpx.Response:
 
 
 def made(next_line: int) -> Sent:
-    return Sent(next_line=next_line, position=0, accepted=1, problems=())
+    return Sent(next_line=next_line, position=0, accepted=1, refused=())
 
 
 async def test_every_row_is_sent_once_in_batches() -> None:
@@ -131,7 +133,9 @@ async def test_a_refused_row_is_reported_by_its_line() -> None:
 
     log = await send(refuses_second, rows(3))
 
-    assert log.sents[0].problems == (Problem(line=3, code="invalid_event", detail="no person"),)
+    (refused,) = log.sents[0].refused
+    assert refused.problem == Problem(line=3, code="invalid_event", detail="no person")
+    assert json.loads(refused.row.body)["message_id"] == "3"
     assert log.sents[0].accepted == 2
 
 
@@ -142,7 +146,7 @@ async def test_a_batch_of_which_nothing_was_accepted_is_an_answer_not_a_failure(
         lambda _: httpx.Response(422, json={"accepted": 0, "rejected": rejected}), rows(2)
     )
 
-    assert [problem.line for problem in log.sents[0].problems] == [2, 3]
+    assert [refused.problem.line for refused in log.sents[0].refused] == [2, 3]
     assert log.sents[0].accepted == 0
 
 
@@ -153,18 +157,18 @@ async def test_a_request_that_is_too_large_is_sent_in_halves() -> None:
     log = await send(two_at_most, rows(5))
 
     assert log.sents[0].accepted == 5
-    assert log.sents[0].problems == ()
+    assert log.sents[0].refused == ()
 
 
 async def test_a_row_that_is_too_large_alone_is_refused_by_its_line() -> None:
     log = await send(lambda _: httpx.Response(413), rows(1))
 
-    assert [(problem.line, problem.code) for problem in log.sents[0].problems] == [(2, "too_large")]
+    problems = [refused.problem for refused in log.sents[0].refused]
+    assert [(problem.line, problem.code) for problem in problems] == [(2, "event_too_large")]
 
 
 def test_a_batch_stays_below_the_byte_limit() -> None:
-    big = "x" * 150_000
-    given = (Row(line=line, position=0, touchpoint={"event": big}) for line in range(5))
+    given = (Row(line=line, position=0, body=b"x" * 150_000) for line in range(5))
 
     sizes = [len(batch.rows) for batch in import_send.batches(given, batch_rows=100)]
 

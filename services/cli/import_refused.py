@@ -1,0 +1,67 @@
+"""The file of refused rows: the rows as they were, with the reason, to be mended and imported again."""
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from services.cli.import_cells import Format, Problem, Shape
+from services.cli.import_fields import as_text
+from services.cli.import_names import REPORTED
+from services.cli.import_rows import Row
+from shared.errors import FatalError
+
+RAW = "import_row"
+"""Key under which NDJSON keeps what could not be read as cells."""
+
+
+class RefusedFile:
+    """Open for one import. Three columns come first: `import_line`, `import_code`, `import_detail`.
+
+    CSV when its name ends in `.csv`, in the manner of an imported CSV (delimiter, encoding), so that
+    the same options read it; otherwise NDJSON, which keeps numbers numbers.
+    """
+
+    def __init__(
+        self, path: Path, *, shape: Shape, columns: Sequence[str] | None, is_continued: bool
+    ) -> None:
+        """Empty it, or go on in it. Raises FatalError where CSV cannot hold the rows, OSError."""
+        self._is_csv = path.suffix.lower() in {".csv", ".tsv"}
+        if self._is_csv and columns is None:
+            raise FatalError("rows of NDJSON are kept as NDJSON: --errors FILE.ndjson")
+        self._columns = [column for column in columns or () if column not in REPORTED]
+        self._file: TextIO = path.open(
+            "a" if is_continued else "w",
+            encoding=(self._is_csv and shape.encoding) or "utf-8",
+            errors="backslashreplace",
+            newline="",
+        )
+        delimiter = shape.delimiter if shape.format is Format.CSV else ","
+        self._csv = csv.writer(self._file, delimiter=delimiter)
+        if self._is_csv and self._file.tell() == 0:
+            self._csv.writerow([*REPORTED, *self._columns])
+
+    def add(self, problem: Problem, row: Row) -> None:
+        """Keep one row. May block for the disk."""
+        reported = dict(zip(REPORTED, (problem.line, problem.code, problem.detail), strict=True))
+        if self._is_csv:
+            # Cells that do not fit the header stay so: the row is refused until they do.
+            cells = (
+                [as_text(row.cells.get(column)) for column in self._columns]
+                if row.cells is not None
+                else [row.raw]
+                if isinstance(row.raw, str)
+                else list(row.raw or ())
+            )
+            self._csv.writerow([*reported.values(), *cells])
+            return
+        content: dict[str, Any] = dict(row.cells or {})
+        if row.raw:
+            content[RAW] = row.raw
+        # Our words last: a row of an earlier file of refused rows has its own.
+        self._file.write(json.dumps(content | reported, default=str) + "\n")
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._file.close()
