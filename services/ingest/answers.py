@@ -65,6 +65,16 @@ def json(
     return Answer(status, [*own, *_CORS, *headers], body)
 
 
+def of_bytes(status: int, body: bytes, headers: RawHeaders) -> Answer:
+    """An answer of any form; `headers` name its type."""
+    return Answer(status, [(b"content-length", b"%d" % len(body)), *_CORS, *headers], body)
+
+
+def empty(status: int, headers: RawHeaders) -> Answer:
+    """An answer that is all headers."""
+    return of_bytes(status, b"", headers)
+
+
 def of(response: Response, *, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:
     """A ready response, opened to browsers."""
     return Answer(

@@ -10,6 +10,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.ingest.openapi.part import part
+from services.ingest.routes import beacon, cloudevents, pixel
+from services.ingest.routes.beacon import BeaconEndpoint
+from services.ingest.routes.cloudevents import CloudEventsEndpoint
+from services.ingest.routes.pixel import PixelEndpoint
 from services.ingest.routes.segment import CALLS, TrackingEndpoint
 from services.ingest.routes.touchpoints import PATH, TouchpointsEndpoint
 from services.ingest.service import Ingest
@@ -45,6 +49,9 @@ def routes(ingest: Ingest) -> list[Route]:
     return [
         Route(PATH, TouchpointsEndpoint(ingest, PATH)),
         *(Route(path, TrackingEndpoint(ingest, path, call)) for path, call in CALLS.items()),
+        Route(cloudevents.PATH, CloudEventsEndpoint(ingest, cloudevents.PATH)),
+        Route(beacon.PATH, BeaconEndpoint(ingest, beacon.PATH)),
+        Route(pixel.PATH, PixelEndpoint(ingest, pixel.PATH)),
     ]
 
 

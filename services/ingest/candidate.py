@@ -95,6 +95,14 @@ def build(fields: Mapping[str, Any]) -> ForeignCandidate | Refused:
         return refusal(exc)
 
 
+def build_native(fields: Mapping[str, Any]) -> Candidate | Refused:
+    """Check the form of a touchpoint in our own form that came by another way."""
+    try:
+        return msgspec.convert(fields, Candidate)
+    except msgspec.ValidationError as exc:
+        return refusal(exc)
+
+
 def is_email(text: str) -> bool:
     """A light look: one @ with something on both sides and no white space; no more can be known."""
     local, _, domain = text.partition("@")

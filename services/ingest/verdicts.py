@@ -19,6 +19,7 @@ class Code(StrEnum):
     EVENT_TOO_LARGE = "event_too_large"
     UNKNOWN_FIELD = "unknown_field"
     UNKNOWN_TYPE = "unknown_type"
+    SERVER_ONLY_EVENT = "server_only_event"
     MISSING_IDENTITY = "missing_identity"
     RESERVED_ACCOUNT_ID = "reserved_account_id"
     MISSING_EVENT = "missing_event"
@@ -48,6 +49,16 @@ class Code(StrEnum):
     INVALID_INTERNAL = "invalid_internal"
     INVALID_CAMPAIGN = "invalid_campaign"
     INVALID_VALUE = "invalid_value"
+    INVALID_CLOUDEVENT = "invalid_cloudevent"
+
+
+class DropReason(StrEnum):
+    """Why an event that is answered like an accepted one was not kept; label of a metric."""
+
+    SUPPRESSED = "suppressed"
+    """It names a person who wants to be left alone."""
+    NO_CONSENT = "no_consent"
+    """It lacks the consent that its source asks for."""
 
 
 class BodyCode(StrEnum):
@@ -72,6 +83,13 @@ class Refused:
 
     code: Code
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """One event that is not kept out of respect for a person. Its sender is told nothing of it."""
+
+    reason: DropReason
 
 
 @dataclass(frozen=True, slots=True)

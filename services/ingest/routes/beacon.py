@@ -1,0 +1,59 @@
+"""`POST /v1/beacon`: for `navigator.sendBeacon`, which can set no header.
+
+The body is that of `POST /v1/touchpoints`, or an object `{"write_key", "touchpoints": [...]}`; the key
+stands in the query (`?key=`) or in that object. Answers are those of the native way in.
+"""
+
+import msgspec
+from starlette.types import Receive
+
+from services.ingest.adapters import native
+from services.ingest.answers import Answer
+from services.ingest.body import Lease
+from services.ingest.endpoint import Endpoint, Request
+from services.ingest.query import KEY_NAMES, parameter
+from services.ingest.routes.touchpoints import told
+from services.ingest.turned_away import by_body
+from services.ingest.verdicts import BodyRefused
+
+PATH = "/v1/beacon"
+
+
+class _Wrapped(msgspec.Struct, frozen=True):
+    """A body that brings its own key; the rest is looked at by the adapter."""
+
+    write_key: str
+    touchpoints: msgspec.Raw
+
+
+_wrapped = msgspec.json.Decoder(_Wrapped)
+
+
+class BeaconEndpoint(Endpoint):
+    """The route; see the module."""
+
+    async def answer(self, request: Request, receive: Receive, lease: Lease) -> Answer:
+        """Take in what a page sends as it is left."""
+        ingest = self.ingest
+        received_at = ingest.clock.now()
+        token = parameter(request.query, *KEY_NAMES)
+        principal = await self.sender(token, request) if token is not None else None
+        body = await self.read(receive, request, lease)
+        if principal is None:
+            token, body = _unwrapped(body)
+            principal = await self.sender(token, request)
+        items = native.parse(body, is_ndjson=False, limits=ingest.limits)
+        if isinstance(items, BodyRefused):
+            raise by_body(items)
+        intake = await ingest.store(
+            items, principal=principal, received_at=received_at, route=self.path
+        )
+        return told(len(intake.records), intake.refused)
+
+
+def _unwrapped(body: bytes) -> tuple[str | None, bytes]:
+    try:
+        wrapped = _wrapped.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None, body
+    return wrapped.write_key, bytes(wrapped.touchpoints)
