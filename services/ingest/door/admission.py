@@ -56,7 +56,9 @@ def admit(
     elif not message_id:
         refused = _BLANK_MESSAGE_ID
     elif account_id is None and user_id is None and anonymous_id is None and email is None:
-        refused = _NOBODY
+        # What nobody understands names nobody; it is kept until a mapping says whom it means.
+        is_unmapped = isinstance(candidate, ForeignCandidate) and candidate.type == "unmapped"
+        refused = None if is_unmapped else _NOBODY
     elif account_id is not None and account_id.startswith(RESERVED_PREFIXES):
         refused = _RESERVED
     elif email is not None and not is_email(email):
