@@ -24,6 +24,9 @@ _DISCARDED_BODIES = 8
 """How many times the limit is read of a body that is too large, so that its sender gets to read the
 answer; after that the connection is cut."""
 _GZIP_MAGIC = b"\x1f\x8b"
+_MAX_MEMBERS = 256
+"""Most gzip members of a body. Each costs a copy of what follows it, so a body of nothing but empty
+members would cost its square; compressors that divide their work make one of 64 KB or more."""
 
 TIMEOUT = BodyRefused(BodyCode.BODY_TIMEOUT, "The body did not arrive in time.")
 BUSY = BodyRefused(BodyCode.BUSY, "Too much is being taken in right now; try again.")
@@ -74,8 +77,12 @@ async def read(
     may_answer_first: bool,
     limits: Limits,
     lease: Lease,
+    finds_gzip: bool = False,
 ) -> bytes | BodyRefused:
     """The body, decompressed, or why it is refused.
+
+    `finds_gzip`: also what no header calls gzip is unpacked, if it begins like it. A browser cannot
+    name an encoding without asking first, which it has no time for when a page is left.
 
     A sender that does not wait to be asked (`may_answer_first`, from `Expect`) often reads nothing
     before it has sent everything: what it has too much is read and thrown away, up to a bound.
@@ -92,9 +99,30 @@ async def read(
         body = await _in_time(_received(receive, limits, lease, refused), limits)
     except TimeoutError:
         return refused or TIMEOUT
-    if not encoding or isinstance(body, BodyRefused):
+    if isinstance(body, BodyRefused):
         return body
-    return _decompressed(body, encoding, limits, lease)
+    if encoding:
+        return _decompressed(body, encoding, limits, lease)
+    return gunzipped(body, limits, lease) if finds_gzip else body
+
+
+def gunzipped(body: bytes, limits: Limits, lease: Lease) -> bytes | BodyRefused:
+    """`body` unpacked if it begins like gzip, else as it is; within the same bounds as by header."""
+    return _decompressed(body, b"gzip", limits, lease) if body.startswith(_GZIP_MAGIC) else body
+
+
+def inflated(
+    body: bytes, content_encoding: bytes | None, limits: Limits, lease: Lease
+) -> bytes | BodyRefused:
+    """A body that was read as it came, decompressed as its header says; within the same bounds.
+
+    For what is signed: the signature is over the bytes as they came, and nothing of a stranger's is
+    unpacked before it is checked.
+    """
+    encoding = _encoding(content_encoding)
+    if encoding is None:
+        return UNSUPPORTED
+    return _decompressed(body, encoding, limits, lease) if encoding else body
 
 
 async def _in_time(received: Coroutine[Any, Any, _T], limits: Limits) -> _T:
@@ -167,6 +195,8 @@ def _decompressed(
     chunks: list[bytes] = []
     left = limits.max_body_bytes
     while body:
+        if len(chunks) == _MAX_MEMBERS:
+            return BROKEN
         inflater = zlib.decompressobj(_window(body, encoding))
         try:
             chunk = inflater.decompress(body, left + 1)

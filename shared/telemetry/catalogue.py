@@ -37,6 +37,14 @@ ACTIONS = {
     "stageline_ingest_events_refused_total": (
         "Look here first when a sender misses events; the code says what to mend at the sender."
     ),
+    "stageline_ingest_events_dropped_total": (
+        "Their senders are told that all is well. Many `no_consent` after a release of a site: its"
+        " consent banner and the source's rule name categories differently."
+    ),
+    "stageline_ingest_requests_turned_away_total": (
+        "Senders keep what a 429 or 503 leaves them, for some hours: raise the limit or resume the"
+        " source before that. `origin_not_allowed`: a page is missing among the allowed origins."
+    ),
     "stageline_ingest_unavailable_total": (
         "The event log is slow or away; senders try again, so mend it before their queues are full."
     ),
@@ -45,6 +53,10 @@ ACTIONS = {
     ),
     "stageline_ingest_clock_corrected_total": (
         "A few are normal; many mean that senders' clocks are wrong and times are estimates."
+    ),
+    "stageline_ingest_webhooks_unmapped_total": (
+        "Subscribe to less at the provider, or write a mapping and let `stageline source replay` put"
+        " them through it: docs/mapping.md."
     ),
     "stageline_ingest_source_events_lost_total": (
         "No event is lost by it, only what `stageline tail` shows. `database`: Postgres is away."

@@ -61,6 +61,18 @@ class Metrics:
             ["code"],
             registry=registry,
         )
+        self.ingest_dropped = Counter(
+            "stageline_ingest_events_dropped_total",
+            "Events not kept out of respect for a person, by reason: suppressed or no_consent.",
+            ["reason"],
+            registry=registry,
+        )
+        self.ingest_turned_away = Counter(
+            "stageline_ingest_requests_turned_away_total",
+            "Requests of known keys of which nothing was stored, by the code of their problem.",
+            ["code"],
+            registry=registry,
+        )
         self.ingest_unavailable = Counter(
             "stageline_ingest_unavailable_total",
             "Requests answered 503 because the event log did not acknowledge in time.",
@@ -76,6 +88,12 @@ class Metrics:
             "stageline_ingest_clock_corrected_total",
             "Events whose time was corrected from sent_at or clamped to the present.",
             ["how"],
+            registry=registry,
+        )
+        self.ingest_webhooks_unmapped = Counter(
+            "stageline_ingest_webhooks_unmapped_total",
+            "Items of webhooks that no mapping knows, kept as dead letters, by provider.",
+            ["provider"],
             registry=registry,
         )
         self.ingest_source_events_lost = Counter(
