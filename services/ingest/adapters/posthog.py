@@ -1,0 +1,163 @@
+"""PostHog's capture calls: one event, an array of them, or `{"api_key", "batch": [...]}`.
+
+Each of the events may be looked at alone, so that what is wrong with one refuses it and no other. The
+key stands beside the events or in the first that names one; two keys in one request are refused.
+Source: the SDKs' own code.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from services.ingest.adapters import strict_json
+from services.ingest.adapters.posthog_event import Around, mapped
+from services.ingest.adapters.segment_call import instant
+from services.ingest.candidate import NOT_AN_OBJECT, ForeignCandidate
+from services.ingest.limits import Limits
+from services.ingest.verdicts import BodyCode, BodyRefused, Refused, too_many_events
+
+Item = ForeignCandidate | Refused
+
+BAD_BATCH = BodyRefused(
+    BodyCode.INVALID_BATCH,
+    "The body is an event, an array of events, or an object with an array `batch`.",
+)
+TWO_KEYS = BodyRefused(
+    BodyCode.INVALID_BATCH, "The events of one request are sent with one and the same key."
+)
+BAD_FORM = BodyRefused(
+    BodyCode.BROKEN_ENCODING, "`data` of a form is base64, of JSON or of gzip of it."
+)
+
+_PERCENT = {
+    b"%2B": b"+", b"%2F": b"/", b"%3D": b"=", b"%2b": b"+", b"%2f": b"/", b"%3d": b"=",
+}  # fmt: skip
+_FIELD = b"data="
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=_ -]")
+_URL_SAFE = bytes.maketrans(b"-_ ", b"+/+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """What a body holds, in the order sent: items, the id that each gave itself, and the key."""
+
+    items: Sequence[Item]
+    uuids: Sequence[str | None]
+    api_key: str | None
+
+
+class _Outer(msgspec.Struct, frozen=True, gc=False):
+    """What surrounds the events, or these fields of a single one."""
+
+    batch: list[msgspec.Raw] | None = None
+    api_key: Any = None
+    token: Any = None
+    sent_at: Any = None
+    historical_migration: Any = None
+
+
+_outer = msgspec.json.Decoder(_Outer)
+_many = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def parse(body: bytes, around: Around, limits: Limits) -> Parsed | BodyRefused:
+    """Candidates and refusals of a body."""
+    problem = strict_json.outer_problem(body)
+    if problem is not None:
+        return problem
+    text = body.strip()
+    split = _split(text)
+    if isinstance(split, BodyRefused):
+        return split
+    outer, raws = split
+    if len(raws) > limits.max_events:
+        return too_many_events(limits.max_events)
+    around = replace(
+        around,
+        sent_at=instant(outer.sent_at) or around.sent_at,
+        is_historical=outer.historical_migration is True,
+    )
+    events = [strict_json.decode(raw) for raw in raws]
+    api_key = _text(outer.api_key) or _text(outer.token)
+    if api_key is None:
+        keys = {key for event in events if (key := _key(event)) is not None}
+        if len(keys) > 1:
+            return TWO_KEYS
+        api_key = next(iter(keys), None)
+    return Parsed(
+        items=[_item(event, around) for event in events],
+        uuids=[_text(event.get("uuid")) if isinstance(event, dict) else None for event in events],
+        api_key=api_key,
+    )
+
+
+def form_data(body: bytes) -> bytes | BodyRefused | None:
+    """What a form's field `data` encodes, or None for a body that is no such form.
+
+    The field's percent signs can only stand for the three characters of base64 that need one.
+    """
+    start = 0 if body.startswith(_FIELD) else body.find(b"&" + _FIELD) + 1
+    if not body.startswith(_FIELD, start):
+        return None
+    start += len(_FIELD)
+    end = body.find(b"&", start)
+    text = body[start : end if end >= 0 else len(body)]
+    for coded, plain in _PERCENT.items():
+        text = text.replace(coded, plain)
+    return unarmoured(text)
+
+
+def unarmoured(text: bytes) -> bytes | BodyRefused:
+    """What base64 stands for, in either alphabet, padded or not."""
+    if _NOT_BASE64.search(text):
+        return BAD_FORM
+    text = text.translate(_URL_SAFE).rstrip(b"=")
+    try:
+        return base64.b64decode(text + b"=" * (-len(text) % 4))
+    except binascii.Error:
+        return BAD_FORM
+
+
+def _split(text: bytes) -> tuple[_Outer, list[bytes]] | BodyRefused:
+    """What surrounds the events, and each as it was sent."""
+    for mended in (text, strict_json.without_lone_surrogates(text)):
+        try:
+            if text.startswith(b"["):
+                return _Outer(), [bytes(raw) for raw in _many.decode(mended)]
+            outer = _outer.decode(mended)
+        except RecursionError:
+            return strict_json.TOO_DEEP_BODY
+        except msgspec.ValidationError:
+            return BAD_BATCH
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+        if outer.batch is None:
+            return outer, [mended]
+        return outer, [bytes(raw) for raw in outer.batch]
+    return strict_json.MALFORMED_BODY
+
+
+def _item(event: object, around: Around) -> Item:
+    if isinstance(event, Refused):
+        return event
+    return mapped(event, around) if isinstance(event, dict) else NOT_AN_OBJECT
+
+
+def _key(event: object) -> str | None:
+    if not isinstance(event, dict):
+        return None
+    properties = event.get("properties")
+    holders: list[Mapping[str, Any]] = [event]
+    if isinstance(properties, dict):
+        holders.append(properties)
+    found = (_text(holder.get(name)) for holder in holders for name in ("api_key", "token"))
+    return next((key for key in found if key), None)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,123 @@
+"""Whom an event of a PostHog SDK names: its `distinct_id` may be a user's id or a browser's. Pure.
+
+It is a browser's where the SDK says so (`$is_identified`, `$user_state`), where it is the device's own
+id, or where nobody was named yet on that device (`$device_id` without `$user_id`), and in an event that
+a server sent about nobody (`$process_person_profile: false` with a random id). Else it is a user's: a
+server names those that it knows.
+
+The account is one of the event's groups: that of a type in `ACCOUNT_TYPES`, else the first.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+ACCOUNT_TYPES = ("company", "organization", "account")
+"""Types of group that are the account, the first that an event has."""
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_ALIASES = frozenset({"$create_alias", "$merge_dangerously"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Names of the acting person; of whatever type they came, which is checked later."""
+
+    user_id: Any = None
+    anonymous_id: Any = None
+    previous_id: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """The account that an event names."""
+
+    account_id: Any = None
+    is_told: bool = False
+    """The event tells facts about this very group."""
+    all: Mapping[str, Any]
+    """Every group by its type."""
+
+
+def identifier(value: object) -> Any:  # noqa: ANN401 - of whatever type it came
+    """Numbers are ids too; blank means absent. What is neither is refused by the check of form."""
+    if isinstance(value, str):
+        return value if value and not value.isspace() else None
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def person_of(event: str | None, distinct_id: Any, given: Mapping[str, Any]) -> Person:  # noqa: ANN401
+    """The person of an event with these properties."""
+    if distinct_id is None:
+        return Person()
+    if event in _ALIASES:
+        return _aliased(event, distinct_id, given)
+    if event == "$groupidentify" and _is_nobody(distinct_id, given):
+        return Person()
+    if event == "$identify":
+        anonymous_id = identifier(given.get("$anon_distinct_id"))
+        return Person(
+            user_id=distinct_id,
+            anonymous_id=None if anonymous_id == distinct_id else anonymous_id,
+        )
+    if _is_anonymous(distinct_id, given):
+        return Person(anonymous_id=distinct_id)
+    return Person(user_id=distinct_id)
+
+
+def account_of(event: str | None, given: Mapping[str, Any]) -> Group:
+    """The account of an event with these properties, and its other groups."""
+    groups = given.get("$groups")
+    found = {kind: identifier(key) for kind, key in _object(groups).items()}
+    told = given.get("$group_type") if event == "$groupidentify" else None
+    if isinstance(told, str):
+        found[told] = identifier(given.get("$group_key"))
+    found = {kind: key for kind, key in found.items() if key is not None}
+    chosen = next((kind for kind in (*ACCOUNT_TYPES, *found) if kind in found), None)
+    if chosen is None:
+        return Group(all={})
+    return Group(account_id=found[chosen], is_told=chosen == told, all=found)
+
+
+def _aliased(event: str | None, distinct_id: Any, given: Mapping[str, Any]) -> Person:  # noqa: ANN401
+    """SDKs send the name so far as `distinct_id` and the new one as `alias`.
+
+    Where the name so far is known to be a user's, it stays the user's and the other one joins it.
+    """
+    alias = identifier(given.get("alias"))
+    stays = (
+        event == "$merge_dangerously"
+        or given.get("$is_identified") is True
+        or (_looks_random(alias) and not _looks_random(distinct_id))
+    )
+    if stays or alias is None:
+        return Person(user_id=distinct_id, previous_id=alias)
+    return Person(user_id=alias, previous_id=distinct_id)
+
+
+def _is_anonymous(distinct_id: object, given: Mapping[str, Any]) -> bool:
+    told = given.get("$is_identified")
+    if isinstance(told, bool):
+        return not told
+    state = given.get("$user_state")
+    if state in ("anonymous", "identified"):
+        return bool(state == "anonymous")
+    if "$device_id" in given:
+        return given["$device_id"] == distinct_id or "$user_id" not in given
+    return given.get("$process_person_profile") is False and _looks_random(distinct_id)
+
+
+def _is_nobody(distinct_id: object, given: Mapping[str, Any]) -> bool:
+    """Whether a server put something in the place of a person, to tell facts about a group."""
+    made_up = f"${given.get('$group_type')}_{given.get('$group_key')}"
+    is_of_device = "$is_identified" in given or "$device_id" in given
+    return distinct_id == made_up or (_looks_random(distinct_id) and not is_of_device)
+
+
+def _looks_random(name: object) -> bool:
+    return isinstance(name, str) and _UUID.fullmatch(name) is not None
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
