@@ -70,6 +70,11 @@ def upgrade() -> None:
         ["workspace_id", "message_id"],
         postgresql_where=sa.text("message_id IS NOT NULL"),
     )
+    for column in ("erased", "forgotten"):
+        op.add_column(
+            "consumer_offset",
+            sa.Column(column, sa.BigInteger(), server_default="0", nullable=False),
+        )
     _create_sources()
     _create_people()
     for table in TENANT_TABLES:
@@ -106,6 +111,8 @@ def downgrade() -> None:
         postgresql_where=sa.text("message_id IS NOT NULL"),
     )
     op.drop_column("dead_letter", "message_id")
+    op.drop_column("consumer_offset", "forgotten")
+    op.drop_column("consumer_offset", "erased")
     op.drop_column("journey_version", "server_only")
     op.drop_column("api_key", "source_id")
     op.drop_column("workspace", "hash_key")
@@ -229,6 +236,7 @@ def _create_people() -> None:
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.Column("suppressed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("lifted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("is_linked", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.PrimaryKeyConstraint("workspace_id", "digest", name=op.f("suppression_pkey")),
     )
     op.create_index(op.f("suppression_change_idx"), "suppression", ["change"], unique=False)

@@ -3,30 +3,36 @@
 The order inside the transaction: names are resolved (and locked where they move), history is inserted,
 which tells duplicates apart, subjects are folded in memory, everything is written, and last the
 offsets are compared and moved. What is remembered changes only after the commit.
+
+Forgetting people is the exception: it needs the database alone, so a batch that finds out that it has
+to ends with `NeedsToBeAlone` and is tried again as such.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from services.stager import folding, identifying, profiles
-from services.stager.decode import Poison
+from services.stager import folding, forgetting, identifying
 from services.stager.effects import Refold
+from services.stager.erased import Erased
 from services.stager.errors import Conflict, FoldFailed
 from services.stager.folding import Output, touchpoint
+from services.stager.following import Following
 from services.stager.identifying import Known
-from services.stager.identity import Key, Plan, named
+from services.stager.identity import Plan
+from services.stager.links import Key
+from services.stager.loading import Loading
 from services.stager.maps import Maps
 from services.stager.rereading import Members, Role, Task, fold_anew, role_of
-from services.stager.rows import Advance, Row
-from services.stager.store import queues, reading, writing
+from services.stager.rows import Forgotten, Row
+from services.stager.sorting import Sorted, names_of
+from services.stager.store import forgetting as lists
+from services.stager.store import queues, writing
 from services.stager.store.session import Connection
-from services.stager.subjects import NEW_SUBJECT, Member, Memory, Subject
+from services.stager.subjects import Memory, Subject
 from services.stager.taking import Event, Stored, Taken
 from shared.contracts.subjects import is_person
 from shared.contracts.topics import TOUCHPOINTS
 from shared.journey.model import Touchpoint
-
-MemberKey = tuple[int, str, str]
 
 
 class DuplicateLinked(Conflict):
@@ -37,23 +43,14 @@ class DuplicateLinked(Conflict):
         self.keys = keys
 
 
+class NeedsToBeAlone(Conflict):
+    """Somebody is to be forgotten, which no other batch may miss."""
+
+
 async def refresh_maps(connection: Connection, maps: Maps) -> None:
     """Bring newer maps into force; to be called at the start of each writing transaction."""
     if await queues.newest_publication(connection) > maps.publication:
         maps.take(await queues.publications_after(connection, maps.publication))
-
-
-def remember(
-    memory: Memory,
-    out: Output,
-    members: Mapping[MemberKey, Member],
-    loaded_at: Mapping[Key, int],
-) -> None:
-    """Take over what a transaction has committed."""
-    for key, subject in out.subjects.items():
-        memory.subjects.put(key, (subject, loaded_at[key]))
-    for member_key, member in members.items():
-        memory.members.put(member_key, (member, loaded_at[member_key[:2]]))
 
 
 class Attempt:
@@ -67,114 +64,145 @@ class Attempt:
         *,
         memory: Memory,
         maps: Maps,
+        erased: Erased,
         now: datetime,
+        is_alone: bool = False,
     ) -> None:
         """`excluded`: events known to be duplicates, which must not even be looked at."""
         self.memory = memory
         self.maps = maps
+        self.erased = erased
         self.now = now
         self.out = Output(self.now)
-        self.members: dict[MemberKey, Member] = {}
-        self.new_members: set[MemberKey] = set()
-        self.members_gone: set[MemberKey] = set()
+        self.loading = Loading(memory)
+        self.following = Following(memory)
         self.known = Known()
         self.began = memory.tick()
+        self.epoch = memory.epoch
         self.plan: Plan | None = None
-        self.steps: dict[int, list[int]] = {}
-        self.expected = expected
-        self.subjects: dict[Key, Subject] = {}
-        self.loaded_at: dict[Key, int] = {}
         self.newly_seen: dict[Key, set[str]] = {}
         self.roles: dict[int, Role] = {}
         """That of an account, by workspace."""
-        self.events: list[Event] = []
-        self.dead: list[Row] = []
-        self._sort_out(taken, excluded)
+        self.gone = Forgotten()
+        self.batch = Sorted(taken, expected, excluded)
         self.stored = Stored(records=len(taken))
+        self.is_alone = is_alone or bool(self.batch.requests)
+        self.is_forgetting = False
 
-    def _sort_out(self, taken: Sequence[Taken], excluded: set[Key]) -> None:
-        seen = set(excluded)
-        for each in taken:
-            record, content = each.record, each.content
-            step = self.steps.get(record.partition)
-            if step is None:
-                first = self.expected.get(record.partition, record.offset)
-                step = self.steps[record.partition] = [first, 0, 0, 0, 0]
-            step[1] = record.offset + 1
-            if isinstance(content, Poison):
-                step[4] += 1
-                self.dead.append(
-                    (content.workspace_id, record.partition, record.offset, record.key,
-                     record.value, content.reason.value, content.detail)
-                )  # fmt: skip
-                continue
-            key = (content.workspace_id, content.message_id)
-            if key in seen:
-                step[3] += 1
-                continue
-            seen.add(key)
-            step[2] += 1
-            text = (record.value or b"").decode()
-            self.events.append(Event(record.partition, content, text, named(content)))
-
-    def names(self) -> set[Key]:
-        """Everybody whom this batch is about, as far as is remembered."""
-        links = self.memory.links
-        names: set[Key] = set()
-        for event in self.events:
-            said = event.named
-            person = said.person
-            if said.account is not None:
-                names.add((said.workspace_id, said.account))
-            elif person is not None:
-                remembered = links.get(person)
-                if remembered is not None:
-                    names.add((said.workspace_id, remembered[0].subject_id))
-            if person is not None:
-                names.add(person)
-                for weaker, _ in said.weaker:
-                    names.add(weaker)
-        return names
+    def names(self) -> set[Key] | None:
+        """Everybody whom this batch is about, as far as is remembered; None: it may be anybody."""
+        if self.is_alone or self.batch.has_merges:
+            return None
+        return names_of(self.batch.events, self.memory)
 
     async def run(self, connection: Connection, owner: str) -> Stored:
         """Everything between begin and commit."""
-        await refresh_maps(connection, self.maps)
-        if self.events:
+        batch = self.batch
+        await self._begin(connection)
+        if unmapped := batch.unmapped():
+            batch.drop_letters(await queues.known_unmapped(connection, unmapped))
+        if batch.requests:
+            done = await lists.known_requests(connection, [each.key for each in batch.requests])
+            batch.drop_requests(done)
+        if batch.events or batch.requests:
             await self._apply(connection)
-        await writing.dead_letters(connection, TOUCHPOINTS, self.dead, self.now)
-        steps = [Advance(partition, *step) for partition, step in sorted(self.steps.items())]
-        await queues.advance(connection, TOUCHPOINTS, steps, owner, self.now)
-        stored = self.stored
-        stored.applied = sum(step.applied for step in steps)
-        stored.duplicate = sum(step.duplicate for step in steps)
-        stored.dead = sum(step.dead for step in steps)
-        stored.next_offsets = {step.partition: step.following for step in steps}
-        stored.received_at = [event.envelope.received_at for event in self.events]
-        stored.tally = self.out.tally
-        return stored
+        letters = [letter.row for letter in batch.letters]
+        await writing.dead_letters(connection, TOUCHPOINTS, letters, self.now)
+        await queues.advance(connection, TOUCHPOINTS, batch.advances(), owner, self.now)
+        batch.sum_up(self.stored)
+        self.stored.tally = self.out.tally
+        return self.stored
+
+    async def _begin(self, connection: Connection) -> None:
+        """See what was published, and who was forgotten, since the batch before."""
+        publication, change = await queues.newest(connection, is_alone=self.is_alone)
+        if publication > self.maps.publication:
+            self.maps.take(await queues.publications_after(connection, self.maps.publication))
+        if change > self.erased.change:
+            changes = await lists.changes_after(connection, self.erased.change)
+            if self.erased.take(changes):
+                # Rows of theirs that are remembered have no version any more that could be wrong.
+                self.memory.clear()
+        self.epoch = self.memory.epoch
 
     async def _apply(self, connection: Connection) -> None:
-        plan = self.plan = await identifying.resolve(
-            connection, self.memory, [event.named for event in self.events], self.known, self._load
-        )
-        for event in self.events:
+        plan = self.plan = await self._resolve(connection)
+        for event in self.batch.events:
             event.person, event.subject = plan.resolve(event.named)
-        await self._insert_history(connection, plan)
-        if not self.events:
+        tombstones = await forgetting.tombstones(connection, plan, self.erased)
+        if tombstones and not self.is_alone:
+            raise NeedsToBeAlone("a name turned out to be that of a person to be forgotten")
+        self.is_forgetting = self.is_alone and bool(plan.forgotten)
+        dropped = self.batch.drop_forgotten(plan.forgotten) if plan.forgotten else []
+        if self.batch.events:
+            await self._insert_history(connection, plan)
+        if not self.batch.events and not plan.forgotten:
             return
         writes = self.out.writes
         identifying.add_links(plan, writes)
         await writing.identities(connection, writes)
         affected: set[Key] = set()
         if plan.moved:
-            moves = await identifying.move_events(connection, plan, writes, self._load)
-            affected = moves.affected
+            moves = await identifying.move_events(connection, plan, writes, self.loading.load)
+            affected = moves.affected - plan.forgotten
             for workspace, person, subject in moves.seen:
                 self._see(workspace, person, subject)
         await self._fold(connection, plan, affected)
-        writes.members = [profiles.row(key, self.members[key]) for key in self.new_members]
-        writes.members_gone = sorted(self.members_gone - self.new_members)
+        if self.is_forgetting:
+            self._leave_out_emptied(plan, affected)
+        self.following.write(writes)
         await writing.everything_else(connection, writes, self.now)
+        if self.is_forgetting:
+            await self._forget(connection, plan, tombstones, dropped)
+
+    async def _resolve(self, connection: Connection) -> Plan:
+        events, known = self.batch.events, self.known
+        accounts = {
+            (event.envelope.workspace_id, event.named.account)
+            for event in events
+            if event.named.account is not None
+        }
+        for key, subject in (await self.loading.load(connection, accounts)).items():
+            if subject.merged_into is not None and not is_person(key[1]):
+                known.accounts[key] = subject.merged_into
+        if self.erased:
+            known.marked = forgetting.mark(events, self.erased, self.memory)
+        told = [event.named for event in events]
+        if self.batch.requests:
+            asked = await forgetting.asked(connection, self.batch.requests)
+            known.marked |= {each.person for each in asked if each.person is not None}
+            told += asked
+        return await identifying.resolve(connection, self.memory, told, known, self.loading.load)
+
+    def _leave_out_emptied(self, plan: Plan, affected: set[Key]) -> None:
+        """An account that only forgotten people had leaves nothing."""
+        emptied = {
+            key
+            for key in affected
+            if not is_person(key[1])
+            and key in self.out.subjects
+            and self.out.subjects[key].touchpoints == 0
+            and self.out.subjects[key].merged_into is None
+        }
+        writes = self.out.writes
+        writes.subjects = [row for row in writes.subjects if (row[0], row[1]) not in emptied]
+        self.gone.subjects = sorted(emptied | plan.forgotten)
+
+    async def _forget(
+        self,
+        connection: Connection,
+        plan: Plan,
+        tombstones: list[tuple[int, bytes, bool]],
+        dropped: Sequence[Event],
+    ) -> None:
+        gone, requests = self.gone, self.batch.requests
+        gone.names = sorted(plan.forgotten)
+        gone.messages = [(row[0], row[1]) for row in self.out.writes.touchpoints_gone]
+        gone.tombstones = tombstones
+        await forgetting.forget(connection, gone, requests, self.now)
+        if gone.messages:
+            because = [*requests, *dropped][0]
+            self.batch.steps[because.partition].forgotten += len(gone.messages)
 
     async def _insert_history(self, connection: Connection, plan: Plan) -> None:
         rows: list[Row] = [
@@ -186,12 +214,12 @@ class Attempt:
                 event.envelope.occurred_at,
                 event.text,
             )
-            for event in self.events
+            for event in self.batch.events
         ]
         new = await writing.touchpoints(connection, rows, self.now)
         if new is None:
             return
-        duplicates = [event for event in self.events if event.key not in new]
+        duplicates = self.batch.drop_duplicates(new)
         linked = {
             event.key
             for event in duplicates
@@ -200,11 +228,6 @@ class Attempt:
         }
         if linked:
             raise DuplicateLinked(linked)
-        for event in duplicates:
-            step = self.steps[event.partition]
-            step[2] -= 1
-            step[3] += 1
-        self.events = [event for event in self.events if event.key in new]
 
     def _see(self, workspace: int, person: str | None, subject: str) -> None:
         if person is not None:
@@ -213,7 +236,7 @@ class Attempt:
     async def _fold(self, connection: Connection, plan: Plan, affected: set[Key]) -> None:
         groups: dict[Key, list[Event]] = {}
         persons: dict[Key, list[Event]] = {}
-        for event in self.events:
+        for event in self.batch.events:
             workspace = event.envelope.workspace_id
             groups.setdefault((workspace, event.subject), []).append(event)
             if (
@@ -223,12 +246,14 @@ class Attempt:
             ):
                 persons.setdefault((workspace, event.person), []).append(event)
                 self._see(workspace, event.person, event.subject)
-        subjects = await self._load(connection, groups.keys() | persons.keys() | affected)
-        await self._look_again(connection, plan, groups, persons)
-        await self._know_members(connection, groups, plan)
+        wanted = groups.keys() | persons.keys() | affected
+        subjects = await self.loading.load(connection, wanted)
+        await self.loading.look_again(connection, plan, self.known, groups, persons)
+        await self.following.know(connection, groups, self.loading.at, plan)
         tasks: dict[Key, Task] = {}
         for key in affected:
-            tasks[key] = Task(subjects[key], self._role(key, plan), Refold.MERGE)
+            reason = Refold.ERASE if self.is_forgetting else Refold.MERGE
+            tasks[key] = Task(subjects[key], self._role(key, plan), reason)
         for key, events in (*groups.items(), *persons.items()):
             if key in affected:
                 continue
@@ -245,15 +270,13 @@ class Attempt:
             else:
                 self._forward(key, subject, role, points)
                 if key in groups:
-                    self._follow_members(key, events, points)
+                    self.following.follow(key, events, points)
                 continue
             tasks[key] = Task(subject, role, reason)
         if tasks:
             members = Members()
             await fold_anew(connection, tasks, self.out, members, self.newly_seen)
-            self.members.update(members.written)
-            self.new_members |= members.written.keys()
-            self.members_gone |= members.gone
+            self.following.take(members)
 
     def _forward(self, key: Key, subject: Subject, role: Role, points: list[Touchpoint]) -> None:
         try:
@@ -268,122 +291,33 @@ class Attempt:
     def _role(self, key: Key, plan: Plan) -> Role:
         if is_person(key[1]):
             return role_of(key, self.maps.of(key[0]), plan.links.get(key))
+        survivor = plan.accounts.get(key, key[1])
+        if survivor != key[1]:
+            return Role((), survivor)
         role = self.roles.get(key[0])
         if role is None:
             role = self.roles[key[0]] = role_of(key, self.maps.of(key[0]), None)
         return role
 
-    async def _look_again(
-        self,
-        connection: Connection,
-        plan: Plan,
-        groups: Mapping[Key, list[Event]],
-        persons: Mapping[Key, list[Event]],
-    ) -> None:
-        """See `Memory`: names that were read before the subjects that they lead to."""
-        read_at = self.known.read_at
-        suspects: set[Key] = set()
-        for key, events in (*groups.items(), *persons.items()):
-            loaded_at = self.loaded_at[key]
-            if not loaded_at:
-                continue
-            if read_at.get(key, loaded_at) < loaded_at:
-                suspects.add(key)
-            for event in events:
-                name = event.named.person
-                if name is not None and read_at.get(name, loaded_at) < loaded_at:
-                    suspects.add(name)
-        # Those that this batch changes are guarded by their former content.
-        suspects -= plan.changes.keys()
-        if suspects:
-            await identifying.look_again(connection, self.memory, suspects, self.known)
-
-    async def _load(self, connection: Connection, keys: set[Key]) -> dict[Key, Subject]:
-        """Subjects as of the first time that this attempt looked at each."""
-        found = self.subjects
-        unread: list[Key] = []
-        for key in keys:
-            if key in found:
-                continue
-            remembered = self.memory.subjects.get(key)
-            if remembered is None:
-                unread.append(key)
-            else:
-                found[key], self.loaded_at[key] = remembered
-        if unread:
-            rows = await reading.subjects(connection, unread)
-            tick = self.memory.tick()
-            for key in unread:
-                subject = rows.get(key)
-                if subject is None:
-                    # Whoever moves a name leaves a row at both ends: no row, no move.
-                    found[key], self.loaded_at[key] = NEW_SUBJECT, 0
-                else:
-                    found[key], self.loaded_at[key] = subject, tick
-                    self.memory.subjects.put(key, (subject, tick))
-        return found
-
-    async def _know_members(
-        self, connection: Connection, groups: Mapping[Key, list[Event]], plan: Plan
-    ) -> None:
-        unread: dict[MemberKey, Key] = {}
-        remembered = self.memory.members
-        for group, events in groups.items():
-            loaded_at = self.loaded_at[group]
-            for event in events:
-                if event.person is None or event.named.person is None:
-                    continue
-                key = (*group, event.person)
-                held = remembered.get(key)
-                if held is None or held[1] < loaded_at:
-                    unread[key] = event.named.person
-                elif event.envelope.role or event.envelope.traits:
-                    self.members[key] = held[0]
-                else:
-                    continue
-                event.is_followed = True
-        if not unread:
-            return
-        tick = self.memory.tick()
-        found = await reading.members(connection, unread)
-        self.members.update(found)
-        for member_key, member in found.items():
-            remembered.put(member_key, (member, tick))
-        # A known name that is seen in a new place must not move before that is visible.
-        existing = {
-            name
-            for key, name in unread.items()
-            if key not in self.members and name not in plan.changes
-        }
-        if existing:
-            await identifying.hold_unchanged(connection, existing, plan)
-
-    def _follow_members(
-        self, key: Key, events: Sequence[Event], points: Sequence[Touchpoint]
-    ) -> None:
-        for event, point in zip(events, points, strict=True):
-            if event.person is None or not event.is_followed:
-                continue
-            member_key = (*key, event.person)
-            before = self.members.get(member_key)
-            after = profiles.after(before, point)
-            if after is not before and after != before:
-                self.members[member_key] = after
-                self.new_members.add(member_key)
-
     def remember(self) -> None:
         """After the commit: take over what was written."""
-        self.memory.members.drop(self.members_gone)
-        members = {key: self.members[key] for key in self.new_members}
-        remember(self.memory, self.out, members, self.loaded_at)
+        if self.memory.epoch != self.epoch:
+            return
+        if self.is_forgetting:
+            self.memory.clear()
+            return
+        for key, subject in self.out.subjects.items():
+            self.memory.subjects.put(key, (subject, self.loading.at[key]))
+        self.following.remember(self.loading.at)
         if self.plan is not None:
             for name, (_, link) in self.plan.changes.items():
-                self.memory.links.put(name, (link, self.began))
+                if name not in self.plan.forgotten:
+                    self.memory.links.put(name, (link, self.began))
 
     def forget(self) -> None:
         """After a rollback: what was remembered may be what was wrong."""
-        self.memory.subjects.drop(self.subjects)
-        self.memory.members.drop(self.members)
+        self.memory.subjects.drop(self.loading.subjects)
+        self.memory.members.drop(self.following.members)
         self.memory.links.drop(self.known.links)
 
 

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from services.stager.attempt import Attempt, DuplicateLinked
+from services.stager.attempt import Attempt, DuplicateLinked, NeedsToBeAlone
 from services.stager.claims import Claims
 from services.stager.decode import MAX_WORKSPACE_ID, Poison, Reason
+from services.stager.erased import Erased
 from services.stager.errors import Conflict, FoldFailed, RecordFault, origin
-from services.stager.identity import Key
+from services.stager.links import Key
 from services.stager.maps import Maps
 from services.stager.store.session import Pool, transaction
 from services.stager.subjects import Memory
@@ -42,6 +43,7 @@ class Writer:
         self.clock = clock
         self.memory = memory
         self.maps = Maps()
+        self.erased = Erased()
         self.claims = Claims()
         """Held during each writing transaction: the parts of this process do not conflict."""
         self._owner = owner
@@ -74,6 +76,7 @@ class Writer:
 
     async def _store_whole(self, taken: Sequence[Taken], expected: Mapping[int, int]) -> Stored:
         excluded: set[Key] = set()
+        is_alone = False
         for _ in range(_ATTEMPTS):
             attempt = Attempt(
                 taken,
@@ -81,7 +84,9 @@ class Writer:
                 excluded,
                 memory=self.memory,
                 maps=self.maps,
+                erased=self.erased,
                 now=self.clock.now(),
+                is_alone=is_alone,
             )
             async with self.claims.hold(attempt.names()):
                 try:
@@ -89,6 +94,10 @@ class Writer:
                         stored = await attempt.run(connection, self._owner)
                 except DuplicateLinked as linked:
                     excluded |= linked.keys
+                    continue
+                except NeedsToBeAlone:
+                    is_alone = True
+                    attempt.forget()
                     continue
                 except Conflict as conflict:
                     log.info("batch_conflict", records=len(taken), reason=str(conflict))
@@ -112,7 +121,12 @@ def _condemned(taken: Taken, fault: RecordFault) -> Taken:
         error=str(fault),
         where=origin(fault),
     )
-    workspace_id = taken.content.workspace_id
-    if not 0 <= workspace_id <= MAX_WORKSPACE_ID:
-        workspace_id = 0
-    return Taken(taken.record, Poison(reason=reason, detail=str(fault), workspace_id=workspace_id))
+    content = taken.content
+    workspace_id = content.workspace_id if 0 <= content.workspace_id <= MAX_WORKSPACE_ID else 0
+    poison = Poison(
+        reason=reason,
+        detail=str(fault),
+        workspace_id=workspace_id,
+        message_id=content.message_id,
+    )
+    return Taken(taken.record, poison)

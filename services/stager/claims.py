@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from services.stager.identity import Key
+from services.stager.links import Key
 
 
 @dataclass(eq=False, slots=True)

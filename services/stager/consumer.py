@@ -192,7 +192,7 @@ class Consumer:
         if not taken:
             return
         # Tried out beforehand, so that the records that pass the cap are not set aside as well.
-        if self._cap.copy().trips(isinstance(each.content, Poison) for each in taken):
+        if self._cap.copy().trips(_is_poison(each) for each in taken):
             raise self._all_poison()
         backoff = Backoff()
         started = monotonic()
@@ -235,6 +235,7 @@ class Consumer:
         metrics.stager_events.labels("applied").inc(stored.applied)
         metrics.stager_events.labels("duplicate").inc(stored.duplicate)
         metrics.stager_events.labels("dead").inc(stored.dead)
+        metrics.stager_events.labels("erased").inc(stored.erased)
         metrics.stager_batch_records.observe(stored.records)
         metrics.stager_batch_seconds.observe(seconds)
         now = self._clock.now()
@@ -252,6 +253,7 @@ class Consumer:
             applied=stored.applied,
             duplicate=stored.duplicate,
             dead=stored.dead,
+            erased=stored.erased,
             refolds=sum(stored.tally.refolds.values()),
             seconds=round(seconds, 4),
             oldest_seconds=round(max(ages, default=0.0), 3),
@@ -267,6 +269,10 @@ def _verdicts(taken: Sequence[Taken], done: Sequence[Stored]) -> list[bool]:
         for partition, following in each.next_offsets.items()
     }
     return [
-        isinstance(each.content, Poison) or (each.record.partition, each.record.offset) in condemned
+        _is_poison(each) or (each.record.partition, each.record.offset) in condemned
         for each in taken
     ]
+
+
+def _is_poison(taken: Taken) -> bool:
+    return isinstance(taken.content, Poison) and taken.content.is_fault

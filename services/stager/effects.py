@@ -50,6 +50,7 @@ class Refold(StrEnum):
     LATE = "late"
     MERGE = "merge"
     MAP = "map"
+    ERASE = "erase"
 
 
 def transition_row(key: JourneyKey, t: Transition) -> Row:

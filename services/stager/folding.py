@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from services.stager import effects as made
 from services.stager.effects import Refold, Resolution
-from services.stager.identity import Key, Order
+from services.stager.links import Key, Order
 from services.stager.rows import CurrentTransition, JourneyKey, StoredAlert, Writes
 from services.stager.subjects import Standing, Subject, encode_json, encode_standings
 from shared.contracts.envelope import Envelope

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from services.stager import identity
 from services.stager.decode import reread
 from services.stager.errors import Conflict
-from services.stager.identity import Evidence, Key, Link, Named, Plan
+from services.stager.identity import Evidence, Plan
+from services.stager.links import Key, Link, Named, named
 from services.stager.rows import Kept, Writes
-from services.stager.store import reading, writing
+from services.stager.store import forgetting, reading, writing
 from services.stager.store.session import Connection
 from services.stager.subjects import Memory
+from shared.contracts.subjects import is_person
 
 
 @dataclass(slots=True)
@@ -24,6 +26,10 @@ class Known:
 
     links: dict[Key, Link | None] = field(default_factory=dict)
     read_at: dict[Key, int] = field(default_factory=dict)
+    accounts: dict[Key, str] = field(default_factory=dict)
+    """Accounts that were taken over, as their subjects tell, and which one stands for each."""
+    marked: set[Key] = field(default_factory=set)
+    """Names whose persons are to be forgotten."""
 
 
 LoadSubjects = Callable[[Connection, set[Key]], Awaitable[object]]
@@ -42,20 +48,37 @@ async def resolve(
 
     `known` is filled with every name that was looked at; after a conflict these are to be forgotten.
     """
-    telling = [event for event in events if not _is_old_news(event, memory, known)]
+    telling = events
+    if not known.marked:
+        telling = [event for event in events if not _is_old_news(event, memory, known)]
     if not telling:
         links = {name: link for name, link in known.links.items() if link is not None}
-        return Plan(links, {}, set(), set(), set(), set())
+        return Plan(links, accounts=known.accounts)
     await _know(connection, memory, identity.names_in(telling), known)
-    plan = identity.plan(telling, known.links)
-    if plan.moved:
+    plan = _plan(telling, known)
+    if plan.moved or plan.shrunk:
         # Whoever moves may be named by any event, so now each counts.
         await _know(connection, memory, identity.names_in(events), known)
-        plan = identity.plan(events, known.links)
-        plan = await _resolve_moves(connection, memory, events, known, plan, load)
+        plan = await _resolve_moves(connection, memory, events, known, _plan(events, known), load)
     if plan.relied_on:
         await _hold(connection, plan.relied_on, known.links)
     return plan
+
+
+def _plan(
+    events: Sequence[Named],
+    known: Known,
+    expanded: frozenset[Key] = frozenset(),
+    evidence: Evidence | None = None,
+) -> Plan:
+    return identity.plan(
+        events,
+        known.links,
+        expanded=expanded,
+        evidence=evidence,
+        accounts=known.accounts,
+        marked=known.marked,
+    )
 
 
 def _is_old_news(event: Named, memory: Memory, known: Known) -> bool:
@@ -66,13 +89,19 @@ def _is_old_news(event: Named, memory: Memory, known: Known) -> bool:
     """
     name, at = event.person, event.order[0]
     if name is None:
-        return True
+        return not event.weaker
     held = memory.links.get(name)
     if held is None:
         return False
     link = held[0]
     if link.person_id != name[1] or (
-        event.account is not None and (link.linked_at is None or link.linked_at >= at)
+        event.account is not None
+        and (
+            link.linked_at is None
+            or link.linked_at >= at
+            or link.parent is None
+            or is_person(link.parent)
+        )
     ):
         return False
     for weaker, _ in event.weaker:
@@ -89,6 +118,8 @@ def _is_old_news(event: Named, memory: Memory, known: Known) -> bool:
 def add_links(plan: Plan, writes: Writes) -> None:
     """Rows of `identifier` that the plan asks for."""
     for key, (old, new) in plan.changes.items():
+        if key in plan.forgotten:
+            continue
         row = (*key, new.parent, new.linked_at, new.linked_by, new.person_id, new.subject_id)
         if old is None:
             writes.links_new.append(row)
@@ -124,7 +155,8 @@ async def _know(
     while wanted:
         unread: list[Key] = []
         for name in wanted:
-            remembered = memory.links.get(name)
+            # Accounts are always looked at: nothing of theirs is remembered but their subject.
+            remembered = memory.links.get(name) if is_person(name[1]) else None
             if remembered is None:
                 unread.append(name)
             else:
@@ -164,6 +196,11 @@ async def _resolve_moves(  # noqa: PLR0917 - what `resolve` has
         known.links.update(below)
         expanded.update(names, below)
         await _know(connection, memory, identity.beyond(known.links), known)
+        if former := _former_accounts(names, known.links):
+            # People at home there whose row tells no home, and whoever else was seen there.
+            await load(connection, former)
+            people = await reading.persons_in(connection, former)
+            await _know(connection, memory, people, known)
         return below.keys()
 
     while True:
@@ -178,10 +215,30 @@ async def _resolve_moves(  # noqa: PLR0917 - what `resolve` has
             await lock(await expand(plan.shrunk))
             evidence.homeless |= plan.shrunk
             rows = await _touchpoints_of(connection, plan.shrunk, load)
-            deeds = [identity.named(reread(row.envelope)) for row in rows]
-            evidence.events += deeds
-            await _know(connection, memory, identity.names_in(deeds), known)
-        plan = identity.plan(events, known.links, expanded=frozenset(expanded), evidence=evidence)
+            evidence.events += _deeds(rows, known.accounts)
+            await _know(connection, memory, identity.names_in(evidence.events), known)
+        plan = _plan(events, known, frozenset(expanded), evidence)
+
+
+def _deeds(rows: Sequence[Kept], accounts: dict[Key, str]) -> list[Named]:
+    """What stored events say about identity; fills in which account stands for those they name."""
+    deeds: list[Named] = []
+    for row in rows:
+        deed = named(reread(row.envelope))
+        deeds.append(deed)
+        if deed.account is not None:
+            accounts.setdefault((deed.workspace_id, deed.account), row.subject_id)
+    return deeds
+
+
+def _former_accounts(names: AbstractSet[Key], links: Mapping[Key, Link | None]) -> set[Key]:
+    """Where the accounts among the names led until now."""
+    former: set[Key] = set()
+    for name in names:
+        if not is_person(name[1]):
+            link = links.get(name)
+            former.add(name if link is None else (name[0], link.subject_id))
+    return former
 
 
 async def _touchpoints_of(
@@ -214,7 +271,7 @@ async def _hold(
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """What a merge, or a link that was taken back, has set in motion."""
+    """What a merge, or a link that was taken back, or an erasure has set in motion."""
 
     affected: set[Key]
     """Subjects and persons whose history is another one now."""
@@ -225,25 +282,60 @@ class Moves:
 async def move_events(
     connection: Connection, plan: Plan, writes: Writes, load: LoadSubjects
 ) -> Moves:
-    """Give the events of names that changed hands to whom these now belong."""
-    former: set[Key] = set()
-    affected: set[Key] = set()
-    for workspace, name in plan.moved:
-        old, new = plan.changes[workspace, name]
-        if old is not None:
-            former.add((workspace, old.person_id))
-            affected |= {(workspace, old.person_id), (workspace, old.subject_id)}
-        affected |= {(workspace, name), (workspace, new.person_id), (workspace, new.subject_id)}
-    for person, subjects in (await reading.seen_in(connection, former)).items():
+    """Give the events of names that changed hands to whom these now belong, or to nobody."""
+    accounts = {name for name in plan.moved if not is_person(name[1])}
+    emptied = _former_accounts(accounts, {name: plan.changes[name][0] for name in accounts})
+    persons, affected = _ends(plan)
+    affected |= emptied
+    for person, subjects in (await reading.seen_in(connection, persons)).items():
         affected |= {(person[0], subject) for subject in subjects}
+    rows = await _touchpoints_of(connection, persons, load)
+    if emptied:
+        await load(connection, emptied)
+        for found in (await reading.history(connection, emptied)).values():
+            rows += found
+    told = {(said.workspace_id, row.message_id): (said, row) for said, row in map(_reread, rows)}
     seen: list[tuple[int, str | None, str]] = []
-    for row in await _touchpoints_of(connection, former, load):
-        envelope = reread(row.envelope)
-        person_id, subject_id = plan.resolve(identity.named(envelope))
-        if (person_id, subject_id) != (row.person_id, row.subject_id):
-            workspace = envelope.workspace_id
+    for message, (said, row) in told.items():
+        workspace = message[0]
+        person_id, subject_id = _owner(plan, said, row)
+        if person_id is not None and (workspace, person_id) in plan.forgotten:
+            writes.touchpoints_gone.append(message)
+        elif (person_id, subject_id) != (row.person_id, row.subject_id):
             writes.moved.append((workspace, row.message_id, subject_id, person_id))
             affected.add((workspace, subject_id))
             seen.append((workspace, person_id, subject_id))
     await writing.moves(connection, writes)
+    await forgetting.remove_touchpoints(connection, writes.touchpoints_gone)
     return Moves(affected, seen)
+
+
+def _ends(plan: Plan) -> tuple[set[Key], set[Key]]:
+    """(persons whose names move, everybody at either end of a move)."""
+    persons: set[Key] = set()
+    ends: set[Key] = set()
+    for name in plan.moved:
+        workspace = name[0]
+        old, new = plan.changes[name]
+        ends |= {name, (workspace, new.subject_id)}
+        if is_person(name[1]):
+            ends.add((workspace, new.person_id))
+            if old is not None:
+                persons.add((workspace, old.person_id))
+                ends |= {(workspace, old.person_id), (workspace, old.subject_id)}
+    return persons, ends
+
+
+def _reread(row: Kept) -> tuple[Named, Kept]:
+    return named(reread(row.envelope)), row
+
+
+def _owner(plan: Plan, said: Named, row: Kept) -> tuple[str | None, str]:
+    """Person and subject of a stored event."""
+    if said.person is None or said.person in plan.links:
+        return plan.resolve(said)
+    # Somebody who does not move, seen in an account that does.
+    if said.account is None:
+        return row.person_id, row.subject_id
+    account = (said.workspace_id, said.account)
+    return row.person_id, plan.accounts.get(account, said.account)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from services.stager.identity import Key
+from services.stager.links import Key
 from services.stager.subjects import Member, encode_json
 from shared.journey.model import Touchpoint
 

@@ -16,7 +16,7 @@ from services.stager.batch import Writer
 from services.stager.effects import Refold
 from services.stager.errors import Conflict, RecordFault
 from services.stager.folding import Output
-from services.stager.identity import Key
+from services.stager.links import Key
 from services.stager.rereading import Members, Task, fold_anew, role_of
 from services.stager.rows import Job
 from services.stager.store import queues, reading, writing
@@ -111,6 +111,9 @@ class RefoldJobs:
         for key in keys:
             subject = subjects.get(key, NEW_SUBJECT)
             if _is_done(subject, compiled):
+                continue
+            if not is_person(key[1]) and subject.merged_into is not None:
+                # Taken over since the keys were read: what it had belongs to another one.
                 continue
             link = links.get(key)
             if is_person(key[1]) and (link is None or link.person_id != key[1]):

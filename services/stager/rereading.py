@@ -13,7 +13,7 @@ from services.stager.decode import reread
 from services.stager.effects import Refold
 from services.stager.errors import FoldFailed
 from services.stager.folding import Output, Stored, touchpoint
-from services.stager.identity import Key, Link
+from services.stager.links import Key, Link
 from services.stager.maps import Journeys
 from services.stager.rows import Kept
 from services.stager.store import reading

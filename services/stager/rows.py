@@ -63,6 +63,36 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
+class Tombstone:
+    """A change of `suppression`, with the key that its digest was made with."""
+
+    change: int
+    workspace_id: int
+    digest: bytes
+    is_erased: bool
+    """False for one who is only not to be followed, or who was let in again."""
+    is_linked: bool
+    """Whether the name led to a stronger one of the same person."""
+    hash_key: bytes
+
+
+@dataclass(slots=True)
+class Forgotten:
+    """What there is to remove about people who are to be forgotten."""
+
+    names: list[tuple[int, str]] = field(default_factory=list)
+    """All their names."""
+    subjects: list[tuple[int, str]] = field(default_factory=list)
+    """Subjects that nothing is left of: the names, and accounts that only these people had."""
+    messages: list[tuple[int, str]] = field(default_factory=list)
+    """Touchpoints, already removed."""
+    tombstones: list[tuple[int, bytes, bool]] = field(default_factory=list)
+    """Workspace, digest, whether the name led to a stronger one."""
+    requests: list[tuple[int, str, int]] = field(default_factory=list)
+    """Workspace, message id, touchpoints removed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Advance:
     """How far one partition has got with a batch."""
 
@@ -73,6 +103,10 @@ class Advance:
     applied: int
     duplicate: int
     dead: int
+    erased: int = 0
+    """Records of people who are to be forgotten, and the requests for that."""
+    forgotten: int = 0
+    """Touchpoints removed because of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +128,7 @@ class Writes:
     links_new: list[Row] = field(default_factory=list)
     links_changed: list[Row] = field(default_factory=list)
     moved: list[Row] = field(default_factory=list)
+    touchpoints_gone: list[Row] = field(default_factory=list)
     members_gone: list[Row] = field(default_factory=list)
     members: list[Row] = field(default_factory=list)
     subjects: list[Row] = field(default_factory=list)

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from services.stager.identity import Key, Link, Order
+from services.stager.links import Key, Link, Order
 from shared.journey.state import FORMAT, State
 
 K = TypeVar("K", bound=Hashable)
@@ -140,13 +140,16 @@ class Memory:
         self.links: Cache[Key, tuple[Link, int]] = Cache(subjects * 4)
         self.members: Cache[tuple[int, str, str], tuple[Member, int]] = Cache(subjects * 4)
         self._ticks = count(1)
+        self.epoch = 0
+        """How often everything was forgotten: what was read before must not be remembered after."""
 
     def tick(self) -> int:
         """The next moment, later than all before."""
         return next(self._ticks)
 
     def clear(self) -> None:
-        """Forget everything: the partition was lost, or nothing fits any more."""
+        """Forget everything: the partition was lost, a person erased, or nothing fits any more."""
+        self.epoch += 1
         self.subjects.clear()
         self.links.clear()
         self.members.clear()

@@ -8,7 +8,8 @@ import msgspec
 
 from services.stager.decode import Poison, decode
 from services.stager.folding import Tally
-from services.stager.identity import Key, Named
+from services.stager.links import Key, Named
+from shared.contracts import envelope as wire
 from shared.contracts.envelope import Envelope
 from shared.eventlog.port import Record
 
@@ -33,6 +34,7 @@ class Stored:
     applied: int = 0
     duplicate: int = 0
     dead: int = 0
+    erased: int = 0
     received_at: list[datetime] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
     next_offsets: dict[int, int] = field(default_factory=dict)
@@ -41,7 +43,7 @@ class Stored:
 
 
 class Event(msgspec.Struct, eq=False, gc=False):
-    """A touchpoint on its way through one transaction."""
+    """A touchpoint, or a request to forget somebody, on its way through one transaction."""
 
     partition: int
     envelope: Envelope
@@ -56,3 +58,28 @@ class Event(msgspec.Struct, eq=False, gc=False):
     def key(self) -> Key:
         """Workspace and message id: what counts once."""
         return (self.envelope.workspace_id, self.envelope.message_id)
+
+
+def of_accounts(envelope: Envelope) -> Envelope:
+    """A merge of accounts without the person that it may name.
+
+    It says nothing about people: forgetting whoever reported it must not part the accounts again.
+    """
+    return msgspec.structs.replace(
+        envelope,
+        user_id=None,
+        anonymous_id=None,
+        email=None,
+        previous_id=None,
+        role=None,
+        logged_by=None,
+        traits={},
+        context={},
+    )
+
+
+def text_of(record: Record, envelope: Envelope) -> str:
+    """What `touchpoint` keeps: the record as it came, but for a merge, which is told anew."""
+    if envelope.type == "merge":
+        return wire.encode(envelope).decode()
+    return (record.value or b"").decode()

@@ -14,7 +14,7 @@ from services.stager.attempt import refresh_maps
 from services.stager.batch import Writer
 from services.stager.errors import Conflict, FoldFailed, origin
 from services.stager.folding import Output
-from services.stager.identity import Key
+from services.stager.links import Key
 from services.stager.rows import JourneyKey
 from services.stager.store import queues, reading, writing
 from services.stager.store.session import Connection, transaction

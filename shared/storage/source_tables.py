@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Date,
     Double,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.dialects.postgresql import JSON, UUID
 
@@ -100,11 +102,13 @@ suppression = Table(
     Column("reason", Text, nullable=False, server_default=""),
     Column("suppressed_at", Instant, nullable=False),
     Column("lifted_at", Instant),
+    # Of one with the reason `erased`: whether the name led to a stronger one of the same person.
+    Column("is_linked", Boolean, nullable=False, server_default=false()),
     PrimaryKeyConstraint("workspace_id", "digest"),
     Index(None, "change"),
 )
 
-# What was forgotten, without saying of whom: the accounts of `stageline verify` stay whole.
+# Requests to forget somebody, without saying whom: each counts once.
 erasure = Table(
     "erasure",
     metadata,

@@ -293,6 +293,9 @@ consumer_offset = Table(
     Column("applied", BigInteger, nullable=False, server_default="0"),
     Column("duplicate", BigInteger, nullable=False, server_default="0"),
     Column("dead", BigInteger, nullable=False, server_default="0"),
+    # Records of people who are forgotten, and the requests; touchpoints removed because of these.
+    Column("erased", BigInteger, nullable=False, server_default="0"),
+    Column("forgotten", BigInteger, nullable=False, server_default="0"),
     Column("owner", Text, nullable=False, server_default=""),
     Column("updated_at", Instant, nullable=False),
     PrimaryKeyConstraint("topic", "partition"),

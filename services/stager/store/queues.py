@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from services.stager.identity import Key
+from services.stager.links import Key
 from services.stager.rows import Advance, DeadLetter, Job, JourneyKey, PublishedMap
 from services.stager.store.session import Connection, count
 from shared.errors import Fenced
@@ -21,13 +21,15 @@ _ALL_OFFSETS = "SELECT partition, next_offset FROM consumer_offset WHERE topic =
 # a row begins with the first record read.
 _ADVANCE = """
     INSERT INTO consumer_offset AS c (topic, partition, first_offset, next_offset, applied, duplicate,
-                                      dead, owner, updated_at)
-    SELECT $1, t.p, t.e, t.n, t.a, t.u, t.d, $8, $9
-    FROM unnest($2::int[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
-         AS t (p, e, n, a, u, d)
+                                      dead, erased, forgotten, owner, updated_at)
+    SELECT $1, t.p, t.e, t.n, t.a, t.u, t.d, t.r, t.f, $10, $11
+    FROM unnest($2::int[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+                $8::bigint[], $9::bigint[])
+         AS t (p, e, n, a, u, d, r, f)
     ON CONFLICT (topic, partition) DO UPDATE
     SET next_offset = excluded.next_offset, applied = c.applied + excluded.applied,
         duplicate = c.duplicate + excluded.duplicate, dead = c.dead + excluded.dead,
+        erased = c.erased + excluded.erased, forgotten = c.forgotten + excluded.forgotten,
         owner = excluded.owner, updated_at = excluded.updated_at
     WHERE c.next_offset = excluded.first_offset
 """
@@ -39,6 +41,11 @@ _SHARE_MAPS = f"SELECT pg_advisory_xact_lock_shared({_MAP_BARRIER})"
 _PASS_BATCHES = f"SELECT pg_advisory_xact_lock({_MAP_BARRIER})"
 
 _PUBLICATION = "SELECT max(publication) FROM journey_version"
+
+# Two looks at the end of an index.
+_NEWEST = """
+    SELECT (SELECT max(publication) FROM journey_version), (SELECT max(change) FROM suppression)
+"""
 
 _PUBLISHED = """
     SELECT publication, workspace_id, journey, version, definition
@@ -74,6 +81,14 @@ _PERSONS_AFTER = """
     ORDER BY identifier LIMIT $3
 """
 _PERSON_COUNT = "SELECT count(*) FROM identifier WHERE workspace_id = $1 AND identifier = person_id"
+
+# What a provider sends again because it did not hear our answer.
+_KNOWN_UNMAPPED = """
+    SELECT k.w, k.m FROM unnest($1::int[], $2::text[]) AS k (w, m)
+    WHERE EXISTS (SELECT FROM dead_letter d WHERE d.workspace_id = k.w AND d.message_id = k.m
+                                              AND d.reason = 'unmapped' AND d.replayed_at IS NULL)
+       OR EXISTS (SELECT FROM touchpoint t WHERE t.workspace_id = k.w AND t.message_id = k.m)
+"""
 
 _UNPUBLISHED = """
     SELECT dead_letter_id, workspace_id, partition, record_offset, record_key, record_value, reason
@@ -115,6 +130,8 @@ async def advance(
         [s.applied for s in ordered],
         [s.duplicate for s in ordered],
         [s.dead for s in ordered],
+        [s.erased for s in ordered],
+        [s.forgotten for s in ordered],
         owner,
         now,
     )
@@ -128,6 +145,17 @@ async def newest_publication(connection: Connection) -> int:
     """Number of the newest map; no job that brings in a newer one starts before this commits."""
     await connection.execute(_SHARE_MAPS)
     return await connection.fetchval(_PUBLICATION) or 0
+
+
+async def newest(connection: Connection, *, is_alone: bool) -> tuple[int, int]:
+    """Number of the newest map, and of the newest change of who is to be left alone.
+
+    As `newest_publication`. `is_alone`: no batch of anybody is under way meanwhile, and whoever comes
+    next sees what this one changes.
+    """
+    await connection.execute(_PASS_BATCHES if is_alone else _SHARE_MAPS)
+    row = await connection.fetchrow(_NEWEST)
+    return (0, 0) if row is None else (row[0] or 0, row[1] or 0)
 
 
 async def publications_after(connection: Connection, publication: int) -> list[PublishedMap]:
@@ -179,6 +207,12 @@ async def job_keys(connection: Connection, job: Job, limit: int, *, of_persons: 
     statement = _PERSONS_AFTER if of_persons else _SUBJECTS_AFTER
     rows = await connection.fetch(statement, job.workspace_id, job.cursor, limit)
     return [(job.workspace_id, row[0]) for row in rows]
+
+
+async def known_unmapped(connection: Connection, keys: Sequence[Key]) -> set[Key]:
+    """Those that wait as an unmapped dead letter already, or were applied meanwhile."""
+    columns = [[key[place] for key in keys] for place in range(2)]
+    return {(row[0], row[1]) for row in await connection.fetch(_KNOWN_UNMAPPED, *columns)}
 
 
 async def unpublished(connection: Connection, limit: int) -> list[DeadLetter]:

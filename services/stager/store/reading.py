@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import asyncpg
 
-from services.stager.identity import Key, Link
+from services.stager.links import Key, Link
 from services.stager.rows import CurrentTransition, JourneyKey, Kept, StoredAlert
 from services.stager.store.session import Connection
 from services.stager.subjects import Member, Subject, decode_object, decode_standings
@@ -26,7 +26,7 @@ _LINKS_SHARED = """
 """
 _LINKS_LOCKED = _LINKS_SHARED.replace("FOR SHARE", "FOR UPDATE")
 
-# Every weaker name under the given ones, at any depth (chains are two long).
+# Every weaker name under the given ones, at any depth (chains are short).
 _WEAKER = """
     WITH RECURSIVE tree AS (
         SELECT i.* FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name)
@@ -64,6 +64,13 @@ _SEEN_IN = """
     SELECT m.workspace_id, m.person_id, m.subject_id
     FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name)
     JOIN member m ON m.workspace_id = k.workspace_id AND m.person_id = k.name
+"""
+
+# Who has been seen in the given subjects.
+_PERSONS_IN = """
+    SELECT DISTINCT m.workspace_id, m.person_id
+    FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name)
+    JOIN member m ON m.workspace_id = k.workspace_id AND m.subject_id = k.name
 """
 
 # The history of the given subjects; the caller sorts.
@@ -169,6 +176,11 @@ async def seen_in(connection: Connection, persons: Iterable[Key]) -> dict[Key, s
     for row in await connection.fetch(_SEEN_IN, *_split(persons)):
         found.setdefault((row["workspace_id"], row["person_id"]), set()).add(row["subject_id"])
     return found
+
+
+async def persons_in(connection: Connection, subjects: Iterable[Key]) -> set[Key]:
+    """Everybody who has been seen in the given subjects."""
+    return {(row[0], row[1]) for row in await connection.fetch(_PERSONS_IN, *_split(subjects))}
 
 
 async def history(connection: Connection, keys: Iterable[Key]) -> dict[Key, list[Kept]]:

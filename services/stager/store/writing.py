@@ -301,10 +301,10 @@ _OUTBOX = bulk(
 _DEAD = bulk(
     """
     INSERT INTO dead_letter (workspace_id, topic, partition, record_offset, record_key, record_value,
-                             reason, detail, created_at)
-    SELECT t.w, $8, t.p, t.o, t.k, t.v, t.r, t.d, $9
+                             reason, detail, message_id, created_at)
+    SELECT t.w, $9, t.p, t.o, t.k, t.v, t.r, t.d, t.m, $10
     FROM {rows}
-         AS t (w, p, o, k, v, r, d)
+         AS t (w, p, o, k, v, r, d, m)
     ON CONFLICT (topic, partition, record_offset) DO NOTHING
 """,
     "int",
@@ -312,6 +312,7 @@ _DEAD = bulk(
     "bigint",
     "bytea",
     "bytea",
+    "text[]",
     "text[]",
     "text[]",
 )

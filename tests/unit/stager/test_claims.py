@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from services.stager.claims import Claims
-from services.stager.identity import Key
+from services.stager.links import Key
 from tests.eventually import eventually
 
 

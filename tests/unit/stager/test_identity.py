@@ -4,7 +4,8 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.stager.identity import Key, Link, Named, Plan, beyond, named, names_in, plan
+from services.stager.identity import Plan, beyond, names_in, plan
+from services.stager.links import Key, Link, Named, named
 from shared.contracts.envelope import Envelope
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
