@@ -1,0 +1,224 @@
+"""One verified delivery: its items, and the candidates that each of them becomes.
+
+A source's mapping is asked first, then what is known of the provider. What neither knows, and what a
+mapping makes no touchpoint of, becomes an `unmapped` candidate: nothing that was delivered is lost.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from services.ingest.adapters import strict_json
+from services.ingest.adapters.webhooks import hubspot, pipedrive, reading, salesforce, soap, stripe
+from services.ingest.adapters.webhooks.reading import Json, Reading, text
+from services.ingest.candidate import NOT_AN_OBJECT, ForeignCandidate, build
+from services.ingest.limits import Limits
+from services.ingest.verdicts import BodyRefused, Refused, too_many_events
+from shared.contracts.envelope import MAX_EVENT_CHARS
+from shared.sources.expressions import NotEvaluated, is_storable
+from shared.sources.mapping import CompiledMapping, Mapped, Skipped
+from shared.sources.source import SourceKind, SourceSettings
+
+UNMAPPED = "unmapped:"
+"""Before the message id of a dead letter, so that the touchpoint it becomes later is another one."""
+
+Item = ForeignCandidate | Refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How the deliveries of one source are read."""
+
+    kind: SourceKind
+    source_id: str
+    settings: SourceSettings
+    mapping: CompiledMapping | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What was delivered: for each item, in order, what it becomes. Empty: known and not wanted."""
+
+    items: Sequence[Sequence[Item]]
+    is_soap: bool = False
+    """The sender wants its answer in XML."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """A delivery of which nothing is taken, for a reason that only webhooks know."""
+
+    status: int
+    code: str
+    detail: str
+
+
+NOT_SOAP = Declined(
+    400,
+    "malformed_xml",
+    "The body is not one of Salesforce's outbound messages: SOAP with `notifications` in it, without"
+    " a document type.",
+)
+FOREIGN_ORGANIZATION = Declined(
+    403, "unknown_organization", "The message is of an organization that this source does not name."
+)
+
+_ORGANIZATION_CHARS = 15
+"""The other three are a check."""
+
+_READERS: Mapping[SourceKind, Callable[[Json, SourceSettings], Reading]] = {
+    SourceKind.HUBSPOT: hubspot.read,
+    SourceKind.SALESFORCE: salesforce.read,
+    SourceKind.STRIPE: stripe.read,
+    SourceKind.PIPEDRIVE: pipedrive.read,
+}
+
+_TYPE_NAMES = ("type", "event", "topic", "event_type", "action")
+"""Where senders of JSON put the name of what happened."""
+
+
+def read(
+    body: bytes, way: Way, limits: Limits, *, delivery_id: str | None = None
+) -> Delivery | BodyRefused | Declined:
+    """Everything that a delivery holds. `delivery_id` names it where its items have no names."""
+    if way.kind is SourceKind.SALESFORCE and body.lstrip().startswith(b"<"):
+        return _read_soap(body, way, limits)
+    problem = strict_json.outer_problem(body)
+    if problem is not None:
+        return problem
+    values = _values(body, way)
+    if isinstance(values, BodyRefused):
+        return values
+    if len(values) > limits.max_events:
+        return too_many_events(limits.max_events)
+    # One name for several things would make them one.
+    name = reading.message_id(way.kind, way.source_id, delivery_id) if len(values) == 1 else None
+    return Delivery(
+        items=[
+            [value] if isinstance(value, Refused) else read_item(value, way, name=name)
+            for value in values
+        ]
+    )
+
+
+def read_item(value: object, way: Way, *, name: str | None = None) -> list[Item]:
+    """What one item becomes: one candidate or several, one that is `unmapped`, or none.
+
+    `name`: its message id where the provider has none for it.
+    """
+    if not isinstance(value, dict):
+        return [NOT_AN_OBJECT]
+    reader = _READERS.get(way.kind)
+    told = _named(value, way) if reader is None else reader(value, way.settings)
+    name = told.message_id or name or reading.fingerprint(way.kind, way.source_id, value)
+    if way.mapping is not None:
+        outcome = way.mapping.apply(value)
+        if isinstance(outcome, Skipped):
+            return []
+        if isinstance(outcome, Mapped):
+            candidate = _mapped(outcome.fields, way, told, name)
+            return [candidate or _unmapped(value, way, told, name)]
+    if told.touchpoints is None:
+        return [_unmapped(value, way, told, name)]
+    return [_built(fields, told, name, index) for index, fields in enumerate(told.touchpoints)]
+
+
+def _read_soap(body: bytes, way: Way, limits: Limits) -> Delivery | BodyRefused | Declined:
+    message = soap.parse(body)
+    if message is None:
+        return NOT_SOAP
+    allowed = {each[:_ORGANIZATION_CHARS] for each in way.settings.salesforce_organizations}
+    if allowed and message.organization_id[:_ORGANIZATION_CHARS] not in allowed:
+        return FOREIGN_ORGANIZATION
+    if len(message.records) > limits.max_events:
+        return too_many_events(limits.max_events)
+    return Delivery(items=[read_item(record, way) for record in message.records], is_soap=True)
+
+
+def _values(body: bytes, way: Way) -> Sequence[object] | BodyRefused:
+    """The items, each decoded; one that cannot be stored is refused alone."""
+    if way.mapping is not None and way.mapping.has_items:
+        whole = strict_json.decode(body)
+        if isinstance(whole, Refused):
+            return strict_json.MALFORMED_BODY
+        try:
+            return way.mapping.items(whole)
+        except NotEvaluated:
+            return [whole]
+    for candidate in (body, strict_json.without_lone_surrogates(body)):
+        try:
+            raws = _raw(candidate)
+        except RecursionError:
+            return strict_json.TOO_DEEP_BODY
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            continue
+        return [strict_json.decode(bytes(raw)) for raw in raws]
+    return strict_json.MALFORMED_BODY
+
+
+_one = msgspec.json.Decoder(msgspec.Raw)
+_many = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def _raw(body: bytes) -> Sequence[msgspec.Raw]:
+    return _many.decode(body) if body.startswith(b"[") else [_one.decode(body)]
+
+
+def _named(item: Json, way: Way) -> Reading:
+    """An item of a sender whom only a mapping knows."""
+    kind = way.mapping.type_of(item) if way.mapping is not None else None
+    kind = kind or next((found for name in _TYPE_NAMES if (found := text(item.get(name)))), None)
+    return Reading(type=kind or way.kind, message_id=None, occurred_at=None, touchpoints=None)
+
+
+def _built(fields: Json, told: Reading, name: str, index: int) -> Item:
+    more = {key: value for key, value in fields.items() if value is not None}
+    more.setdefault("message_id", name if index == 0 else reading.shortened(f"{name}:{index}"))
+    if told.occurred_at is not None:
+        more.setdefault("occurred_at", told.occurred_at)
+    return build(more)
+
+
+_WHO = ("account_id", "user_id", "anonymous_id", "email")
+_IDS = ("account_id", "user_id", "anonymous_id", "previous_id", "previous_account_id", "logged_by")
+
+
+def _mapped(
+    fields: Mapping[str, Any], way: Way, told: Reading, name: str
+) -> ForeignCandidate | None:
+    """A touchpoint out of a mapping, or None for what is none: the mapping can be mended."""
+    if not is_storable(dict(fields)):
+        return None
+    more = dict(fields)
+    for each in _IDS:
+        if each in more:
+            more[each] = reading.identifier(more[each])
+    if "email" in more:
+        more["email"] = reading.email(more["email"])
+    if "occurred_at" in more:
+        more["occurred_at"] = reading.instant(more["occurred_at"])
+        if more["occurred_at"] is None:
+            return None
+    else:
+        more["occurred_at"] = told.occurred_at
+    # Two sources may use the same numbers.
+    own = reading.message_id(way.kind, way.source_id, more.get("message_id"))
+    more["message_id"] = own or name
+    if not any(more.get(each) for each in _WHO):
+        return None
+    candidate = build({key: value for key, value in more.items() if value is not None})
+    return candidate if isinstance(candidate, ForeignCandidate) else None
+
+
+def _unmapped(item: Json, way: Way, told: Reading, name: str) -> Item:
+    return build(
+        {
+            "type": "unmapped",
+            "event": (told.type or way.kind)[:MAX_EVENT_CHARS],
+            "message_id": UNMAPPED + name,
+            "occurred_at": told.occurred_at,
+            "properties": item,
+        }
+    )
