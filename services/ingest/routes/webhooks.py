@@ -1,0 +1,241 @@
+"""`POST /v1/webhooks/{provider}/{source_id}`: what providers tell of their own accord.
+
+The signature is checked over the bytes as they came, before anything of them is unpacked or parsed. Then
+the answer is 200 for all that can be read: a provider that is told otherwise sends the same again, and
+gives up the address in the end. Nothing is remembered here of what was seen: a delivery carries its
+provider's name for ever as message id, and the stager counts each name once.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+from starlette.types import Receive
+
+from services.ingest import answers, body
+from services.ingest.adapters.webhooks import delivery, soap
+from services.ingest.adapters.webhooks.delivery import Declined, Delivery, Item, Way
+from services.ingest.answers import Answer
+from services.ingest.body import Lease
+from services.ingest.endpoint import Endpoint, Request
+from services.ingest.service import Ingest
+from services.ingest.signatures.request import Failure, Signed, Verified
+from services.ingest.signatures.verify import needs_url, verify
+from services.ingest.turned_away import TurnedAway, by_body, by_unknown_rules, later
+from services.ingest.verdicts import BodyRefused, Refused
+from shared.errors import TransientError
+from shared.keys.principal import Principal, Scope
+from shared.keys.token import KeyKind
+from shared.sources.mapping import CompiledMapping, MappingProblem, compile_mapping
+from shared.sources.source import KINDS_WITH_KEYS, Source, SourceKind
+
+log = structlog.get_logger(__name__)
+
+PATH = "/v1/webhooks/{provider}/{source_id}"
+
+
+def by_unknown_source() -> TurnedAway:
+    """Nothing is said of whether it exists under another provider's name, or ever did."""
+    return TurnedAway(404, "unknown_source", "There is no such source at this address.")
+
+
+def by_signature() -> TurnedAway:
+    """One answer for every reason: who forges learns nothing from it."""
+    return TurnedAway(
+        401,
+        "invalid_signature",
+        "The request does not carry a current signature, or the secret, of this source.",
+    )
+
+
+def by_unknown_url() -> TurnedAway:
+    """The provider keeps what it has until somebody has told us our address."""
+    return later(
+        "public_url_unknown",
+        "This provider signs the address that it calls, and the service was not told its own: set"
+        " STAGELINE_PUBLIC_BASE_URL.",
+        seconds=60,
+    )
+
+
+def by_declined(declined: Declined) -> TurnedAway:
+    """What was delivered is not what this source takes."""
+    return TurnedAway(declined.status, declined.code, declined.detail)
+
+
+_PROVIDERS = {kind.value: kind for kind in SourceKind if kind not in KINDS_WITH_KEYS}
+
+_XML = [
+    (b"content-type", b"text/xml; charset=utf-8"),
+    (b"content-length", b"%d" % len(soap.ACKNOWLEDGED)),
+]
+_ACKNOWLEDGED = Answer(200, _XML, soap.ACKNOWLEDGED)
+
+
+class WebhookEndpoint(Endpoint):
+    """The route; see the module."""
+
+    def __init__(self, ingest: Ingest) -> None:
+        super().__init__(ingest, PATH)
+        self._mappings = Mappings()
+        for failure in Failure:
+            ingest.metrics.ingest_auth_failures.labels(failure)
+        for provider in _PROVIDERS:
+            ingest.metrics.ingest_webhooks_unmapped.labels(provider)
+
+    async def answer(self, request: Request, receive: Receive, lease: Lease) -> Answer:
+        """Take in one delivery."""
+        ingest = self.ingest
+        received_at = ingest.clock.now()
+        source = await self._source(request)
+        raw = await self._received(receive, request, lease)
+        verified = self._verified(source, request, raw, received_at)
+        principal = _principal(source)
+        # What this source's sender is told, those who watch the source may see.
+        request.principal = principal
+        request.told = await ingest.entrance.let_in(
+            principal, method=request.method, origin=request.origin
+        )
+        content = body.inflated(raw, request.content_encoding, ingest.limits, lease)
+        if isinstance(content, BodyRefused):
+            raise by_body(content)
+        way = Way(
+            kind=source.kind,
+            source_id=source.source_id,
+            settings=source.settings,
+            mapping=self._mappings.of(source),
+        )
+        found = delivery.read(content, way, ingest.limits, delivery_id=verified.delivery_id)
+        if isinstance(found, BodyRefused):
+            raise by_body(found)
+        if isinstance(found, Declined):
+            raise by_declined(found)
+        return await self._stored(found, source, principal, received_at)
+
+    async def _source(self, request: Request) -> Source:
+        kind = _PROVIDERS.get(request.params["provider"])
+        if kind is None:
+            raise by_unknown_source()
+        try:
+            source = await self.ingest.sources.find(request.params["source_id"])
+        except TransientError as exc:
+            raise by_unknown_rules() from exc
+        # Whether it exists under another provider's name is nobody's business.
+        if source is None or source.kind is not kind:
+            raise by_unknown_source()
+        return source
+
+    async def _received(self, receive: Receive, request: Request, lease: Lease) -> bytes:
+        found = await body.read(
+            receive,
+            content_length=request.content_length,
+            content_encoding=None,
+            may_answer_first=request.expect is not None,
+            limits=self.ingest.limits,
+            lease=lease,
+        )
+        if isinstance(found, BodyRefused):
+            raise by_body(found)
+        return found
+
+    def _verified(
+        self, source: Source, request: Request, raw: bytes, received_at: datetime
+    ) -> Verified:
+        base_url = self.ingest.public_base_url
+        if not base_url and needs_url(source):
+            log.error("public_base_url_missing", provider=source.kind, source_id=source.source_id)
+            raise by_unknown_url()
+        path = PATH.format(provider=source.kind.value, source_id=source.source_id)
+        query = f"?{request.query.decode('latin-1')}" if request.query else ""
+        signed = Signed(
+            method=request.method,
+            url=f"{base_url}{path}{query}",
+            query=request.query,
+            headers=request.headers,
+            body=raw,
+        )
+        verdict = verify(source, signed, now=received_at)
+        if isinstance(verdict, Failure):
+            self.ingest.count_failure(verdict, self.path)
+            # Those who watch the source see it too, though it may be a stranger's.
+            request.principal = _principal(source)
+            raise by_signature()
+        return verdict
+
+    async def _stored(
+        self, found: Delivery, source: Source, principal: Principal, received_at: datetime
+    ) -> Answer:
+        """Store all of it at once; an item that becomes several is told of by its own position."""
+        items: list[Item] = []
+        positions: list[int] = []
+        for position, candidates in enumerate(found.items):
+            items += candidates
+            positions += [position] * len(candidates)
+        intake = await self.ingest.store(
+            items, principal=principal, received_at=received_at, route=self.path
+        )
+        refused = [(positions[index], refusal) for index, refusal in intake.refused]
+        lost = {index for index, _ in intake.refused}
+        unmapped = sum(
+            not isinstance(item, Refused) and item.type == "unmapped" and index not in lost
+            for index, item in enumerate(items)
+        )
+        if unmapped:
+            self.ingest.metrics.ingest_webhooks_unmapped.labels(source.kind).inc(unmapped)
+        if found.is_soap:
+            return _ACKNOWLEDGED
+        return told(len(items) - len(refused), unmapped, refused)
+
+
+class Mappings:
+    """Compiled mappings, one for each source, made again when what is written has changed."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[dict[str, Any], CompiledMapping | None]] = {}
+
+    def of(self, source: Source) -> CompiledMapping | None:
+        """The source's mapping; None where it has none, or one that cannot be used.
+
+        A mapping is checked where it is written, so the latter was written by another version.
+        """
+        written = source.settings.mapping
+        if written is None:
+            self._known.pop(source.source_id, None)
+            return None
+        known = self._known.get(source.source_id)
+        # The sources are read anew every few seconds: equal is mostly not the same object.
+        if known is not None and (known[0] is written or known[0] == written):
+            return known[1]
+        compiled: CompiledMapping | None = None
+        try:
+            compiled = compile_mapping(written)
+        except MappingProblem as exc:
+            log.error("mapping_not_usable", source_id=source.source_id, error=str(exc))  # noqa: TRY400
+        self._known[source.source_id] = (written, compiled)
+        return compiled
+
+
+def told(accepted: int, unmapped: int, refused: Sequence[tuple[int, Refused]]) -> Answer:
+    """What became of a delivery; its sender reads the status at most."""
+    return answers.json(
+        200,
+        {
+            "accepted": accepted,
+            "unmapped": unmapped,
+            "rejected": [
+                {"index": index, "code": refusal.code, "detail": refusal.detail}
+                for index, refusal in refused
+            ],
+        },
+    )
+
+
+def _principal(source: Source) -> Principal:
+    return Principal(
+        workspace_id=source.workspace_id,
+        key_id=source.source_id,
+        kind=KeyKind.SECRET,
+        scopes=frozenset({Scope.EVENTS_WRITE}),
+        source_id=source.source_id,
+    )
