@@ -54,6 +54,22 @@ class AlertPosition(msgspec.Struct, frozen=True, array_like=True):
     alert_id: UUID
 
 
+class KpiPosition(msgspec.Struct, frozen=True, array_like=True):
+    """Last value of a page."""
+
+    at: _Instant
+    journey: str
+    stage: str
+    kpi: str
+    segment: str
+
+
+class SourceEventPosition(msgspec.Struct, frozen=True, array_like=True):
+    """Last event of a page."""
+
+    source_event_id: _Row
+
+
 P = TypeVar("P", bound=msgspec.Struct)
 
 

@@ -37,6 +37,8 @@ class StageCard:
     """Text by persona (or `default`) and slot."""
     next: dict[str, str] | None
     """Key and title of the stage that follows."""
+    kpis: Sequence[str] = ()
+    """Names of the indicators that the map declares here."""
 
     def text(self, persona: str | None) -> dict[str, str] | None:
         """Text by slot for `persona`, else the default, else None."""
@@ -71,6 +73,7 @@ def _cards(stages: Sequence[Mapping[str, Any]]) -> list[StageCard]:
             owner=stage.get("owner"),
             content=stage.get("content") or {},
             next={"key": after["key"], "title": after["title"]} if after else None,
+            kpis=[kpi["name"] for kpi in stage.get("kpis") or ()],
         )
         for stage, after in zip(stages, [*stages[1:], None], strict=True)
     ]

@@ -15,6 +15,9 @@ class Scope(StrEnum):
     STAGES_READ = "stages:read"
     ALERTS_WRITE = "alerts:write"
     MAPS_WRITE = "maps:write"
+    KPIS_WRITE = "kpis:write"
+    SOURCES_READ = "sources:read"
+    SOURCES_WRITE = "sources:write"
 
 
 SCOPES_OF_KIND = {

@@ -236,3 +236,31 @@ PROBLEM_ERRORS: dict[str, list[dict[str, str]]] = {
     ],
 }
 """What `errors` may hold, by code."""
+
+_KPI_VALUE: Example = {
+    "journey": "b2b-core-5",
+    "stage": "awareness",
+    "kpi": "Organic traffic",
+    "value": 18500.0,
+    "at": "2026-03-01T00:00:00Z",
+    "segment": "",
+    "origin": "search console",
+}
+
+KPI_VALUES: Example = {"items": [_KPI_VALUE]}
+
+KPI_RECEIPT: Example = {
+    "accepted": 1,
+    "rejected": [
+        {
+            "index": 1,
+            "code": "kpi_unknown",
+            "detail": "The stage declares no such indicator. Did you mean `organic traffic`?",
+        }
+    ],
+}
+
+STORED_KPI_VALUES: Example = {
+    "items": [{**_KPI_VALUE, "received_at": "2026-03-02T06:00:00Z"}],
+    "next_cursor": None,
+}

@@ -1,0 +1,78 @@
+"""Values of indicators that are measured elsewhere and pushed here."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field, StringConstraints
+
+from services.api.schemas.common import Asked, Instant, JourneyKey, PageQuery, StageKey, Told, Word
+
+Origin = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255)]
+
+MAX_VALUES = 1_000
+"""Most values of one request."""
+
+
+class KpiValue(Asked):
+    """One reading of one indicator."""
+
+    journey: JourneyKey
+    stage: StageKey = Field(description="Stage of the map that declares the indicator.")
+    kpi: Word = Field(description="Its name in the map, in any case.")
+    value: float = Field(allow_inf_nan=False, description="In the unit that the map declares.")
+    at: AwareDatetime = Field(description="What the value is the reading of: a day, a month's end.")
+    segment: Origin = Field(default="", description="Of which customers; empty: of all.")
+    origin: Origin = Field(default="", description="Where it was measured, like `search console`.")
+
+
+class KpiValues(Asked):
+    """Readings to keep."""
+
+    items: list[KpiValue] = Field(min_length=1, max_length=MAX_VALUES)
+
+
+class KpiRejection(Told):
+    """One reading that was not kept."""
+
+    index: int = Field(description="Its place in the request, from 0.")
+    code: str = Field(description="`journey_unknown`, `stage_unknown` or `kpi_unknown`.")
+    detail: str
+
+
+class KpiReceipt(Told):
+    """What became of the readings."""
+
+    accepted: int
+    rejected: list[KpiRejection]
+
+
+class KpiQuery(PageQuery):
+    """Which readings."""
+
+    journey: JourneyKey | None = Field(default=None, description="Only of this journey.")
+    stage: StageKey | None = Field(default=None, description="Only of this stage.")
+    kpi: Word | None = Field(default=None, description="Only of this indicator, by its exact name.")
+    segment: Origin | None = Field(default=None, description="Only of this segment.")
+    since: datetime | None = Field(
+        default=None, description="Only readings at this instant or later; RFC 3339."
+    )
+
+
+class StoredKpiValue(Told):
+    """A reading as it is kept."""
+
+    journey: str
+    stage: str
+    kpi: str
+    value: float
+    at: Instant
+    segment: str
+    origin: str
+    received_at: Instant
+
+
+class StoredKpiValues(Told):
+    """A page of readings, newest first."""
+
+    items: list[StoredKpiValue]
+    next_cursor: str | None
