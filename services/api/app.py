@@ -22,6 +22,10 @@ from services.api.routes.alerts import AlertRoutes
 from services.api.routes.explain import ExplainRoutes
 from services.api.routes.history import HistoryRoutes
 from services.api.routes.journeys import JourneyRoutes
+from services.api.routes.kpis import KpiRoutes
+from services.api.routes.source_access import SourceAccessRoutes
+from services.api.routes.source_events import SourceEventRoutes
+from services.api.routes.sources import SourceRoutes
 from services.api.routes.stage import StageRoutes
 from services.api.settings import ApiSettings
 from shared.clock import Clock
@@ -45,6 +49,7 @@ FRONT = Front(
     '  -H "Authorization: Bearer $STAGELINE_SECRET_KEY"',
     documents={
         "docs/maps.md": "how a journey is written down",
+        "docs/sources.md": "who sends events, and how to watch them arrive",
         "docs/problems.md": "every error and what to do about it",
     },
 )
@@ -72,13 +77,19 @@ class Api:
         self.metrics = metrics
         self.maps = MapCache(engine)
         self.population = Population(engine, metrics, period_seconds=gauge_seconds)
+        sources = SourceRoutes(engine, clock)
         self.operations: Sequence[Operation] = [
             *StageRoutes(connections, self.maps).operations(),
             *AccountRoutes(engine, self.maps).operations(),
             *HistoryRoutes(engine, clock).operations(),
             *ExplainRoutes(engine, self.maps, clock).operations(),
             *AlertRoutes(engine, clock).operations(),
+            *KpiRoutes(engine, self.maps, clock).operations(),
             *JourneyRoutes(engine, self.maps, clock, max_map_bytes=max_map_bytes).operations(),
+            *sources.collection(),
+            *SourceEventRoutes(engine, clock).operations(),
+            *SourceAccessRoutes(engine, clock).operations(),
+            *sources.one(),
         ]
 
     async def close(self) -> None:

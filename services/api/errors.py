@@ -28,9 +28,15 @@ class Code(StrEnum):
     SUBJECT_UNKNOWN = "subject_unknown"
     JOURNEY_UNKNOWN = "journey_unknown"
     ALERT_UNKNOWN = "alert_unknown"
+    SOURCE_UNKNOWN = "source_unknown"
+    SECRET_UNKNOWN = "secret_unknown"  # noqa: S105 - a reason, not a secret
+    KEY_UNKNOWN = "key_unknown"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     BODY_TIMEOUT = "body_timeout"
     ALERT_RESOLVED = "alert_resolved"
+    SOURCE_NAME_TAKEN = "source_name_taken"
+    SOURCE_KIND_MISMATCH = "source_kind_mismatch"
+    LIMIT_REACHED = "limit_reached"
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     INVALID_BODY = "invalid_body"
@@ -54,9 +60,15 @@ STATUS: Mapping[Code, int] = {
     Code.SUBJECT_UNKNOWN: 404,
     Code.JOURNEY_UNKNOWN: 404,
     Code.ALERT_UNKNOWN: 404,
+    Code.SOURCE_UNKNOWN: 404,
+    Code.SECRET_UNKNOWN: 404,
+    Code.KEY_UNKNOWN: 404,
     Code.METHOD_NOT_ALLOWED: 405,
     Code.BODY_TIMEOUT: 408,
     Code.ALERT_RESOLVED: 409,
+    Code.SOURCE_NAME_TAKEN: 409,
+    Code.SOURCE_KIND_MISMATCH: 409,
+    Code.LIMIT_REACHED: 409,
     Code.BODY_TOO_LARGE: 413,
     Code.UNSUPPORTED_MEDIA_TYPE: 415,
     Code.INVALID_BODY: 422,
@@ -85,9 +97,15 @@ DETAIL: Mapping[Code, str] = {
     Code.SUBJECT_UNKNOWN: "No touchpoint of this subject has been processed in this workspace.",
     Code.JOURNEY_UNKNOWN: "This workspace has no such journey.",
     Code.ALERT_UNKNOWN: "This workspace has no such alert.",
+    Code.SOURCE_UNKNOWN: "This workspace has no such source.",
+    Code.SECRET_UNKNOWN: "The source has no such secret.",
+    Code.KEY_UNKNOWN: "The source has no such key, or it is revoked already.",
     Code.METHOD_NOT_ALLOWED: "This path does not take this method; see Allow.",
     Code.BODY_TIMEOUT: "The body did not arrive in time.",
     Code.ALERT_RESOLVED: "The alert is resolved already and was never acknowledged.",
+    Code.SOURCE_NAME_TAKEN: "Another source of this workspace has this name.",
+    Code.SOURCE_KIND_MISMATCH: "Sources of this kind do not have that.",
+    Code.LIMIT_REACHED: "One more would be too many.",
     Code.BODY_TOO_LARGE: "The body is larger than this call takes.",
     Code.UNSUPPORTED_MEDIA_TYPE: "This call does not take a body of this type or encoding.",
     Code.INVALID_BODY: "The body is JSON, but not what this call takes; see errors.",

@@ -22,7 +22,9 @@ _TAGS = {
     "stage": "Where subjects stand now: the fast path for personalization.",
     "accounts": "Lists, profiles, history, touchpoints and reasons.",
     "alerts": "Findings that somebody should act on.",
+    "kpis": "Numbers that are measured elsewhere.",
     "journeys": "Maps as data: versioned, immutable once published.",
+    "sources": "Who sends events, what is done to them before they are kept, and what arrived.",
 }
 
 

@@ -6,7 +6,7 @@ it is written and nothing half-understood is ever stored.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -121,6 +121,14 @@ class WorkspaceRules:
     """Events that a browser may not send, by the published maps."""
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Events of a source on a UTC day, by all processes, as far as they have told."""
+
+    day: date
+    accepted: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppressed:
     """One change of the list of people whose events are dropped."""
@@ -139,5 +147,13 @@ def settings_from(fields: Mapping[str, Any]) -> SourceSettings:
 
 def settings_json(settings: SourceSettings) -> dict[str, Any]:
     """The settings as they are stored and shown, defaults included."""
-    written: dict[str, Any] = msgspec.to_builtins(settings)
+    # Through JSON: lists, as a reader of the stored form gets them, and no tuples.
+    written: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(settings))
     return written
+
+
+def webhook_path(source: Source) -> str | None:
+    """Where the provider posts to, below the address of ingest; None where senders show a key."""
+    if source.kind in KINDS_WITH_KEYS:
+        return None
+    return f"/v1/webhooks/{source.kind}/{source.source_id}"

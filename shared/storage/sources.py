@@ -4,7 +4,8 @@ No function commits: the caller's transaction does.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any
 
 import asyncpg
@@ -23,10 +24,11 @@ from shared.sources.source import (
     SourceKind,
     SourceSettings,
     Suppressed,
+    Usage,
     WorkspaceRules,
     settings_from,
 )
-from shared.storage.source_tables import source, source_secret, suppression
+from shared.storage.source_tables import source, source_secret, source_usage, suppression
 from shared.storage.tables import journey_version, workspace
 
 log = structlog.get_logger(__name__)
@@ -54,9 +56,10 @@ async def read_all(connection: AsyncConnection, above: int, now: datetime) -> Re
     secrets = await _secrets(connection, now)
     rows = await connection.execute(select(source))
     return Reading(
-        sources=[found for row in rows if (found := _source(row, secrets)) is not None],
+        sources=[found for row in rows if (found := as_source(row, secrets)) is not None],
         rules=await _rules(connection),
         suppressed=await _suppressed(connection, above),
+        usage=await _usage(connection, now.date()),
     )
 
 
@@ -125,7 +128,17 @@ async def _suppressed(connection: AsyncConnection, above: int) -> Sequence[Suppr
     ]
 
 
-def _source(row: Row[*tuple[Any, ...]], secrets: Mapping[str, Sequence[bytes]]) -> Source | None:
+async def _usage(connection: AsyncConnection, day: date) -> Mapping[str, Usage]:
+    rows = await connection.execute(
+        select(source_usage.c.source_id, source_usage.c.accepted).where(source_usage.c.day == day)
+    )
+    return {row.source_id: Usage(day, row.accepted) for row in rows}
+
+
+def as_source(
+    row: Row[*tuple[Any, ...]], secrets: Mapping[str, Sequence[bytes]] = MappingProxyType({})
+) -> Source | None:
+    """A row of `source`, or None where a newer version wrote what this one does not understand."""
     try:
         settings: SourceSettings = settings_from(row.settings)
         kind = SourceKind(row.kind)

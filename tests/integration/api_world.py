@@ -344,6 +344,40 @@ class World:
             summary="acme has been in Evaluation for 14 days",
         )
 
+    async def source(self, source_id: str, *, kind: str = "web") -> None:
+        """A source row, named as its id."""
+        await self._insert(
+            "source",
+            workspace_id=DEFAULT_WORKSPACE,
+            source_id=source_id,
+            name=source_id.removeprefix("src_"),
+            kind=kind,
+            created_at=at("01 08:00"),
+        )
+
+    async def source_secret(self, source_id: str, secret_id: str) -> None:
+        """A row of a source's secret."""
+        await self._insert(
+            "source_secret",
+            workspace_id=DEFAULT_WORKSPACE,
+            source_id=source_id,
+            secret_id=UUID(secret_id),
+            value=b"of the provider",
+            created_at=at("01 08:00"),
+        )
+
+    async def bound_key(self, source_id: str, key_id: str) -> None:
+        """A row of a source's key, which nobody holds."""
+        await self._insert(
+            "api_key",
+            workspace_id=DEFAULT_WORKSPACE,
+            key_id=key_id,
+            kind="write",
+            scopes=["events:write"],
+            secret_hash=bytes(32),
+            source_id=source_id,
+        )
+
     async def _insert(self, table: str, **columns: Any) -> None:
         names = ", ".join(columns)
         places = ", ".join(f"${number}" for number in range(1, len(columns) + 1))

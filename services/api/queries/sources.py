@@ -1,0 +1,195 @@
+"""What is seen of a source: its keys, its newest events and what became of them, its usage."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Row, and_, cast, func, literal, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.ids import WorkspaceId
+from shared.sources.event import Outcome
+from shared.storage.schema import Instant
+from shared.storage.source_tables import erasure, source_event, source_usage
+from shared.storage.tables import api_key, dead_letter, touchpoint, transition
+
+Found = Row[*tuple[Any, ...]]
+
+
+# The workspace is named here, too: rows of this table may be read before one is known.
+_KEYS = select(
+    api_key.c.key_id,
+    api_key.c.label,
+    api_key.c.created_at,
+    api_key.c.expires_at,
+    api_key.c.revoked_at,
+).order_by(api_key.c.created_at.desc(), api_key.c.key_id)
+
+
+async def keys(
+    connection: AsyncConnection, workspace_id: WorkspaceId, source_id: str
+) -> Sequence[Found]:
+    """Keys that are bound to the source, newest first."""
+    rows = await connection.execute(
+        _KEYS.where(api_key.c.workspace_id == workspace_id, api_key.c.source_id == source_id)
+    )
+    return rows.all()
+
+
+async def revoke_key(
+    connection: AsyncConnection,
+    workspace_id: WorkspaceId,
+    source_id: str,
+    key_id: str,
+    now: datetime,
+) -> bool:
+    """Revoke a key of the source for good; False if it has none of this id that works."""
+    revoked = await connection.execute(
+        update(api_key)
+        .where(
+            api_key.c.workspace_id == workspace_id,
+            api_key.c.source_id == source_id,
+            api_key.c.key_id == key_id,
+            api_key.c.revoked_at.is_(None),
+        )
+        .values(revoked_at=now)
+    )
+    return bool(revoked.rowcount)
+
+
+def _events(workspace_id: WorkspaceId, source_id: str) -> Any:  # noqa: ANN401 - a subquery
+    """The events that are kept of a source: some hundred rows by the primary key.
+
+    `place` counts deliveries of one message within one request.
+    """
+    place = func.row_number().over(
+        partition_by=(source_event.c.message_id, source_event.c.received_at),
+        order_by=source_event.c.source_event_id,
+    )
+    return (
+        select(source_event, place.label("place"))
+        .where(source_event.c.workspace_id == workspace_id, source_event.c.source_id == source_id)
+        .subquery("e")
+    )
+
+
+async def events(
+    connection: AsyncConnection,
+    workspace_id: WorkspaceId,
+    source_id: str,
+    *,
+    outcome: Outcome | None = None,
+    after: int | None = None,
+    before: int | None = None,
+    limit: int,
+) -> Sequence[Found]:
+    """Newest events, newest first, between the ids `after` and `before`, with what became of them.
+
+    `is_this`: the touchpoint was made by this very delivery. Each join is a look-up by key.
+    """
+    e = _events(workspace_id, source_id)
+    newest_letter = (
+        select(dead_letter.c.reason, dead_letter.c.detail, dead_letter.c.created_at)
+        .where(
+            dead_letter.c.workspace_id == e.c.workspace_id,
+            dead_letter.c.message_id == e.c.message_id,
+            e.c.outcome == Outcome.ACCEPTED.value,
+        )
+        .order_by(dead_letter.c.dead_letter_id.desc())
+        .limit(1)
+        .lateral("letter")
+    )
+    received = cast(touchpoint.c.envelope["received_at"].as_string(), Instant)
+    query = (
+        select(
+            e,
+            touchpoint.c.subject_id,
+            touchpoint.c.person_id,
+            touchpoint.c.processed_at,
+            and_(received == e.c.received_at, e.c.place == 1).label("is_this"),
+            erasure.c.erased_at,
+            newest_letter.c.reason.label("letter_reason"),
+            newest_letter.c.detail.label("letter_detail"),
+            newest_letter.c.created_at.label("letter_at"),
+        )
+        .outerjoin(
+            touchpoint,
+            and_(
+                touchpoint.c.workspace_id == e.c.workspace_id,
+                touchpoint.c.message_id == e.c.message_id,
+                e.c.outcome == Outcome.ACCEPTED.value,
+            ),
+        )
+        .outerjoin(
+            erasure,
+            and_(
+                erasure.c.workspace_id == e.c.workspace_id,
+                erasure.c.message_id == e.c.message_id,
+                e.c.outcome == Outcome.ACCEPTED.value,
+            ),
+        )
+        .outerjoin(newest_letter, literal(value=True))
+        .order_by(e.c.source_event_id.desc())
+        .limit(limit)
+    )
+    if outcome is not None:
+        query = query.where(e.c.outcome == outcome.value)
+    if after is not None:
+        query = query.where(e.c.source_event_id > after)
+    if before is not None:
+        query = query.where(e.c.source_event_id < before)
+    return (await connection.execute(query)).all()
+
+
+# By subject, because that is what transitions are found by; a person's own journey is one more.
+_TRANSITIONS = select(
+    transition.c.cause_message_id,
+    transition.c.journey,
+    transition.c.kind,
+    transition.c.from_stage,
+    transition.c.to_stage,
+    transition.c.outcome,
+).order_by(transition.c.transition_id)
+
+
+async def transitions(
+    connection: AsyncConnection, workspace_id: WorkspaceId, found: Sequence[Found]
+) -> Mapping[str, list[Found]]:
+    """Current moves that the events `found` brought about, by message id."""
+    message_ids = [row.message_id for row in found if row.subject_id is not None]
+    if not message_ids:
+        return {}
+    subjects = {row.subject_id for row in found} | {row.person_id for row in found}
+    rows = await connection.execute(
+        _TRANSITIONS.where(
+            transition.c.workspace_id == workspace_id,
+            transition.c.subject_id.in_(sorted(subjects - {None})),
+            transition.c.cause_message_id.in_(message_ids),
+            transition.c.superseded_at.is_(None),
+        )
+    )
+    moves: dict[str, list[Found]] = {}
+    for row in rows:
+        moves.setdefault(row.cause_message_id, []).append(row)
+    return moves
+
+
+async def usage(
+    connection: AsyncConnection, workspace_id: WorkspaceId, source_id: str, *, since: date
+) -> Sequence[Found]:
+    """Usage by UTC day, newest first."""
+    rows = await connection.execute(
+        select(
+            source_usage.c.day,
+            source_usage.c.accepted,
+            source_usage.c.refused,
+            source_usage.c.dropped,
+        )
+        .where(
+            source_usage.c.workspace_id == workspace_id,
+            source_usage.c.source_id == source_id,
+            source_usage.c.day >= since,
+        )
+        .order_by(source_usage.c.day.desc())
+    )
+    return rows.all()
