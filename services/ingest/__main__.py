@@ -10,6 +10,7 @@ import structlog
 import uvloop
 
 from services.ingest.app import Ingest, create_app, create_health
+from services.ingest.recorder import LAST_WRITE_SECONDS, Recorder
 from services.ingest.settings import IngestSettings
 from shared.clock import SystemClock
 from shared.errors import FatalError, LogUnavailable
@@ -20,7 +21,7 @@ from shared.http.server import bind
 from shared.keys.ring import KeyRing
 from shared.settings import load, redacted
 from shared.sources.registry import SourceRegistry
-from shared.storage import keys, sources
+from shared.storage import keys, source_events, sources
 from shared.storage.connect import Role, create_engine
 from shared.telemetry import logging, metrics
 
@@ -69,7 +70,16 @@ async def _run(settings: IngestSettings, listener: socket.socket) -> None:
         application_name="stageline-ingest",
         pool_size=1,
     )
+    # Of its own: what people watch must not keep a revocation waiting.
+    recorder_engine = create_engine(
+        settings.database_url.get_secret_value(),
+        role=Role.INGEST,
+        application_name="stageline-ingest-recorder",
+        pool_size=1,
+    )
     clock = SystemClock()
+    measured = metrics.of_process()
+    recorder = Recorder(source_events.writer(recorder_engine), measured)
     ring = KeyRing(keys.loader(engine), clock, refresh_seconds=settings.key_refresh_seconds)
     registry = SourceRegistry(
         sources.loader(engine, clock), refresh_seconds=settings.key_refresh_seconds
@@ -79,19 +89,24 @@ async def _run(settings: IngestSettings, listener: socket.socket) -> None:
         keys=ring,
         sources=registry,
         clock=clock,
-        metrics=metrics.of_process(),
+        metrics=measured,
         limits=settings.limits(),
+        recorder=recorder,
         public_base_url=settings.public_base_url,
     )
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(ring.run(stop), name="keys")
             group.create_task(registry.run(stop), name="sources")
+            group.create_task(recorder.run(stop), name="recorder")
             await _start(settings, writer, stop)
             if not stop.is_set():
                 await _serve(ingest, settings, listener, stop)
     finally:
         await writer.stop()
+        # What came in while the last requests were answered.
+        await recorder.flush(LAST_WRITE_SECONDS)
+        await recorder_engine.dispose()
         await engine.dispose()
     log.info("stopped")
 

@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 
 _INTERVAL_SECONDS = 0.5
 _WRITE_SECONDS = 5.0
+LAST_WRITE_SECONDS = 1.0
+"""A stop waits no longer for it."""
 _MOST_ACCEPTED = 10
 """Of a source in an interval: 20 a second, more than anybody reads."""
 _MOST_OTHERS = 40
@@ -185,15 +187,15 @@ class Recorder:
                 pass
             await self.flush()
 
-    async def flush(self) -> None:
-        """Write what there is. Never raises; waits up to 5 s."""
+    async def flush(self, within_seconds: float = _WRITE_SECONDS) -> None:
+        """Write what there is. Never raises; gives up after `within_seconds`."""
         events, self._events = self._events, []
         self._owe()
         if not events and not self._owed:
             return
         usages = [self._owed[key] for key in sorted(self._owed)]
         try:
-            async with asyncio.timeout(_WRITE_SECONDS):
+            async with asyncio.timeout(within_seconds):
                 await self._write(events, usages)
         except (TransientError, TimeoutError) as exc:
             # What is owed stays owed.

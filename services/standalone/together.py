@@ -14,6 +14,7 @@ from services.api import app as api_app
 from services.api.settings import ApiSettings
 from services.ingest import app as ingest_app
 from services.ingest.app import Ingest
+from services.ingest.recorder import LAST_WRITE_SECONDS, Recorder
 from services.ingest.settings import IngestSettings
 from services.stager.app import Stager
 from services.stager.settings import StagerSettings
@@ -25,7 +26,7 @@ from shared.http.server import serve
 from shared.keys.ring import KeyRing
 from shared.settings import load
 from shared.sources.registry import SourceRegistry
-from shared.storage import keys, sources
+from shared.storage import keys, source_events, sources
 from shared.storage.connect import Role, create_engine
 from shared.telemetry.metrics import of_process
 
@@ -52,8 +53,17 @@ def settings_from(environ: Mapping[str, str], **overrides: str) -> Settings:
 class Together:
     """The running parts."""
 
-    def __init__(self, *, ingest: Ingest, stager: Stager, api: api_app.Api, ring: KeyRing) -> None:
+    def __init__(
+        self,
+        *,
+        ingest: Ingest,
+        recorder: Recorder,
+        stager: Stager,
+        api: api_app.Api,
+        ring: KeyRing,
+    ) -> None:
         self.ingest = ingest
+        self._recorder = recorder
         self.stager = stager
         self.api = api
         self._ring = ring
@@ -85,6 +95,7 @@ class Together:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._ring.run(stop), name="keys")
             group.create_task(self._ingest.sources.run(stop), name="sources")
+            group.create_task(self._recorder.run(stop), name="recorder")
             group.create_task(self.api.population.run(stop), name="population")
             group.create_task(self.stager.run(stager_stop), name="stager")
             await serve(self.app, listener, stop, shutdown_seconds=shutdown_seconds)
@@ -97,7 +108,11 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Together]:
     """Connect the parts, and disconnect them at the end. Raises LogUnavailable."""
     url = settings.ingest.database_url.get_secret_value()
     engine = create_engine(url, role=Role.INGEST, application_name="stageline-keys", pool_size=1)
+    recorder_engine = create_engine(
+        url, role=Role.INGEST, application_name="stageline-recorder", pool_size=1
+    )
     metrics = of_process()
+    recorder = Recorder(source_events.writer(recorder_engine), metrics)
     ring = KeyRing(keys.loader(engine), clock, refresh_seconds=settings.ingest.key_refresh_seconds)
     registry = SourceRegistry(
         sources.loader(engine, clock), refresh_seconds=settings.ingest.key_refresh_seconds
@@ -114,13 +129,16 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Together]:
             clock=clock,
             metrics=metrics,
             limits=settings.ingest.limits(),
+            recorder=recorder,
             public_base_url=settings.ingest.public_base_url,
         )
         stager = Stager(settings.stager, clock=clock, metrics=metrics)
-        yield Together(ingest=ingest, stager=stager, api=api, ring=ring)
+        yield Together(ingest=ingest, recorder=recorder, stager=stager, api=api, ring=ring)
     finally:
         await api.close()
         await writer.stop()
+        await recorder.flush(LAST_WRITE_SECONDS)
+        await recorder_engine.dispose()
         await engine.dispose()
 
 

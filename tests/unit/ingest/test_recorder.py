@@ -1,0 +1,240 @@
+"""The recorder: what it keeps of a request, what it leaves out, and what it counts."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from prometheus_client import CollectorRegistry
+
+from services.ingest.candidate import Candidate, ForeignCandidate
+from services.ingest.recorder import Recorder
+from services.ingest.verdicts import Code, Refused
+from shared.contracts.envelope import Envelope
+from shared.errors import DatabaseUnavailable
+from shared.ids import WorkspaceId
+from shared.keys.principal import SCOPES_OF_KIND, Principal
+from shared.keys.token import KeyKind
+from shared.sources.event import SourceEvent, SourceUsage
+from shared.telemetry.metrics import Metrics
+from tests.unit.ingest.conftest import NOW
+
+NOBODY = Refused(Code.MISSING_IDENTITY, "Name somebody.")
+
+
+class Shelf:
+    """Where the recorder writes to; nothing can be written while `is_away`."""
+
+    def __init__(self) -> None:
+        self.events: list[SourceEvent] = []
+        self.usages: list[SourceUsage] = []
+        self.is_away = False
+        self.metrics = Metrics(CollectorRegistry())
+        self.recorder = Recorder(self.write, self.metrics)
+
+    async def write(self, events: Sequence[SourceEvent], usages: Sequence[SourceUsage]) -> None:
+        if self.is_away:
+            raise DatabaseUnavailable
+        self.events += events
+        self.usages += usages
+
+    def lost(self, reason: str) -> float:
+        name = "stageline_ingest_source_events_lost_total"
+        return self.metrics.registry.get_sample_value(name, {"reason": reason}) or 0.0
+
+
+def principal(source_id: str | None = "src_1") -> Principal:
+    return Principal(
+        workspace_id=WorkspaceId(1),
+        key_id="k",
+        kind=KeyKind.WRITE,
+        scopes=SCOPES_OF_KIND[KeyKind.WRITE],
+        source_id=source_id,
+    )
+
+
+def envelope(number: int = 1) -> Envelope:
+    return Envelope(
+        workspace_id=1,
+        message_id=f"m-{number}",
+        event="Demo Requested",
+        occurred_at=NOW,
+        received_at=NOW,
+        email="ann@acme.example",
+        account_id="acme",
+    )
+
+
+def sent(shelf: Shelf, count: int, source_id: str | None = "src_1") -> None:
+    shelf.recorder.stored(
+        [Candidate(event="Demo Requested")] * count,
+        accepted=[envelope(number) for number in range(count)],
+        principal=principal(source_id),
+        received_at=NOW,
+        route="/v1/touchpoints",
+    )
+
+
+def refused(shelf: Shelf, count: int) -> None:
+    shelf.recorder.stored(
+        [Candidate(event="E")] * count,
+        accepted=[],
+        refused=[(number, NOBODY) for number in range(count)],
+        principal=principal(),
+        received_at=NOW,
+        route="/v1/touchpoints",
+    )
+
+
+async def test_an_accepted_event_is_told_with_its_names_as_they_were_stored() -> None:
+    shelf = Shelf()
+    sent(shelf, 1)
+    await shelf.recorder.flush()
+
+    (event,) = shelf.events
+    assert (event.source_id, event.received_at, event.route) == ("src_1", NOW, "/v1/touchpoints")
+    assert (event.outcome, event.code, event.detail) == ("accepted", None, None)
+    assert (event.message_id, event.event) == ("m-0", "Demo Requested")
+    assert (event.person, event.account_id) == ("email:ann@acme.example", "acme")
+
+
+async def test_of_what_was_not_stored_nobodys_name_is_told() -> None:
+    shelf = Shelf()
+    items: list[Candidate | Refused] = [
+        NOBODY,
+        ForeignCandidate(event="Signed Up", message_id="m-1", email="ann@acme.example"),
+        ForeignCandidate(event="Signed Up", message_id="m-2", user_id="ann"),
+    ]
+    shelf.recorder.stored(
+        items,
+        accepted=[],
+        refused=[(0, NOBODY), (1, Refused(Code.INVALID_EMAIL, "No e-mail."))],
+        dropped=[(2, "no_consent")],
+        principal=principal(),
+        received_at=NOW,
+        route="/v1/batch",
+    )
+    await shelf.recorder.flush()
+
+    told = [(e.outcome, e.code, e.detail, e.message_id, e.event) for e in shelf.events]
+    assert told == [
+        ("refused", "missing_identity", "Name somebody.", None, None),
+        ("refused", "invalid_email", "No e-mail.", "m-1", "Signed Up"),
+        ("dropped", "no_consent", None, "m-2", "Signed Up"),
+    ]
+    assert {(e.person, e.account_id) for e in shelf.events} == {(None, None)}
+
+
+async def test_labels_that_postgres_could_not_hold_are_mended() -> None:
+    shelf = Shelf()
+    items = [Candidate(event="a\x00b\ud800", message_id="\x00"), Candidate(event="é" * 9_000)]
+    shelf.recorder.stored(
+        items,
+        accepted=[],
+        refused=[(0, NOBODY), (1, NOBODY)],
+        principal=principal(),
+        received_at=NOW,
+        route="/",
+    )
+    await shelf.recorder.flush()
+
+    assert [(e.message_id, e.event) for e in shelf.events] == [(None, "ab?"), (None, "é" * 255)]
+
+
+async def test_a_key_without_a_source_leaves_no_trace() -> None:
+    shelf = Shelf()
+    sent(shelf, 3, source_id=None)
+    shelf.recorder.turned_away(
+        principal(None), code="too_deep", detail="", received_at=NOW, route="/"
+    )
+    await shelf.recorder.flush()
+
+    assert (shelf.events, shelf.usages) == ([], [])
+
+
+async def test_many_accepted_events_are_counted_all_and_shown_in_part() -> None:
+    shelf = Shelf()
+    sent(shelf, 1_000)
+    sent(shelf, 1_000)
+    sent(shelf, 5, source_id="src_2")
+    refused(shelf, 7)
+    await shelf.recorder.flush()
+
+    shown = [(event.source_id, event.outcome.value) for event in shelf.events]
+    assert shown.count(("src_1", "accepted")) == 10
+    assert shown.count(("src_2", "accepted")) == 5
+    assert shown.count(("src_1", "refused")) == 7
+    assert [(u.source_id, u.accepted, u.refused) for u in shelf.usages] == [
+        ("src_1", 2_000, 7),
+        ("src_2", 5, 0),
+    ]
+    assert shelf.lost("full") == 0
+
+
+async def test_refusals_are_bounded_too_and_each_interval_begins_anew() -> None:
+    shelf = Shelf()
+    refused(shelf, 500)
+    shelf.recorder.turned_away(principal(), code="too_deep", detail="", received_at=NOW, route="/")
+    await shelf.recorder.flush()
+    first = len(shelf.events)
+    refused(shelf, 500)
+    await shelf.recorder.flush()
+
+    assert (first, len(shelf.events)) == (40, 80)
+    assert [usage.refused for usage in shelf.usages] == [500, 500]
+
+
+async def test_a_request_turned_away_is_one_row_and_no_usage() -> None:
+    shelf = Shelf()
+    shelf.recorder.turned_away(
+        principal(), code="malformed_json", detail="No JSON.", received_at=NOW, route="/v1/batch"
+    )
+    await shelf.recorder.flush()
+
+    (event,) = shelf.events
+    assert (event.outcome, event.code, event.detail) == ("refused", "malformed_json", "No JSON.")
+    assert (event.event, event.message_id, event.route) == (None, None, "/v1/batch")
+    assert shelf.usages == []
+
+
+async def test_what_cannot_be_written_is_lost_and_counted_and_usage_is_added_later() -> None:
+    shelf = Shelf()
+    shelf.is_away = True
+    sent(shelf, 3)
+    await shelf.recorder.flush()
+    sent(shelf, 2)
+    await shelf.recorder.flush()
+    shelf.is_away = False
+    sent(shelf, 1)
+    await shelf.recorder.flush()
+    await shelf.recorder.flush()
+
+    assert len(shelf.events) == 1
+    assert [usage.accepted for usage in shelf.usages] == [6]
+    assert shelf.lost("database") == 5
+
+
+async def test_usage_belongs_to_the_utc_day_of_arrival() -> None:
+    shelf = Shelf()
+    for received_at in (NOW, NOW + timedelta(days=1)):
+        shelf.recorder.stored(
+            [Candidate(event="E")],
+            accepted=[envelope()],
+            principal=principal(),
+            received_at=received_at,
+            route="/",
+        )
+    await shelf.recorder.flush()
+
+    assert [(usage.day.isoformat(), usage.accepted) for usage in shelf.usages] == [
+        ("2026-03-01", 1),
+        ("2026-03-02", 1),
+    ]
+
+
+async def test_what_is_held_is_bounded_over_all_sources() -> None:
+    shelf = Shelf()
+    for number in range(250):
+        sent(shelf, 10, source_id=f"src_{number}")
+    await shelf.recorder.flush()
+
+    assert len(shelf.events) == 2_000
+    assert shelf.lost("full") == 500
