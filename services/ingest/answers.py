@@ -14,7 +14,10 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 _CORS: RawHeaders = [
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"retry-after, x-request-id"),
+    (
+        b"access-control-expose-headers",
+        b"retry-after, x-request-id, ratelimit, ratelimit-policy, x-ratelimit-reset",
+    ),
 ]
 _PREFLIGHT: RawHeaders = [
     *_CORS,
@@ -41,6 +44,10 @@ class Answer:
         self.body = body
         self._start = {"type": "http.response.start", "status": status, "headers": headers}
         self._body = {"type": "http.response.body", "body": body}
+
+    def saying(self, headers: Sequence[tuple[bytes, bytes]]) -> "Answer":
+        """The same with more headers."""
+        return Answer(self.status, [*self.headers, *headers], self.body)
 
     async def send(self, send: Send) -> None:
         """Send it."""

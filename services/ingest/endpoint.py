@@ -25,16 +25,19 @@ class Request:
 
     __slots__ = (
         "authorization", "content_encoding", "content_length", "content_type", "expect", "headers",
-        "method", "origin", "params", "principal", "query",
+        "method", "origin", "params", "principal", "query", "scheme", "told",
     )  # fmt: skip
 
     def __init__(self, scope: Scope) -> None:
         self.method: str = scope["method"]
         self.query: bytes = scope["query_string"]
+        self.scheme: str = scope.get("scheme", "http")
         self.params: Mapping[str, str] = scope.get("path_params") or {}
         self.headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
         self.principal: Principal | None = None
         """Who sends, from the moment that it is known: whoever finds out notes it here."""
+        self.told: Sequence[tuple[bytes, bytes]] = ()
+        """Headers for whatever answer it gets."""
         self.authorization: str | None = None
         self.content_type = b""
         self.content_encoding: bytes | None = None
@@ -86,6 +89,8 @@ class Endpoint(ABC):
                 return
             finally:
                 lease.release()
+            if request.told:
+                answer = answer.saying(request.told)
         elif method == "OPTIONS":
             answer = self.options(Request(scope))
         else:
@@ -93,9 +98,13 @@ class Endpoint(ABC):
         await answer.send(send)
 
     async def sender(self, token: str | None, request: Request) -> Principal:
-        """Who sends by an API key. Raises TurnedAway."""
-        request.principal = await self.ingest.authenticate(token, self.path)
-        return request.principal
+        """Who sends by an API key, and may do so now. Raises TurnedAway."""
+        principal = await self.ingest.authenticate(token, self.path)
+        request.principal = principal
+        request.told = await self.ingest.entrance.let_in(
+            principal, method=request.method, origin=request.origin
+        )
+        return principal
 
     async def read(self, receive: Receive, request: Request, lease: Lease) -> bytes:
         """The body, within the limits; see `body.read`. Raises TurnedAway and ClientGone."""

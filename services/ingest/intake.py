@@ -7,8 +7,9 @@ from datetime import datetime
 from services.ingest.adapters.strict_json import TOO_DEEP, hazard
 from services.ingest.candidate import Candidate
 from services.ingest.door.admission import Correction, admit
+from services.ingest.door.door import Door
 from services.ingest.limits import MAX_DEPTH, Limits
-from services.ingest.verdicts import Refused, event_too_large
+from services.ingest.verdicts import Dropped, Refused, event_too_large
 from shared.contracts.envelope import Envelope, encode
 from shared.eventlog.port import NewRecord
 from shared.keys.principal import Principal
@@ -16,13 +17,20 @@ from shared.keys.principal import Principal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """What becomes of one request's items. `refused` has the position of each in the request."""
+    """What becomes of one request's items; `refused` and `dropped` have the position of each."""
 
     records: Sequence[NewRecord]
     envelopes: Sequence[Envelope]
     """What `records` hold, in their order."""
     refused: Sequence[tuple[int, Refused]]
+    dropped: Sequence[tuple[int, Dropped]]
+    """Not kept out of respect for a person, and answered like what was accepted."""
     corrections: Mapping[Correction, int]
+
+    @property
+    def accepted(self) -> int:
+        """Events that a sender is told to be accepted."""
+        return len(self.records) + len(self.dropped)
 
 
 def take_in(
@@ -31,11 +39,13 @@ def take_in(
     principal: Principal,
     received_at: datetime,
     limits: Limits,
+    door: Door,
 ) -> Intake:
-    """Admit or refuse each item, in order."""
+    """Admit, drop or refuse each item, in order."""
     records: list[NewRecord] = []
     envelopes: list[Envelope] = []
     refused: list[tuple[int, Refused]] = []
+    dropped: list[tuple[int, Dropped]] = []
     corrections: dict[Correction, int] = {}
     for index, item in enumerate(items):
         verdict = (
@@ -46,8 +56,14 @@ def take_in(
         if isinstance(verdict, Refused):
             refused.append((index, verdict))
             continue
-        envelope = verdict.envelope
         try:
+            envelope = door.let_through(verdict.envelope)
+            if isinstance(envelope, Refused):
+                refused.append((index, envelope))
+                continue
+            if isinstance(envelope, Dropped):
+                dropped.append((index, envelope))
+                continue
             value = encode(envelope)
         except RecursionError:
             refused.append((index, TOO_DEEP))
@@ -63,7 +79,13 @@ def take_in(
             corrections[verdict.correction] = corrections.get(verdict.correction, 0) + 1
         records.append(NewRecord(key=envelope.partition_key(), value=value))
         envelopes.append(envelope)
-    return Intake(records=records, envelopes=envelopes, refused=refused, corrections=corrections)
+    return Intake(
+        records=records,
+        envelopes=envelopes,
+        refused=refused,
+        dropped=dropped,
+        corrections=corrections,
+    )
 
 
 def _nests_too_deep(envelope: Envelope) -> bool:

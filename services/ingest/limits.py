@@ -17,5 +17,7 @@ class Limits:
     """As `max_body_bytes`, of PostHog's calls: its SDKs do not divide a batch that was too large."""
     max_events: int = 1_000
     body_timeout_seconds: float = 10.0
+    events_per_second: float | None = None
+    """Of a key whose source does not say how many; None: any number."""
     max_held_bytes: int = 64_000_000
     """Bytes of all bodies held at once; beyond it requests are told to come again."""

@@ -10,11 +10,12 @@ from prometheus_client import Counter
 
 from services.ingest.body import Budget
 from services.ingest.candidate import Candidate
+from services.ingest.entrance import Entrance
 from services.ingest.intake import Intake, take_in
 from services.ingest.limits import Limits
 from services.ingest.recorder import Recorder
-from services.ingest.turned_away import TurnedAway, by_key, by_log
-from services.ingest.verdicts import Code, Refused
+from services.ingest.turned_away import AT_THE_ENTRANCE, TurnedAway, by_key, by_log
+from services.ingest.verdicts import Code, DropReason, Refused
 from shared.clock import Clock
 from shared.errors import LogUnavailable
 from shared.eventlog.port import LogWriter
@@ -54,6 +55,7 @@ class Ingest:
         self.public_base_url = public_base_url
         """Address by which senders reach this service; empty where only their requests tell."""
         self.recorder = recorder
+        self.entrance = Entrance(sources, clock, self.limits)
         self.budget = Budget(self.limits.max_held_bytes)
         self._logged_at: dict[str, float] = {}
         # Looking up a child by its labels costs more than counting.
@@ -61,6 +63,10 @@ class Ingest:
         # There before the first refusal, or that one would be no increase.
         for code in Code:
             metrics.ingest_refused.labels(code)
+        for away in AT_THE_ENTRANCE:
+            metrics.ingest_turned_away.labels(away)
+        for reason in DropReason:
+            metrics.ingest_dropped.labels(reason)
         for failure in AuthFailure:
             metrics.ingest_auth_failures.labels(failure)
 
@@ -69,10 +75,10 @@ class Ingest:
         try:
             return await authorize(self.keys, token, Scope.EVENTS_WRITE)
         except NotAuthenticated as exc:
-            self._count_failure(exc.failure, route)
+            self.count_failure(exc.failure, route)
             raise by_key(exc) from None
         except MissingScope as exc:
-            self._count_failure("missing_scope", route)
+            self.count_failure("missing_scope", route)
             raise by_key(exc) from None
 
     async def store(
@@ -87,7 +93,13 @@ class Ingest:
 
         Raises TurnedAway: nothing may be answered with a 2xx then.
         """
-        intake = take_in(items, principal=principal, received_at=received_at, limits=self.limits)
+        intake = take_in(
+            items,
+            principal=principal,
+            received_at=received_at,
+            limits=self.limits,
+            door=self.entrance.door(principal),
+        )
         if intake.records:
             try:
                 await self.writer.append(intake.records)
@@ -95,13 +107,17 @@ class Ingest:
                 self.metrics.ingest_unavailable.inc()
                 raise by_log() from exc
             self._accepted(route).inc(len(intake.records))
+        self.entrance.charge(principal, sent=len(items), accepted=len(intake.records))
         if intake.refused:
             self._count_refusals(intake.refused, principal, route)
+        for _, drop in intake.dropped:
+            self.metrics.ingest_dropped.labels(drop.reason).inc()
         if self.recorder is not None:
             self.recorder.stored(
                 items,
                 accepted=intake.envelopes,
                 refused=intake.refused,
+                dropped=[(index, drop.reason.value) for index, drop in intake.dropped],
                 principal=principal,
                 received_at=received_at,
                 route=route,
@@ -111,7 +127,10 @@ class Ingest:
         return intake
 
     def note_turned_away(self, away: TurnedAway, principal: Principal, route: str) -> None:
-        """Let those who watch the sender's source see that nothing of a request was stored."""
+        """Count it, and let those who watch the sender's source see that nothing was stored."""
+        self.metrics.ingest_turned_away.labels(away.code).inc()
+        if away.code in AT_THE_ENTRANCE and self._may_log(f"{away.code} {principal.key_id}"):
+            log.warning("sender_turned_away", route=route, key_id=principal.key_id, code=away.code)
         if self.recorder is not None:
             self.recorder.turned_away(
                 principal,
@@ -142,7 +161,8 @@ class Ingest:
                 codes={code.value: times for code, times in codes.items()},
             )
 
-    def _count_failure(self, reason: str, route: str) -> None:
+    def count_failure(self, reason: str, route: str) -> None:
+        """Count and log somebody who could not show who they are."""
         self.metrics.ingest_auth_failures.labels(reason).inc()
         if self._may_log(f"failure {reason}"):
             log.warning("authentication_failed", route=route, reason=reason)

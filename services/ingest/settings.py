@@ -36,6 +36,12 @@ class IngestSettings(CommonSettings):
         le=300,
         description="Time between two reads of API keys and sources: how long a revoked key still works.",
     )
+    events_per_second: float | None = Field(
+        default=None,
+        gt=0,
+        description="Events a second that a key may send to this process in the long run, ten"
+        " seconds' worth at once, unless its source says otherwise; empty: any number.",
+    )
     max_capture_bytes: int = Field(
         default=6_000_000,
         ge=1024,
@@ -62,6 +68,7 @@ class IngestSettings(CommonSettings):
             max_body_bytes=self.max_body_bytes,
             max_capture_bytes=self.max_capture_bytes,
             max_events=self.max_events,
+            events_per_second=self.events_per_second,
             body_timeout_seconds=self.body_timeout_seconds,
             max_held_bytes=self.max_held_bytes,
         )

@@ -4,12 +4,20 @@ Each route says so in the form that its senders read (`Endpoint.refused`); statu
 the same everywhere unless a protocol demands otherwise.
 """
 
+import math
 from collections.abc import Mapping
+from datetime import datetime
 
 from services.ingest.verdicts import BodyCode, BodyRefused
 from shared.errors import StagelineError
 from shared.http.auth import MissingScope, NotAuthenticated
 from shared.keys.ring import AuthFailure
+
+AT_THE_ENTRANCE = (
+    "source_unavailable", "source_paused", "origin_not_allowed", "rate_limited", "quota_exceeded",
+)  # fmt: skip
+"""Codes of known senders that may not come in now."""
+_DAY_SECONDS = 86_400
 
 
 class TurnedAway(StagelineError):
@@ -50,6 +58,67 @@ def by_key(error: NotAuthenticated | MissingScope) -> TurnedAway:
         "Send a valid key as `Authorization: Bearer <key>`, or where your SDK puts it.",
         headers={"WWW-Authenticate": 'Bearer realm="stageline"'},
     )
+
+
+def by_unknown_rules() -> TurnedAway:
+    """Nothing may pass by rules that are not known."""
+    return later(
+        "source_unavailable",
+        "The source of this key was removed, or its rules cannot be read now; try again later.",
+        seconds=5,
+    )
+
+
+def by_pause() -> TurnedAway:
+    """A person has paused the source; senders hold on to what they have."""
+    return later("source_paused", "The source of this key is paused; try again later.", seconds=60)
+
+
+def by_origin() -> TurnedAway:
+    """The page is none of those that the source lets send."""
+    return TurnedAway(
+        403,
+        "origin_not_allowed",
+        "The source of this key takes events from the pages of certain origins alone, and this"
+        " is none of them.",
+    )
+
+
+def by_rate(policy: str, wait_seconds: int, now: datetime) -> TurnedAway:
+    """More events a second than the sender may send, by the value of `RateLimit-Policy`."""
+    return _too_many(
+        "rate_limited",
+        "More events come by this key than it may send; try again after Retry-After.",
+        policy=policy,
+        wait_seconds=wait_seconds,
+        now=now,
+    )
+
+
+def by_quota(quota: int, wait_seconds: int, now: datetime) -> TurnedAway:
+    """The source has had its events of the day."""
+    return _too_many(
+        "quota_exceeded",
+        "The source of this key has had its events of today (UTC); try again after Retry-After.",
+        policy=f'"daily";q={quota};w={_DAY_SECONDS}',
+        wait_seconds=wait_seconds,
+        now=now,
+    )
+
+
+def _too_many(
+    code: str, detail: str, *, policy: str, wait_seconds: int, now: datetime
+) -> TurnedAway:
+    # draft-ietf-httpapi-ratelimit-headers: both begin with the policy's name.
+    name = policy.partition(";")[0]
+    headers = {
+        "Retry-After": str(wait_seconds),
+        "RateLimit-Policy": policy,
+        "RateLimit": f"{name};r=0;t={wait_seconds}",
+        # Senders of Segment's protocol know this one: seconds since 1970.
+        "X-RateLimit-Reset": str(math.ceil(now.timestamp()) + wait_seconds),
+    }
+    return TurnedAway(429, code, detail, headers=headers)
 
 
 def by_log() -> TurnedAway:

@@ -42,12 +42,14 @@ _PHRASES = {
     413: "The body is too large.",
     415: "The body's type or encoding is not taken.",
     422: "The body is understood and wrong.",
+    429: "More comes than may; try again after Retry-After seconds.",
     500: "Something failed here.",
     503: "Something that is needed does not answer now; try again after Retry-After seconds.",
 }
 
 _HEADERS = {
     401: ("WWW-Authenticate", "How to authenticate."),
+    429: ("Retry-After", "Seconds to wait."),
     503: ("Retry-After", "Seconds to wait."),
 }
 

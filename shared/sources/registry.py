@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from shared.errors import TransientError
 from shared.ids import WorkspaceId
 from shared.refresher import Refresher
-from shared.sources.source import Source, Suppressed, WorkspaceRules
+from shared.sources.source import Source, Suppressed, Usage, WorkspaceRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,8 @@ class Reading:
     rules: Mapping[WorkspaceId, WorkspaceRules]
     suppressed: Sequence[Suppressed] = field(default=())
     """In the order of `change`, each above the number that the read was given."""
+    usage: Mapping[str, Usage] = field(default_factory=dict)
+    """What each source that sent something today has used, by its id."""
 
 
 SourceLoader = Callable[[int], Awaitable[Reading]]
@@ -53,7 +55,10 @@ class SourceRegistry:
         self._sources: Mapping[str, Source] = {}
         self._rules: Mapping[WorkspaceId, WorkspaceRules] = {}
         self._suppressed: dict[WorkspaceId, set[bytes]] = {}
+        self._usage: Mapping[str, Usage] = {}
         self._change = 0
+        self.generation = 0
+        """Reads that have succeeded: what was made of an earlier one may be out of date."""
 
     @property
     def loaded(self) -> bool:
@@ -71,6 +76,10 @@ class SourceRegistry:
     def suppressed(self, workspace_id: WorkspaceId) -> frozenset[bytes] | set[bytes]:
         """Digests of the people whose events are dropped. Not to be changed by the caller."""
         return self._suppressed.get(workspace_id, _NOBODY)
+
+    def usage(self, source_id: str) -> Usage | None:
+        """What a source has used as last read; None if nothing is known. Never waits."""
+        return self._usage.get(source_id)
 
     async def find(self, source_id: str) -> Source | None:
         """The source; waits for one read of the database if it is unknown here.
@@ -98,11 +107,14 @@ class SourceRegistry:
         reading = await self._load(max(0, self._change - _OVERLAP))
         self._sources = {source.source_id: source for source in reading.sources}
         self._rules = reading.rules
+        self._usage = reading.usage
         for person in reading.suppressed:
             people = self._suppressed.setdefault(person.workspace_id, set())
             (people.discard if person.is_lifted else people.add)(person.digest)
             self._change = max(self._change, person.change)
+        self.generation += 1
 
 
 _OVERLAP = 1_000
+"""Numbers that are read again: more than can be given out while a transaction lasts."""
 _NOBODY: frozenset[bytes] = frozenset()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from services.ingest.adapters.segment import Call
+from services.ingest.adapters.segment_call import Kind
 from services.ingest.answers import Answer
 from services.ingest.limits import Limits
 from services.ingest.routes import segment as tracking
@@ -68,7 +68,7 @@ _NAMED: Json = {
     "properties": _PROPERTIES,
 }
 
-_OWN: Mapping[Call, Json] = {
+_OWN: Mapping[Kind, Json] = {
     "track": {
         "event": {"type": "string", "minLength": 1, "maxLength": MAX_EVENT_CHARS},
         "properties": _PROPERTIES,
@@ -159,11 +159,11 @@ def described(away: Sequence[TurnedAway], limits: Limits) -> Described:
     )
 
 
-def _schema(call: Call) -> str:
+def _schema(call: Kind) -> str:
     return f"Segment{call.capitalize()}"
 
 
-def _call_schema(call: Call, more: Json) -> Json:
+def _call_schema(call: Kind, more: Json) -> Json:
     own = _OWN[call]
     return {
         "type": "object",
@@ -173,7 +173,7 @@ def _call_schema(call: Call, more: Json) -> Json:
     }
 
 
-def _item_schema(call: Call) -> Json:
+def _item_schema(call: Kind) -> Json:
     return {
         "allOf": [{"$ref": REF.format(model=_schema(call))}],
         "properties": {"type": {"const": call}},
@@ -181,7 +181,7 @@ def _item_schema(call: Call) -> Json:
     }
 
 
-def _operation(path: str, call: Call | None, responses: Json, limits: Limits) -> Json:
+def _operation(path: str, call: Kind | None, responses: Json, limits: Limits) -> Json:
     name = call or "batch"
     short = len(path) == len("/v1/b")
     about = _ABOUT[call] if call else "Several calls at once; each item names its `type`."
@@ -239,6 +239,7 @@ _PHRASES = {
     403: "The key may not send events.",
     408: "The body did not arrive in time; send it again.",
     415: "The body's encoding is not taken.",
+    429: "More comes than may; send the same again after Retry-After seconds.",
     503: "Not stored, or not known to be; send the same again after Retry-After seconds.",
 }
 

@@ -48,7 +48,7 @@ class BeaconEndpoint(Endpoint):
         intake = await ingest.store(
             items, principal=principal, received_at=received_at, route=self.path
         )
-        return told(len(intake.records), intake.refused)
+        return told(intake.accepted, intake.refused)
 
 
 def _unwrapped(body: bytes) -> tuple[str | None, bytes]:

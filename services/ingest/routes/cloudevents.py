@@ -41,7 +41,7 @@ class CloudEventsEndpoint(Endpoint):
         intake = await ingest.store(
             items, principal=principal, received_at=received_at, route=self.path
         )
-        return told(len(intake.records), intake.refused)
+        return told(intake.accepted, intake.refused)
 
     def _items(self, request: Request, body: bytes) -> list[cloudevents.Item] | BodyRefused:
         limits = self.ingest.limits

@@ -46,7 +46,7 @@ class TouchpointsEndpoint(Endpoint):
         intake = await ingest.store(
             items, principal=principal, received_at=received_at, route=self.path
         )
-        return told(len(intake.records), intake.refused)
+        return told(intake.accepted, intake.refused)
 
 
 def told(accepted: int, refused: Sequence[tuple[int, Refused]]) -> Answer:

@@ -1,0 +1,176 @@
+"""What a source's settings leave out of an event, cut down or hash, before the log. Pure.
+
+In this order: what is denied goes, of the rest only what is allowed stays, addresses of the internet
+are cut down, and what is to be hashed becomes a pseudonym. An e-mail address that is hashed is hashed
+wherever it stands in the event: a trait, a user id, an address bar.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, unquote
+
+from msgspec.structs import replace
+
+from services.ingest.candidate import is_email
+from services.ingest.door import walking
+from services.ingest.door.addresses import Keeping, cut_down
+from services.ingest.door.walking import Json, Keys
+from shared.contracts.envelope import Envelope
+from shared.sources.hashing import hashed, is_hashed
+from shared.sources.paths import OBJECTS, WORDS, Path, to_hash, to_keep, to_leave_out
+from shared.sources.source import SourceSettings
+
+_TRAITS_OF_EMAIL = (Path("traits", ("email",)), Path("context", ("traits", "email")))
+"""Where the address stands a second time, or the only time, by every convention that we know."""
+_NAMES = ("account_id", "previous_account_id", "user_id", "anonymous_id", "previous_id")
+"""Fields that may hold an address as somebody's name."""
+_TEXTS = (*_NAMES, "email", *WORDS)
+"""Fields outside of the objects in which an address may stand."""
+_SAME_NAMES = {"account_id": "previous_account_id", "anonymous_id": "previous_id"}
+"""Fields that hold a former value of another: hashed alike, or they would no longer meet."""
+_ATOM = r"[^\s@%\"'<>()\[\]{},;:=&?/]"
+# Bounded, or a text without end would be looked through once for each of its characters.
+_ANY_EMAIL = re.compile(rf"{_ATOM}{{1,64}}(?:@|%40){_ATOM}{{1,255}}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Privacy:
+    """The settings, ready for use."""
+
+    ip: Keeping = "truncate"
+    denied: tuple[Path, ...] = ()
+    allowed: Mapping[str, tuple[Keys, ...]] | None = None
+    """Field to the paths inside it that stay; a field without any loses everything."""
+    hashed: tuple[Path, ...] = ()
+    key: bytes = field(default=b"", repr=False)
+
+    hashes_emails: bool = False
+    """No e-mail address may reach the log as somebody's name."""
+    is_plain: bool = True
+    """Only addresses of the internet are looked for."""
+
+
+def privacy(settings: SourceSettings, key: bytes) -> Privacy:
+    """Read the settings of a source; `key` is the workspace's, for pseudonyms."""
+    allowed = settings.allow_properties
+    hashed_paths = tuple(map(to_hash, settings.hash_fields))
+    return Privacy(
+        ip=settings.ip,
+        denied=tuple(map(to_leave_out, settings.deny_properties)),
+        allowed=None if allowed is None else _by_field(map(to_keep, allowed)),
+        hashed=hashed_paths,
+        key=key,
+        hashes_emails=any(path.field == "email" for path in hashed_paths),
+        is_plain=not (settings.deny_properties or hashed_paths) and allowed is None,
+    )
+
+
+def _by_field(paths: Iterable[Path]) -> Mapping[str, tuple[Keys, ...]]:
+    found: dict[str, list[Keys]] = {}
+    for path in paths:
+        found.setdefault(path.field, []).append(path.keys)
+    return {name: tuple(keys) for name, keys in found.items()}
+
+
+def protected(envelope: Envelope, rules: Privacy) -> Envelope:
+    """The event as it may be stored; itself where nothing is to be done.
+
+    Raises RecursionError for an event that nests too deep.
+    """
+    if rules.is_plain:
+        context, properties = cut_down(envelope.context, envelope.properties, rules.ip)
+        if context is envelope.context and properties is envelope.properties:
+            return envelope
+        return replace(envelope, context=context, properties=properties)
+    parts = {name: getattr(envelope, name) for name in OBJECTS}
+    words: dict[str, Any] = {}
+    _leave_out(parts, words, rules)
+    parts["context"], parts["properties"] = cut_down(
+        parts["context"], parts["properties"], rules.ip
+    )
+    changed = replace(envelope, **parts, **words)
+    return _hash(changed, rules) if rules.hashed else changed
+
+
+def _leave_out(parts: dict[str, Json], words: dict[str, Any], rules: Privacy) -> None:
+    for path in rules.denied:
+        if path.field in parts:
+            parts[path.field] = walking.without(parts[path.field], path.keys) if path.keys else {}
+        else:
+            words[path.field] = None
+    if rules.allowed is not None:
+        for name, part in parts.items():
+            kept = rules.allowed.get(name)
+            parts[name] = walking.only(part, kept) if kept else {}
+
+
+def _hash(envelope: Envelope, rules: Privacy) -> Envelope:
+    found: set[str] = set()
+    """E-mail addresses that became pseudonyms."""
+
+    def pseudonym(value: str) -> str:
+        plain = value.strip()
+        if not plain or is_hashed(plain):
+            return value
+        if is_email(plain):
+            found.add(plain.lower())
+        return hashed(plain, rules.key)
+
+    changes: dict[str, Any] = {}
+    for path in rules.hashed:
+        _hash_path(envelope, path, changes, pseudonym)
+    if rules.hashes_emails:
+        for path in _TRAITS_OF_EMAIL:
+            _hash_path(envelope, path, changes, pseudonym)
+        for name in _NAMES:
+            value = changes.get(name, getattr(envelope, name))
+            if value is not None and is_email(value):
+                changes[name] = pseudonym(value)
+    changed = replace(envelope, **changes)
+    if rules.hashes_emails and envelope.type == "unmapped":
+        # Nobody knows yet where in it an address stands.
+        return _everywhere(changed, _ANY_EMAIL, rules.key)
+    return _everywhere(changed, _pattern(found), rules.key) if found else changed
+
+
+def _hash_path(
+    envelope: Envelope, path: Path, changes: dict[str, Any], pseudonym: Callable[[str], str]
+) -> None:
+    for name in (path.field, _SAME_NAMES.get(path.field)):
+        if name is None:
+            continue
+        value = changes.get(name, getattr(envelope, name))
+        if path.keys:
+            changes[name] = walking.replaced(value, path.keys, pseudonym)
+        elif value is not None:
+            changes[name] = pseudonym(value)
+
+
+def _pattern(found: Iterable[str]) -> re.Pattern[str]:
+    """Finds each address as it is, and as the part of a link."""
+    forms = [
+        form
+        for each in sorted(found)
+        for form in (each, each.replace("@", "%40"), quote(each, safe=""))
+    ]
+    return re.compile("|".join(map(re.escape, dict.fromkeys(forms))), re.IGNORECASE)
+
+
+def _everywhere(envelope: Envelope, pattern: re.Pattern[str], key: bytes) -> Envelope:
+    def pseudonym(found: re.Match[str]) -> str:
+        return hashed(unquote(found[0]), key)
+
+    def change(text: str) -> str:
+        # A new text that is equal would cost a copy of everything around it.
+        return pattern.sub(pseudonym, text) if pattern.search(text) else text
+
+    changes: dict[str, Any] = {
+        name: walking.rewritten(getattr(envelope, name), change) for name in OBJECTS
+    }
+    for name in _TEXTS:
+        value = getattr(envelope, name)
+        if value is not None:
+            changes[name] = change(value)
+    return replace(envelope, **changes)

@@ -1,0 +1,97 @@
+"""How fast a sender may send: a bucket of tokens for each. Pure: the time is given.
+
+A token is an event. The bucket fills steadily up to its size; a request is let in while there is
+anything in it, pays one token, and the rest of its events once they are counted. So the bucket may owe:
+a batch larger than the bucket passes now and then, instead of never.
+"""
+
+import math
+from dataclasses import dataclass
+
+MAX_WAIT_SECONDS = 3600
+"""Longest wait that is asked for: SDKs believe no longer one, and a limit may have been raised."""
+_BURST_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """A limit: events a second in the long run, and how many at once."""
+
+    per_second: float
+    burst: int
+
+    def policy(self) -> str:
+        """Value of `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers)."""
+        return f'"default";q={self.burst};w={self.fill_seconds(self.burst)}'
+
+    def fill_seconds(self, tokens: float) -> int:
+        """Whole seconds until so many tokens have come in, at least one."""
+        return max(1, math.ceil(min(tokens / self.per_second, MAX_WAIT_SECONDS)))
+
+
+def rate(per_second: float | None, burst: int | None) -> Rate | None:
+    """The limit that settings ask for; without `burst`, ten seconds' worth."""
+    if per_second is None:
+        return None
+    at_least = max(1, math.ceil(min(per_second * _BURST_SECONDS, 2**53)))
+    return Rate(per_second=per_second, burst=burst or at_least)
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """Let in: so many more events may come at once, and the bucket is full after so many seconds."""
+
+    remaining: int
+    full_after_seconds: int
+
+    def told(self) -> str:
+        """Value of `RateLimit`."""
+        return f'"default";r={self.remaining};t={self.full_after_seconds}'
+
+
+@dataclass(frozen=True, slots=True)
+class TooFast:
+    """Turned away: come again after so many seconds."""
+
+    wait_seconds: int
+
+
+class Rates:
+    """The buckets, by whoever sends; as many as there are senders with a limit."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[str, _Bucket] = {}
+
+    def enter(self, sender: str, limit: Rate, now: float) -> Entered | TooFast:
+        """Whether a request may come in at `now`, in seconds of a clock that never goes back."""
+        bucket = self._buckets.get(sender)
+        if bucket is None:
+            bucket = self._buckets[sender] = _Bucket(float(limit.burst), now)
+        bucket.fill(limit, now)
+        if bucket.tokens <= 0:
+            # One more than nothing: at the very instant that the debt is paid there is none left.
+            owed = math.nextafter(-bucket.tokens, math.inf)
+            return TooFast(limit.fill_seconds(owed))
+        bucket.tokens -= 1
+        return Entered(
+            remaining=max(0, math.floor(bucket.tokens)),
+            full_after_seconds=limit.fill_seconds(limit.burst - bucket.tokens),
+        )
+
+    def pay(self, sender: str, events: int) -> None:
+        """Take what a request that came in has cost beyond its first event."""
+        bucket = self._buckets.get(sender)
+        if bucket is not None and events > 1:
+            bucket.tokens -= events - 1
+
+
+class _Bucket:
+    __slots__ = ("at", "tokens")
+
+    def __init__(self, tokens: float, at: float) -> None:
+        self.tokens = tokens
+        self.at = at
+
+    def fill(self, limit: Rate, now: float) -> None:
+        self.tokens = min(float(limit.burst), self.tokens + (now - self.at) * limit.per_second)
+        self.at = now

@@ -1,0 +1,95 @@
+"""Parts of nested data left out, kept or replaced. Pure; what is given is never changed.
+
+A key may hold dots: `card.number` leads to the key `number` inside `card`, and to a key that is spelled
+`card.number`. Lists on the way are walked through. All raise RecursionError for what nests too deep.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+Keys = tuple[str, ...]
+Change = Callable[[str], str]
+Json = Any
+
+_GONE = object()
+
+
+def without(value: Json, keys: Keys) -> Json:
+    """`value` less what `keys` lead to; the same object where that is nothing."""
+    if not keys:
+        return _GONE
+    return _inside(value, keys, without)
+
+
+def only(value: Json, kept: Sequence[Keys]) -> Json:
+    """Of `value`, an object or a list, what any of `kept` leads to; an empty path keeps it whole."""
+    if not all(kept):
+        return value
+    if isinstance(value, list):
+        return [only(item, kept) for item in value if isinstance(item, dict | list)]
+    if not isinstance(value, dict):
+        return _GONE
+    found: dict[str, list[Keys]] = {}
+    for keys in kept:
+        for key, rest in _readings(value, keys):
+            found.setdefault(key, []).append(rest)
+    inner = {key: only(value[key], rests) for key, rests in found.items()}
+    return {key: part for key, part in inner.items() if part is not _GONE}
+
+
+def replaced(value: Json, keys: Keys, change: Change) -> Json:
+    """`value` with `change` made to every text and number that `keys` lead to."""
+    if not keys:
+        return rewritten(value, change, numbers=True)
+    return _inside(value, keys, lambda part, rest: replaced(part, rest, change))
+
+
+def rewritten(value: Json, change: Change, *, numbers: bool = False) -> Json:
+    """`value` with `change` made to every text in it; `numbers` count as text."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        fields = {key: rewritten(part, change, numbers=numbers) for key, part in value.items()}
+        return value if all(fields[key] is part for key, part in value.items()) else fields
+    if isinstance(value, list):
+        return _items(value, lambda item: rewritten(item, change, numbers=numbers))
+    if numbers and isinstance(value, int | float) and not isinstance(value, bool):
+        return change(str(value))
+    return value
+
+
+def _inside(value: Json, keys: Keys, change: Callable[[Json, Keys], Json]) -> Json:
+    """`value` with `change` made to what the beginnings of `keys` lead to, and the rest of them."""
+    if isinstance(value, list):
+        return _items(value, lambda item: _inside(item, keys, change))
+    if not isinstance(value, dict):
+        return value
+    changed = value
+    for key, rest in _readings(value, keys):
+        part = change(value[key], rest)
+        if part is value[key]:
+            continue
+        if changed is value:
+            changed = dict(value)
+        if part is _GONE:
+            del changed[key]
+        else:
+            changed[key] = part
+    return changed
+
+
+def _items(value: list[Json], change: Callable[[Json], Json]) -> list[Json]:
+    items = [change(item) for item in value]
+    return value if all(map(_is, items, value)) else items
+
+
+def _is(one: object, other: object) -> bool:
+    return one is other
+
+
+def _readings(value: Mapping[str, Json], keys: Keys) -> Iterator[tuple[str, Keys]]:
+    """Every key of `value` that a beginning of `keys` may mean, and the keys that are left."""
+    for count in range(1, len(keys) + 1):
+        key = ".".join(keys[:count])
+        if key in value:
+            yield key, keys[count:]
