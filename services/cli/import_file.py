@@ -17,7 +17,7 @@ from services.cli import (
     import_send,
     import_source,
 )
-from services.cli.connection import Target, target
+from services.cli.connection import Target, of_this_folder, target
 from services.cli.friendly import fail, sentence
 from services.cli.import_cells import Format, Shape
 from services.cli.import_mapping import Mapping
@@ -96,7 +96,7 @@ def import_file(
         typer.Option(min=1, help="Row that names the columns of a sheet. [first with content]"),
     ] = None,
     url: Annotated[str | None, typer.Option(help="Address of Stageline.")] = None,
-    key: Annotated[str | None, typer.Option(help="Write key.")] = None,
+    key: Annotated[str | None, typer.Option(help="Secret key, or a write key.")] = None,
     batch_rows: Annotated[int, typer.Option(min=1, max=1000, help="Rows in one request.")] = 500,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Requests at once.")] = 4,
     patience: Annotated[float, typer.Option(min=0, help="Seconds to try a request again.")] = 300,
@@ -167,7 +167,7 @@ def import_file(
             )
         import_report.tell(found, as_json=as_json)
         return
-    destination = target(url, key, secret=False)
+    destination = _destination(url, key)
     state_file = ProgressFile(
         HOME,
         file_hash=import_rows.file_hash(file),
@@ -191,6 +191,14 @@ def import_file(
             patience_seconds=patience,
         )
     report.finish(as_json=as_json, stopped=stopped)
+
+
+def _destination(url: str | None, key: str | None) -> Target:
+    """Where to send. Of this folder's keys the secret one: an import may say what a browser may not."""
+    found, here = target(url, key, secret=False), of_this_folder()
+    if here is not None and found.key == here.write_key:
+        return Target(url=found.url, key=here.secret_key)
+    return found
 
 
 def _pairs(given: list[str] | None) -> dict[str, str]:

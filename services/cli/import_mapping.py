@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from services.cli.import_fields import FIELDS, OBJECTS
+from services.cli.import_fields import FIELDS, OBJECTS, as_text
 from services.cli.import_time import Epoch
 from shared.errors import FatalError
 
@@ -59,8 +59,8 @@ class _MappingFile(BaseModel):
 
     columns: dict[str, str | None] = Field(default_factory=dict)
     constants: dict[str, Constant] = Field(default_factory=dict)
-    # YAML reads yes, no and 3 as what they look like; in a table they are what the file says.
-    values: dict[str, dict[Constant, Constant]] = Field(default_factory=dict)
+    # What YAML takes for yes or no has to be quoted: nobody can tell which word stood there.
+    values: dict[str, dict[str | int | float, Constant]] = Field(default_factory=dict)
     rename: dict[str, str] = Field(default_factory=dict)
     event_prefix: str = ""
     timezone: str = "UTC"
@@ -95,7 +95,7 @@ def read(path: Path) -> Mapping:
             objects={name: _by_key(getattr(parsed, name)) for name in OBJECTS},
             constants=parsed.constants,
             values={
-                name: {_written(said): meant for said, meant in table.items()}
+                name: {as_text(said): meant for said, meant in table.items()}
                 for name, table in parsed.values.items()
             },
             rename=parsed.rename,
@@ -145,7 +145,3 @@ def checked(mapping: Mapping) -> Mapping:
 
 def _by_key(entry: dict[str, str] | list[str]) -> dict[str, str]:
     return entry if isinstance(entry, dict) else {name: name for name in entry}
-
-
-def _written(said: Constant) -> str:
-    return ("true" if said else "false") if isinstance(said, bool) else str(said)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
+_encode = json.JSONEncoder(sort_keys=True, ensure_ascii=True).encode
+
 _EMPTY = 0
 _FIRST_SLOTS = 1 << 12
 _FULLEST = 0.6
@@ -59,6 +61,5 @@ class Occurrences:
 def name(cells: Mapping[str, Any], seen: Occurrences) -> str:
     """`import-<hash of the row>-<which of the equal rows>`: 51 characters or a few more."""
     content = {column: cell for column, cell in cells.items() if column not in REPORTED}
-    text = json.dumps(content, sort_keys=True, ensure_ascii=True)
-    digest = blake2b(text.encode(), digest_size=16)
+    digest = blake2b(_encode(content).encode(), digest_size=16)
     return f"import-{digest.hexdigest()}-{seen.add(digest.digest())}"

@@ -131,7 +131,8 @@ def _in_words(found: Findings) -> str:
     for name, distinct in (("accounts", found.accounts), ("people", found.people)):
         about = "" if distinct.is_exact else "about "
         lines.append(f"{name}: {about}{distinct.count:,}")
-    lines.append("events:")
+    if found.events:
+        lines.append("events:")
     lines += [f"  {_shown(name)}: {n:,}" for name, n in found.events.most_common(_SHOWN_EVENTS)]
     others = len(found.events) - _SHOWN_EVENTS
     if others > 0:

@@ -71,8 +71,8 @@ def opened(path: Path, mapping: Meant, shape: Shape) -> Iterator[Rows]:
     with import_source.opened(path, shape) as source:
         if source.columns is not None:
             _check_columns(mapping, source.columns)
-        seen = Occurrences()
-        rows = (_row(reading, mapping, seen, is_table=source.columns is not None)
+        plan, seen = _plan(mapping, source.columns), Occurrences()
+        rows = (_row(reading, plan, seen, is_table=source.columns is not None)
                 for reading in source.readings)  # fmt: skip
         yield Rows(columns=source.columns, total=source.total, rows=rows)
 
@@ -97,10 +97,47 @@ def _check_columns(mapping: Meant, columns: Sequence[str]) -> None:
         )
 
 
-def _row(reading: Reading, mapping: Meant, seen: Occurrences, *, is_table: bool) -> Row:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """The mapping as one file needs it: what can give nothing in any row is left out."""
+
+    fields: tuple[tuple[str, str, Mapping[str, Any], Any], ...]
+    """Field, its column, what its words mean, what it is without one."""
+    objects: tuple[tuple[str, Mapping[str, str]], ...]
+    times: tuple[str, ...]
+    mapping: Meant
+
+
+def _plan(mapping: Meant, columns: Sequence[str] | None) -> _Plan:
+    def may_be_there(column: str) -> bool:
+        return columns is None or column in columns or "." in column
+
+    wanted = (
+        (name, mapping.columns.get(name, name), mapping.values.get(name, {}))
+        for name in FIELDS
+        if name != "occurred_at"
+    )
+    named = mapping.columns.get("occurred_at")
+    return _Plan(
+        fields=tuple(
+            (name, column, values, mapping.constants.get(name))
+            for name, column, values in wanted
+            if may_be_there(column) or name in mapping.constants
+        ),
+        objects=tuple(
+            (name, keys)
+            for name in OBJECTS
+            if (keys := mapping.objects.get(name, {})) or may_be_there(name)
+        ),
+        times=TIME_NAMES if named is None else (named,),
+        mapping=mapping,
+    )
+
+
+def _row(reading: Reading, plan: _Plan, seen: Occurrences, *, is_table: bool) -> Row:
     body, problem = b"", reading.problem
     if reading.cells is not None:
-        touchpoint = _touchpoint(reading.cells, mapping)
+        touchpoint = _touchpoint(reading.cells, plan)
         made = (
             touchpoint
             if isinstance(touchpoint, Refused)
@@ -142,18 +179,18 @@ _BAD_TIME = Refused(
 _BAD_TEXT = Refused(Code.INVALID_UNICODE, "the row holds half of a surrogate pair")
 
 
-def _touchpoint(cells: Mapping[str, Any], mapping: Meant) -> dict[str, Any] | Refused:
+def _touchpoint(cells: Mapping[str, Any], plan: _Plan) -> dict[str, Any] | Refused:
     found: dict[str, Any] = {}
-    for name in FIELDS:
-        value = _cell(cells, mapping.columns.get(name, name))
-        if value is not None and (meant := mapping.values.get(name)):
-            value = meant.get(as_text(value).strip(), value)
+    for name, column, values, constant in plan.fields:
+        value = _cell(cells, column)
         if value is None:
-            value = mapping.constants.get(name)
+            value = constant
+        elif values:
+            value = values.get(as_text(value).strip(), value)
         if value is not None:
             found[name] = fitted(name, value)
-    for name in OBJECTS:
-        if gathered := _gathered(cells, name, mapping.objects.get(name, {})):
+    for name, keys in plan.objects:
+        if gathered := _gathered(cells, name, keys):
             # JSON knows no infinity, and the encoder would quietly write null.
             if any(isinstance(cell, float) and math.isinf(cell) for cell in gathered.values()):
                 return NUMBER_OUT_OF_RANGE
@@ -161,15 +198,15 @@ def _touchpoint(cells: Mapping[str, Any], mapping: Meant) -> dict[str, Any] | Re
     if "event" not in found:
         return _NO_EVENT
     event = str(found["event"])
-    found["event"] = mapping.event_prefix + mapping.rename.get(event, event)
-    return _with_time(found, cells, mapping)
+    found["event"] = plan.mapping.event_prefix + plan.mapping.rename.get(event, event)
+    return _with_time(found, cells, plan)
 
 
 def _with_time(
-    found: dict[str, Any], cells: Mapping[str, Any], mapping: Meant
+    found: dict[str, Any], cells: Mapping[str, Any], plan: _Plan
 ) -> dict[str, Any] | Refused:
-    names = (mapping.columns["occurred_at"],) if "occurred_at" in mapping.columns else TIME_NAMES
-    written = next((cell for name in names if (cell := _cell(cells, name)) is not None), None)
+    mapping = plan.mapping
+    written = next((cell for name in plan.times if (cell := _cell(cells, name)) is not None), None)
     if written is None:
         written = mapping.constants.get("occurred_at")
     if written is None:
@@ -177,7 +214,8 @@ def _with_time(
     moment = import_time.instant(written, mapping.timezone, mapping.time_format, mapping.epoch)
     if moment is None:
         return _BAD_TIME
-    return found | {"occurred_at": moment.isoformat()}
+    found["occurred_at"] = moment.isoformat()
+    return found
 
 
 def _gathered(cells: Mapping[str, Any], name: str, keys: Mapping[str, str]) -> dict[str, Any]:

@@ -4,12 +4,13 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from services.cli import import_tables, import_text
-from services.cli.import_cells import Format, Shape, Source
+from services.cli.import_cells import Format, Reading, Shape, Source
 from shared.errors import FatalError
 
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -52,14 +53,27 @@ def is_tab_separated(path: Path) -> bool:
 
 @contextmanager
 def opened(path: Path, shape: Shape) -> Iterator[Source]:
-    """The file's rows. Raises FatalError when it cannot be read as a whole, OSError."""
+    """The file's rows. It and they raise FatalError when it cannot be read as a whole, OSError."""
+    with ExitStack() as stack:
+        with _in_words(path, shape):
+            if shape.format in {Format.CSV, Format.NDJSON}:
+                source = stack.enter_context(_text(path, shape))
+            else:
+                plain = stack.enter_context(_unpacked(path))
+                source = stack.enter_context(import_tables.opened(plain, shape))
+        yield replace(source, readings=_readings(source, path, shape))
+
+
+def _readings(source: Source, path: Path, shape: Shape) -> Iterator[Reading]:
+    with _in_words(path, shape):
+        yield from source.readings
+
+
+@contextmanager
+def _in_words(path: Path, shape: Shape) -> Iterator[None]:
+    """Says what is wrong with the file where its bytes are."""
     try:
-        if shape.format in {Format.CSV, Format.NDJSON}:
-            with _text(path, shape) as source:
-                yield source
-        else:
-            with _unpacked(path) as plain, import_tables.opened(plain, shape) as source:
-                yield source
+        yield
     except (EOFError, gzip.BadGzipFile, zlib.error) as exc:
         raise FatalError(f"{path} is a damaged gzip file") from exc
     except UnicodeError as exc:
