@@ -21,6 +21,7 @@ from shared.contracts.envelope import (
     EventType,
     Survey,
 )
+from shared.sources.hashing import is_hashed
 
 MAX_LABEL_CHARS = 100
 """Longest channel, role, emotion or friction: they are names out of a short list."""
@@ -104,9 +105,14 @@ def build_native(fields: Mapping[str, Any]) -> Candidate | Refused:
 
 
 def is_email(text: str) -> bool:
-    """A light look: one @ with something on both sides and no white space; no more can be known."""
-    local, _, domain = text.partition("@")
-    return bool(local and domain) and "@" not in domain and not any(map(str.isspace, text))
+    """A light look: one @ with something on both sides and no white space; no more can be known.
+
+    The pseudonym of an address is one as well: it names the same person.
+    """
+    local, at, domain = text.partition("@")
+    if not at:
+        return is_hashed(text)
+    return bool(local and domain) and "@" not in domain and text.split() == [text]
 
 
 def refusal(error: msgspec.ValidationError) -> Refused:

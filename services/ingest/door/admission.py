@@ -83,7 +83,7 @@ def admit(
         occurred_at=occurred_at,
         received_at=received_at,
         original_timestamp=_original(candidate, foreign, occurred_at),
-        source=principal.key_id,
+        source=principal.source_id or principal.key_id,
         account_id=account_id,
         user_id=user_id,
         anonymous_id=anonymous_id,
