@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from services.cli.import_fields import FIELDS, OBJECTS, as_text
 from services.cli.import_time import Epoch
@@ -54,13 +54,21 @@ class Mapping:
         return self.named_columns() | free | set(times)
 
 
+def _as_written(said: object) -> object:
+    if isinstance(said, bool):
+        raise ValueError("put it into quotes: YAML makes a truth value of it")  # noqa: TRY004
+    return as_text(said)
+
+
+_Written = Annotated[str, BeforeValidator(_as_written)]
+
+
 class _MappingFile(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     columns: dict[str, str | None] = Field(default_factory=dict)
     constants: dict[str, Constant] = Field(default_factory=dict)
-    # What YAML takes for yes or no has to be quoted: nobody can tell which word stood there.
-    values: dict[str, dict[str | int | float, Constant]] = Field(default_factory=dict)
+    values: dict[str, dict[_Written, Constant]] = Field(default_factory=dict)
     rename: dict[str, str] = Field(default_factory=dict)
     event_prefix: str = ""
     timezone: str = "UTC"
@@ -94,10 +102,7 @@ def read(path: Path) -> Mapping:
             columns={name: column or "" for name, column in parsed.columns.items()},
             objects={name: _by_key(getattr(parsed, name)) for name in OBJECTS},
             constants=parsed.constants,
-            values={
-                name: {as_text(said): meant for said, meant in table.items()}
-                for name, table in parsed.values.items()
-            },
+            values={name: dict(table) for name, table in parsed.values.items()},
             rename=parsed.rename,
             event_prefix=parsed.event_prefix,
             timezone=zone(parsed.timezone),
