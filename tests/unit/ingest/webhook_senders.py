@@ -5,12 +5,14 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import stripe
 from standardwebhooks import Webhook
 
+from services.ingest.adapters.webhooks.delivery import Way, read_item
+from services.ingest.candidate import ForeignCandidate
 from shared.ids import DEFAULT_WORKSPACE
 from shared.sources.source import Source, SourceKind, SourceSettings
 from tests.unit.ingest.conftest import NOW
@@ -106,3 +108,25 @@ def signed(of: Source, body: bytes, *, at: datetime = NOW) -> Mapping[str, str]:
             return basic("stageline", SHARED_SECRET)
         case _:
             return {"X-Stageline-Secret": SHARED_SECRET}
+
+
+AT = datetime(2026, 3, 1, 11, 30, tzinfo=UTC)
+"""When what the providers tell has happened."""
+MILLISECONDS = int(AT.timestamp() * 1000)
+
+
+def told(kind: SourceKind, item: dict[str, Any], **settings: Any) -> list[dict[str, Any]]:
+    """Fields of each touchpoint that are not at their default, without id and time."""
+    way = Way(kind=kind, source_id="src-1", settings=SourceSettings(**settings))
+    found = read_item(item, way)
+    assert all(isinstance(each, ForeignCandidate) for each in found), found
+    return [
+        {
+            name: value
+            for name in each.__struct_fields__
+            if (value := getattr(each, name)) is not None
+            and name not in ("message_id", "occurred_at")
+            and (name, value) != ("type", "track")
+        }
+        for each in found
+    ]
