@@ -10,12 +10,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.ingest.openapi.part import part
-from services.ingest.routes import beacon, cloudevents, pixel
+from services.ingest.routes import beacon, browser, cloudevents, pixel, posthog, webhooks
 from services.ingest.routes.beacon import BeaconEndpoint
 from services.ingest.routes.cloudevents import CloudEventsEndpoint
 from services.ingest.routes.pixel import PixelEndpoint
 from services.ingest.routes.segment import CALLS, TrackingEndpoint
 from services.ingest.routes.touchpoints import PATH, TouchpointsEndpoint
+from services.ingest.routes.webhooks import WebhookEndpoint
 from services.ingest.service import Ingest
 from shared.http import front
 from shared.http import health as health_routes
@@ -52,6 +53,9 @@ def routes(ingest: Ingest) -> list[Route]:
         Route(cloudevents.PATH, CloudEventsEndpoint(ingest, cloudevents.PATH)),
         Route(beacon.PATH, BeaconEndpoint(ingest, beacon.PATH)),
         Route(pixel.PATH, PixelEndpoint(ingest, pixel.PATH)),
+        Route(webhooks.PATH, WebhookEndpoint(ingest)),
+        *posthog.routes(ingest),
+        *browser.routes(ingest),
     ]
 
 
@@ -115,7 +119,11 @@ class ByPath:
     ) -> None:
         """`observe` wraps each route; `app` is observed already."""
         self._app = app
-        self._routes = {route.path: (route, observe(route.app)) for route in routes}
+        self._routes = {
+            route.path: (route, observe(route.app))
+            for route in routes
+            if not route.param_convertors
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
