@@ -4,6 +4,7 @@ The own client shares the event loop's cost with nobody, but is Python: its figu
 """
 
 import asyncio
+import base64
 import os
 import re
 import shutil
@@ -38,6 +39,15 @@ class Target:
     token: str
     body: bytes
     pid: int
+    has_basic_key: bool = False
+    """The key is the user of Basic authentication, as SDKs send it, and no bearer."""
+
+    @property
+    def authorization(self) -> str:
+        """Value of the header."""
+        if self.has_basic_key:
+            return f"Basic {base64.b64encode(f'{self.token}:'.encode()).decode()}"
+        return f"Bearer {self.token}"
 
 
 def drive(target: Target, *, seconds: float, connections: int) -> Load:
@@ -58,6 +68,18 @@ def drive(target: Target, *, seconds: float, connections: int) -> Load:
     )
 
 
+def together(loads: Sequence[Load]) -> Load:
+    """Runs of the same target, equally long, as one: means, and the worst of the tails."""
+    times = len(loads)
+    return Load(
+        requests_per_second=sum(load.requests_per_second for load in loads) / times,
+        p50_ms=sum(load.p50_ms for load in loads) / times,
+        p99_ms=max(load.p99_ms for load in loads),
+        failed=sum(load.failed for load in loads),
+        cpu_us_per_request=sum(load.cpu_us_per_request for load in loads) / times,
+    )
+
+
 def _cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -71,7 +93,7 @@ def _wrk(target: Target, seconds: float, connections: int) -> tuple[float, float
         script.write_text(
             f'local file = io.open("{body}", "rb")\n'
             'wrk.method = "POST"\nwrk.body = file:read("*all")\n'
-            f'wrk.headers["Authorization"] = "Bearer {target.token}"\n'
+            f'wrk.headers["Authorization"] = "{target.authorization}"\n'
             'wrk.headers["Content-Type"] = "application/json"\n'
         )
         run = subprocess.run(  # noqa: S603 - our own command line
@@ -100,7 +122,7 @@ async def _sockets(
     target: Target, seconds: float, connections: int
 ) -> tuple[float, float, float, int]:
     head = (
-        f"POST {target.path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {target.token}\r\n"
+        f"POST {target.path} HTTP/1.1\r\nHost: bench\r\nAuthorization: {target.authorization}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(target.body)}\r\n\r\n"
     )
     request = head.encode() + target.body

@@ -7,11 +7,12 @@ value wins, as everywhere.
 """
 
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import msgspec
 
-from services.ingest.candidate import NUMBER_OUT_OF_RANGE
+from services.ingest.candidate import NOT_AN_OBJECT, NUMBER_OUT_OF_RANGE
 from services.ingest.limits import MAX_DEPTH
 from services.ingest.verdicts import BodyCode, BodyRefused, Code, Refused
 
@@ -33,7 +34,9 @@ _DIGITS = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else 32 for byte 
 _HIGH, _LOW = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _ESCAPE = re.compile(rb"%b%b|(%b|%b)|\\." % (_HIGH, _LOW, _HIGH, _LOW), re.DOTALL)
 
-_decode_any = msgspec.json.Decoder().decode
+_T = TypeVar("_T")
+
+_decode_any: Callable[[bytes], Any] = msgspec.json.Decoder().decode
 
 
 def may_hold_hazards(body: bytes) -> bool:
@@ -62,18 +65,26 @@ def hazard(value: object, depth: int = 1) -> Refused | None:
 
 def decode(item: bytes) -> object | Refused:
     """Read one event; None is JSON's null."""
+    value = read(item, _decode_any)
+    return hazard(value) or value
+
+
+def read(item: bytes, decoder: Callable[[bytes], _T]) -> _T | Refused:
+    """Read one event with `decoder`, a hazard in it being the caller's to look for.
+
+    Half of a surrogate pair becomes NUL, for `hazard` to find.
+    """
     try:
-        value: Any = _decode_any(item)
+        return decoder(item)
     except UnicodeDecodeError:
         return _UTF8
     except RecursionError:
         return TOO_DEEP
-    except msgspec.ValidationError:
-        return NUMBER_OUT_OF_RANGE
+    except msgspec.ValidationError as exc:
+        return NOT_AN_OBJECT if str(exc).startswith("Expected `object`") else NUMBER_OUT_OF_RANGE
     except msgspec.DecodeError:
         mended = without_lone_surrogates(item)
-        return _MALFORMED if mended == item else decode(mended)
-    return hazard(value) or value
+        return _MALFORMED if mended == item else read(mended, decoder)
 
 
 def without_lone_surrogates(text: bytes) -> bytes:

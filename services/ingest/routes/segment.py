@@ -8,6 +8,7 @@ from starlette.types import Receive
 
 from services.ingest import answers
 from services.ingest.adapters import segment
+from services.ingest.adapters.segment_call import KINDS, Kind
 from services.ingest.answers import CLOSE, Answer
 from services.ingest.body import Lease
 from services.ingest.endpoint import Endpoint, Request
@@ -17,9 +18,9 @@ from services.ingest.verdicts import BodyRefused
 from shared.http.auth import basic_user, bearer_token
 from shared.keys import token as tokens
 
-CALLS: dict[str, segment.Call | None] = {
-    **{f"/v1/{kind}": kind for kind in segment.TYPES},
-    **{f"/v1/{kind[0]}": kind for kind in segment.TYPES},
+CALLS: dict[str, Kind | None] = {
+    **{f"/v1/{kind}": kind for kind in KINDS},
+    **{f"/v1/{kind[0]}": kind for kind in KINDS},
     "/v1/batch": None,
     "/v1/b": None,
 }
@@ -31,7 +32,7 @@ SUCCESS = answers.json(200, {"success": True})
 class TrackingEndpoint(Endpoint):
     """One path of the API; see the module."""
 
-    def __init__(self, ingest: Ingest, path: str, call: segment.Call | None) -> None:
+    def __init__(self, ingest: Ingest, path: str, call: Kind | None) -> None:
         super().__init__(ingest, path)
         self._call = call
 
