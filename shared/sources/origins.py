@@ -26,7 +26,7 @@ class Origins:
         exact: set[str] = set()
         under: set[tuple[str, str]] = set()
         for text in written:
-            found = _ORIGIN.fullmatch(text.lower()) if len(text) <= _MAX_CHARS else None
+            found = _taken_apart(text)
             if found is None or (found["star"] and "." not in found["host"]):
                 message = (
                     "an origin is scheme, host and port as a browser sends them, like"
@@ -52,9 +52,7 @@ class Origins:
 
     def admit(self, origin: str) -> bool:
         """Whether the page of an `Origin` header may send; `null`, which any page can have, may not."""
-        if len(origin) > _MAX_CHARS:
-            return False
-        found = _ORIGIN.fullmatch(origin.lower())
+        found = _taken_apart(origin)
         if found is None or found["star"]:
             return False
         scheme, host, port = found["scheme"], found["host"], found["port"]
@@ -63,3 +61,10 @@ class Origins:
             return True
         label, _, rest = host.partition(".")
         return bool(label and rest) and (scheme, rest + own_port) in self._under
+
+
+def _taken_apart(text: str) -> re.Match[str] | None:
+    # Not ASCII: the lower case of some other letters is.
+    if len(text) > _MAX_CHARS or not text.isascii():
+        return None
+    return _ORIGIN.fullmatch(text.lower())
