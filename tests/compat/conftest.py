@@ -41,3 +41,13 @@ def sdk(request: pytest.FixtureRequest) -> Sdk:
     if wanted.language == "node":
         request.getfixturevalue("node_sdks")
     return wanted
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """A browser; without one the test is skipped by name."""
+    try:
+        return machine.prepare_chromium()
+    except FatalError as exc:
+        require(available=False, reason=str(exc))
+        raise

@@ -3,13 +3,15 @@
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Literal
 
 from tests.compat import machine
+from tests.conftest import ROOT
 
 Family = Literal["segment", "posthog"]
 Call = tuple[str, dict[str, Any]]
@@ -28,6 +30,8 @@ class Sdk:
     options: dict[str, Any]
     patient: dict[str, Any] = field(default_factory=dict)
     """Options beside which its default gives events up sooner than an outage of half a minute ends."""
+    tells_given_times: bool = False
+    """It sends a time that the program gave beside its own clock's: the service takes it as it is."""
     keeps_sent_at: bool = False
     """A repeated request still names the first attempt's time as `sentAt`: to the service, the wait
     looks like an error of the sender's clock."""
@@ -75,6 +79,7 @@ RUDDER_NODE = Sdk(
     family="segment",
     options={"flushInterval": 100, "flushAt": 10},
     patient={"retryCount": 10},
+    tells_given_times=True,
     keeps_sent_at=True,
 )
 POSTHOG_NODE = Sdk(
@@ -87,7 +92,7 @@ POSTHOG_NODE = Sdk(
     keeps_sent_at=True,
 )
 ALL: Sequence[Sdk] = (
-    SEGMENT_PYTHON, RUDDER_PYTHON, SEGMENT_NODE, RUDDER_NODE,
+    SEGMENT_PYTHON, RUDDER_PYTHON, POSTHOG_PYTHON, SEGMENT_NODE, RUDDER_NODE, POSTHOG_NODE,
 )  # fmt: skip
 
 
@@ -99,6 +104,69 @@ class Played:
     called_at: list[datetime]
 
 
+class Run:
+    """An SDK at work in a process of its own."""
+
+    def __init__(self, sdk: Sdk, process: Process, clock_seconds: float) -> None:
+        """Made by `started`."""
+        self._sdk = sdk
+        self._process = process
+        self._wrong = timedelta(seconds=clock_seconds)
+
+    async def go_on(self) -> None:
+        """Let it make the calls of the next part."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"\n")
+        await self._process.stdin.drain()
+
+    async def finished(self) -> Played:
+        """Wait until the SDK has delivered everything, or given it up."""
+        async with asyncio.timeout(_RUN_SECONDS):
+            out, err = await self._process.communicate()
+        code, stderr = self._process.returncode, err.decode("utf-8", "replace")
+        assert code == 0, f"{self._sdk.name} ended with {code}:\n{stderr[-3000:]}"
+        told = json.loads(out)
+        called_at = [datetime.fromisoformat(each) - self._wrong for each in told["called_at"]]
+        return Played(errors=told["errors"], called_at=called_at)
+
+
+@asynccontextmanager
+async def started(
+    sdk: Sdk,
+    *parts: Sequence[Call],
+    host: str,
+    write_key: str,
+    clock_seconds: float = 0.0,
+    pause_seconds: float = 0.0,
+    options: dict[str, Any] | None = None,
+) -> AsyncIterator[Run]:
+    """The SDK, making the calls of the first part; it waits for `go_on` before each further one."""
+    task = {
+        "host": host,
+        "write_key": write_key,
+        "options": sdk.options | (options or {}),
+        "clock_seconds": clock_seconds,
+        "pause_seconds": pause_seconds,
+        "parts": [[_spelled(sdk, call) for call in part] for part in parts],
+    }
+    process = await asyncio.create_subprocess_exec(
+        *sdk.command(),
+        cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(task).encode() + b"\n")
+        await process.stdin.drain()
+        yield Run(sdk, process, clock_seconds)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
 async def play(
     sdk: Sdk,
     calls: Sequence[Call],
@@ -106,38 +174,12 @@ async def play(
     host: str,
     write_key: str,
     clock_seconds: float = 0.0,
-    pause_seconds: float = 0.0,
-    options: dict[str, Any] | None = None,
 ) -> Played:
-    """Give the calls to the SDK in a process of its own and wait until it has delivered."""
-    task = {
-        "host": host,
-        "write_key": write_key,
-        "options": sdk.options | (options or {}),
-        "clock_seconds": clock_seconds,
-        "pause_seconds": pause_seconds,
-        "calls": [_spelled(sdk, call) for call in calls],
-    }
-    process = await asyncio.create_subprocess_exec(
-        *sdk.command(),
-        cwd=Path(__file__).parents[2],
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(_RUN_SECONDS):
-            out, err = await process.communicate(json.dumps(task).encode())
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    stderr = err.decode("utf-8", "replace")
-    assert process.returncode == 0, f"{sdk.name} ended with {process.returncode}:\n{stderr[-3000:]}"
-    told = json.loads(out)
-    wrong = timedelta(seconds=clock_seconds)
-    called_at = [datetime.fromisoformat(each) - wrong for each in told["called_at"]]
-    return Played(errors=told["errors"], called_at=called_at)
+    """Give the calls to the SDK and wait until it has delivered."""
+    async with started(
+        sdk, calls, host=host, write_key=write_key, clock_seconds=clock_seconds
+    ) as run:
+        return await run.finished()
 
 
 def _spelled(sdk: Sdk, call: Call) -> Call:

@@ -10,7 +10,7 @@ from tests.compat.sdks import ALL, Sdk, play
 from tests.compat.service import Service
 from tests.compat.stories import story
 
-_TOLERANCE = timedelta(seconds=1)
+_TOLERANCE = timedelta(seconds=3)
 """The way through the network, on a machine with other things to do."""
 
 each_sdk = pytest.mark.parametrize(
@@ -32,8 +32,9 @@ async def test_every_event_is_applied_once_to_the_right_person_at_the_right_time
 ) -> None:
     run = f"run{uuid4().hex}"
     dated_at = SystemClock().now() - timedelta(days=3)
-    # The sender reads its own clock for this as well.
-    told = story(sdk, run, dated_at + timedelta(seconds=clock_seconds))
+    # A program that takes this from its clock is as wrong as the SDK is.
+    shift = timedelta(seconds=0 if sdk.tells_given_times else clock_seconds)
+    told = story(sdk, run, dated_at + shift)
 
     played = await play(
         sdk,

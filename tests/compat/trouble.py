@@ -13,7 +13,7 @@ from typing import Literal
 
 from services.ingest import turned_away
 from services.ingest.answers import Answer
-from services.ingest.routes import segment
+from services.ingest.routes import posthog, segment
 from services.ingest.turned_away import TurnedAway
 
 _FORWARD_SECONDS = 30.0
@@ -67,7 +67,8 @@ def first_posts(number: int, fault: Fault) -> Decide:
 
     def decide(request: Request) -> Fault | None:
         nonlocal left
-        if request.method != "POST" or not left:
+        is_question = request.target.startswith("/flags")
+        if request.method != "POST" or is_question or not left:
             return None
         left -= 1
         return fault
@@ -139,9 +140,10 @@ async def _forwarded(request: Request, port: int) -> bytes:
             writer.close()
 
 
-def _in_form(_request: Request, away: TurnedAway) -> Answer:
+def _in_form(request: Request, away: TurnedAway) -> Answer:
     """The form of the route that the request is for."""
-    return segment.as_error(away)
+    path = request.target.partition("?")[0]
+    return segment.as_error(away) if path in segment.CALLS else posthog.as_error(away, path)
 
 
 def _rendered(answer: Answer) -> bytes:

@@ -8,12 +8,17 @@ const analytics = new Analytics(task.write_key, {
   errorHandler: note,
   ...task.options,
 })
-let open = task.calls.length
-const delivered = new Promise((resolve) => {
-  // Called once for each event, whether it was delivered or given up.
-  globalThis.settled = () => --open || resolve()
+let open = task.parts.flat().length
+let allSettled
+const settled = new Promise((resolve) => {
+  allSettled = resolve
 })
-await play((method, given) => analytics[method](given, globalThis.settled))
+// Called once for each event, whether it was delivered or given up.
+const settle = () => {
+  open -= 1
+  if (!open) allSettled()
+}
+await play((method, given) => analytics[method](given, settle))
 await analytics.flush()
-await delivered
+await settled
 finish()

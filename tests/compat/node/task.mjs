@@ -1,12 +1,17 @@
 // What one run is given on stdin, and what it tells on stdout: errors that the SDK reported, and
 // called_at, the instant of each call by the machine's clock.
-// JSON: host, write_key, options of the SDK, clock_seconds (how far this machine's clock is wrong),
-// pause_seconds (between two calls) and calls, each [method, {argument: value}], as the SDK has them.
+// A line of JSON: host, write_key, options of the SDK, clock_seconds (how far this machine's clock is
+// wrong), pause_seconds (between two calls) and parts: lists of calls, each [method, {argument: value}],
+// as the SDK has them. Before each part but the first it waits for another line.
 
-import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-export const task = JSON.parse(readFileSync(0, 'utf8'))
+const input = createInterface({ input: process.stdin })
+const lines = input[Symbol.asyncIterator]()
+const nextLine = async () => (await lines.next()).value
+
+export const task = JSON.parse(await nextLine())
 
 const errors = []
 const calledAt = []
@@ -30,17 +35,21 @@ if (task.clock_seconds) {
   }
 }
 
-// Make the calls, one after the other.
+// Make the calls, one after the other, part by part.
 export async function play(call) {
-  for (const [method, given] of task.calls) {
-    const arguments_ = { ...given }
-    if (given.timestamp) arguments_.timestamp = new Date(given.timestamp)
-    calledAt.push(new Date().toISOString())
-    call(method, arguments_)
-    await sleep(task.pause_seconds * 1000)
+  for (const [number, part] of task.parts.entries()) {
+    if (number) await nextLine()
+    for (const [method, given] of part) {
+      const arguments_ = { ...given }
+      if (given.timestamp) arguments_.timestamp = new Date(given.timestamp)
+      calledAt.push(new Date().toISOString())
+      call(method, arguments_)
+      await sleep(task.pause_seconds * 1000)
+    }
   }
 }
 
 export function finish() {
+  input.close()
   process.stdout.write(JSON.stringify({ errors, called_at: calledAt }))
 }

@@ -1,7 +1,8 @@
 """Runs one Python SDK as a program would: `python -m tests.compat.python SDK`, the task on stdin.
 
-The task is JSON: host, write_key, options of the SDK, clock_seconds (how far this machine's clock is
-wrong), pause_seconds (between two calls) and calls, each `[method, {argument: value}]`. Written to
+The task is a line of JSON: host, write_key, options of the SDK, clock_seconds (how far this machine's
+clock is wrong), pause_seconds (between two calls) and parts: lists of calls, each
+`[method, {argument: value}]`. Before each part but the first it waits for another line. Written to
 stdout as JSON: errors that the SDK reported, and called_at, the instant of each call by that clock.
 """
 
@@ -27,7 +28,7 @@ class Task:
         self.options: dict[str, Any] = given["options"]
         self.errors: list[str] = []
         self.called_at: list[str] = []
-        self._calls: list[tuple[str, Arguments]] = given["calls"]
+        self._parts: list[list[tuple[str, Arguments]]] = given["parts"]
         self._pause_seconds: float = given["pause_seconds"]
 
     def note(self, error: object, *_rest: object) -> None:
@@ -35,15 +36,18 @@ class Task:
         self.errors.append(repr(error))
 
     def play(self, call: Callable[[str, Arguments], object]) -> None:
-        """Make the calls, one after the other."""
-        for method, arguments in self._calls:
-            given = {
-                name: datetime.fromisoformat(value) if name == "timestamp" else value
-                for name, value in arguments.items()
-            }
-            self.called_at.append(_now().isoformat())
-            call(method, given)
-            time.sleep(self._pause_seconds)
+        """Make the calls, one after the other, part by part."""
+        for number, part in enumerate(self._parts):
+            if number:
+                sys.stdin.readline()
+            for method, arguments in part:
+                given = {
+                    name: datetime.fromisoformat(value) if name == "timestamp" else value
+                    for name, value in arguments.items()
+                }
+                self.called_at.append(_now().isoformat())
+                call(method, given)
+                time.sleep(self._pause_seconds)
 
 
 def _now() -> datetime:
@@ -82,7 +86,7 @@ SDKS = {"segment": segment, "rudder": rudder, "posthog": posthog}
 
 def main() -> None:
     """Run the SDK that the command line names."""
-    given = json.load(sys.stdin)
+    given = json.loads(sys.stdin.readline())
     task = Task(given)
     with ExitStack() as stack:
         if given["clock_seconds"]:

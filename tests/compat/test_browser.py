@@ -1,0 +1,243 @@
+"""Browser SDKs, unmodified, in a headless Chromium on a page of another origin than the service's."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from playwright.async_api import Browser, Page
+
+from services.ingest.turned_away import TurnedAway
+from tests.compat import pages
+from tests.compat.browser import launched, site, visit
+from tests.compat.pages import Delivery
+from tests.compat.service import Applied, Service
+from tests.compat.stories import Expected
+from tests.compat.trouble import TOO_MANY, UNAVAILABLE, first_posts, proxied
+
+_TOLERANCE = timedelta(seconds=2)
+
+SEGMENT_CALLS = """
+  call('page', () => analytics.page('Pricing', {plan: 'all'}))
+  call('guide', () => analytics.track('Guide Downloaded', {guide: 'ROI'}))
+  call('identify', () => analytics.identify('RUN-ann', {email: 'RUN@acme.example'}))
+  call('group', () => analytics.group('RUN-acme', {name: 'Acme', seats: 12}))
+  call('demo', () => analytics.track('Demo Requested', {seats: 12}))
+"""
+SEGMENT_LAST_CALL = "call('left', () => analytics.track('Page Left', {late: true}))"
+
+POSTHOG_CALLS = """
+  call('guide', () => posthog.capture('Guide Downloaded', {guide: 'ROI'}))
+  call('identify', () => posthog.identify('RUN-ann', {email: 'RUN@acme.example'}))
+  call('group', () => posthog.group('company', 'RUN-acme', {name: 'Acme', seats: 12}))
+  call('demo', () => posthog.capture('Demo Requested', {seats: 12}))
+"""
+POSTHOG_LAST_CALL = "call('left', () => posthog.capture('Page Left', {late: true}))"
+
+
+def expected(run: str) -> dict[str, Expected]:
+    """What must come of the calls, by the names that the page gives them."""
+    return {
+        "page": Expected(
+            type="page", event="Page Viewed", properties={"name": "Pricing", "plan": "all"}
+        ),
+        "guide": Expected(type="track", event="Guide Downloaded", properties={"guide": "ROI"}),
+        "identify": Expected(
+            type="identify", event="Person Identified", traits={"email": f"{run}@acme.example"}
+        ),
+        "group": Expected(
+            type="group",
+            event="Account Identified",
+            account_traits={"name": "Acme", "seats": 12},
+        ),
+        "demo": Expected(type="track", event="Demo Requested", properties={"seats": 12}),
+        "left": Expected(type="track", event="Page Left", properties={"late": True}),
+    }
+
+
+@pytest.fixture(scope="module")
+async def browser(chromium: Path) -> AsyncIterator[Browser]:
+    async with launched(chromium) as running:
+        yield running
+
+
+@pytest.mark.parametrize("delivery", ["standard", "batching"])
+@pytest.mark.parametrize(
+    "clock_seconds", [pytest.param(0, id="right clock"), pytest.param(-7_200, id="two hours slow")]
+)
+async def test_segment_events_up_to_leaving_the_page_are_applied_once(
+    delivery: Delivery, clock_seconds: int, service: Service, browser: Browser, node_sdks: Path
+) -> None:
+    run = f"run{uuid4().hex}"
+    with_sdk = partial(
+        pages.segment, service=service.url, write_key=service.write_key, delivery=delivery
+    )
+    content = {
+        f"/{run}/pricing": with_sdk(calls=SEGMENT_CALLS.replace("RUN", run)),
+        f"/{run}/bye": pages.EMPTY,
+        f"/{run}/next": with_sdk(calls=""),
+    }
+    async with (
+        site(node_sdks, content) as web,
+        visit(browser, clock_seconds=clock_seconds) as person,
+    ):
+        page = await person.open(f"{web.url}/{run}/pricing")
+        await page.wait_for_function("analytics.instance !== undefined")
+        called_at = await _leave(page, SEGMENT_LAST_CALL, f"{web.url}/{run}/bye", clock_seconds)
+        # What was under way as the page went is kept by the SDK, and sent again from the next one.
+        await person.open(f"{web.url}/{run}/next")
+        applied = await service.applied_at_least(6, run)
+
+    assert person.complaints == []
+    _assert_told(run, applied, called_at)
+    assert {each.person for each in applied} == {f"user:{run}-ann"}
+    assert {each.subject for each in applied} == {f"{run}-acme"}
+
+
+@pytest.mark.parametrize("delivery", ["standard", "batching"])
+@pytest.mark.parametrize(
+    "refusal", [pytest.param(UNAVAILABLE, id="503"), pytest.param(TOO_MANY, id="429")]
+)
+async def test_segment_events_that_were_refused_for_a_while_are_applied_once(
+    delivery: Delivery, refusal: TurnedAway, service: Service, browser: Browser, node_sdks: Path
+) -> None:
+    run = f"run{uuid4().hex}"
+    async with proxied(service.port, first_posts(3, refusal)) as proxy:
+        text = pages.segment(
+            service=proxy.url,
+            write_key=service.write_key,
+            delivery=delivery,
+            batch_milliseconds=300,
+            calls=SEGMENT_CALLS.replace("RUN", run) + SEGMENT_LAST_CALL,
+        )
+        async with (
+            site(node_sdks, {f"/{run}/pricing": text}) as web,
+            visit(browser) as person,
+        ):
+            page = await person.open(f"{web.url}/{run}/pricing")
+            applied = await service.applied_at_least(6, run, within=30)
+            called_at = _right(await page.evaluate("calledAt"))
+            failures = await page.evaluate("failures")
+
+    assert proxy.faults == 3
+    assert failures == []
+    _assert_told(run, applied, called_at)
+
+
+async def test_segment_events_of_a_page_left_while_the_service_was_down_come_with_the_next_visit(
+    service: Service, browser: Browser, node_sdks: Path
+) -> None:
+    run = f"run{uuid4().hex}"
+    with_sdk = partial(
+        pages.segment, service=service.url, write_key=service.write_key, delivery="standard"
+    )
+    content = {
+        f"/{run}/pricing": with_sdk(calls=""),
+        f"/{run}/bye": pages.EMPTY,
+        f"/{run}/next": with_sdk(calls=""),
+    }
+    async with site(node_sdks, content) as web, visit(browser) as person:
+        page = await person.open(f"{web.url}/{run}/pricing")
+        await page.wait_for_function("analytics.instance !== undefined")
+        await service.kill_ingest()
+        try:
+            await page.evaluate(f"() => {{ {SEGMENT_CALLS.replace('RUN', run)} }}")
+            called_at = await _leave(page, SEGMENT_LAST_CALL, f"{web.url}/{run}/bye")
+        finally:
+            await service.start_ingest()
+        await person.open(f"{web.url}/{run}/next")
+        applied = await service.applied_at_least(6, run, within=30)
+
+    _assert_told(run, applied, called_at)
+
+
+@pytest.mark.parametrize(
+    "clock_seconds", [pytest.param(0, id="right clock"), pytest.param(-7_200, id="two hours slow")]
+)
+async def test_posthog_events_up_to_leaving_the_page_are_applied_once(
+    clock_seconds: int, service: Service, browser: Browser, node_sdks: Path
+) -> None:
+    run = f"run{uuid4().hex}"
+    content = {
+        f"/{run}/pricing": pages.posthog(
+            service=service.url,
+            write_key=service.write_key,
+            calls=POSTHOG_CALLS.replace("RUN", run),
+        ),
+        f"/{run}/bye": pages.EMPTY,
+    }
+    async with (
+        site(node_sdks, content) as web,
+        visit(browser, clock_seconds=clock_seconds) as person,
+    ):
+        page = await person.open(f"{web.url}/{run}/pricing")
+        called_at = await _leave(page, POSTHOG_LAST_CALL, f"{web.url}/{run}/bye", clock_seconds)
+        applied = await service.applied_at_least(6, run)
+
+    assert person.complaints == []
+    _assert_told(run, _without_own_events(applied), called_at)
+    assert [each.envelope.event for each in applied].count("Page Viewed") == 1
+    assert {each.person for each in applied} == {f"user:{run}-ann"}
+    assert {each.subject for each in applied} == {f"{run}-acme"}
+
+
+@pytest.mark.parametrize(
+    "refusal", [pytest.param(UNAVAILABLE, id="503"), pytest.param(TOO_MANY, id="429")]
+)
+async def test_posthog_events_that_were_refused_for_a_while_are_applied_once(
+    refusal: TurnedAway, service: Service, browser: Browser, node_sdks: Path
+) -> None:
+    run = f"run{uuid4().hex}"
+    async with proxied(service.port, first_posts(2, refusal)) as proxy:
+        text = pages.posthog(
+            service=proxy.url,
+            write_key=service.write_key,
+            calls=POSTHOG_CALLS.replace("RUN", run) + POSTHOG_LAST_CALL,
+        )
+        async with (
+            site(node_sdks, {f"/{run}/pricing": text}) as web,
+            visit(browser) as person,
+        ):
+            page = await person.open(f"{web.url}/{run}/pricing")
+            applied = await service.applied_at_least(6, run, within=40)
+            called_at = _right(await page.evaluate("calledAt"))
+
+    assert proxy.faults == 2
+    _assert_told(run, _without_own_events(applied), called_at)
+
+
+def _without_own_events(applied: Sequence[Applied]) -> list[Applied]:
+    """What was called for; the SDK tells of pages by itself."""
+    return [
+        each
+        for each in applied
+        if each.envelope.type != "page" and not each.envelope.event.startswith("$")
+    ]
+
+
+async def _leave(
+    page: Page, last_call: str, url: str, clock_seconds: int = 0
+) -> dict[str, datetime]:
+    """Make one more call and go away in the same breath; instants of all calls by a right clock."""
+    told = await page.evaluate(f"() => {{ {last_call}; location.href = '{url}'; return calledAt }}")
+    await page.wait_for_url(url)
+    return _right(told, clock_seconds)
+
+
+def _right(told: dict[str, str], clock_seconds: int = 0) -> dict[str, datetime]:
+    wrong = timedelta(seconds=clock_seconds)
+    return {name: datetime.fromisoformat(text) - wrong for name, text in told.items()}
+
+
+def _assert_told(run: str, applied: Sequence[Applied], called_at: dict[str, datetime]) -> None:
+    left = list(applied)
+    for name, happened_at in called_at.items():
+        each = expected(run)[name]
+        found = next((one for one in left if each.matches(one.envelope)), None)
+        assert found is not None, (name, left)
+        left.remove(found)
+        assert abs(found.occurred_at - happened_at) < _TOLERANCE, (name, found)
+    assert left == []
+    assert {"guide", "identify", "group", "demo", "left"} <= called_at.keys()
