@@ -19,6 +19,7 @@ from services.api.queries.connections import StageConnections, opener
 from services.api.queries.stage import ping
 from services.api.routes.accounts import AccountRoutes
 from services.api.routes.alerts import AlertRoutes
+from services.api.routes.campaigns import CampaignRoutes
 from services.api.routes.explain import ExplainRoutes
 from services.api.routes.history import HistoryRoutes
 from services.api.routes.journeys import JourneyRoutes
@@ -84,6 +85,7 @@ class Api:
             *HistoryRoutes(engine, clock).operations(),
             *ExplainRoutes(engine, self.maps, clock).operations(),
             *AlertRoutes(engine, clock).operations(),
+            *CampaignRoutes(engine, self.maps, clock).operations(),
             *KpiRoutes(engine, self.maps, clock).operations(),
             *JourneyRoutes(engine, self.maps, clock, max_map_bytes=max_map_bytes).operations(),
             *sources.collection(),

@@ -264,3 +264,25 @@ STORED_KPI_VALUES: Example = {
     "items": [{**_KPI_VALUE, "received_at": "2026-03-02T06:00:00Z"}],
     "next_cursor": None,
 }
+
+CAMPAIGNS: Example = {
+    "journey": "b2b-jtbd-7",
+    "since": "2026-01-01T00:00:00Z",
+    "until": "2026-04-01T00:00:00Z",
+    "attribution": "last",
+    "items": [
+        {
+            "stage": "evaluation",
+            "campaign": {
+                "name": "spring",
+                "source": "newsletter",
+                "medium": "email",
+                "term": None,
+                "content": None,
+            },
+            "entries": 14,
+            "accounts": 12,
+        },
+        {"stage": "evaluation", "campaign": None, "entries": 9, "accounts": 9},
+    ],
+}

@@ -1,0 +1,93 @@
+"""Which campaign stood before each entry into a stage."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import FromClause, Row, and_, cast, func, select, true
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.ids import WorkspaceId
+from shared.storage.tables import member, touchpoint, transition
+
+Attribution = Literal["first", "last"]
+
+FIELDS = ("name", "source", "medium", "term", "content")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Entries from `since` on, before `until`."""
+
+    since: datetime
+    until: datetime
+
+
+async def entries(
+    connection: AsyncConnection,
+    workspace_id: WorkspaceId,
+    journey: str,
+    window: Window,
+    attribution: Attribution,
+    *,
+    of_persons: bool,
+    limit: int,
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Stage, campaign (None: no touchpoint of one before), entries and subjects; most entries first.
+
+    Reads the transitions of the window, and for each its subject's touchpoints back to the campaign:
+    a question for a person at a desk, not for a page view. `of_persons`: the journey's subjects are
+    persons, whose touchpoints stand under the accounts that they belong to.
+    """
+    campaign = cast(touchpoint.c.envelope, JSONB)["campaign"]
+    met: FromClause = touchpoint
+    whose = touchpoint.c.subject_id == transition.c.subject_id
+    if of_persons:
+        met = touchpoint.join(
+            member,
+            and_(
+                member.c.workspace_id == touchpoint.c.workspace_id,
+                member.c.subject_id == touchpoint.c.subject_id,
+                member.c.person_id == touchpoint.c.person_id,
+            ),
+        )
+        whose = member.c.person_id == transition.c.subject_id
+    order = (touchpoint.c.occurred_at, touchpoint.c.message_id)
+    before = (
+        select(campaign.label("campaign"))
+        .select_from(met)
+        .where(
+            touchpoint.c.workspace_id == transition.c.workspace_id,
+            whose,
+            touchpoint.c.occurred_at <= transition.c.occurred_at,
+            campaign.is_not(None),
+        )
+        .order_by(*(column.desc() if attribution == "last" else column for column in order))
+        .limit(1)
+        .correlate(transition)
+        .lateral("before")
+    )
+    fields = [before.c.campaign[name].astext.label(name) for name in FIELDS]
+    statement = (
+        select(
+            transition.c.to_stage.label("stage"),
+            *fields,
+            func.count().label("entries"),
+            func.count(transition.c.subject_id.distinct()).label("subjects"),
+        )
+        .select_from(transition.outerjoin(before, true()))
+        .where(
+            transition.c.workspace_id == workspace_id,
+            transition.c.journey == journey,
+            transition.c.superseded_at.is_(None),
+            transition.c.to_stage.is_not(None),
+            transition.c.occurred_at >= window.since,
+            transition.c.occurred_at < window.until,
+        )
+        .group_by(transition.c.to_stage, *fields)
+        .order_by(func.count().desc(), transition.c.to_stage, *fields)
+        .limit(limit)
+    )
+    return (await connection.execute(statement)).all()

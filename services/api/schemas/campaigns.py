@@ -1,0 +1,52 @@
+"""Which campaigns bring customers into which stages."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from services.api.schemas.common import Asked, Instant, Told
+
+
+class CampaignsQuery(Asked):
+    """Which entries, and whose merit."""
+
+    since: AwareDatetime | None = Field(
+        default=None, description="Entries at this instant or later; left out: 90 days ago."
+    )
+    until: AwareDatetime | None = Field(
+        default=None, description="Entries before this instant; left out: now."
+    )
+    attribution: Literal["first", "last"] = Field(
+        default="last",
+        description="The first or the last campaign that the customer met before the entry.",
+    )
+    limit: int = Field(default=200, ge=1, le=1_000, description="Most items.")
+
+
+class CampaignName(Told):
+    """A campaign, by the five names of the UTM convention."""
+
+    name: str | None
+    source: str | None
+    medium: str | None
+    term: str | None
+    content: str | None
+
+
+class CampaignEntries(Told):
+    """Entries into one stage that one campaign stood before."""
+
+    stage: str
+    campaign: CampaignName | None = Field(description="null: no campaign was met before.")
+    entries: int
+    accounts: int = Field(description="How many different accounts these entries are of.")
+
+
+class Campaigns(Told):
+    """Entries by stage and campaign, most first. What stood before need not be what caused it."""
+
+    journey: str
+    since: Instant
+    until: Instant
+    attribution: Literal["first", "last"]
+    items: list[CampaignEntries]
