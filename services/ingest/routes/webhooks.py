@@ -37,7 +37,7 @@ PATH = "/v1/webhooks/{provider}/{source_id}"
 
 def by_unknown_source() -> TurnedAway:
     """Nothing is said of whether it exists under another provider's name, or ever did."""
-    return TurnedAway(404, "unknown_source", "There is no such source at this address.")
+    return TurnedAway(404, "source_unknown", "There is no such source at this address.")
 
 
 def by_signature() -> TurnedAway:
@@ -46,6 +46,7 @@ def by_signature() -> TurnedAway:
         401,
         "invalid_signature",
         "The request does not carry a current signature, or the secret, of this source.",
+        headers={"WWW-Authenticate": 'Signature realm="stageline"'},
     )
 
 
@@ -64,7 +65,8 @@ def by_declined(declined: Declined) -> TurnedAway:
     return TurnedAway(declined.status, declined.code, declined.detail)
 
 
-_PROVIDERS = {kind.value: kind for kind in SourceKind if kind not in KINDS_WITH_KEYS}
+PROVIDERS = {kind.value: kind for kind in SourceKind if kind not in KINDS_WITH_KEYS}
+"""What may stand in the path for a provider."""
 
 _XML = [
     (b"content-type", b"text/xml; charset=utf-8"),
@@ -81,7 +83,7 @@ class WebhookEndpoint(Endpoint):
         self._mappings = Mappings()
         for failure in Failure:
             ingest.metrics.ingest_auth_failures.labels(failure)
-        for provider in _PROVIDERS:
+        for provider in PROVIDERS:
             ingest.metrics.ingest_webhooks_unmapped.labels(provider)
 
     async def answer(self, request: Request, receive: Receive, lease: Lease) -> Answer:
@@ -114,7 +116,7 @@ class WebhookEndpoint(Endpoint):
         return await self._stored(found, source, principal, received_at)
 
     async def _source(self, request: Request) -> Source:
-        kind = _PROVIDERS.get(request.params["provider"])
+        kind = PROVIDERS.get(request.params["provider"])
         if kind is None:
             raise by_unknown_source()
         try:

@@ -159,7 +159,7 @@ async def test_an_unknown_source_and_one_of_another_provider_look_the_same(
 
     assert {answer.status_code for answer in answers} == {404}
     assert len({answer.json()["detail"] for answer in answers}) == 1
-    assert {answer.json()["code"] for answer in answers} == {"unknown_source"}
+    assert {answer.json()["code"] for answer in answers} == {"source_unknown"}
 
 
 async def test_a_source_that_cannot_be_looked_up_is_for_later(

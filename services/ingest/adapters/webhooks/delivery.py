@@ -62,7 +62,7 @@ NOT_SOAP = Declined(
     " a document type.",
 )
 FOREIGN_ORGANIZATION = Declined(
-    403, "unknown_organization", "The message is of an organization that this source does not name."
+    403, "organization_not_allowed", "The message is of an organization that this source does not name."
 )
 
 _ORGANIZATION_CHARS = 15
