@@ -195,8 +195,6 @@ def _decompressed(
     chunks: list[bytes] = []
     left = limits.max_body_bytes
     while body:
-        if len(chunks) == _MAX_MEMBERS:
-            return BROKEN
         inflater = zlib.decompressobj(_window(body, encoding))
         try:
             chunk = inflater.decompress(body, left + 1)
@@ -211,7 +209,8 @@ def _decompressed(
             return BUSY
         chunks.append(chunk)
         body = inflater.unused_data
-        if body and not (encoding == b"gzip" and body.startswith(_GZIP_MAGIC)):
+        is_member = encoding == b"gzip" and body.startswith(_GZIP_MAGIC)
+        if body and not (is_member and len(chunks) < _MAX_MEMBERS):
             return BROKEN
     return b"".join(chunks)
 

@@ -11,6 +11,7 @@ import pytest
 from services.ingest.app import create_app
 from services.ingest.candidate import FIELDS
 from services.ingest.limits import Limits
+from services.ingest.openapi import posthog as openapi_posthog
 from services.ingest.openapi import segment as openapi_segment
 from services.ingest.openapi.part import part
 from services.ingest.openapi.touchpoints import LATER, TOUCHPOINT, touchpoint_schema
@@ -72,6 +73,7 @@ def test_every_way_to_refuse_a_body_is_shown() -> None:
     assert shown["cloudevents"] >= shown["touchpoints"] | {"no_cloudevent", "invalid_query"}
     assert shown["beacon"] >= shown["touchpoints"] | {"invalid_query"}
     assert shown["segment"] >= everywhere | {*BodyCode}
+    assert shown["posthog"] >= everywhere | {*BodyCode, "invalid_query"}
 
 
 async def test_ingest_alone_serves_its_own_part(client: httpx.AsyncClient) -> None:
@@ -92,10 +94,14 @@ async def test_what_is_shown_as_an_example_is_taken_in(
         for call, example in openapi_segment.EXAMPLES.items()
     ]
     batch = await client.post("/v1/b", json=openapi_segment.BATCH)
+    captures = [
+        await client.post("/batch/", json=openapi_posthog.BATCH),
+        await client.post("/e/", json={**openapi_posthog.EVENT, "uuid": "another"}),
+    ]
 
     assert several.json() == as_lines.json() == {"accepted": 2, "rejected": []}
-    assert [answer.status_code for answer in (*calls, batch)] == [200] * 7
-    assert len(await stored(database_url)) == 4 + 6 + 6
+    assert [answer.status_code for answer in (*calls, batch, *captures)] == [200] * 9
+    assert len(await stored(database_url)) == 4 + 6 + 6 + 3
 
 
 async def test_no_body_gets_an_undeclared_answer_or_a_fault(

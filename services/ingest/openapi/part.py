@@ -4,12 +4,13 @@ Request schemas come from the struct that decodes, example errors from the answe
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from services.ingest.adapters import strict_json
 from services.ingest.adapters.segment import BAD_BATCH
 from services.ingest.body import BROKEN, BUSY, TIMEOUT, UNSUPPORTED, too_large
 from services.ingest.limits import Limits
-from services.ingest.openapi import cloudevents, segment, touchpoints, unframed
+from services.ingest.openapi import browser, cloudevents, posthog, segment, touchpoints, unframed
 from services.ingest.routes.touchpoints import PATH as TOUCHPOINTS_PATH
 from services.ingest.turned_away import TurnedAway, by_body, by_key, by_log
 from services.ingest.verdicts import BodyRefused, too_many_events
@@ -31,14 +32,25 @@ def part(limits: Limits) -> Part:
     _, problem_schemas = schemas(set(), set())
     away = turned_away(bodies(limits))
     called = segment.described([*away, by_body(BAD_BATCH)], limits)
+    captures = replace(limits, max_body_bytes=limits.max_capture_bytes)
+    captured = posthog.described(turned_away(bodies(captures)), limits)
     return Part(
         description=_DESCRIPTION,
-        tags={"touchpoints": "Send events.", **cloudevents.TAGS, **unframed.TAGS, **segment.TAGS},
+        tags={
+            "touchpoints": "Send events.",
+            **cloudevents.TAGS,
+            **unframed.TAGS,
+            **segment.TAGS,
+            **posthog.TAGS,
+            **browser.TAGS,
+        },
         paths={
             TOUCHPOINTS_PATH: {"post": touchpoints.operation(limits, away)},
             **cloudevents.paths(limits, away),
             **unframed.paths(limits, away),
             **called.paths,
+            **captured.paths,
+            **browser.paths(),
         },
         schemas={
             **problem_schemas,
@@ -46,8 +58,9 @@ def part(limits: Limits) -> Part:
             **touchpoints.SCHEMAS_OF_ANSWERS,
             **cloudevents.SCHEMAS,
             **called.schemas,
+            **captured.schemas,
         },
-        responses=called.responses,
+        responses={**called.responses, **captured.responses},
         security={"key": BEARER, **segment.SECURITY, **unframed.SECURITY},
     )
 

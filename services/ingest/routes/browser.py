@@ -12,7 +12,7 @@ import msgspec
 from starlette.routing import Route
 from starlette.types import Receive
 
-from services.ingest import answers
+from services.ingest import answers, body
 from services.ingest.answers import Answer
 from services.ingest.body import Lease
 from services.ingest.endpoint import Endpoint, Request
@@ -111,8 +111,14 @@ class FlagsEndpoint(_Stub):
 
     async def answer(self, request: Request, receive: Receive, lease: Lease) -> Answer:
         """Read what is asked, or the connection could not be used again, and do without it."""
-        if request.method == "POST":
-            await self.read(receive, request, lease)
+        await body.read(
+            receive,
+            content_length=request.content_length,
+            content_encoding=None,
+            may_answer_first=request.expect is not None,
+            limits=self.ingest.limits,
+            lease=lease,
+        )
         return _NO_FLAGS
 
 
