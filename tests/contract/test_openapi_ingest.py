@@ -73,6 +73,13 @@ def test_every_way_to_refuse_a_body_is_shown() -> None:
     assert shown["cloudevents"] >= shown["touchpoints"] | {"no_cloudevent", "invalid_query"}
     assert shown["beacon"] >= shown["touchpoints"] | {"invalid_query"}
     assert shown["segment"] >= everywhere | {*BodyCode}
+    assert shown["webhooks"] >= {*BodyCode, "log_unavailable"} - {"invalid_batch"} | {
+        "invalid_signature",
+        "source_unknown",
+        "public_url_unknown",
+        "malformed_xml",
+        "organization_not_allowed",
+    }
     assert shown["posthog"] >= everywhere | {*BodyCode, "invalid_query"}
 
 
@@ -122,5 +129,7 @@ async def test_no_body_gets_an_undeclared_answer_or_a_fault(
         tag = described["tags"][0]
         # Made-up queries name no key, made-up beacons a made-up one.
         wanted = UNAUTHENTICATED if tag in {"pixel", "beacon"} else SUCCESS
+        # No source has a made-up id.
+        wanted = {404} if tag == "webhooks" else wanted
         assert statuses[described["operationId"]] & wanted, path
     assert await stored(database_url)
