@@ -167,7 +167,7 @@ def _everywhere(envelope: Envelope, pattern: re.Pattern[str], key: bytes) -> Env
         return pattern.sub(pseudonym, text) if pattern.search(text) else text
 
     changes: dict[str, Any] = {
-        name: walking.rewritten(getattr(envelope, name), change) for name in OBJECTS
+        name: walking.rewritten(getattr(envelope, name), change, keys=True) for name in OBJECTS
     }
     for name in _TEXTS:
         value = getattr(envelope, name)

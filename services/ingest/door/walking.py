@@ -44,15 +44,21 @@ def replaced(value: Json, keys: Keys, change: Change) -> Json:
     return _inside(value, keys, lambda part, rest: replaced(part, rest, change))
 
 
-def rewritten(value: Json, change: Change, *, numbers: bool = False) -> Json:
-    """`value` with `change` made to every text in it; `numbers` count as text."""
+def rewritten(value: Json, change: Change, *, numbers: bool = False, keys: bool = False) -> Json:
+    """`value` with `change` made to every text in it; `numbers` and `keys` of objects if asked."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
-        fields = {key: rewritten(part, change, numbers=numbers) for key, part in value.items()}
-        return value if all(fields[key] is part for key, part in value.items()) else fields
+        fields = {
+            change(key) if keys else key: rewritten(part, change, numbers=numbers, keys=keys)
+            for key, part in value.items()
+        }
+        same = len(fields) == len(value) and all(
+            fields.get(key, _GONE) is part for key, part in value.items()
+        )
+        return value if same else fields
     if isinstance(value, list):
-        return _items(value, lambda item: rewritten(item, change, numbers=numbers))
+        return _items(value, lambda item: rewritten(item, change, numbers=numbers, keys=keys))
     if numbers and isinstance(value, int | float) and not isinstance(value, bool):
         return change(str(value))
     return value

@@ -18,7 +18,14 @@ from shared.keys.principal import SCOPES_OF_KIND, Principal, Scope, StoredKey
 from shared.keys.ring import KeyRing
 from shared.keys.token import KeyKind, NewKey, generate
 from shared.sources.registry import Reading, SourceRegistry
-from shared.sources.source import Source, Suppressed, WorkspaceRules
+from shared.sources.source import (
+    Source,
+    SourceKind,
+    SourceSettings,
+    Suppressed,
+    Usage,
+    WorkspaceRules,
+)
 from shared.telemetry.metrics import Metrics
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -58,9 +65,15 @@ class Shelf:
         self.sources: list[Source] = []
         self.rules = WorkspaceRules(hash_key=b"of the tests")
         self.suppressed: list[Suppressed] = []
+        self.usage: dict[str, Usage] = {}
         self.is_away = False
 
-    def put(self, kind: KeyKind, scopes: frozenset[Scope] | None = None) -> NewKey:
+    def put(
+        self,
+        kind: KeyKind,
+        scopes: frozenset[Scope] | None = None,
+        source_id: str | None = None,
+    ) -> NewKey:
         key = generate(kind)
         self.keys.append(
             StoredKey(
@@ -73,9 +86,28 @@ class Shelf:
                 created_at=NOW,
                 expires_at=None,
                 revoked_at=None,
+                source_id=source_id,
             )
         )
         return key
+
+    def bind(
+        self, settings: SourceSettings, *, kind: SourceKind = SourceKind.WEB, source_id: str = "src"
+    ) -> dict[str, str]:
+        """A source with these settings; the headers that send by a write key of it."""
+        self.sources = [each for each in self.sources if each.source_id != source_id]
+        self.sources.append(
+            Source(
+                workspace_id=DEFAULT_WORKSPACE,
+                source_id=source_id,
+                name=source_id,
+                kind=kind,
+                settings=settings,
+                created_at=NOW,
+            )
+        )
+        key = self.put(KeyKind.WRITE, source_id=source_id)
+        return {"Authorization": f"Bearer {key.token}"}
 
     async def load(self) -> Sequence[StoredKey]:
         if self.is_away:
@@ -89,6 +121,7 @@ class Shelf:
             sources=list(self.sources),
             rules={DEFAULT_WORKSPACE: self.rules},
             suppressed=[each for each in self.suppressed if each.change > above],
+            usage=dict(self.usage),
         )
 
 
