@@ -4,10 +4,12 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Row
 
@@ -22,6 +24,7 @@ from shared.settings import CommonSettings, load
 app = typer.Typer(no_args_is_help=True)
 
 _PAGE = 1000
+_BY_MAPPING = "`stageline source replay` puts such records through the mapping of their source"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer with JSON.")]
 Number = Annotated[int, typer.Argument(help="Number of the dead letter, as `dlq list` shows it.")]
@@ -53,7 +56,7 @@ def list_letters(
             f"{row.created_at:%Y-%m-%d %H:%M:%S}",
             f"{row.partition}/{row.record_offset}",
             row.reason,
-            row.detail,
+            _plain(row.detail),
             "yes" if row.replayed_at else "",
         )
     Console().print(table)
@@ -70,7 +73,7 @@ def show(number: Number, as_json: AsJson = False) -> None:
         typer.echo(json.dumps(_facts(row) | {"value_base64": base64.b64encode(value).decode()}))
         return
     for name, fact in _facts(row).items():
-        typer.echo(f"{name}: {fact}")
+        typer.echo(f"{name}: {_printable(str(fact))}")
     # Bytes of an unknown sender: nothing in them may steer the terminal.
     typer.echo(f"value: {value.decode('utf-8', 'replace')!r}")
 
@@ -85,15 +88,22 @@ def replay(
 ) -> None:
     """Append dead letters to the event log once more, after what refused them is mended.
 
+    Those that no mapping knew are left alone: `stageline source replay` puts them through one.
     Safe to repeat: a touchpoint that was applied meanwhile counts as a duplicate.
     """
     if bool(numbers) == everything:
         fail("name the numbers to replay, or --all", 2)
-    done = asyncio.run(_replay(load(CommonSettings), numbers))
-    typer.echo(json.dumps({"replayed": done}) if as_json else f"{done} replayed")
+    done, unmapped = asyncio.run(_replay(load(CommonSettings), numbers))
+    if as_json:
+        typer.echo(json.dumps({"replayed": done, "unmapped": unmapped}))
+        return
+    typer.echo(f"{done} replayed")
+    if unmapped:
+        typer.echo(f"{unmapped} wait for a mapping: {_BY_MAPPING}")
 
 
-async def _replay(settings: CommonSettings, numbers: list[int] | None) -> int:
+async def _replay(settings: CommonSettings, numbers: list[int] | None) -> tuple[int, int]:
+    """(how many were replayed, how many wait for a mapping)."""
     database_url = settings.database_url.get_secret_value()
     writer = open_writer(settings)
     await writer.start()
@@ -104,7 +114,7 @@ async def _replay(settings: CommonSettings, numbers: list[int] | None) -> int:
             done += 1
     finally:
         await writer.stop()
-    return done
+    return done, await transact(database_url, queries.waiting_for_a_mapping)
 
 
 async def _chosen(database_url: str, numbers: list[int] | None) -> AsyncIterator[int]:
@@ -113,29 +123,37 @@ async def _chosen(database_url: str, numbers: list[int] | None) -> AsyncIterator
             yield number
         return
     after = 0
-    while rows := await _pending(database_url, after):
+    while rows := await transact(
+        database_url, partial(queries.replayable, after=after, limit=_PAGE)
+    ):
         for row in rows:
             after = row.dead_letter_id
             yield after
-
-
-async def _pending(database_url: str, after: int) -> list[Row[*tuple[Any, ...]]]:
-    return await transact(
-        database_url,
-        lambda c: queries.dead_letters(c, after=after, limit=_PAGE, is_pending_only=True),
-    )
 
 
 async def _replay_one(database_url: str, writer: LogWriter, number: int) -> None:
     row = await transact(database_url, lambda c: queries.get_dead_letter(c, number))
     if row is None:
         fail(f"there is no dead letter {number}")
+    if row.reason == "unmapped":
+        fail(f"dead letter {number} was refused because no mapping knows it: {_BY_MAPPING}")
+    if row.reason == "erased":
+        fail(f"dead letter {number} was emptied with the person whom it named")
     # Appended first, noted second: a crash between the two replays it again, which is harmless.
     await writer.append(
         [NewRecord(key=bytes(row.record_key or b""), value=bytes(row.record_value or b""))]
     )
     now = SystemClock().now()
     await transact(database_url, lambda c: queries.mark_replayed(c, number, now))
+
+
+def _plain(detail: str) -> str:
+    """A provider's words, which may not steer the terminal nor be taken for markup."""
+    return escape(_printable(detail))
+
+
+def _printable(words: str) -> str:
+    return "".join(each if each.isprintable() else "?" for each in words)
 
 
 def _facts(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
@@ -145,6 +163,7 @@ def _facts(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
         "topic": row.topic,
         "partition": row.partition,
         "offset": row.record_offset,
+        "message_id": row.message_id,
         "reason": row.reason,
         "detail": row.detail,
         "created_at": row.created_at.isoformat(),

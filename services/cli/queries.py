@@ -3,17 +3,25 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Text, func, select, text, tuple_, update
+from sqlalchemy import Row, Text, exists, func, or_, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.contracts.subjects import RESERVED_PREFIXES
+from shared.storage.source_tables import suppression
 from shared.storage.tables import (
     consumer_offset,
     dead_letter,
+    identifier,
     member,
+    placement,
     subject,
     touchpoint,
     transition,
+    workspace,
 )
+
+NOT_TO_REPLAY = ("unmapped", "erased")
+"""Reasons of dead letters that are no good as they are: one needs a mapping, the other is empty."""
 
 _DEAD_LETTER = (
     dead_letter.c.dead_letter_id,
@@ -25,7 +33,10 @@ _DEAD_LETTER = (
     dead_letter.c.detail,
     dead_letter.c.created_at,
     dead_letter.c.replayed_at,
+    dead_letter.c.message_id,
 )
+
+_ERASED = (suppression.c.reason == "erased", suppression.c.lifted_at.is_(None))
 
 # How far each partition was read, and with what verdicts.
 _OFFSETS = select(
@@ -36,6 +47,8 @@ _OFFSETS = select(
     consumer_offset.c.applied,
     consumer_offset.c.duplicate,
     consumer_offset.c.dead,
+    consumer_offset.c.erased,
+    consumer_offset.c.forgotten,
 ).order_by(consumer_offset.c.topic, consumer_offset.c.partition)
 
 
@@ -52,6 +65,31 @@ async def dead_letters(
     if is_pending_only:
         query = query.where(dead_letter.c.replayed_at.is_(None))
     return list(await connection.execute(query))
+
+
+async def replayable(
+    connection: AsyncConnection, *, after: int, limit: int
+) -> list[Row[*tuple[Any, ...]]]:
+    """Dead letters that were not replayed yet and may be as they are, oldest first."""
+    query = (
+        select(*_DEAD_LETTER)
+        .where(
+            dead_letter.c.dead_letter_id > after,
+            dead_letter.c.replayed_at.is_(None),
+            dead_letter.c.reason.not_in(NOT_TO_REPLAY),
+        )
+        .order_by(dead_letter.c.dead_letter_id)
+        .limit(limit)
+    )
+    return list(await connection.execute(query))
+
+
+async def waiting_for_a_mapping(connection: AsyncConnection) -> int:
+    """Dead letters that no mapping knew, and that were not put through one since."""
+    query = select(func.count()).where(
+        dead_letter.c.reason == "unmapped", dead_letter.c.replayed_at.is_(None)
+    )
+    return int(await connection.scalar(query) or 0)
 
 
 async def get_dead_letter(
@@ -91,6 +129,72 @@ async def stored(connection: AsyncConnection) -> tuple[int, int]:
     touchpoints = await connection.scalar(select(func.count()).select_from(touchpoint))
     dead = await connection.scalar(select(func.count()).select_from(dead_letter))
     return int(touchpoints or 0), int(dead or 0)
+
+
+async def left_behind(connection: AsyncConnection) -> int:
+    """Subjects that another one took over, but not with everything."""
+    of_subject = (
+        select(touchpoint.c.message_id)
+        .where(
+            touchpoint.c.workspace_id == subject.c.workspace_id,
+            touchpoint.c.subject_id == subject.c.subject_id,
+        )
+        .correlate(subject)
+    )
+    is_person = or_(*(subject.c.subject_id.startswith(prefix) for prefix in RESERVED_PREFIXES))
+    placed = (
+        select(placement.c.journey)
+        .where(
+            placement.c.workspace_id == subject.c.workspace_id,
+            placement.c.subject_id == subject.c.subject_id,
+        )
+        .correlate(subject)
+    )
+    # A person with a home has placements of its own; an account that was taken over has none.
+    query = (
+        select(func.count())
+        .select_from(subject)
+        .where(
+            subject.c.merged_into.is_not(None),
+            or_(exists(of_subject), ~is_person & exists(placed)),
+        )
+    )
+    return int(await connection.scalar(query) or 0)
+
+
+async def workspaces_with_erased(connection: AsyncConnection) -> list[tuple[int, bytes]]:
+    """(id, key of the digests) of workspaces that have forgotten somebody."""
+    query = (
+        select(workspace.c.workspace_id, workspace.c.hash_key)
+        .where(
+            exists(
+                select(suppression.c.digest).where(
+                    suppression.c.workspace_id == workspace.c.workspace_id, *_ERASED
+                )
+            )
+        )
+        .order_by(workspace.c.workspace_id)
+    )
+    return [(row.workspace_id, row.hash_key) for row in await connection.execute(query)]
+
+
+async def erased_digests(connection: AsyncConnection, workspace_id: int) -> set[bytes]:
+    """Whom a workspace has forgotten."""
+    query = select(suppression.c.digest).where(suppression.c.workspace_id == workspace_id, *_ERASED)
+    return set((await connection.execute(query)).scalars())
+
+
+async def names_after(
+    connection: AsyncConnection, workspace_id: int, after: str, limit: int
+) -> list[str]:
+    """Known names of a workspace, in order."""
+    query = (
+        select(identifier.c.identifier)
+        .where(identifier.c.workspace_id == workspace_id, identifier.c.identifier > after)
+        .order_by(identifier.c.identifier)
+        .limit(limit)
+    )
+    return list((await connection.execute(query)).scalars())
 
 
 async def subjects_after(

@@ -1,4 +1,7 @@
-"""Every stored state against the pure fold of its touchpoints: the same, or named."""
+"""Every stored state against the pure fold of its touchpoints: the same, or named.
+
+And every name against the list of people who were forgotten.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,13 +15,16 @@ from services.cli import queries
 from services.stager import folding
 from services.stager.subjects import Standing, decode_standings
 from shared.contracts import envelope
+from shared.contracts.subjects import is_person
 from shared.journey.compile import CompiledJourney, compile_journey
 from shared.journey.fold import advance, refold
 from shared.journey.model import SubjectKind, Touchpoint, Transition
 from shared.journey.state import FORMAT
+from shared.sources.hashing import person_digest
 from shared.storage import journeys
 
 _PAGE = 500
+_NAMES_PAGE = 10_000
 _NAMED = 100
 
 
@@ -30,6 +36,8 @@ class Checked:
     waiting: int = 0
     """Journeys of subjects that a re-fold is still to reach: folded by an older map or engine."""
     differences: list[str] = field(default_factory=list)
+    returned: int = 0
+    """Names of people who were forgotten and are there again."""
 
 
 async def compare(connection: AsyncConnection, now: datetime) -> Checked:
@@ -43,7 +51,21 @@ async def compare(connection: AsyncConnection, now: datetime) -> Checked:
         for row in page:
             await _compare_subject(connection, row, maps, now, checked)
         after = (page[-1].workspace_id, page[-1].subject_id)
+    checked.returned = await _returned(connection)
     return checked
+
+
+async def _returned(connection: AsyncConnection) -> int:
+    returned = 0
+    for workspace_id, key in await queries.workspaces_with_erased(connection):
+        digests = await queries.erased_digests(connection, workspace_id)
+        after = ""
+        while names := await queries.names_after(connection, workspace_id, after, _NAMES_PAGE):
+            returned += sum(
+                person_digest(name, key=key) in digests for name in names if is_person(name)
+            )
+            after = names[-1]
+    return returned
 
 
 async def _compare_subject(

@@ -7,12 +7,13 @@ cannot add to a person's history while it moves.
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from services.stager import identity
 from services.stager.decode import reread
 from services.stager.errors import Conflict
 from services.stager.identity import Evidence, Plan
-from services.stager.links import Key, Link, Named, named
+from services.stager.links import Key, Link, Named, is_equal, named
 from services.stager.rows import Kept, Writes
 from services.stager.store import forgetting, reading, writing
 from services.stager.store.session import Connection
@@ -106,13 +107,19 @@ def _is_old_news(event: Named, memory: Memory, known: Known) -> bool:
         return False
     for weaker, _ in event.weaker:
         other = memory.links.get(weaker)
-        if other is None or other[0].person_id == weaker[1]:
-            return False
-        linked_at = other[0].linked_at
-        if linked_at is None or linked_at >= at:
+        if other is None or not _is_settled(other[0], weaker, name, at):
             return False
     known.links[name], known.read_at[name] = held
     return True
+
+
+def _is_settled(link: Link, weaker: Key, name: Key, at: datetime) -> bool:
+    """Whether a link to `name` at an instant is too late, or too weak, to be this name's own."""
+    if link.person_id == weaker[1] or link.parent is None or link.linked_at is None:
+        return False
+    if is_equal(weaker[1], link.parent) and not is_equal(weaker[1], name[1]):
+        return False
+    return link.linked_at < at
 
 
 def add_links(plan: Plan, writes: Writes) -> None:
@@ -331,11 +338,13 @@ def _reread(row: Kept) -> tuple[Named, Kept]:
 
 
 def _owner(plan: Plan, said: Named, row: Kept) -> tuple[str | None, str]:
-    """Person and subject of a stored event."""
-    if said.person is None or said.person in plan.links:
-        return plan.resolve(said)
-    # Somebody who does not move, seen in an account that does.
-    if said.account is None:
-        return row.person_id, row.subject_id
-    account = (said.workspace_id, said.account)
-    return row.person_id, plan.accounts.get(account, said.account)
+    """Person and subject of a stored event, whose account led to the subject that it has."""
+    person_id, subject_id = row.person_id, row.subject_id
+    if said.person is not None and said.person in plan.links:
+        # Else somebody who does not move, seen in an account that does.
+        link = plan.links[said.person]
+        person_id, subject_id = link.person_id, link.subject_id
+    if said.account is not None:
+        account = (said.workspace_id, said.account)
+        subject_id = plan.accounts.get(account, row.subject_id)
+    return person_id, subject_id

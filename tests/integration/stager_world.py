@@ -11,6 +11,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from services.stager.batch import Writer
+from services.stager.erased import Erased
 from services.stager.refold_jobs import RefoldJobs
 from services.stager.store import queues
 from services.stager.store.session import Pool, transaction
@@ -25,7 +26,7 @@ from shared.eventlog.port import Record
 from shared.ids import DEFAULT_WORKSPACE
 from shared.maps import parse
 from shared.storage import journeys
-from shared.storage.connect import Role, create_engine, open_pool
+from shared.storage.connect import Role, connect, create_engine, open_pool
 from shared.telemetry.metrics import Metrics
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -183,6 +184,8 @@ async def stored_offsets(pool: Pool, partitions: Sequence[int]) -> dict[int, int
 
 
 _SNAPSHOT = {
+    "accounts": "SELECT subject_id, merged_into FROM subject WHERE merged_into IS NOT NULL"
+    " AND subject_id NOT LIKE '%:%' ORDER BY 1",
     "identifier": "SELECT identifier, parent, linked_at, linked_by, person_id, subject_id"
     " FROM identifier ORDER BY 1",
     "touchpoint": "SELECT message_id, subject_id, person_id FROM touchpoint ORDER BY 1",
@@ -207,16 +210,23 @@ async def snapshot(w: World) -> dict[str, list[tuple[Any, ...]]]:
 def story(w: World, random: Random, number: int) -> list[Envelope]:
     """Events among few names, so that nearly every kind of link and conflict comes up."""
     users, emails = ["u1", "u2"], ["a@x.io", "b@x.io"]
-    anonymous, accounts = ["z1", "z2", "z3"], ["acme", "beta"]
+    anonymous, accounts = ["z1", "z2", "z3"], ["acme", "beta", "gamma"]
     names = ["Blog Read", "Demo Requested", "Pricing Viewed", "Contract Signed", "Signed In"]
     events = []
     for _ in range(number):
         fields: dict[str, Any] = {}
-        if random.random() < 0.5:
-            fields["user_id"] = random.choice(users)
+        if random.random() < 0.15:
+            survivor, loser = random.sample(accounts, 2)
+            fields = {"type": "merge", "account_id": survivor, "previous_account_id": loser}
+            events.append(w.event("Account Merged", random.choice(range(10)), **fields))
+            continue
+        if random.random() < 0.2:
+            fields["previous_id"] = random.choice(anonymous)
         if random.random() < 0.4:
+            fields["user_id"] = random.choice(users)
+        if random.random() < 0.3:
             fields["email"] = random.choice(emails)
-        if random.random() < 0.6 or not fields:
+        if random.random() < 0.6 or not fields.keys() - {"previous_id"}:
             fields["anonymous_id"] = random.choice(anonymous)
         if random.random() < 0.35:
             fields["account_id"] = random.choice(accounts)
@@ -231,10 +241,14 @@ def story(w: World, random: Random, number: int) -> list[Envelope]:
 
 async def wipe(w: World) -> None:
     """Forget all events and everything that followed from them; maps stay."""
+    owner = await connect(w.url, role=Role.OWNER, application_name="wipe")
     for table in (
         "identifier", "member", "subject", "placement", "touchpoint", "transition", "deadline",
-        "alert", "outbox", "consumer_offset", "dead_letter",
+        "alert", "outbox", "consumer_offset", "dead_letter", "erasure", "suppression",
+        "source_event",
     ):  # fmt: skip
-        await w.pool.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+        await owner.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+    await owner.close()
     w.positions.clear()
     w.writer.memory.clear()
+    w.writer.erased = Erased()
