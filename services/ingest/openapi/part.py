@@ -5,14 +5,33 @@ Request schemas come from the struct that decodes, example errors from the answe
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from services.ingest.adapters import strict_json
 from services.ingest.adapters.segment import BAD_BATCH
 from services.ingest.body import BROKEN, BUSY, TIMEOUT, UNSUPPORTED, too_large
 from services.ingest.limits import Limits
-from services.ingest.openapi import browser, cloudevents, posthog, segment, touchpoints, unframed
+from services.ingest.openapi import (
+    browser,
+    cloudevents,
+    posthog,
+    segment,
+    touchpoints,
+    unframed,
+    webhooks,
+)
 from services.ingest.routes.touchpoints import PATH as TOUCHPOINTS_PATH
-from services.ingest.turned_away import TurnedAway, by_body, by_key, by_log
+from services.ingest.turned_away import (
+    TurnedAway,
+    by_body,
+    by_key,
+    by_log,
+    by_origin,
+    by_pause,
+    by_quota,
+    by_rate,
+    by_unknown_rules,
+)
 from services.ingest.verdicts import BodyRefused, too_many_events
 from shared.http.auth import MissingScope, NotAuthenticated
 from shared.http.openapi import BEARER, Part, schemas
@@ -25,6 +44,9 @@ changed address. A 2xx leaves only after the event log has acknowledged every ev
 503 send the same events again with the same message ids: a `message_id` counts once. Any origin may
 send: `OPTIONS` on these paths answers browsers.
 """
+
+_WHEN = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+"""An instant for examples."""
 
 
 def part(limits: Limits) -> Part:
@@ -43,6 +65,7 @@ def part(limits: Limits) -> Part:
             **segment.TAGS,
             **posthog.TAGS,
             **browser.TAGS,
+            **webhooks.TAGS,
         },
         paths={
             TOUCHPOINTS_PATH: {"post": touchpoints.operation(limits, away)},
@@ -51,6 +74,7 @@ def part(limits: Limits) -> Part:
             **called.paths,
             **captured.paths,
             **browser.paths(),
+            **webhooks.paths(limits, away),
         },
         schemas={
             **problem_schemas,
@@ -59,9 +83,10 @@ def part(limits: Limits) -> Part:
             **cloudevents.SCHEMAS,
             **called.schemas,
             **captured.schemas,
+            **webhooks.SCHEMAS,
         },
         responses={**called.responses, **captured.responses},
-        security={"key": BEARER, **segment.SECURITY, **unframed.SECURITY},
+        security={"key": BEARER, **segment.SECURITY, **unframed.SECURITY, **webhooks.SECURITY},
     )
 
 
@@ -88,5 +113,10 @@ def turned_away(refused: Iterable[BodyRefused]) -> list[TurnedAway]:
         by_key(NotAuthenticated(AuthFailure.MISSING)),
         by_key(MissingScope(Scope.EVENTS_WRITE)),
         by_key(NotAuthenticated(AuthFailure.UNAVAILABLE)),
+        by_origin(),
+        by_rate('"default";q=500;w=10', 7, _WHEN),
+        by_quota(1_000_000, 3_600, _WHEN),
+        by_pause(),
+        by_unknown_rules(),
         by_log(),
     ]
