@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -18,7 +19,11 @@ from shared.clock import SystemClock
 from shared.contracts.envelope import Envelope
 from shared.contracts.topics import TOUCHPOINTS
 from shared.http.server import bind
-from shared.storage.connect import Role, connect
+from shared.ids import DEFAULT_WORKSPACE
+from shared.keys.token import KeyKind
+from shared.sources.source import SourceKind, SourceSettings
+from shared.storage import keys, source_changes
+from shared.storage.connect import Role, connect, create_engine
 from tests.acceptance.stack import PARTITIONS, Log, environ_of
 from tests.conftest import with_database
 from tests.eventually import eventually
@@ -118,6 +123,39 @@ class Service:
         """Start it again, on the same port."""
         await asyncio.to_thread(self._ingest.__enter__)
         await asyncio.to_thread(self._ingest.wait_ready)
+
+    async def key_of_source(self, kind: SourceKind, settings: SourceSettings) -> str:
+        """Write key of a new source, once ingest knows both."""
+        now = SystemClock().now()
+        engine = create_engine(
+            self.database_url, role=Role.OWNER, application_name="test-compat-source"
+        )
+        async with engine.begin() as connection:
+            source = await source_changes.create(
+                connection,
+                workspace_id=DEFAULT_WORKSPACE,
+                name=uuid4().hex,
+                kind=kind,
+                settings=settings,
+                now=now,
+            )
+            key = await keys.create(
+                connection,
+                workspace_id=DEFAULT_WORKSPACE,
+                kind=KeyKind.WRITE,
+                now=now,
+                source_id=source.source_id,
+            )
+        await engine.dispose()
+        async with httpx.AsyncClient(base_url=self.url) as client:
+
+            async def is_known() -> bool:
+                # No key yet: 401; a key without its source's rules: 503.
+                answer = await client.post("/v1/batch", json={"batch": [], "writeKey": key.token})
+                return answer.status_code in {200, 403}
+
+            await eventually(is_known, within=10, every=0.1)
+        return key.token
 
     async def applied(self, run: str) -> list[Applied]:
         """Every touchpoint that names `run` anywhere, in order of time."""

@@ -10,6 +10,7 @@ import pytest
 from playwright.async_api import Browser, Page
 
 from services.ingest.turned_away import TurnedAway
+from shared.sources.source import SourceKind, SourceSettings
 from tests.compat import pages
 from tests.compat.browser import launched, site, visit
 from tests.compat.pages import Delivery
@@ -124,6 +125,34 @@ async def test_segment_events_that_were_refused_for_a_while_are_applied_once(
     assert proxy.faults == 3
     assert failures == []
     _assert_told(run, applied, called_at)
+
+
+async def test_a_key_bound_to_origins_takes_events_of_their_pages_and_of_no_other(
+    service: Service, browser: Browser, node_sdks: Path
+) -> None:
+    runs = {"ours": f"run{uuid4().hex}", "theirs": f"run{uuid4().hex}"}
+    async with (
+        site(node_sdks, {}) as ours,
+        site(node_sdks, {}) as theirs,
+    ):
+        write_key = await service.key_of_source(
+            SourceKind.WEB, SourceSettings(allowed_origins=(ours.url,))
+        )
+        for web, run in zip((theirs, ours), (runs["theirs"], runs["ours"]), strict=True):
+            web.pages[f"/{run}/pricing"] = pages.segment(
+                service=service.url,
+                write_key=write_key,
+                delivery="standard",
+                calls=SEGMENT_CALLS.replace("RUN", run),
+            )
+            # Another person each time: cookies know no ports.
+            async with visit(browser) as person:
+                page = await person.open(f"{web.url}/{run}/pricing")
+                await page.wait_for_load_state("networkidle")
+        applied = await service.applied_at_least(5, runs["ours"])
+
+    assert len(applied) == 5
+    assert await service.applied(runs["theirs"]) == []
 
 
 async def test_segment_events_of_a_page_left_while_the_service_was_down_come_with_the_next_visit(

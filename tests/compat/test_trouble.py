@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 
 from services.standalone.kafka import LocalKafka
+from shared.sources.source import SourceKind, SourceSettings
 from tests.acceptance.stack import Log
 from tests.compat.sdks import ALL, Played, Run, Sdk, play, started
 from tests.compat.service import Applied, Service
@@ -19,7 +20,7 @@ from tests.compat.stories import numbered, numbers
 from tests.compat.trouble import TOO_MANY, UNAVAILABLE, Fault, first_posts, proxied
 from tests.eventually import eventually
 
-_TOLERANCE = timedelta(seconds=3)
+_TOLERANCE = timedelta(seconds=5)
 _OUTAGE_SECONDS = 20
 _DOWN_SECONDS = 1.5
 _FIRST, _REST = 20, 40
@@ -65,6 +66,39 @@ async def _troubled(sdk: Sdk, service: Service, fault: Fault) -> list[int]:
     return numbers(applied)
 
 
+async def test_senders_above_the_rate_of_their_source_wait_and_lose_and_double_nothing(
+    some_sdks: Sequence[Sdk], service: Service
+) -> None:
+    settings = SourceSettings(events_per_second=10, burst=10)
+    keys = [await service.key_of_source(SourceKind.SERVER, settings) for _ in some_sdks]
+
+    async def limited(sdk: Sdk, key: str) -> tuple[list[int], list[int]]:
+        """Answers that were no success, and numbers of the events that were applied."""
+        run = f"run{uuid4().hex}"
+        async with (
+            proxied(service.port) as proxy,
+            started(
+                sdk, numbered(sdk, run, 40), host=proxy.url, write_key=key, options=sdk.patient
+            ) as at_work,
+        ):
+            played = await at_work.finished()
+        assert played.errors == []
+        applied = await service.applied_at_least(40, run)
+        _assert_times(sdk, played, applied)
+        return [status for status in proxy.answered if status != 200], numbers(applied)
+
+    async with asyncio.TaskGroup() as group:
+        runs = [
+            group.create_task(limited(sdk, key)) for sdk, key in zip(some_sdks, keys, strict=True)
+        ]
+
+    for sdk, each in zip(some_sdks, runs, strict=True):
+        turned_away, applied = each.result()
+        assert (sdk.name, applied) == (sdk.name, list(range(40)))
+        assert (sdk.name, set(turned_away)) == (sdk.name, {429})
+
+
+@pytest.mark.timeout(300)
 async def test_a_killed_and_restarted_service_loses_and_doubles_nothing(
     some_sdks: Sequence[Sdk], service: Service
 ) -> None:
@@ -80,6 +114,7 @@ async def test_a_killed_and_restarted_service_loses_and_doubles_nothing(
         await _assert_all_arrives(begun, service)
 
 
+@pytest.mark.timeout(300)
 async def test_a_log_that_is_gone_for_20_s_loses_and_doubles_nothing(
     some_sdks: Sequence[Sdk], on_kafka: Service, own_kafka: LocalKafka
 ) -> None:

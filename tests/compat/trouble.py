@@ -15,6 +15,7 @@ from services.ingest import turned_away
 from services.ingest.answers import Answer
 from services.ingest.routes import posthog, segment
 from services.ingest.turned_away import TurnedAway
+from shared.clock import SystemClock
 
 _FORWARD_SECONDS = 30.0
 _MAX_HEAD_BYTES = 65_536
@@ -38,7 +39,7 @@ Decide = Callable[[Request], Fault | None]
 UNAVAILABLE = turned_away.by_log()
 """What ingest answers while the event log does not acknowledge: 503, `Retry-After: 2`."""
 
-TOO_MANY = turned_away.later("rate_limited", "Too many events; try again.", status=429)
+TOO_MANY = turned_away.by_rate('"default";q=10;w=2', 2, SystemClock().now())
 """What ingest answers to a sender above its rate: 429, `Retry-After: 2`."""
 
 
@@ -49,6 +50,8 @@ class Proxy:
     port: int
     decide: Decide
     requests: list[Request] = field(default_factory=list)
+    answered: list[int] = field(default_factory=list)
+    """Statuses of the answers, those that were lost on the way as well."""
     faults: int = 0
 
     @property
@@ -106,6 +109,7 @@ async def _exchange(
         answer = _rendered(_in_form(request, fault))
     else:
         answer = await _forwarded(request, upstream_port)
+    proxy.answered.append(int(answer.split(b" ", 2)[1]))
     proxy.faults += fault is not None
     if fault != "lose the answer":
         writer.write(answer)
