@@ -1,8 +1,8 @@
 """How fast a sender may send: a bucket of tokens for each. Pure: the time is given.
 
-A token is an event. The bucket fills steadily up to its size; a request is let in while there is
-anything in it, pays one token, and the rest of its events once they are counted. So the bucket may owe:
-a batch larger than the bucket passes now and then, instead of never.
+A token is an event. The bucket fills steadily up to its size; a request is let in for one token, and
+pays for the rest of its events once they are counted. So the bucket may owe: a batch larger than the
+bucket passes now and then, instead of never.
 """
 
 import math
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 MAX_WAIT_SECONDS = 3600
 """Longest wait that is asked for: SDKs believe no longer one, and a limit may have been raised."""
 _BURST_SECONDS = 10
+_ONE = 1 - 1e-9
+"""A token, less what sums of fractions lose: whoever waits as long as told must not be told again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +70,8 @@ class Rates:
         if bucket is None:
             bucket = self._buckets[sender] = _Bucket(float(limit.burst), now)
         bucket.fill(limit, now)
-        if bucket.tokens <= 0:
-            # One more than nothing: at the very instant that the debt is paid there is none left.
-            owed = math.nextafter(-bucket.tokens, math.inf)
-            return TooFast(limit.fill_seconds(owed))
+        if bucket.tokens < _ONE:
+            return TooFast(limit.fill_seconds(1 - bucket.tokens))
         bucket.tokens -= 1
         return Entered(
             remaining=max(0, math.floor(bucket.tokens)),
