@@ -8,16 +8,13 @@ Source: the SDKs' own code and Segment's specification.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from services.ingest.adapters import strict_json
 from services.ingest.adapters.segment_call import (
-    KINDS,
-    UNKNOWN_TYPE,
     Around,
     Call,
     Kind,
@@ -90,8 +87,12 @@ def carefully(body: bytes, kind: Kind | None, limits: Limits) -> Parsed | BodyRe
     if len(raws) > limits.max_events:
         return too_many_events(limits.max_events)
     calls = [strict_json.read(bytes(raw), _call.decode) for raw in raws]
-    parsed = _parsed(calls, kind, around)
-    return replace(parsed, items=[_without_hazard(item) for item in parsed.items])
+    sent_at, shared = instant(around.sent_at), _shared(around, kind)
+    items = [
+        call if isinstance(call, Refused) else _without_hazard(mapped(call, kind, sent_at, shared))
+        for call in calls
+    ]
+    return Parsed(items=items, write_key=_key(around))
 
 
 def _surroundings(body: bytes, *, is_batch: bool) -> Around | BodyRefused:
@@ -108,25 +109,19 @@ def _surroundings(body: bytes, *, is_batch: bool) -> Around | BodyRefused:
     return strict_json.MALFORMED_BODY
 
 
-def _parsed(calls: Sequence[Call | Refused], kind: Kind | None, around: Around) -> Parsed:
-    sent_at = instant(around.sent_at)
-    shared = around.context if kind is None and isinstance(around.context, dict) else _NOTHING
-    write_key = around.write_key if isinstance(around.write_key, str) else None
-    return Parsed(items=[_item(call, kind, sent_at, shared) for call in calls], write_key=write_key)
+def _parsed(calls: Sequence[Call], kind: Kind | None, around: Around) -> Parsed:
+    sent_at, shared = instant(around.sent_at), _shared(around, kind)
+    items = [mapped(call, kind, sent_at, shared) for call in calls]
+    return Parsed(items=items, write_key=_key(around))
 
 
-def _item(
-    call: Call | Refused, kind: Kind | None, sent_at: datetime | None, shared: Mapping[str, Any]
-) -> Item:
-    if isinstance(call, Refused):
-        return call
-    if kind is None:
-        if call.type not in KINDS:
-            return UNKNOWN_TYPE
-        kind = call.type
-        if sent_at is None and call.sent_at is not None:
-            sent_at = instant(call.sent_at)
-    return mapped(call, kind, sent_at, shared)
+def _shared(around: Around, kind: Kind | None) -> Mapping[str, Any]:
+    """The context of a whole batch; that of a single call is its own."""
+    return around.context if kind is None and isinstance(around.context, dict) else _NOTHING
+
+
+def _key(around: Around) -> str | None:
+    return around.write_key if isinstance(around.write_key, str) else None
 
 
 def _without_hazard(item: Item) -> Item:

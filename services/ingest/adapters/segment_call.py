@@ -6,7 +6,7 @@ Both ways of reading (see `segment`) meet in `mapped`, so that they cannot diffe
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import NoneType
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, cast, get_args
 
 import msgspec
 from msgspec import Meta
@@ -32,7 +32,7 @@ _EVENT_NAMES: dict[Kind, str] = {
 _SECONDS_IN_MILLISECONDS = 1e11
 """An epoch number above this (year 5138 in seconds) is in milliseconds, as JavaScript sends it."""
 
-UNKNOWN_TYPE = Refused(Code.UNKNOWN_TYPE, f"`type` is one of {', '.join(KINDS)}.")
+_UNKNOWN_TYPE = Refused(Code.UNKNOWN_TYPE, f"`type` is one of {', '.join(KINDS)}.")
 _NO_EVENT = Refused(Code.MISSING_EVENT, "`event` is required in a track call.")
 _BAD_TIME = Refused(Code.INVALID_OCCURRED_AT, "`timestamp` is an ISO 8601 instant.")
 
@@ -91,28 +91,27 @@ _TEXT = (str, NoneType)
 
 
 def mapped(
-    call: Call, kind: Kind, sent_at: datetime | None, around: Mapping[str, Any]
+    call: Call, kind: Kind | None, sent_at: datetime | None, around: Mapping[str, Any]
 ) -> ForeignCandidate | Refused:
-    """The touchpoint of one call. `around` is the context that all calls of a batch share.
+    """The touchpoint of one call, of the kind that it names itself where `kind` is None.
 
-    A `timestamp` beside an `originalTimestamp` was set on purpose, by people or a system that
-    corrected it: it is no reading of the clock that `sent_at` comes from.
+    `around` is the context that all calls of a batch share, `sent_at` when they were sent.
 
     Takes over the call's own context, which is another afterwards.
     """
+    if kind is None:
+        if call.type not in KINDS:
+            return _UNKNOWN_TYPE
+        kind = cast("Kind", call.type)
     event = _EVENT_NAMES.get(kind, call.event)
     if event is None:
         return _NO_EVENT
     told = call.timestamp
-    if told is None:
-        told = call.original_timestamp
-    elif call.original_timestamp is not None:
-        sent_at = None
-    occurred_at = None
-    if told is not None:
-        occurred_at = instant(told)
-        if occurred_at is None:
-            return _BAD_TIME
+    if told is None or sent_at is None or call.original_timestamp is not None:
+        told, sent_at = _times(call, sent_at)
+    occurred_at = None if told is None else instant(told)
+    if occurred_at is None and told is not None:
+        return _BAD_TIME
     own = call.context
     context = own if isinstance(own, dict) and not around else _merged(own, around)
     account_id, traits = context.pop("groupId", None), context.pop("traits", None)
@@ -160,6 +159,19 @@ def mapped(
 
 def _checked(**fields: Any) -> ForeignCandidate | Refused:  # noqa: ANN401 - checked right here
     return build(fields)
+
+
+def _times(call: Call, sent_at: datetime | None) -> tuple[Any, datetime | None]:
+    """When it happened in the sender's words, and the reading of its clock that corrects them.
+
+    A `timestamp` beside an `originalTimestamp` was set on purpose, by people or a system that
+    corrected it: it comes from no clock that `sent_at` could tell the error of.
+    """
+    if call.timestamp is None:
+        return call.original_timestamp, sent_at or instant(call.sent_at)
+    if call.original_timestamp is not None:
+        return call.timestamp, None
+    return call.timestamp, sent_at or instant(call.sent_at)
 
 
 def _merged(own: object, around: Mapping[str, Any]) -> dict[str, Any]:
