@@ -158,7 +158,8 @@ class _BoundedFunctions(Functions):
             return None
         if not math.isfinite(number):
             return None
-        return int(number) if isinstance(value, str) and number.is_integer() else number
+        is_whole = isinstance(number, float) and number.is_integer()
+        return int(number) if isinstance(value, str) and is_whole else number
 
 
 _TAKE_EXPRESSIONS = frozenset({"map", "max_by", "min_by", "sort_by"})

@@ -361,7 +361,7 @@ async def test_what_nobody_knows_is_kept_counted_and_answered_200(
     assert (answer.status_code, answer.json()["unmapped"]) == (200, 1)
     (kept,) = event_log.envelopes
     assert (kept.type, kept.event, kept.properties) == ("unmapped", named, item)
-    assert kept.message_id.startswith(f"unmapped:{kind}:")
+    assert kept.message_id.startswith(f"{kind}:")
     assert len(kept.message_id) <= 100
     counted = ingest.metrics.ingest_webhooks_unmapped.labels(kind)
     assert counted._value.get() == 1

@@ -21,9 +21,6 @@ from shared.sources.expressions import NotEvaluated, is_storable
 from shared.sources.mapping import CompiledMapping, Mapped, Skipped
 from shared.sources.source import SourceKind, SourceSettings
 
-UNMAPPED = "unmapped:"
-"""Before the message id of a dead letter, so that the touchpoint it becomes later is another one."""
-
 Item = ForeignCandidate | Refused
 
 
@@ -62,7 +59,9 @@ NOT_SOAP = Declined(
     " a document type.",
 )
 FOREIGN_ORGANIZATION = Declined(
-    403, "organization_not_allowed", "The message is of an organization that this source does not name."
+    403,
+    "organization_not_allowed",
+    "The message is of an organization that this source does not name.",
 )
 
 _ORGANIZATION_CHARS = 15
@@ -217,7 +216,7 @@ def _unmapped(item: Json, way: Way, told: Reading, name: str) -> Item:
         {
             "type": "unmapped",
             "event": (told.type or way.kind)[:MAX_EVENT_CHARS],
-            "message_id": UNMAPPED + name,
+            "message_id": name,
             "occurred_at": told.occurred_at,
             "properties": item,
         }

@@ -9,11 +9,9 @@ from typing import Any
 import msgspec
 
 from services.ingest.candidate import is_email
+from shared.contracts.envelope import MAX_MESSAGE_ID_CHARS
 
 Json = dict[str, Any]
-
-MOST_ID_CHARS = 90
-"""Of a message id, so that one with `unmapped:` before it is within the limit as well."""
 
 _SECONDS_IN_MILLISECONDS = 1e11
 """An epoch number above this (year 5138 in seconds) is in milliseconds."""
@@ -45,7 +43,7 @@ def message_id(provider: str, *parts: object) -> str | None:
 
 def shortened(name: str) -> str:
     """`name`, or where it is too long its first part and a hash."""
-    if len(name) <= MOST_ID_CHARS:
+    if len(name) <= MAX_MESSAGE_ID_CHARS:
         return name
     return f"{name.partition(':')[0][:24]}:{sha256(name.encode()).hexdigest()}"
 

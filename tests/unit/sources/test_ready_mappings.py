@@ -1,0 +1,200 @@
+"""The ready mappings, by the adapter that uses them; payloads as their senders document them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import yaml
+
+from services.ingest.adapters.webhooks.delivery import Way, read_item
+from services.ingest.candidate import ForeignCandidate
+from shared.sources import mappings
+from shared.sources.mapping import compile_mapping
+from shared.sources.source import SourceKind, SourceSettings
+
+AT = datetime(2026, 3, 1, 11, 30, tzinfo=UTC)
+
+
+def told(name: str, item: dict[str, Any]) -> list[ForeignCandidate]:
+    way = Way(
+        kind=SourceKind.GENERIC,
+        source_id="src-1",
+        settings=SourceSettings(),
+        mapping=compile_mapping(yaml.safe_load(mappings.read(name))),
+    )
+    found = read_item(item, way)
+    assert all(isinstance(each, ForeignCandidate) for each in found)
+    return [each for each in found if isinstance(each, ForeignCandidate)]
+
+
+def zendesk(kind: str, **event: str) -> dict[str, Any]:
+    return {
+        "account_id": 22129848,
+        "id": "01HZ",
+        "type": f"zen:event-type:{kind}",
+        "time": "2026-03-01T11:30:00.123456Z",
+        "zendesk_event_version": "2022-11-06",
+        "subject": "zen:ticket:35436",
+        "detail": {
+            "id": "35436",
+            "organization_id": "10002",
+            "requester_id": "20978392",
+            "priority": "LOW",
+            "status": "SOLVED",
+            "subject": "Invoices are hard to find",
+            "tags": ["enterprise"],
+            "via": {"channel": "web"},
+        },
+        "event": event,
+    }
+
+
+def test_there_are_mappings_for_two_support_systems() -> None:
+    assert mappings.names() == ["intercom", "zendesk"]
+    with pytest.raises(KeyError):
+        mappings.read("../source")
+
+
+def test_a_ticket_of_zendesk_is_opened_solved_and_opened_again() -> None:
+    opened, solved, reopened = (
+        told("zendesk", each)[0]
+        for each in (
+            zendesk("ticket.created"),
+            zendesk("ticket.status_changed", current="SOLVED", previous="OPEN"),
+            zendesk("ticket.status_changed", current="OPEN", previous="SOLVED"),
+        )
+    )
+
+    assert (opened.event, solved.event, reopened.event) == (
+        "Ticket Opened",
+        "Ticket Solved",
+        "Ticket Reopened",
+    )
+    assert (opened.anonymous_id, opened.account_id, opened.question) == (
+        "zendesk:user:20978392",
+        "zendesk:organization:10002",
+        "Invoices are hard to find",
+    )
+    assert opened.message_id == "generic:src-1:01HZ"
+    assert opened.occurred_at == AT.replace(microsecond=123456)
+    assert opened.properties == {
+        "ticket_id": "35436",
+        "subject": "Invoices are hard to find",
+        "status": "SOLVED",
+        "priority": "LOW",
+        "tags": ["enterprise"],
+        "via": "web",
+    }
+
+
+def test_other_changes_of_a_ticket_are_known_and_not_wanted() -> None:
+    assert told("zendesk", zendesk("ticket.tags_changed")) == []
+
+
+def test_what_zendesk_says_beyond_tickets_and_users_waits_for_a_mapping() -> None:
+    (found,) = told("zendesk", zendesk("organization.created"))
+
+    assert (found.type, found.event) == ("unmapped", "zen:event-type:organization.created")
+
+
+@pytest.mark.parametrize(("rating", "score"), [("Good", 5), ("Bad", 1)])
+def test_a_rating_of_zendesk_is_an_answered_survey(rating: str, score: int) -> None:
+    item = {
+        "type": "satisfaction",
+        "id": "rating-1",
+        "requester_id": 20978392,
+        "email": "ann@acme.example",
+        "rating": rating,
+        "reason": "The issue took too long to resolve",
+        "comment": "Three days!",
+        "ticket_id": 35436,
+    }
+
+    (found,) = told("zendesk", item)
+
+    assert (found.event, found.survey, found.score, found.sentiment) == (
+        "Survey Answered",
+        "csat",
+        score,
+        score,
+    )
+    assert (found.friction, found.thought, found.email) == (
+        "process delay",
+        "Three days!",
+        "ann@acme.example",
+    )
+
+
+def intercom(topic: str, item: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "notification_event",
+        "app_id": "a86dr8yl",
+        "id": "notif_1",
+        "topic": topic,
+        "created_at": int(AT.timestamp()),
+        "delivery_attempts": 1,
+        "data": {"type": "notification_event_data", "item": item},
+    }
+
+
+CONVERSATION = {
+    "type": "conversation",
+    "id": "147",
+    "priority": "not_priority",
+    "source": {"subject": "Where are the seats?", "author": {"email": "ann@acme.example"}},
+    "contacts": {"contacts": [{"type": "contact", "id": "5ba6", "external_id": "ann"}]},
+    "tags": {"tags": [{"name": "billing"}]},
+    "conversation_rating": {"rating": 2, "remark": "Slow"},
+}
+
+
+def test_a_conversation_of_intercom_is_opened_rated_and_closed() -> None:
+    opened, rated, closed = (
+        told("intercom", intercom(topic, CONVERSATION))[0]
+        for topic in (
+            "conversation.user.created",
+            "conversation.rating.added",
+            "conversation.admin.closed",
+        )
+    )
+
+    assert (opened.event, rated.event, closed.event) == (
+        "Ticket Opened",
+        "Survey Answered",
+        "Ticket Solved",
+    )
+    assert (opened.user_id, opened.anonymous_id, opened.email, opened.occurred_at) == (
+        "ann",
+        "intercom:contact:5ba6",
+        "ann@acme.example",
+        AT,
+    )
+    assert (rated.survey, rated.score, rated.sentiment, rated.thought) == ("csat", 2, 2, "Slow")
+    assert closed.properties == {
+        "ticket_id": "147",
+        "priority": "not_priority",
+        "tags": ["billing"],
+    }
+
+
+def test_a_contact_of_intercom_at_a_company_names_person_and_account() -> None:
+    (found,) = told(
+        "intercom",
+        intercom(
+            "company.contact.attached",
+            {
+                "company": {"id": "c1", "company_id": "acme", "name": "Acme"},
+                "contact": {"id": "5ba6", "external_id": "ann", "email": "ann@acme.example"},
+            },
+        ),
+    )
+
+    assert (found.account_id, found.user_id, found.account_traits) == (
+        "acme",
+        "ann",
+        {"name": "Acme"},
+    )
+
+
+def test_intercoms_ping_is_no_touchpoint() -> None:
+    assert told("intercom", intercom("ping", {})) == []
