@@ -58,3 +58,8 @@ def sentence(exc: BaseException) -> str | None:
         case _:
             message = None
     return message
+
+
+def printable(text: str) -> str:
+    """`text` of an unknown sender, without anything that could steer the terminal."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

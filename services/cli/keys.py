@@ -8,14 +8,16 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.cli.database import in_transaction
 from services.cli.friendly import fail
 from shared.clock import SystemClock
 from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
 from shared.keys.principal import Scope, StoredKey
-from shared.keys.token import KeyKind
-from shared.storage import keys
+from shared.keys.token import KeyKind, NewKey
+from shared.sources.source import KINDS_WITH_KEYS
+from shared.storage import keys, source_changes
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -42,24 +44,33 @@ def create(
     expires_in_days: Annotated[
         int | None, typer.Option(min=1, max=36_500, help="Days until the key expires.")
     ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Name or id of the source that a write key is for.")
+    ] = None,
     workspace: _Workspace = DEFAULT_WORKSPACE,
     as_json: _Json = False,
 ) -> None:
     """Make a key. It is shown this once: only a hash is stored."""
+    if source is not None and kind is not KeyKind.WRITE:
+        fail("a source has write keys; a secret key is for the whole workspace", 2)
     now = SystemClock().now()
     expires_at = now + timedelta(days=expires_in_days) if expires_in_days else None
-    try:
-        key = in_transaction(
-            lambda connection: keys.create(
-                connection,
-                workspace_id=WorkspaceId(workspace),
-                kind=kind,
-                now=now,
-                label=label,
-                scopes=scope or None,
-                expires_at=expires_at,
-            )
+    workspace_id = WorkspaceId(workspace)
+
+    async def make(connection: AsyncConnection) -> NewKey:
+        return await keys.create(
+            connection,
+            workspace_id=workspace_id,
+            kind=kind,
+            now=now,
+            label=label,
+            scopes=scope or None,
+            expires_at=expires_at,
+            source_id=await _source_id(connection, workspace_id, source),
         )
+
+    try:
+        key = in_transaction(make)
     except ValueError as exc:
         fail(str(exc))
     if as_json:
@@ -71,6 +82,20 @@ def create(
         err=True,
         dim=True,
     )
+
+
+async def _source_id(
+    connection: AsyncConnection, workspace_id: WorkspaceId, source: str | None
+) -> str | None:
+    if source is None:
+        return None
+    found = await source_changes.get(connection, workspace_id, source)
+    found = found or await source_changes.by_name(connection, workspace_id, source)
+    if found is None:
+        fail("there is no such source in this workspace; `stageline source list` shows them")
+    if found.kind not in KINDS_WITH_KEYS:
+        fail(f"{found.kind} sources are known by a secret: stageline source secret add {source}")
+    return found.source_id
 
 
 @app.command("list")
@@ -90,7 +115,7 @@ def list_(*, workspace: _Workspace = DEFAULT_WORKSPACE, as_json: _Json = False) 
             key.key_id,
             key.kind,
             _state(key, now),
-            key.label,
+            "\n".join(each for each in (key.label, key.source_id) if each),
             "\n".join(sorted(key.scopes)),
             f"{key.created_at:%Y-%m-%d}",
             f"{key.expires_at:%Y-%m-%d}" if key.expires_at else "never",
@@ -124,6 +149,7 @@ def _shown(key: StoredKey, now: datetime) -> dict[str, Any]:
         "kind": key.kind,
         "state": _state(key, now),
         "label": key.label,
+        "source_id": key.source_id,
         "scopes": sorted(key.scopes),
         "created_at": key.created_at,
         "expires_at": key.expires_at,

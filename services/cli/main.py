@@ -4,11 +4,12 @@ import runpy
 
 import typer
 
-from services.cli import dlq, keys, maps
+from services.cli import dlq, keys, maps, sources
 from services.cli.connection import adopt_folder_database
 from services.cli.friendly import FriendlyGroup
 from services.cli.import_file import import_file
 from services.cli.migrate import migrate
+from services.cli.tail import tail
 from services.cli.verify import verify
 
 app = typer.Typer(
@@ -53,6 +54,8 @@ def api() -> None:
 app.command(rich_help_panel="Data")(migrate)
 app.command("import", rich_help_panel="Data")(import_file)
 app.command(rich_help_panel="Data")(verify)
+app.command(rich_help_panel="Data")(tail)
 app.add_typer(dlq.app, name="dlq", help="Records that could not be applied.")
 app.add_typer(maps.app, name="map", help="Journey maps.")
+app.add_typer(sources.app, name="source", help="Who sends events, and what is done to them.")
 app.add_typer(keys.app, name="keys", help="API keys.")

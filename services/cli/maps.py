@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
-import httpx
-import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from services.cli.connection import Target, target
+from services.cli.asking import call, print_json
+from services.cli.connection import target
 from services.cli.friendly import REFUSED, fail
 from shared.clock import SystemClock
 from shared.maps import MapDocument, MapInvalid, MapProblem, lint, parse, schema, templates
@@ -20,7 +19,6 @@ from shared.maps import MapDocument, MapInvalid, MapProblem, lint, parse, schema
 app = typer.Typer(no_args_is_help=True)
 
 _ENDPOINT = "/v1/journeys"
-_REQUEST_SECONDS = 30.0
 _STDIN = Path("-")
 
 _Url = Annotated[str | None, typer.Option(help="Address of the api; also STAGELINE_URL.")]
@@ -45,7 +43,7 @@ def validate(
         for severity, problems in (("error", found_errors), ("warning", found_warnings)):
             findings += [_finding(file, severity, problem) for problem in problems]
     if as_json:
-        _print_json({"errors": errors, "warnings": warnings, "findings": findings})
+        print_json({"errors": errors, "warnings": warnings, "findings": findings})
     else:
         for finding in findings:
             _print_finding(finding)
@@ -75,7 +73,7 @@ def publish(
             _print_finding(_finding(file, severity, problem), err=True)
     if errors:
         fail("the map is not published", REFUSED)
-    answer = _call(
+    answer = call(
         target(url, key, secret=True),
         "POST",
         _ENDPOINT,
@@ -83,7 +81,7 @@ def publish(
         headers={"content-type": "application/yaml"},
     )
     if as_json:
-        _print_json(answer)
+        print_json(answer)
     elif answer["changed"]:
         typer.echo(f"{answer['key']} version {answer['version']} is published")
     else:
@@ -93,9 +91,9 @@ def publish(
 @app.command("list")
 def list_(*, url: _Url = None, key: _Key = None, as_json: _Json = False) -> None:
     """List the journeys of the workspace, each in its newest version."""
-    answer = _call(target(url, key, secret=True), "GET", _ENDPOINT)
+    answer = call(target(url, key, secret=True), "GET", _ENDPOINT)
     if as_json:
-        _print_json(answer)
+        print_json(answer)
         return
     table = Table("journey", "version", "title", "subject", "stages", "published")
     for item in answer["items"]:
@@ -119,9 +117,9 @@ def show(
     """Print a published map as its author wrote it; with --json as data."""
     parameters = {} if version is None else {"version": str(version)}
     path = f"{_ENDPOINT}/{quote(journey, safe='')}"
-    answer = _call(target(url, key, secret=True), "GET", path, params=parameters)
+    answer = call(target(url, key, secret=True), "GET", path, params=parameters)
     if as_json:
-        _print_json(answer)
+        print_json(answer)
     else:
         typer.echo(answer["source"], nl=not answer["source"].endswith("\n"))
 
@@ -191,31 +189,5 @@ def _print_finding(finding: dict[str, Any], *, err: bool = False) -> None:
         typer.echo(f"    {finding['hint']}", err=err)
 
 
-def _call(to: Target, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401 - httpx's own
-    """One request; the answer's JSON. Leaves with a sentence when the api refuses.
-
-    Safe to repeat: publishing the same map twice changes nothing.
-    """
-    with httpx.Client(
-        base_url=to.url, headers={"authorization": f"Bearer {to.key}"}, timeout=_REQUEST_SECONDS
-    ) as client:
-        response = client.request(method, path, **options)
-    try:
-        answer = msgspec.json.decode(response.content)
-    except msgspec.DecodeError:
-        fail(f"{to.url} answered {response.status_code}, and not in JSON: is this Stageline?")
-    if not response.is_success:
-        told = answer if isinstance(answer, dict) else {}
-        for error in told.get("errors", ()):
-            typer.echo(f"{error.get('pointer', '')}: {error.get('detail', '')}", err=True)
-        reason = told.get("detail", "no reason given")
-        fail(f"refused with {response.status_code}: {reason}", REFUSED)
-    return answer
-
-
 def _counted(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
-
-
-def _print_json(answer: object) -> None:
-    typer.echo(msgspec.json.format(msgspec.json.encode(answer)).decode())

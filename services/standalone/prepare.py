@@ -1,4 +1,4 @@
-"""What a fresh folder lacks: the schema, two keys, a map, a year of sample journeys."""
+"""What a fresh folder lacks: the schema, two keys, a source, a map, a year of sample journeys."""
 
 import asyncio
 from datetime import datetime
@@ -17,14 +17,17 @@ from services.standalone.home import SampleRecord
 from shared import maps
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys import token as tokens
-from shared.keys.principal import StoredKey
+from shared.keys.principal import SCOPES_OF_KIND, StoredKey
 from shared.keys.token import KeyKind
 from shared.maps import templates
-from shared.storage import journeys, keys
+from shared.sources.source import KINDS_WITH_KEYS, SourceKind, SourceSettings
+from shared.storage import journeys, keys, source_changes
 from shared.storage.connect import Role, create_engine
 
 _APPLIED_SECONDS = 20.0
 _LABEL = "made at the first start"
+WEBSITE = "website"
+"""Name of the source that the folder's write key belongs to."""
 
 
 def migrate(database_url: str) -> None:
@@ -60,8 +63,8 @@ async def furnish(
             }
             made = Credentials(
                 base_url=base_url,
-                write_key=await _working(
-                    connection, stored, known.write_key if known else "", KeyKind.WRITE, now
+                write_key=await _write_key(
+                    connection, stored, known.write_key if known else "", now
                 ),
                 secret_key=await _working(
                     connection, stored, known.secret_key if known else "", KeyKind.SECRET, now
@@ -120,6 +123,30 @@ async def _publish_ready(connection: AsyncConnection, name: str, now: datetime) 
     )
 
 
+async def _write_key(
+    connection: AsyncConnection, stored: dict[str, StoredKey], token: str, now: datetime
+) -> str:
+    """A write key of the source `website`, so that what is sent with it can be watched at once."""
+    working = await _working(connection, stored, token, KeyKind.WRITE, now)
+    parsed = tokens.parse(working)
+    key = stored.get(parsed.key_id) if parsed else None
+    if parsed is None or (key is not None and key.source_id is not None):
+        return working
+    website = await source_changes.by_name(connection, DEFAULT_WORKSPACE, WEBSITE)
+    if website is None:
+        website = await source_changes.create(
+            connection,
+            workspace_id=DEFAULT_WORKSPACE,
+            name=WEBSITE,
+            kind=SourceKind.WEB,
+            settings=SourceSettings(),
+            now=now,
+        )
+    if website.kind in KINDS_WITH_KEYS:
+        await keys.bind(connection, DEFAULT_WORKSPACE, parsed.key_id, website.source_id)
+    return working
+
+
 async def _working(
     connection: AsyncConnection,
     stored: dict[str, StoredKey],
@@ -132,6 +159,8 @@ async def _working(
     key = stored.get(parsed.key_id) if parsed else None
     if parsed and key and key.kind is kind and key.revoked_at is None:
         is_fresh = key.expires_at is None or key.expires_at > now
+        # A key of an earlier version lacks the rights that have come since.
+        is_fresh = is_fresh and key.scopes >= SCOPES_OF_KIND[kind]
         if is_fresh and tokens.matches(parsed, key.secret_hash):
             return token
     made = await keys.create(

@@ -11,6 +11,10 @@ _EVENT = (
 )
 
 
+WATCH = ".venv/bin/stageline tail website"
+"""The write key above is a key of this source."""
+
+
 def say(text: str) -> None:
     """Write a line to standard output at once, also into a pipe."""
     sys.stdout.write(text + "\n")
@@ -51,5 +55,9 @@ Post an event:
 Read the stage:
 
 {read_command(credentials)}
+
+Watch what arrives, and what becomes of it (in another terminal, in this folder):
+
+{WATCH}
 
 Ctrl-C stops it; the data stays."""

@@ -84,6 +84,22 @@ async def list_keys(connection: AsyncConnection, workspace_id: WorkspaceId) -> l
     return [_stored(row) for row in rows]
 
 
+async def bind(
+    connection: AsyncConnection, workspace_id: WorkspaceId, key_id: str, source_id: str
+) -> None:
+    """Let a write key send by a source from now on, unless it belongs to one already."""
+    await connection.execute(
+        update(api_key)
+        .where(
+            api_key.c.workspace_id == workspace_id,
+            api_key.c.key_id == key_id,
+            api_key.c.kind == KeyKind.WRITE.value,
+            api_key.c.source_id.is_(None),
+        )
+        .values(source_id=source_id)
+    )
+
+
 async def revoke(
     connection: AsyncConnection, workspace_id: WorkspaceId, key_id: str, now: datetime
 ) -> bool:
