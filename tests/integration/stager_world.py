@@ -95,6 +95,17 @@ class World:
         raw = [wire.encode(v) if isinstance(v, Envelope) else v for v in values]
         return [Record(partition, start + at, b"k", value) for at, value in enumerate(raw)]
 
+    def taken(
+        self, events: Sequence[Envelope], partition: int, positions: dict[int, int]
+    ) -> list[Taken]:
+        """One batch of a partition that stands somewhere else than `self.positions` says."""
+        start = positions.get(partition, 0)
+        records = [
+            Record(partition, start + at, b"k", wire.encode(event))
+            for at, event in enumerate(events)
+        ]
+        return take(records, max_bytes=100_000)
+
     async def send(self, *values: Envelope | bytes | None, partition: int = 0) -> list[Stored]:
         """One batch."""
         return await self.store(take(self.records(values, partition), max_bytes=100_000))

@@ -61,6 +61,22 @@ def test_a_good_record_is_an_envelope() -> None:
         (record(event="E").replace(b'"E"', b'"\\ud800"'), Reason.NOT_JSON),
         (record(event="E").replace(b'"E"', b'"\xff"'), Reason.NOT_UTF8),
         (record(unknown="E").replace(b'"E"', b'"\xff"'), Reason.NOT_UTF8),
+        (record(type="erase", user_id=None, account_id="acme"), Reason.NAMES_NOBODY),
+        (record(type="merge", account_id="acme"), Reason.NAMES_NOBODY),
+        (record(type="merge", previous_account_id="acme"), Reason.NAMES_NOBODY),
+        (
+            record(type="merge", account_id="acme", previous_account_id="email:x"),
+            Reason.OUT_OF_RANGE,
+        ),
+        (
+            record(type="merge", account_id="acme", previous_account_id="a" * 513),
+            Reason.OUT_OF_RANGE,
+        ),
+        (record(type="unmapped"), Reason.UNMAPPED),
+        (record(type="unmapped", user_id=None, properties={"a\x00": "\x00"}), Reason.UNMAPPED),
+        (record(type="unmapped", message_id="m\x00"), Reason.BAD_TEXT),
+        (record(type="unmapped", message_id=""), Reason.OUT_OF_RANGE),
+        (record(type="unmapped", received_at="2026-01-05T09:00:00"), Reason.WRONG_TYPE),
         (record()[:-1] + b', "value": 1e400}', Reason.WRONG_TYPE),
         (record()[:-1] + b', "value": NaN}', Reason.NOT_JSON),
         (record()[:-1] + b', "properties": {"a": ' + b"[" * 5000, Reason.TOO_DEEP),
@@ -99,6 +115,37 @@ def test_the_workspace_is_kept_where_the_bytes_tell_it() -> None:
     ]
 
     assert [p.workspace_id for p in poisons] == [7, 7, 0]
+
+
+@pytest.mark.parametrize(
+    ("value", "message_id"),
+    [
+        (record(type="unmapped", message_id="hubspot:1"), "hubspot:1"),
+        (record(user_id=None), "m1"),
+        (record(v=2), "m1"),
+        (record(type=7), "m1"),
+        (record(v=2, message_id=7), None),
+        (record(v=2, message_id="m" * 101), None),
+        (record(v=2, message_id=""), None),
+        (record(v=2, message_id="m\x00"), None),
+        (record(message_id="m\x00"), None),
+        (b"?", None),
+    ],
+)
+def test_the_message_is_told_where_the_bytes_tell_one_that_can_be_kept(
+    value: bytes, message_id: str | None
+) -> None:
+    poison = read(value)
+
+    assert isinstance(poison, Poison)
+    assert poison.message_id == message_id
+
+
+def test_what_no_mapping_knows_is_no_fault_and_told_by_the_providers_name() -> None:
+    poison = read(record(type="unmapped", event="ticket.propertyChange"))
+
+    assert isinstance(poison, Poison)
+    assert (poison.is_fault, poison.detail) == (False, "ticket.propertyChange")
 
 
 def test_instants_are_in_utc_whatever_zone_they_came_in() -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from services.stager.identity import Plan, beyond, names_in, plan
 from services.stager.links import Key, Link, Named, named
 from shared.contracts.envelope import Envelope
+from shared.contracts.subjects import is_person
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -86,6 +87,74 @@ def test_an_alias_names_who_the_person_was_before() -> None:
     }
 
 
+def test_a_former_anonymous_id_leads_to_whatever_the_event_goes_by() -> None:
+    assert ends(resolved(event(0, anonymous_id="202", previous_id="201"))) == {
+        "anonymous:201": ("anonymous:202", "anonymous:202"),
+        "anonymous:202": ("anonymous:202", "anonymous:202"),
+    }
+    assert ends(
+        resolved(
+            event(0, anonymous_id="202", previous_id="201"), event(1, anonymous_id="202", email="e")
+        )
+    ) == {
+        "anonymous:201": ("email:e", "email:e"),
+        "anonymous:202": ("email:e", "email:e"),
+        "email:e": ("email:e", "email:e"),
+    }
+
+
+def test_a_stronger_name_beats_an_equal_one_whenever_it_comes() -> None:
+    found = resolved(
+        event(0, anonymous_id="b", previous_id="a"), event(1, anonymous_id="a", user_id="u")
+    )
+
+    assert found.links[1, "anonymous:a"].parent == "user:u"
+    assert found.links[1, "anonymous:b"].person_id == "anonymous:b"
+
+
+def test_the_newest_link_of_a_circle_does_not_count() -> None:
+    circle = [
+        event(0, anonymous_id="b", previous_id="a"),
+        event(1, anonymous_id="c", previous_id="b"),
+        event(2, anonymous_id="a", previous_id="c", account_id="acme"),
+    ]
+    for order in ([0, 1, 2], [2, 1, 0], [1, 2, 0]):
+        found = resolved(*(circle[place] for place in order))
+
+        assert {link.person_id for link in found.links.values()} == {"anonymous:c"}
+        assert {link.subject_id for link in found.links.values()} == {"acme"}
+        # What the row of `c` has to tell is taken up by its link: its home is to be looked for.
+        assert found.shrunk == {(1, "anonymous:c")}
+
+
+def merge(day: int, survivor: str, loser: str) -> Named:
+    return event(
+        day, type="merge", account_id=survivor, previous_account_id=loser, user_id="reporter"
+    )
+
+
+def test_accounts_lead_to_the_one_that_took_over_all_others() -> None:
+    seen = event(0, user_id="leah", account_id="a")
+    found = resolved(seen, merge(3, "c", "b"), merge(1, "b", "a"), merge(2, "x", "a"))
+
+    assert found.accounts == {(1, "a"): "c", (1, "b"): "c"}
+    assert found.resolve(seen) == ("user:leah", "c")
+    assert found.links[1, "user:leah"].parent == "a"
+    assert (1, "user:reporter") not in found.links
+    assert found.moved == {(1, "a"), (1, "b")}
+
+
+def test_whoever_is_to_be_forgotten_goes_with_all_names_that_lead_there() -> None:
+    events = [
+        event(0, anonymous_id="z", user_id="leah"),
+        event(1, anonymous_id="z", user_id="omar"),
+        event(2, email="e", user_id="leah"),
+    ]
+    found = plan(events, dict.fromkeys(names_in(events)), marked={(1, "email:e")})
+
+    assert found.forgotten == {(1, "anonymous:z"), (1, "email:e"), (1, "user:leah")}
+
+
 def test_a_batch_that_says_nothing_new_changes_nothing() -> None:
     first = resolved(event(0, user_id="leah", account_id="acme"))
     known: dict[Key, Link | None] = {**first.links}
@@ -117,13 +186,21 @@ names = st.fixed_dictionaries(
         "user_id": st.sampled_from(["u1", "u2"]),
         "email": st.sampled_from(["e1", "e2"]),
         "anonymous_id": st.sampled_from(["z1", "z2", "z3"]),
+        "previous_id": st.sampled_from(["z1", "z2", "z3"]),
         "account_id": st.sampled_from(["acme", "beta"]),
     },
-).filter(bool)
+).filter(lambda fields: bool(fields.keys() - {"previous_id"}))
+merges = st.fixed_dictionaries(
+    {
+        "type": st.just("merge"),
+        "account_id": st.sampled_from(["acme", "beta", "gamma"]),
+        "previous_account_id": st.sampled_from(["acme", "beta", "gamma"]),
+    }
+)
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(names, min_size=1, max_size=10), st.randoms(use_true_random=False))
+@given(st.lists(names | merges, min_size=1, max_size=12), st.randoms(use_true_random=False))
 def test_the_outcome_is_a_function_of_the_set_of_events(
     stories: list[dict[str, str]], random: Random
 ) -> None:
@@ -131,4 +208,24 @@ def test_the_outcome_is_a_function_of_the_set_of_events(
     shuffled = [*events, *events[:3]]
     random.shuffle(shuffled)
 
-    assert resolved(*shuffled).links == resolved(*events).links
+    found = resolved(*shuffled)
+    assert found.links == resolved(*events).links
+    assert found.accounts == resolved(*events).accounts
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(names | merges, min_size=1, max_size=12))
+def test_every_chain_ends_where_all_names_of_a_person_end(stories: list[dict[str, str]]) -> None:
+    links = resolved(*(event(day, **fields) for day, fields in enumerate(stories))).links
+
+    for (workspace, name), link in links.items():
+        if not is_person(name):
+            assert link.subject_id not in {other for _, other in links} or (
+                links[workspace, link.subject_id].subject_id == link.subject_id
+            )
+            continue
+        root = links[workspace, link.person_id]
+        assert (root.person_id, root.subject_id) == (link.person_id, link.subject_id)
+        if name != link.person_id:
+            assert link.parent is not None
+            assert links[workspace, link.parent].person_id == link.person_id
