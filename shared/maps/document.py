@@ -199,6 +199,8 @@ class MapDocument(Part):
     review_due: Date | None = None
     applies_to: Rule | None = None
     policy: Policy = Policy()
+    server_only: Words | None = None
+    """Events that a browser may not send: ingest refuses them from write keys."""
     stages: list[Stage] = Field(min_length=2)
     outcomes: list[Outcome] = Field(default_factory=list)
     milestones: list[Milestone] = Field(default_factory=list)

@@ -30,6 +30,7 @@ def lint(document: MapDocument, *, today: date | None = None) -> list[MapProblem
         *_internal_milestones(document),
         *_after_purchase(document),
         *_unlisted_events(document),
+        *_server_only(document),
         *_review(document, today),
     ]
     return sorted(found, key=lambda problem: (problem.line or 0, problem.column or 0))
@@ -120,6 +121,27 @@ def _unlisted_events(document: MapDocument) -> Iterator[MapProblem]:
     """Events that rules wait for under a name that no touchpoint has, but one nearly has."""
     listed = {t.event for stage in document.stages for t in stage.touchpoints}
     folded = {"".join(filter(str.isalnum, event)).lower(): event for event in listed}
+    for path, event in _awaited(document):
+        near = folded.get("".join(filter(str.isalnum, event)).lower())
+        if near is not None and event not in listed:
+            message = f"`{excerpt(event)}` is a touchpoint under another spelling"
+            hint = f"names are compared letter by letter: `{excerpt(near)}`"
+            yield document.positions.problem(path, message, hint)
+
+
+def _server_only(document: MapDocument) -> Iterator[MapProblem]:
+    """Events kept from browsers that the map does not know: mistyped, they keep nothing."""
+    known = {t.event for stage in document.stages for t in stage.touchpoints}
+    known.update(event for _, event in _awaited(document))
+    for number, event in enumerate(document.server_only or ()):
+        if event not in known:
+            message = f"`{excerpt(event)}` is no touchpoint, and no rule waits for it"
+            hint = did_you_mean(event, sorted(known)) or "names are compared letter by letter"
+            yield document.positions.problem(("server_only", number), message, hint)
+
+
+def _awaited(document: MapDocument) -> Iterator[tuple[Path, str]]:
+    """Every event that a rule waits for, with its place."""
     for place, outermost in conditions_of(document):
         for path, rule in inner_rules(place, outermost):
             match rule:
@@ -130,11 +152,7 @@ def _unlisted_events(document: MapDocument) -> Iterator[MapProblem]:
                 case _:
                     continue
             for number, event in enumerate(events):
-                near = folded.get("".join(filter(str.isalnum, event)).lower())
-                if near is not None and event not in listed:
-                    message = f"`{excerpt(event)}` is a touchpoint under another spelling"
-                    hint = f"names are compared letter by letter: `{excerpt(near)}`"
-                    yield document.positions.problem((*inner, number), message, hint)
+                yield (*inner, number), event
 
 
 def _review(document: MapDocument, today: date | None) -> Iterator[MapProblem]:

@@ -130,6 +130,7 @@ async def publish(  # noqa: PLR0917 - one record's columns, in the order in whic
             source=source,
             published_at=now,
             published_by=published_by,
+            server_only=sorted(set(document.server_only or ())),
         )
     )
     await connection.execute(

@@ -169,6 +169,7 @@ maps = st.fixed_dictionaries(
     },
     optional={
         "review_due": st.dates().map(lambda day: day.isoformat()),
+        "server_only": events,
         "policy": st.fixed_dictionaries({"skips": st.sampled_from(["allow", "forbid"])}),
         "outcomes": st.lists(outcomes, max_size=1),
         "loops": st.lists(loops, max_size=2),

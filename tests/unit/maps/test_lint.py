@@ -102,6 +102,18 @@ def test_a_complete_map_gets_no_advice() -> None:
             "enter: {any: [{milestone: counted}, {milestone: renewed}]}",
             [],
         ),
+        ("review_due: 2027-03-31", "review_due: 2027-03-31\nserver_only: Kickoff Held", []),
+        (
+            "review_due: 2027-03-31",
+            "review_due: 2027-03-31\nserver_only: [Kickoff Held, kickoff held]",
+            [
+                (
+                    5,
+                    "server_only[1]",
+                    "`kickoff held` is no touchpoint, and no rule waits for it",
+                )
+            ],
+        ),
         (
             "review_due: 2027-03-31",
             "review_due: 2027-03-30",
