@@ -4,7 +4,7 @@ import runpy
 
 import typer
 
-from services.cli import dlq, keys, maps, sources
+from services.cli import dlq, keys, maps, source_replay, source_test, sources
 from services.cli.connection import adopt_folder_database
 from services.cli.friendly import FriendlyGroup
 from services.cli.import_file import import_file
@@ -57,5 +57,7 @@ app.command(rich_help_panel="Data")(verify)
 app.command(rich_help_panel="Data")(tail)
 app.add_typer(dlq.app, name="dlq", help="Records that could not be applied.")
 app.add_typer(maps.app, name="map", help="Journey maps.")
+sources.app.command("test")(source_test.try_sample)
+sources.app.command("replay")(source_replay.replay)
 app.add_typer(sources.app, name="source", help="Who sends events, and what is done to them.")
 app.add_typer(keys.app, name="keys", help="API keys.")

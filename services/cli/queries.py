@@ -92,6 +92,25 @@ async def waiting_for_a_mapping(connection: AsyncConnection) -> int:
     return int(await connection.scalar(query) or 0)
 
 
+async def unmapped_letters(
+    connection: AsyncConnection, *, workspace_id: int, after: int, limit: int
+) -> list[Row[*tuple[Any, ...]]]:
+    """Number and bytes of those that wait for a mapping, of every source, oldest first."""
+    query = (
+        select(dead_letter.c.dead_letter_id, dead_letter.c.record_value)
+        .where(
+            dead_letter.c.workspace_id == workspace_id,
+            dead_letter.c.dead_letter_id > after,
+            dead_letter.c.reason == "unmapped",
+            dead_letter.c.replayed_at.is_(None),
+            dead_letter.c.record_value.is_not(None),
+        )
+        .order_by(dead_letter.c.dead_letter_id)
+        .limit(limit)
+    )
+    return list(await connection.execute(query))
+
+
 async def get_dead_letter(
     connection: AsyncConnection, dead_letter_id: int
 ) -> Row[*tuple[Any, ...]] | None:

@@ -119,7 +119,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotMapped:
-    """No rule holds, or one could not be evaluated; `why` is empty for the former."""
+    """No rule holds, or the one that does could not be evaluated; `why` is empty for the former."""
 
     why: str = ""
 
@@ -173,7 +173,7 @@ class CompiledMapping:
         evaluation = Evaluation(item)
         try:
             for rule in self._rules:
-                if rule.when is not None and not evaluation.holds(rule.when):
+                if rule.when is not None and not _holds(evaluation, rule.when):
                     continue
                 if rule.skip:
                     return Skipped()
@@ -182,6 +182,14 @@ class CompiledMapping:
         except NotEvaluated as exc:
             return NotMapped(why=str(exc))
         return NotMapped()
+
+
+def _holds(evaluation: Evaluation, when: Expression) -> bool:
+    """A condition that does not suit an item is about others: it does not hold."""
+    try:
+        return evaluation.holds(when)
+    except NotEvaluated:
+        return False
 
 
 def compile_mapping(document: Mapping[str, Any]) -> CompiledMapping:

@@ -40,6 +40,17 @@ def test_the_first_rule_that_holds_makes_the_touchpoint() -> None:
     assert mapping.apply({}) == NotMapped()
 
 
+def test_a_condition_that_does_not_suit_an_item_does_not_hold() -> None:
+    document = {
+        "rules": [
+            {"when": "starts_with(kind, 'a')", "event": "First"},
+            {"event": "Second"},
+        ]
+    }
+
+    assert fields_of(document, {"n": 1})["event"] == "Second"
+
+
 @pytest.mark.parametrize(
     ("spec", "item", "expected"),
     [

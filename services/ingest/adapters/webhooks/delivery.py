@@ -6,7 +6,6 @@ mapping makes no touchpoint of, becomes an `unmapped` candidate: nothing that wa
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
@@ -18,7 +17,7 @@ from services.ingest.limits import Limits
 from services.ingest.verdicts import BodyRefused, Refused, too_many_events
 from shared.contracts.envelope import MAX_EVENT_CHARS
 from shared.sources.expressions import NotEvaluated, is_storable
-from shared.sources.mapping import CompiledMapping, Mapped, Skipped
+from shared.sources.mapping import CompiledMapping, Mapped, NotMapped, Skipped
 from shared.sources.source import SourceKind, SourceSettings
 
 Item = ForeignCandidate | Refused
@@ -112,14 +111,13 @@ def read_item(value: object, way: Way, *, name: str | None = None) -> list[Item]
     reader = _READERS.get(way.kind)
     told = _named(value, way) if reader is None else reader(value, way.settings)
     name = told.message_id or name or reading.fingerprint(way.kind, way.source_id, value)
-    if way.mapping is not None:
-        outcome = way.mapping.apply(value)
-        if isinstance(outcome, Skipped):
-            return []
-        if isinstance(outcome, Mapped):
-            candidate = _mapped(outcome.fields, way, told, name)
-            return [candidate or _unmapped(value, way, told, name)]
-    if told.touchpoints is None:
+    outcome = _by_mapping(value, way, told, name)
+    if isinstance(outcome, Skipped):
+        return []
+    if isinstance(outcome, ForeignCandidate):
+        return [outcome]
+    # A rule that holds and fails is to be mended, not to be replaced by what we would have said.
+    if told.touchpoints is None or outcome.why:
         return [_unmapped(value, way, told, name)]
     return [_built(fields, told, name, index) for index, fields in enumerate(told.touchpoints)]
 
@@ -184,13 +182,27 @@ _WHO = ("account_id", "user_id", "anonymous_id", "email")
 _IDS = ("account_id", "user_id", "anonymous_id", "previous_id", "previous_account_id", "logged_by")
 
 
-def _mapped(
-    fields: Mapping[str, Any], way: Way, told: Reading, name: str
-) -> ForeignCandidate | None:
-    """A touchpoint out of a mapping, or None for what is none: the mapping can be mended."""
-    if not is_storable(dict(fields)):
-        return None
-    more = dict(fields)
+def why_unmapped(value: Json, way: Way) -> str:
+    """For whoever writes a mapping: why an item is not a touchpoint. Repeats nothing of it."""
+    reader = _READERS.get(way.kind)
+    told = _named(value, way) if reader is None else reader(value, way.settings)
+    outcome = _by_mapping(value, way, told, "")
+    why = outcome.why if isinstance(outcome, NotMapped) else ""
+    return why or ("no rule of the mapping holds" if way.mapping else "nobody knows its type here")
+
+
+def _by_mapping(
+    value: Json, way: Way, told: Reading, name: str
+) -> ForeignCandidate | Skipped | NotMapped:
+    """What the source's mapping makes of an item. What is no touchpoint can be mended later."""
+    if way.mapping is None:
+        return NotMapped()
+    outcome = way.mapping.apply(value)
+    if not isinstance(outcome, Mapped):
+        return outcome
+    if not is_storable(dict(outcome.fields)):
+        return NotMapped(why="an expression gives a number that cannot be stored")
+    more = dict(outcome.fields)
     for each in _IDS:
         if each in more:
             more[each] = reading.identifier(more[each])
@@ -199,16 +211,16 @@ def _mapped(
     if "occurred_at" in more:
         more["occurred_at"] = reading.instant(more["occurred_at"])
         if more["occurred_at"] is None:
-            return None
+            return NotMapped(why="`occurred_at` is neither ISO 8601 nor a number of seconds")
     else:
         more["occurred_at"] = told.occurred_at
     # Two sources may use the same numbers.
     own = reading.message_id(way.kind, way.source_id, more.get("message_id"))
     more["message_id"] = own or name
     if not any(more.get(each) for each in _WHO):
-        return None
+        return NotMapped(why=f"it names nobody: {', '.join(_WHO)} are all empty")
     candidate = build({key: value for key, value in more.items() if value is not None})
-    return candidate if isinstance(candidate, ForeignCandidate) else None
+    return candidate if isinstance(candidate, ForeignCandidate) else NotMapped(why=candidate.detail)
 
 
 def _unmapped(item: Json, way: Way, told: Reading, name: str) -> Item:
