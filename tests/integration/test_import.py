@@ -1,6 +1,7 @@
 """`stageline import` as a person runs it: the real command against a running Stageline."""
 
 import asyncio
+import csv
 import gzip
 import json
 import os
@@ -11,7 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+import xlsxwriter
+from pyarrow import parquet as pq
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -228,6 +232,71 @@ async def test_a_mistake_ends_in_a_sentence(
     assert "Traceback" not in ran.error
 
 
+async def test_what_a_dry_run_says_is_what_ingest_then_does(stack: Stack, tmp_path: Path) -> None:
+    path = shop_file(
+        tmp_path,
+        [
+            *ROWS[:20],
+            "ann,s,home,yesterday,mobile",
+            ",s,home,2024-03-13 10:00:00,mobile",
+            "ann,s,home,1969-03-13 10:00:00,mobile",
+            f"ann,s,{'x' * 300},2024-03-13 10:00:00,mobile",
+            f"ann,s,home,2024-03-13 10:00:00,{'x' * 40_000}",
+            "ann,s,ho\0me,2024-03-13 10:00:00,mobile",
+            "ann,s,home",
+        ],
+    )
+    arguments = (path, "--property", "platform", "--json", "--errors")
+
+    # The dry run needs neither an address nor a key.
+    dry = await run_import("", "", tmp_path, *arguments, "dry.ndjson", "--dry-run")
+    real = await run_import(*where(stack), tmp_path, *arguments, "real.ndjson")
+
+    assert (dry.code, real.code) == (3, 3)
+    assert (dry.json()["accepted"], dry.json()["refused"]) == (20, 7)
+    assert real.json() == {"accepted": 20, "refused": 7, "complete": True}
+    assert (tmp_path / "dry.ndjson").read_text() == (tmp_path / "real.ndjson").read_text()
+
+
+async def test_refused_rows_go_in_once_they_are_mended(stack: Stack, tmp_path: Path) -> None:
+    path = shop_file(tmp_path, ["ann,s,home,yesterday,mobile", *ROWS[:3], "bob,s,home,2024-03-13"])
+    first = await run_import(*where(stack), tmp_path, path, "--errors", "refused.csv")
+    refused = (tmp_path / "refused.csv").read_text()
+    mended = refused.replace("yesterday", "2024-03-13 10:00:00").replace(
+        "2024-03-13\n", "2024-03-13,mobile\n"
+    )
+    (tmp_path / "refused.csv").write_text(mended)
+
+    itself = await run_import(
+        *where(stack), tmp_path, "refused.csv", "--errors", "refused.csv", "--json"
+    )
+    second = await run_import(*where(stack), tmp_path, "refused.csv", "--json")
+    stack.accepted = 5
+    await stack.settled()
+
+    assert first.code == 3
+    assert (itself.code, itself.out) == (2, "")
+    assert "--errors names the file that is imported" in itself.error
+    assert (second.code, second.json()["accepted"]) == (0, 2)
+    assert len(await stack.timeline("user:ann")) == 1
+
+
+async def test_a_resumed_import_goes_on_in_the_file_of_refused_rows(
+    half_ingest: tuple[HalfIngest, str], tmp_path: Path
+) -> None:
+    half, url = half_ingest
+    path = shop_file(tmp_path, ["ann,s,home,yesterday,mobile", *ROWS, "bob,s,home,soon,mobile"])
+    arguments = (path, "--batch-rows", "10", "--concurrency", "1", "--errors", "refused.csv")
+
+    stopped = await run_import(url, "key", tmp_path, *arguments, "--patience", "0")
+    half.takes = 1000
+    resumed = await run_import(url, "key", tmp_path, *arguments)
+
+    assert (stopped.code, resumed.code) == (1, 3)
+    lines = (tmp_path / "refused.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["import_line", "2", "243"]
+
+
 async def test_half_a_year_of_a_shop_goes_in_and_every_user_has_a_stage(
     stack: Stack, tmp_path: Path
 ) -> None:
@@ -250,3 +319,38 @@ async def test_half_a_year_of_a_shop_goes_in_and_every_user_has_a_stage(
     assert len(users) == 600
     assert set(stages) <= {"browse", "consider", "cart", "checkout", "purchased"}
     assert (await stack.verified()).problems == []
+
+
+def converted(folder: Path) -> tuple[Path, Path]:
+    """The shop data as a workbook and as Parquet."""
+    with gzip.open(ECOM, "rt", newline="") as file:
+        header, *rows = csv.reader(file)
+    place = header.index("timestamp")
+    times = [datetime.fromisoformat(row[place]) for row in rows]
+    book, parquet = folder / "shop.xlsx", folder / "shop.parquet"
+    with xlsxwriter.Workbook(str(book), {"constant_memory": True}) as writer:
+        sheet = writer.add_worksheet()
+        form = writer.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+        sheet.write_row(0, 0, header)
+        for number, (row, time) in enumerate(zip(rows, times, strict=True), start=1):
+            sheet.write_row(number, 0, row)
+            sheet.write_datetime(number, place, time, form)
+    columns = {name: [row[at] for row in rows] for at, name in enumerate(header)}
+    pq.write_table(pa.table(columns | {"timestamp": times}), parquet)
+    return book, parquet
+
+
+async def test_the_same_shop_as_workbook_and_as_parquet_is_the_same_events(
+    stack: Stack, tmp_path: Path
+) -> None:
+    require(available=ECOM.exists(), reason="the shop data does not lie beside this checkout")
+    book, parquet = converted(tmp_path)
+
+    for path in (book, parquet):
+        ran = await run_import(*where(stack), tmp_path, path, "--property", "platform", "--json")
+        assert ran.json() == {"accepted": 31_106, "refused": 0, "complete": True}
+        stack.accepted += 31_106
+        await stack.settled()
+
+        report = await stack.verified(deep=False)
+        assert (report.touchpoints, report.problems) == (31_106, [])
