@@ -1,6 +1,7 @@
 """Settings of a source as they are written on a command line: `ip=drop`, `consent.required=analytics`.
 
-Commas part a list, an empty value puts a setting back to its default, and `mapping=@FILE` reads it.
+Commas part a list, an empty value puts a setting back to its default, and `mapping=@FILE` reads it;
+`mapping=zendesk` takes a ready one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ import typer
 import yaml
 
 from services.cli.friendly import REFUSED, fail
+from shared.sources import mappings
 from shared.sources.complaints import FIELDS, SettingsInvalid, near, read_settings
 from shared.sources.source import ConsentRule, SourceSettings
 
@@ -61,11 +63,19 @@ def _change(changes: dict[str, Any], name: str, value: str, present: Mapping[str
     elif not value:
         changes[top] = None
     elif top == "mapping":
-        changes[top] = _from_file(Path(value.removeprefix("@")))
+        changes[top] = _mapping(value)
     elif _is_list(top):
         changes[top] = _listed(value)
     else:
         changes[top] = _number(value) if top in _NUMBERS else value
+
+
+def _mapping(value: str) -> dict[str, Any]:
+    """A ready mapping by its name, or the one in a file."""
+    if value in mappings.names():
+        ready: dict[str, Any] = yaml.safe_load(mappings.read(value))
+        return ready
+    return _from_file(Path(value.removeprefix("@")))
 
 
 def _check(settings: Mapping[str, Any]) -> None:

@@ -85,10 +85,10 @@ def compiled(written: Mapping[str, Any]) -> CompiledMapping:
 
 def _read(name: str) -> dict[str, Any]:
     """A mapping out of a file, or a ready one by its name."""
-    text = mappings.read(name) if name in mappings.names() else Path(name).read_text("utf-8")
     try:
+        text = mappings.read(name) if name in mappings.names() else Path(name).read_text("utf-8")
         written = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError):
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
         fail(f"{name}: this is neither YAML nor JSON", REFUSED)
     if not isinstance(written, dict):
         fail(f"{name}: a mapping is an object with `rules`", REFUSED)
