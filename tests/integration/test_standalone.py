@@ -1,5 +1,6 @@
 """`make run` as a newcomer meets it: a real process, its output read and its commands run."""
 
+import itertools
 import json
 import os
 import re
@@ -191,6 +192,55 @@ def test_the_commands_of_the_readme_work_in_the_folder(running: Standalone) -> N
 
     assert json.loads(posted) == {"accepted": 1, "rejected": []}
     assert '"stage":"evaluation"' in stage
+
+
+@contextmanager
+def watching(running: Standalone) -> Iterator["subprocess.Popen[str]"]:
+    """A `stageline tail` of the folder."""
+    command = [sys.executable, "-m", "services.cli", "tail", "website", "-n", "1", "--json"]
+    with subprocess.Popen(  # noqa: S603 - our own command line
+        command,
+        cwd=running.folder,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_what_is_sent_shows_in_the_tail_within_seconds_with_what_became_of_it(
+    running: Standalone,
+) -> None:
+    known, sent = running.credentials(), {"t-1", "t-2"}
+    with watching(running) as tail:
+        assert tail.stdout is not None
+        # Whatever came last, which says that it is watching.
+        assert json.loads(tail.stdout.readline())["source"] == "website"
+        sent_at = monotonic()
+        httpx.post(
+            f"{known['base_url']}/v1/touchpoints",
+            headers={"Authorization": f"Bearer {known['write_key']}"},
+            json=[
+                {"event": "Demo Requested", "account_id": "tailed", "message_id": "t-1"},
+                {"event": "Demo Requested", "message_id": "t-2"},
+            ],
+        )
+        # What other tests have sent may still be on its way.
+        lines = (json.loads(line) for line in iter(tail.stdout.readline, ""))
+        ours = itertools.islice((line for line in lines if line["message_id"] in sent), 2)
+        by_id = {line["message_id"]: line for line in ours}
+        took_seconds = monotonic() - sent_at
+        tail.send_signal(signal.SIGINT)
+        code = tail.wait(10)
+
+    moves = by_id["t-1"]["became"]["transitions"]
+    assert [(move["journey"], move["to_stage"]) for move in moves] == [("b2b-jtbd-7", "evaluation")]
+    assert (by_id["t-2"]["outcome"], by_id["t-2"]["code"]) == ("refused", "missing_identity")
+    assert took_seconds < 5
+    assert code == 0
 
 
 def test_everything_is_in_the_folder_and_the_keys_are_for_its_owner_alone(
