@@ -1,15 +1,19 @@
 """One account takes over another: what either did is one history, whatever order it comes in."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.api.queries import accounts
 from services.cli.database import transact
 from services.cli.verify import examine
 from services.stager.batch import Writer
 from services.stager.subjects import Memory
 from shared.contracts.envelope import Envelope
+from shared.ids import DEFAULT_WORKSPACE
 from tests.integration.stager_world import HABIT, SALES, World, snapshot, world
 
 
@@ -24,7 +28,7 @@ def merge(w: World, survivor: str, loser: str, day: float, **fields: Any) -> Env
     )
 
 
-async def accounts(w: World) -> dict[str, str]:
+async def taken_over(w: World) -> dict[str, str]:
     """Where each account that was taken over leads."""
     return {
         str(name): str(into)
@@ -70,7 +74,9 @@ async def test_the_survivor_has_what_both_did_and_the_merge_itself(database_url:
             ("new", "user:leah"),
             ("new", "user:omar"),
         ]
-        assert await w.rows("SELECT subject_id, journey FROM deadline WHERE subject_id = 'old'") == []
+        assert (
+            await w.rows("SELECT subject_id, journey FROM deadline WHERE subject_id = 'old'") == []
+        )
 
 
 async def test_what_comes_later_under_either_id_counts_for_the_survivor(database_url: str) -> None:
@@ -117,7 +123,7 @@ async def test_chains_are_followed_to_their_end_however_they_grow(database_url: 
         await w.send(merge(w, "d", "c", 1))
         await w.send(w.event("Demo Requested", 9, account_id="a"))
 
-        assert await accounts(w) == {"a": "d", "b": "d", "c": "d"}
+        assert await taken_over(w) == {"a": "d", "b": "d", "c": "d"}
         assert await w.stage("d") == ("evaluation", "active", 1)
         assert await w.rows("SELECT DISTINCT subject_id FROM touchpoint") == [("d",)]
         assert await w.rows("SELECT subject_id FROM identifier WHERE identifier = 'user:leah'") == [
@@ -136,7 +142,7 @@ async def test_the_first_merge_of_an_account_counts(
         for event in (second, first) if is_late else (first, second):
             await w.send(event)
 
-        assert await accounts(w) == {"old": "left"}
+        assert await taken_over(w) == {"old": "left"}
         assert await w.stage("left") == ("evaluation", "active", 1)
         assert await w.stage("right") == ("aware", "active", 1)
         assert await w.rows("SELECT message_id, subject_id FROM touchpoint ORDER BY 1") == [
@@ -158,7 +164,7 @@ async def test_the_newest_merge_of_a_circle_does_not_count(
         for event in (back, there) if is_late else (there, back):
             await w.send(event)
 
-        assert await accounts(w) == {"a": "b"}
+        assert await taken_over(w) == {"a": "b"}
         assert await w.rows("SELECT DISTINCT subject_id FROM touchpoint") == [("b",)]
         assert await w.rows("SELECT DISTINCT subject_id FROM identifier") == [("b",)]
         assert await w.stage("b") == ("evaluation", "active", 1)
@@ -179,7 +185,7 @@ async def test_a_repeated_merge_is_a_duplicate_even_with_another_body(database_u
         await w.send(merge(w, "evil", "new", 0, message_id="x"))
 
         assert await w.verdicts() == (1, 2, 0)
-        assert await accounts(w) == {"old": "new"}
+        assert await taken_over(w) == {"old": "new"}
         assert await w.rows("SELECT subject_id FROM subject WHERE subject_id = 'evil'") == []
 
 
@@ -204,9 +210,9 @@ async def test_persons_keep_their_own_journey_through_a_merge(database_url: str)
         await w.send(w.event("Signed In", 3, user_id="leah"))
 
         assert await w.stage("user:leah", "habit") == ("regular", "active", 1)
-        assert await w.rows(
-            "SELECT merged_into FROM subject WHERE subject_id = 'user:leah'"
-        ) == [("new",)]
+        assert await w.rows("SELECT merged_into FROM subject WHERE subject_id = 'user:leah'") == [
+            ("new",)
+        ]
 
 
 async def test_another_stager_that_remembers_the_old_account_finds_the_new_one(
@@ -227,7 +233,7 @@ async def test_another_stager_that_remembers_the_old_account_finds_the_new_one(
         w.writer = mine
         await w.send(w.event("Contract Signed", 5, account_id="old"))
 
-        assert await accounts(w) == {"old": "first", "new": "newest"}
+        assert await taken_over(w) == {"old": "first", "new": "newest"}
         assert await w.rows("SELECT message_id, subject_id FROM touchpoint ORDER BY 1") == [
             ("m0001", "first"),
             ("m0002", "newest"),
@@ -242,6 +248,32 @@ async def test_another_stager_that_remembers_the_old_account_finds_the_new_one(
             database_url, lambda connection: examine(connection, deep=True, now=w.clock.now())
         )
         assert report.problems == []
+
+
+async def test_the_api_knows_both_accounts_and_all_names_below_them(database_url: str) -> None:
+    async with world(database_url, SALES) as w:
+        await w.send(
+            w.event("Blog Read", 0, account_id="a", email="leah@x.io"),
+            w.event("Blog Read", 1, email="leah@x.io", anonymous_id="new", previous_id="old"),
+            w.event("Blog Read", 2, anonymous_id="new", previous_id="older"),
+            merge(w, "b", "a", 3),
+            merge(w, "c", "b", 4),
+            merge(w, "a", "c", 5),
+        )
+
+        for account in ("a", "b", "c"):
+            found = await transact(database_url, partial(_resolved, account))
+            assert found == accounts.Resolved(subject_id="c")
+        names = await transact(
+            database_url, lambda c: accounts.identifiers(c, DEFAULT_WORKSPACE, "c")
+        )
+        assert names == [
+            "a", "anonymous:new", "anonymous:old", "anonymous:older", "b", "email:leah@x.io",
+        ]  # fmt: skip
+
+
+async def _resolved(account: str, connection: AsyncConnection) -> accounts.Resolved | None:
+    return await accounts.resolve(connection, DEFAULT_WORKSPACE, account)
 
 
 async def test_a_published_map_leaves_accounts_that_were_taken_over_alone(

@@ -236,20 +236,21 @@ async def members(
 async def identifiers(
     connection: AsyncConnection, workspace_id: WorkspaceId, subject_id: str
 ) -> list[str]:
-    """Names that lead to the account, sorted: down the links by index, from the account itself."""
-    top = select(collate(literal(subject_id), "C").label("name"), literal(0).label("depth"))
+    """Names that lead to the account, sorted: down the links by index, from the account itself.
+
+    Accounts that it took over are among them, and the names that lead there.
+    """
+    top = select(collate(literal(subject_id), "C").label("name"))
     tree = top.cte("tree", recursive=True)
-    below = select(identifier.c.identifier, tree.c.depth + 1).where(
-        identifier.c.workspace_id == workspace_id,
-        identifier.c.parent == tree.c.name,
-        # account <- user <- e-mail <- anonymous
-        tree.c.depth < _MAX_MERGES,
+    # UNION and not UNION ALL: links may form a circle, of which one does not count.
+    tree = tree.union(
+        select(identifier.c.identifier).where(
+            identifier.c.workspace_id == workspace_id, identifier.c.parent == tree.c.name
+        )
     )
-    tree = tree.union_all(below)
     rows = await connection.execute(
         select(tree.c.name)
-        .where(or_(tree.c.depth > 0, literal(is_person(subject_id))))
-        .distinct()
+        .where(or_(tree.c.name != subject_id, literal(is_person(subject_id))))
         .order_by(tree.c.name)
         .limit(MAX_IDENTIFIERS)
     )
