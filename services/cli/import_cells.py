@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 LONGEST_CELL_CHARS = 1 << 20
 LONGEST_ROW_CHARS = 1 << 22
 """Far beyond what ingest takes for an event: what bounds the memory of one row."""
@@ -44,8 +46,7 @@ class Problem:
     detail: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row as it stands in the file: its cells by column, or a problem and what could be read."""
 
     line: int
@@ -66,6 +67,8 @@ class Source:
     total: int
     """Bytes or rows, for the progress bar."""
     readings: Iterator[Reading]
+    is_typed: bool = False
+    """Whether cells are more than text, of a table whose rows all have the same columns."""
 
 
 def column_names(header: Sequence[str]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """`stageline import FILE`: any event file, through the same door as every other event."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -196,9 +197,10 @@ def import_file(
 def _destination(url: str | None, key: str | None) -> Target:
     """Where to send. Of this folder's keys the secret one: an import may say what a browser may not."""
     found, here = target(url, key, secret=False), of_this_folder()
-    if here is not None and found.key == here.write_key:
-        return Target(url=found.url, key=here.secret_key)
-    return found
+    # A key that somebody gave goes where they say, and no other in its place.
+    if key or os.environ.get("STAGELINE_KEY") or here is None:
+        return found
+    return Target(url=found.url, key=here.secret_key)
 
 
 def _pairs(given: list[str] | None) -> dict[str, str]:

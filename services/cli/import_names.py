@@ -60,6 +60,8 @@ class Occurrences:
 
 def name(cells: Mapping[str, Any], seen: Occurrences) -> str:
     """`import-<hash of the row>-<which of the equal rows>`: 51 characters or a few more."""
-    content = {column: cell for column, cell in cells.items() if column not in REPORTED}
+    content = cells
+    if REPORTED[0] in cells:
+        content = {column: cell for column, cell in cells.items() if column not in REPORTED}
     digest = blake2b(_encode(content).encode(), digest_size=16)
     return f"import-{digest.hexdigest()}-{seen.add(digest.digest())}"

@@ -28,8 +28,7 @@ from shared.errors import FatalError
 _CHUNK_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row: the touchpoint in it as JSON, or what is wrong with it."""
 
     line: int
@@ -72,7 +71,7 @@ def opened(path: Path, mapping: Meant, shape: Shape) -> Iterator[Rows]:
         if source.columns is not None:
             _check_columns(mapping, source.columns)
         plan, seen = _plan(mapping, source.columns), Occurrences()
-        rows = (_row(reading, plan, seen, is_table=source.columns is not None)
+        rows = (_row(reading, plan, seen, is_typed=source.is_typed)
                 for reading in source.readings)  # fmt: skip
         yield Rows(columns=source.columns, total=source.total, rows=rows)
 
@@ -134,14 +133,14 @@ def _plan(mapping: Meant, columns: Sequence[str] | None) -> _Plan:
     )
 
 
-def _row(reading: Reading, plan: _Plan, seen: Occurrences, *, is_table: bool) -> Row:
+def _row(reading: Reading, plan: _Plan, seen: Occurrences, *, is_typed: bool) -> Row:
     body, problem = b"", reading.problem
     if reading.cells is not None:
         touchpoint = _touchpoint(reading.cells, plan)
         made = (
             touchpoint
             if isinstance(touchpoint, Refused)
-            else _named(touchpoint, reading.cells, seen, is_table=is_table)
+            else _named(touchpoint, reading.cells, seen, is_typed=is_typed)
         )
         if isinstance(made, Refused):
             problem = Problem(line=reading.line, code=made.code, detail=made.detail)
@@ -158,12 +157,12 @@ def _row(reading: Reading, plan: _Plan, seen: Occurrences, *, is_table: bool) ->
 
 
 def _named(
-    touchpoint: dict[str, Any], cells: Mapping[str, Any], seen: Occurrences, *, is_table: bool
+    touchpoint: dict[str, Any], cells: Mapping[str, Any], seen: Occurrences, *, is_typed: bool
 ) -> bytes | Refused:
     """The touchpoint as JSON, with a name if it has none."""
     if "message_id" not in touchpoint:
         # The same table gives the same names as CSV, workbook and Parquet.
-        content = {column: as_text(cell) for column, cell in cells.items()} if is_table else cells
+        content = {column: as_text(cell) for column, cell in cells.items()} if is_typed else cells
         touchpoint["message_id"] = import_names.name(content, seen)
     try:
         return msgspec.json.encode(touchpoint)
@@ -206,9 +205,11 @@ def _with_time(
     found: dict[str, Any], cells: Mapping[str, Any], plan: _Plan
 ) -> dict[str, Any] | Refused:
     mapping = plan.mapping
-    written = next((cell for name in plan.times if (cell := _cell(cells, name)) is not None), None)
-    if written is None:
-        written = mapping.constants.get("occurred_at")
+    written = mapping.constants.get("occurred_at")
+    for name in plan.times:
+        if (cell := _cell(cells, name)) is not None:
+            written = cell
+            break
     if written is None:
         return _NO_TIME
     moment = import_time.instant(written, mapping.timezone, mapping.time_format, mapping.epoch)

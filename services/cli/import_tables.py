@@ -71,13 +71,21 @@ def opened(path: Path, shape: Shape) -> Iterator[Source]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=_environment(),
+        process_group=0,  # Ctrl-C is for the import to answer
     )
     assert child.stdout is not None  # noqa: S101 - it was asked for
     try:
         frames = _frames(child.stdout)
-        head = next(frames)
+        head = next(frames, None)
+        if head is None:
+            raise FatalError(_GAVE_UP)
         columns = column_names([str(name) for name in head["columns"]])
-        yield Source(columns=columns, total=head["total"], readings=_readings(frames, columns))
+        yield Source(
+            columns=columns,
+            total=head["total"],
+            readings=_readings(frames, columns),
+            is_typed=True,
+        )
     finally:
         child.kill()
         child.stdout.close()

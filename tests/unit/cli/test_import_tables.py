@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import subprocess
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -227,3 +228,24 @@ def test_the_folder_that_the_command_runs_in_gives_no_code_to_its_readers(
     monkeypatch.chdir(tmp_path)
 
     assert len(sent(path)) == 1
+
+
+def test_a_reader_ends_with_the_import_however_much_is_left_to_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = parquet_file(tmp_path / "a.parquet", {"event": ["e"] * 200_000})
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Noted(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            started.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Noted)
+
+    with import_tables.opened(path, Shape(format=Format.PARQUET)) as source:
+        assert next(source.readings).cells == {"event": "e"}
+        (reader,) = started
+        assert reader.poll() is None
+
+    assert reader.poll() is not None
