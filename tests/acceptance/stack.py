@@ -44,7 +44,7 @@ _QUICK = {
 }
 
 # How many records were taken from the log, and whether anything waits for its turn.
-_TAKEN = "SELECT coalesce(sum(applied + duplicate + dead), 0)::int FROM consumer_offset"
+_TAKEN = "SELECT coalesce(sum(applied + duplicate + dead + erased), 0)::int FROM consumer_offset"
 _REFOLDS = "SELECT count(*)::int FROM refold_job WHERE finished_at IS NULL"
 _DUE = "SELECT count(*)::int FROM deadline WHERE due_at <= $1"
 
