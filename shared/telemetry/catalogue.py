@@ -63,6 +63,7 @@ ACTIONS = {
     ),
     "stageline_stager_events_total": (
         "Any `dead` wants a look: `stageline dlq list`. Many `duplicate` mean that a sender repeats."
+        " `erased`: requests to forget somebody, and records of people who are forgotten."
     ),
     "stageline_stager_transitions_total": (
         "At zero while events are applied: the map's rules do not fit the event names that come."

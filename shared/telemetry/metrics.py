@@ -22,7 +22,7 @@ _HTTP_SECONDS: Sequence[float] = (
 _AGE_SECONDS: Sequence[float] = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 900, 3600)
 _BATCH_RECORDS: Sequence[float] = (1, 5, 10, 50, 100, 250, 500, 1000, 2000, 4000)
 
-VERDICTS = ("applied", "duplicate", "dead")
+VERDICTS = ("applied", "duplicate", "dead", "erased")
 """How a record of the log can end."""
 
 
@@ -103,10 +103,10 @@ class Metrics:
             registry=registry,
         )
 
-        # Stager: accepted = applied + duplicate + dead, at all times.
+        # Stager: accepted = applied + duplicate + dead + erased, at all times.
         self.stager_events = Counter(
             "stageline_stager_events_total",
-            "Records taken from the log, by verdict: applied, duplicate or dead.",
+            "Records taken from the log, by verdict: applied, duplicate, dead or erased.",
             ["verdict"],
             registry=registry,
         )
@@ -121,7 +121,7 @@ class Metrics:
         )
         self.stager_refolds = Counter(
             "stageline_stager_refolds_total",
-            "Histories folded anew, by reason: late, merge or map.",
+            "Histories folded anew, by reason: late, merge, map or erase.",
             ["reason"],
             registry=registry,
         )
