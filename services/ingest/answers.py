@@ -19,13 +19,14 @@ _CORS: RawHeaders = [
         b"retry-after, x-request-id, ratelimit, ratelimit-policy, x-ratelimit-reset",
     ),
 ]
+_ALLOWED = (
+    b"authorization, content-type, content-encoding, x-retry-count, x-request-id, anonymousid,"
+    b" x-strict-mode"
+)
 _PREFLIGHT: RawHeaders = [
     *_CORS,
     (b"access-control-allow-methods", b"POST"),
-    (
-        b"access-control-allow-headers",
-        b"authorization, content-type, content-encoding, x-retry-count, x-request-id, anonymousid",
-    ),
+    (b"access-control-allow-headers", _ALLOWED),
     (b"access-control-max-age", b"86400"),
     (b"content-length", b"0"),
 ]

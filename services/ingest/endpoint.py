@@ -72,6 +72,7 @@ class Endpoint(ABC):
     def __init__(self, ingest: Ingest, path: str) -> None:
         self.ingest = ingest
         self.path = path
+        self.limits = ingest.limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -113,7 +114,7 @@ class Endpoint(ABC):
             content_length=request.content_length,
             content_encoding=request.content_encoding,
             may_answer_first=request.expect is not None,
-            limits=self.ingest.limits,
+            limits=self.limits,
             lease=lease,
         )
         if isinstance(found, BodyRefused):

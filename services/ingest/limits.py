@@ -14,8 +14,10 @@ class Limits:
     """One event, as the compact JSON that is written to the log."""
     max_body_bytes: int = 500_000
     max_capture_bytes: int = 6_000_000
-    """As `max_body_bytes`, of PostHog's calls: its SDKs do not divide a batch that was too large."""
-    max_events: int = 1_000
+    """As `max_body_bytes`, of the calls of foreign SDKs, which do not divide a batch that was too
+    large."""
+    max_events: int = 2_500
+    """As Segment's own API takes; a body of ordinary events has far fewer."""
     body_timeout_seconds: float = 10.0
     events_per_second: float | None = None
     """Of a key whose source does not say how many; None: any number."""

@@ -19,7 +19,7 @@ class IngestSettings(CommonSettings):
         description="Largest body of a request, after decompression.",
     )
     max_events: int = Field(
-        default=1_000, ge=1, le=10_000, description="Most events in one request."
+        default=2_500, ge=1, le=10_000, description="Most events in one request."
     )
     body_timeout_seconds: float = Field(
         default=10.0, gt=0, le=120, description="Longest time that a body may take to arrive."
@@ -46,7 +46,8 @@ class IngestSettings(CommonSettings):
         default=6_000_000,
         ge=1024,
         le=20_000_000,
-        description="Largest body of PostHog's calls, after decompression: its SDKs fill 5 MiB.",
+        description="Largest body of the calls of PostHog's, Segment's and RudderStack's SDKs, after"
+        " decompression: some fill 5 MiB.",
     )
     public_base_url: str = Field(
         default="",

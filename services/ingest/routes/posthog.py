@@ -22,6 +22,7 @@ from services.ingest.body import Lease
 from services.ingest.endpoint import Endpoint, Request
 from services.ingest.intake import Intake
 from services.ingest.query import parameter
+from services.ingest.routes import strict
 from services.ingest.service import Ingest
 from services.ingest.turned_away import TurnedAway, by_body
 from services.ingest.verdicts import BodyRefused
@@ -66,7 +67,7 @@ class CaptureEndpoint(Endpoint):
     async def answer(self, request: Request, receive: Receive, lease: Lease) -> Answer:
         """Take in one event or several."""
         parsed, intake = await self.taken_in(request, receive, lease)
-        return self.told(parsed, intake)
+        return strict.told(intake) if strict.is_wanted(request) else self.told(parsed, intake)
 
     def told(self, parsed: Parsed, intake: Intake) -> Answer:
         """The answer to a body that could be read."""

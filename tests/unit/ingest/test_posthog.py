@@ -215,7 +215,7 @@ async def test_errors_have_the_form_that_the_sdks_read(
         "empty": await client.post("/batch/", content=b""),
         "text": await client.post("/batch/", content=b"hello"),
         "no batch": await client.post("/batch/", json={**sent, "batch": 7}),
-        "too many": await client.post("/batch/", json=body(write_key, batch=[LEAH] * 1001)),
+        "too many": await client.post("/batch/", json=body(write_key, batch=[LEAH] * 2501)),
         "too large": await client.post("/batch/", content=too_large),
         "bad form": await client.post("/e/", content=b"data=%00%00"),
         "short form": await client.post("/e/", content=b"data=a"),
