@@ -1,0 +1,93 @@
+"""Settings as they are written: every mistake is named, and every setting is documented."""
+
+import re
+from typing import Any
+
+import pytest
+
+from shared.sources.complaints import FIELDS, Complaint, SettingsInvalid, near, read_settings
+from tests.conftest import ROOT
+
+
+def complaints(**written: Any) -> list[tuple[str, str]]:
+    with pytest.raises(SettingsInvalid) as refused:
+        read_settings(written)
+    return [(each.pointer, each.detail) for each in refused.value.complaints]
+
+
+def test_null_means_the_default() -> None:
+    settings = read_settings({"ip": None, "consent": None, "burst": None, "allowed_origins": None})
+
+    assert settings == read_settings({})
+    assert (settings.ip, settings.allowed_origins) == ("truncate", ())
+
+
+def test_every_mistake_is_named_with_its_place() -> None:
+    found = complaints(
+        ip="hide", burst=0, consent={"required": ["a"], "when_missing": "ask"}, unknown=1
+    )
+
+    assert [pointer for pointer, _ in found] == ["/ip", "/burst", "/consent/when_missing", ""]
+
+
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), 2**70, "a\x00b", "\ud800", ["\x00"], {"\ud800": 1}]
+)
+@pytest.mark.parametrize("name", FIELDS)
+def test_what_cannot_be_stored_is_refused_for_every_setting(name: str, value: Any) -> None:
+    ((pointer, _),) = complaints(**{name: value})
+
+    assert pointer.startswith(f"/{name}")
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_value_of_the_wrong_kind_is_told_in_words(name: str) -> None:
+    ((pointer, detail),) = complaints(**{name: object_of_another_kind(name)})
+
+    assert pointer.startswith(f"/{name}")
+    assert not re.search(r"Expected `|\^|regex", detail)
+
+
+def object_of_another_kind(name: str) -> Any:
+    return "text" if name in ("mapping", "consent") else {"a": 1}
+
+
+def said(name: str, value: Any) -> str:
+    try:
+        read_settings({name: value})
+    except SettingsInvalid as refused:
+        return str(refused.complaints)
+    return "nothing"
+
+
+def test_nothing_of_what_was_written_is_repeated() -> None:
+    hostile = "sl_sk_secret"
+    for name in (*FIELDS, hostile):
+        for value in (hostile, [hostile], {hostile: hostile}, [[hostile]]):
+            assert hostile not in said(name, value)
+
+
+def test_nesting_without_end_is_a_complaint() -> None:
+    deep: Any = {"rules": []}
+    for _ in range(200):
+        deep = {"a": deep}
+
+    assert complaints(mapping=deep)
+
+
+def test_a_near_miss_is_suggested_and_else_all_are_told() -> None:
+    assert near("hash-field") == "did you mean `hash_fields`?"
+    assert near("zzz", ("a", "b")) == "there are: a, b"
+
+
+def test_a_pointer_leads_from_the_settings() -> None:
+    assert Complaint(path=("consent", "required"), detail="").pointer == "/consent/required"
+
+
+def test_the_page_has_a_row_for_each_setting() -> None:
+    page = (ROOT / "docs" / "sources.md").read_text("utf-8")
+    section = page.split("## Settings")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`.+?`) \|", section, re.MULTILINE)
+
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(named) == sorted(FIELDS)
