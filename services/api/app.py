@@ -24,6 +24,7 @@ from services.api.routes.explain import ExplainRoutes
 from services.api.routes.history import HistoryRoutes
 from services.api.routes.journeys import JourneyRoutes
 from services.api.routes.kpis import KpiRoutes
+from services.api.routes.people import PeopleRoutes
 from services.api.routes.source_access import SourceAccessRoutes
 from services.api.routes.source_events import SourceEventRoutes
 from services.api.routes.sources import SourceRoutes
@@ -88,6 +89,7 @@ class Api:
             *CampaignRoutes(engine, self.maps, clock).operations(),
             *KpiRoutes(engine, self.maps, clock).operations(),
             *JourneyRoutes(engine, self.maps, clock, max_map_bytes=max_map_bytes).operations(),
+            *PeopleRoutes(engine, clock).operations(),
             *sources.collection(),
             *SourceEventRoutes(engine, clock).operations(),
             *SourceAccessRoutes(engine, clock).operations(),

@@ -19,6 +19,7 @@ class Code(StrEnum):
     INVALID_REQUEST = "invalid_request"
     INVALID_PATH = "invalid_path"
     INVALID_CURSOR = "invalid_cursor"
+    INVALID_PERSON = "invalid_person"
     INVALID_JSON = "invalid_json"
     SUBJECT_REQUIRED = "subject_required"
     JOURNEY_REQUIRED = "journey_required"
@@ -34,6 +35,7 @@ class Code(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed"
     BODY_TIMEOUT = "body_timeout"
     ALERT_RESOLVED = "alert_resolved"
+    PERSON_ERASED = "person_erased"
     SOURCE_NAME_TAKEN = "source_name_taken"
     SOURCE_KIND_MISMATCH = "source_kind_mismatch"
     LIMIT_REACHED = "limit_reached"
@@ -51,6 +53,7 @@ STATUS: Mapping[Code, int] = {
     Code.INVALID_REQUEST: 400,
     Code.INVALID_PATH: 400,
     Code.INVALID_CURSOR: 400,
+    Code.INVALID_PERSON: 400,
     Code.INVALID_JSON: 400,
     Code.SUBJECT_REQUIRED: 400,
     Code.JOURNEY_REQUIRED: 400,
@@ -66,6 +69,7 @@ STATUS: Mapping[Code, int] = {
     Code.METHOD_NOT_ALLOWED: 405,
     Code.BODY_TIMEOUT: 408,
     Code.ALERT_RESOLVED: 409,
+    Code.PERSON_ERASED: 409,
     Code.SOURCE_NAME_TAKEN: 409,
     Code.SOURCE_KIND_MISMATCH: 409,
     Code.LIMIT_REACHED: 409,
@@ -91,6 +95,13 @@ DETAIL: Mapping[Code, str] = {
         "Name the subject by exactly one of account_id, user_id, anonymous_id, email."
     ),
     Code.JOURNEY_REQUIRED: "Several journeys could be meant: name one with journey.",
+    Code.INVALID_PERSON: (
+        "A person is named by user:, email: or anonymous: and their id, at most 512 characters."
+    ),
+    Code.PERSON_ERASED: (
+        "This person was erased, which keeps their earlier events away as well: send"
+        ' {"erased": true} to let them in all the same.'
+    ),
     Code.UNAUTHENTICATED: "Send a valid key as `Authorization: Bearer <key>`.",
     Code.MISSING_SCOPE: "This key may not do that: it does not hold the scope of this call.",
     Code.NOT_FOUND: "Nothing is served under this path.",

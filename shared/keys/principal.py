@@ -16,6 +16,8 @@ class Scope(StrEnum):
     ALERTS_WRITE = "alerts:write"
     MAPS_WRITE = "maps:write"
     KPIS_WRITE = "kpis:write"
+    PEOPLE_WRITE = "people:write"
+    PEOPLE_ERASE = "people:erase"
     SOURCES_READ = "sources:read"
     SOURCES_WRITE = "sources:write"
 

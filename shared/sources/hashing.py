@@ -5,6 +5,7 @@ HMAC-SHA-256 and not a plain hash: a list of known e-mail addresses would undo t
 
 import hmac
 import re
+from dataclasses import dataclass
 from hashlib import sha256
 
 from shared.contracts.subjects import EMAIL, RESERVED_PREFIXES
@@ -28,6 +29,33 @@ def is_hashed(value: str) -> bool:
     return value.startswith(_PREFIX) and _PSEUDONYM.fullmatch(value) is not None
 
 
+@dataclass(frozen=True, slots=True)
+class PersonName:
+    """A name like `email:ann@acme.example`, ready to be hashed."""
+
+    kind: bytes
+    value: str
+    """What is hashed with the workspace's key, unless `mac` is that hash already."""
+    mac: bytes | None = None
+
+    def digest(self, mac: bytes) -> bytes:
+        """What the list of suppressed people holds for it, by the keyed hash of `value`."""
+        return self.kind + mac
+
+
+def person_name(person: str) -> PersonName:
+    """Take a name apart. Raises ValueError for what is no name of a person."""
+    kind = next((prefix for prefix in RESERVED_PREFIXES if person.startswith(prefix)), None)
+    value = person[len(kind or "") :].strip()
+    if kind is None or not value:
+        message = f"a person's name begins with one of {', '.join(RESERVED_PREFIXES)}"
+        raise ValueError(message)
+    initial = kind[:1].encode()
+    if is_hashed(value.lower() if kind == EMAIL else value):
+        return PersonName(initial, value, bytes.fromhex(value[len(_PREFIX) :]))
+    return PersonName(initial, value.lower() if kind == EMAIL else _normal(value))
+
+
 def person_digest(person: str, *, key: bytes) -> bytes:
     """What the list of suppressed people holds instead of a name like `email:ann@acme.example`.
 
@@ -35,19 +63,14 @@ def person_digest(person: str, *, key: bytes) -> bytes:
     whether an event names them openly or not. `key` is the workspace's. Raises ValueError for what is
     no name of a person.
     """
-    kind = next((prefix for prefix in RESERVED_PREFIXES if person.startswith(prefix)), None)
-    if kind is None:
-        message = f"a person's name begins with one of {', '.join(RESERVED_PREFIXES)}"
-        raise ValueError(message)
-    value = person[len(kind) :]
-    if kind == EMAIL:
-        value = value.strip().lower()
-    mac = bytes.fromhex(value[len(_PREFIX) :]) if is_hashed(value) else _mac(value, key)
-    return kind[:1].encode() + mac
+    name = person_name(person)
+    return name.digest(name.mac or hmac.digest(key, name.value.encode(), sha256))
 
 
 def _mac(value: str, key: bytes) -> bytes:
+    return hmac.digest(key, _normal(value).encode(), sha256)
+
+
+def _normal(value: str) -> str:
     normal = value.strip()
-    if "@" in normal:
-        normal = normal.lower()
-    return hmac.digest(key, normal.encode(), sha256)
+    return normal.lower() if "@" in normal else normal

@@ -129,6 +129,10 @@ class Usage:
     accepted: int
 
 
+ERASED = "erased"
+"""Reason of a suppression that an erasure left behind; no person may give it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppressed:
     """One change of the list of people whose events are dropped."""

@@ -104,6 +104,9 @@ suppression = Table(
     Column("lifted_at", Instant),
     # Of one with the reason `erased`: whether the name led to a stronger one of the same person.
     Column("is_linked", Boolean, nullable=False, server_default=false()),
+    # Id of the key that asked for it; none where a person was erased.
+    Column("suppressed_by", Text),
+    Column("lifted_by", Text),
     PrimaryKeyConstraint("workspace_id", "digest"),
     Index(None, "change"),
 )

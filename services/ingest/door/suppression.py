@@ -56,5 +56,5 @@ def _names(envelope: Envelope) -> Iterator[str]:
         if name and ("@" in name or is_hashed(name)):
             yield EMAIL + name.lower()
     of_traits = envelope.traits.get("email")
-    if isinstance(of_traits, str) and of_traits != envelope.email:
+    if isinstance(of_traits, str) and of_traits != envelope.email and of_traits.strip():
         yield EMAIL + of_traits.strip().lower()

@@ -120,6 +120,8 @@ def test_whoever_wants_to_be_left_alone_is_under_any_name(
         {"anonymous_id": "u-17"},
         {"account_id": "u-17"},
         {"user_id": "u", "properties": {"user_id": "u-17"}},
+        {"user_id": "u", "traits": {"email": " "}},
+        {"user_id": "u", "traits": {"email": ["ann@acme.example"]}},
     ],
 )
 def test_nobody_else_is_dropped(fields: dict[str, Any]) -> None:

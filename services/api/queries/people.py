@@ -1,0 +1,118 @@
+"""People who want to be left alone: the list that ingest goes by."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, bindparam, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.api.queries.accounts import identifiers, resolve
+from shared.ids import WorkspaceId
+from shared.sources.hashing import PersonName
+from shared.sources.source import ERASED
+from shared.storage.source_tables import suppression, suppression_change
+
+# Keyed hashes of texts, in their order, by the key of the workspace that the connection is bound to.
+_HASHES = text("SELECT keyed_hashes(CAST(:texts AS text[]))").bindparams(bindparam("texts"))
+
+_ROWS = select(
+    suppression.c.digest, suppression.c.reason, suppression.c.suppressed_at, suppression.c.lifted_at
+)
+
+
+async def names_of(
+    connection: AsyncConnection, workspace_id: WorkspaceId, person: str
+) -> Sequence[str]:
+    """`person`, and every other name that is known to lead to the same one."""
+    found = await resolve(connection, workspace_id, person)
+    if found is None or found.person_id is None:
+        return [person]
+    linked = await identifiers(connection, workspace_id, found.person_id)
+    return sorted({person, *linked})
+
+
+async def digests(connection: AsyncConnection, names: Sequence[PersonName]) -> list[bytes]:
+    """What the list holds for each name, in their order."""
+    open_names = [name for name in names if name.mac is None]
+    made = await connection.scalar(_HASHES, {"texts": [name.value for name in open_names]})
+    hashes = iter(made or ())
+    return [name.digest(name.mac or bytes(next(hashes))) for name in names]
+
+
+async def rows(
+    connection: AsyncConnection, workspace_id: WorkspaceId, listed: Collection[bytes]
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """What the list says of the digests that it holds."""
+    found = await connection.execute(
+        _ROWS.where(
+            suppression.c.workspace_id == workspace_id,
+            suppression.c.digest.in_(sorted(listed)),
+        )
+    )
+    return found.all()
+
+
+async def suppress(
+    connection: AsyncConnection,
+    workspace_id: WorkspaceId,
+    listed: Collection[bytes],
+    *,
+    reason: str,
+    by: str,
+    now: datetime,
+) -> None:
+    """Put digests on the list; one that stands there already keeps its first reason."""
+    # In one order, so that two who name the same people do not wait for each other in a ring.
+    put = insert(suppression).values(
+        [
+            {
+                "workspace_id": workspace_id,
+                "digest": digest,
+                "reason": reason,
+                "suppressed_at": now,
+                "suppressed_by": by,
+            }
+            for digest in sorted(set(listed))
+        ]
+    )
+    new = put.excluded
+    await connection.execute(
+        put.on_conflict_do_update(
+            index_elements=[suppression.c.workspace_id, suppression.c.digest],
+            set_={
+                "change": new.change,
+                "reason": new.reason,
+                "suppressed_at": new.suppressed_at,
+                "suppressed_by": new.suppressed_by,
+                "lifted_at": None,
+                "lifted_by": None,
+            },
+            where=suppression.c.lifted_at.is_not(None),
+        )
+    )
+
+
+async def lift(
+    connection: AsyncConnection,
+    workspace_id: WorkspaceId,
+    listed: Collection[bytes],
+    *,
+    even_erased: bool,
+    by: str,
+    now: datetime,
+) -> None:
+    """Take digests off the list; those of erased people only if told so."""
+    clauses = [
+        suppression.c.workspace_id == workspace_id,
+        suppression.c.digest.in_(sorted(listed)),
+        suppression.c.lifted_at.is_(None),
+    ]
+    if not even_erased:
+        clauses.append(suppression.c.reason != ERASED)
+    await connection.execute(
+        update(suppression)
+        .where(*clauses)
+        .values(change=suppression_change.next_value(), lifted_at=now, lifted_by=by)
+    )

@@ -1,0 +1,45 @@
+"""People, as far as the api has a say in what becomes of their events."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from services.api.schemas.common import Asked, Instant, Told
+from shared.sources.source import ERASED
+
+
+def _reason(reason: str) -> str:
+    if reason == ERASED:
+        message = f"`{ERASED}` is what the erasure of a person says; use other words"
+        raise ValueError(message)
+    if "\0" in reason:
+        message = "text holds no NUL"
+        raise ValueError(message)
+    return reason
+
+
+Reason = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=500), AfterValidator(_reason)
+]
+
+
+class Suppress(Asked):
+    """Why a person is left alone from now on."""
+
+    reason: Reason = Field(default="", description="For those who ask later. No personal data.")
+
+
+class Unsuppress(Asked):
+    """How far a person is let in again."""
+
+    erased: bool = Field(default=False, description="Even if the person was erased.")
+
+
+class Suppression(Told):
+    """Whether a person is left alone."""
+
+    person: str
+    suppressed: bool
+    since: Instant | None = Field(description="When it was asked for; null while it is not.")
+    reason: str | None
+    names: int = Field(description="Names of the person that this was done for.")
