@@ -161,7 +161,7 @@ def import_file(
     if dry_run:
         with (
             import_rows.opened(file, settled, shape) as rows,
-            _kept(errors, rows, shape, is_continued=False) as kept,
+            _kept(errors, rows, shape, settled, is_continued=False) as kept,
         ):
             found = import_check.check(
                 rows, settled, now=SystemClock().now(), batch_rows=batch_rows, kept=kept
@@ -180,7 +180,7 @@ def import_file(
         state_file.clear()
     with (
         import_rows.opened(file, settled, shape) as rows,
-        _kept(errors, rows, shape, is_continued=state_file.load().next_line > 0) as kept,
+        _kept(errors, rows, shape, settled, is_continued=state_file.load().next_line > 0) as kept,
     ):
         report = Report(state_file, rows.total, kept=kept, quiet=as_json)
         ahead = (row for row in rows.rows if row.line >= report.state.next_line)
@@ -237,12 +237,14 @@ def _shape(
 
 @contextmanager
 def _kept(
-    errors: Path | None, rows: Rows, shape: Shape, *, is_continued: bool
+    errors: Path | None, rows: Rows, shape: Shape, mapping: Mapping, *, is_continued: bool
 ) -> Iterator[RefusedFile | None]:
     if errors is None:
         yield None
         return
-    kept = RefusedFile(errors, shape=shape, columns=rows.columns, is_continued=is_continued)
+    kept = RefusedFile(
+        errors, shape=shape, mapping=mapping, columns=rows.columns, is_continued=is_continued
+    )
     try:
         yield kept
     finally:

@@ -47,11 +47,15 @@ class Mapping:
         }
         return named - {""}
 
+    def time_columns(self) -> tuple[str, ...]:
+        """Columns that may hold the time, the likeliest first."""
+        named = self.columns.get("occurred_at")
+        return TIME_NAMES if named is None else (named,)
+
     def used_columns(self) -> set[str]:
         """Columns that a row is made from, as far as they are in the file."""
         free = {name for name in (*FIELDS, *OBJECTS) if name not in self.columns}
-        times = () if "occurred_at" in self.columns else TIME_NAMES
-        return self.named_columns() | free | set(times)
+        return self.named_columns() | free | {*self.time_columns()} - {""}
 
 
 def _as_written(said: object) -> object:

@@ -2,15 +2,20 @@
 
 import csv
 import json
+from collections.abc import Mapping as AnyMapping
 from collections.abc import Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
 from services.cli.import_cells import Format, Problem, Shape
 from services.cli.import_fields import as_text
+from services.cli.import_mapping import Mapping
 from services.cli.import_names import REPORTED
 from services.cli.import_rows import Row
 from shared.errors import FatalError
+
+Cells = AnyMapping[str, Any]
 
 RAW = "import_row"
 """Key under which NDJSON keeps what could not be read as cells."""
@@ -24,9 +29,16 @@ class RefusedFile:
     """
 
     def __init__(
-        self, path: Path, *, shape: Shape, columns: Sequence[str] | None, is_continued: bool
+        self,
+        path: Path,
+        *,
+        shape: Shape,
+        mapping: Mapping,
+        columns: Sequence[str] | None,
+        is_continued: bool,
     ) -> None:
         """Empty it, or go on in it. Raises FatalError where CSV cannot hold the rows, OSError."""
+        self._mapping = mapping
         self._is_csv = path.suffix.lower() in {".csv", ".tsv"}
         if self._is_csv and columns is None:
             raise FatalError("rows of NDJSON are kept as NDJSON: --errors FILE.ndjson")
@@ -45,22 +57,37 @@ class RefusedFile:
     def add(self, problem: Problem, row: Row) -> None:
         """Keep one row. May block for the disk."""
         reported = dict(zip(REPORTED, (problem.line, problem.code, problem.detail), strict=True))
+        cells = None if row.cells is None else self._as_written(row.cells)
         if self._is_csv:
             # Cells that do not fit the header stay so: the row is refused until they do.
-            cells = (
-                [as_text(row.cells.get(column)) for column in self._columns]
-                if row.cells is not None
+            row_cells = (
+                [as_text(cells.get(column)) for column in self._columns]
+                if cells is not None
                 else [row.raw]
                 if isinstance(row.raw, str)
                 else list(row.raw or ())
             )
-            self._csv.writerow([*reported.values(), *cells])
+            self._csv.writerow([*reported.values(), *row_cells])
             return
-        content: dict[str, Any] = dict(row.cells or {})
+        content: dict[str, Any] = dict(cells or {})
         if row.raw:
             content[RAW] = row.raw
         # Our words last: a row of an earlier file of refused rows has its own.
         self._file.write(json.dumps(content | reported, default=str) + "\n")
+
+    def _as_written(self, cells: Cells) -> Cells:
+        """The cells, with a time that a sheet knew to be one as the import expects it to be written."""
+        form = self._mapping.time_format
+        if form is None:
+            return cells
+        told = {}
+        for column in self._mapping.time_columns():
+            cell = cells.get(column)
+            if isinstance(cell, datetime) and cell.tzinfo is not None:
+                cell = cell.astimezone(self._mapping.timezone)
+            if isinstance(cell, date):
+                told[column] = cell.strftime(form)
+        return {**cells, **told}
 
     def close(self) -> None:
         """Write what is left."""

@@ -18,7 +18,6 @@ import msgspec
 from services.cli import import_names, import_source, import_time
 from services.cli.import_cells import Problem, Reading, Shape
 from services.cli.import_fields import FIELDS, OBJECTS, as_text, fitted
-from services.cli.import_mapping import TIME_NAMES
 from services.cli.import_mapping import Mapping as Meant
 from services.cli.import_names import Occurrences
 from services.ingest.candidate import NUMBER_OUT_OF_RANGE
@@ -116,7 +115,6 @@ def _plan(mapping: Meant, columns: Sequence[str] | None) -> _Plan:
         for name in FIELDS
         if name != "occurred_at"
     )
-    named = mapping.columns.get("occurred_at")
     return _Plan(
         fields=tuple(
             (name, column, values, mapping.constants.get(name))
@@ -128,7 +126,7 @@ def _plan(mapping: Meant, columns: Sequence[str] | None) -> _Plan:
             for name in OBJECTS
             if (keys := mapping.objects.get(name, {})) or may_be_there(name)
         ),
-        times=TIME_NAMES if named is None else (named,),
+        times=mapping.time_columns(),
         mapping=mapping,
     )
 

@@ -102,7 +102,8 @@ def main() -> None:
             size = path.stat().st_size >> 20
             print(  # noqa: T201 - the result
                 f"{suffix}: {count:,} rows, {size} MiB on disk; command {own} MiB,"
-                f" reader {readers} MiB, {count / seconds:,.0f} rows/s"
+                f" reader {readers} MiB, {count / seconds:,.0f} rows/s",
+                flush=True,
             )
 
 

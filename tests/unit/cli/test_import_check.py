@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -38,7 +39,9 @@ def check(
     how = Shape(format=import_source.format_of(path), **shape)
     with import_rows.opened(path, settled, how) as rows:
         kept = (
-            RefusedFile(errors, shape=how, columns=rows.columns, is_continued=False)
+            RefusedFile(
+                errors, shape=how, mapping=settled, columns=rows.columns, is_continued=False
+            )
             if errors
             else None
         )
@@ -145,6 +148,22 @@ def test_refused_rows_of_a_workbook_come_as_csv_or_as_ndjson_with_their_numbers(
     line = json.loads((tmp_path / "r.ndjson").read_text())
     assert (line["import_line"], line["import_code"]) == (2, "invalid_occurred_at")
     assert (line["user_id"], line["seats"]) == (42, 12.5)
+
+
+def test_a_date_cell_of_a_refused_row_comes_back_in_the_form_that_the_import_reads(
+    tmp_path: Path,
+) -> None:
+    rows = [["email", "event", "time"], ["no-address", "home", datetime(2024, 3, 31, 9, 5)]]  # noqa: DTZ001
+    path, errors = workbook(tmp_path / "a.xlsx", rows), tmp_path / "r.csv"
+    mapping = Mapping(time_format="%d.%m.%Y %H:%M", timezone=ZoneInfo("Europe/Berlin"))
+
+    check(path, mapping, errors)
+    errors.write_text(errors.read_text().replace("no-address", "a@example.com"))
+    again = check(errors, mapping)
+
+    assert errors.read_text().splitlines()[1].endswith("home,31.03.2024 09:05")
+    assert again.accepted == 1
+    assert again.earliest == datetime(2024, 3, 31, 7, 5, tzinfo=UTC)
 
 
 def test_lines_of_ndjson_are_kept_as_ndjson_the_broken_ones_too(tmp_path: Path) -> None:
