@@ -10,7 +10,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.ingest.openapi.part import part
-from services.ingest.routes import beacon, browser, cloudevents, pixel, posthog, webhooks
+from services.ingest.routes import beacon, browser, cloudevents, pixel, posthog, rudder, webhooks
 from services.ingest.routes.beacon import BeaconEndpoint
 from services.ingest.routes.cloudevents import CloudEventsEndpoint
 from services.ingest.routes.pixel import PixelEndpoint
@@ -56,6 +56,7 @@ def routes(ingest: Ingest) -> list[Route]:
         Route(webhooks.PATH, WebhookEndpoint(ingest)),
         *posthog.routes(ingest),
         *browser.routes(ingest),
+        *rudder.routes(ingest),
     ]
 
 

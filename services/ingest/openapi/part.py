@@ -15,6 +15,7 @@ from services.ingest.openapi import (
     browser,
     cloudevents,
     posthog,
+    rudder,
     segment,
     touchpoints,
     unframed,
@@ -53,9 +54,9 @@ def part(limits: Limits) -> Part:
     """What ingest serves, with the bounds that it has."""
     _, problem_schemas = schemas(set(), set())
     away = turned_away(bodies(limits))
-    called = segment.described([*away, by_body(BAD_BATCH)], limits)
-    captures = replace(limits, max_body_bytes=limits.max_capture_bytes)
-    captured = posthog.described(turned_away(bodies(captures)), limits)
+    captures = turned_away(bodies(replace(limits, max_body_bytes=limits.max_capture_bytes)))
+    called = segment.described([*captures, by_body(BAD_BATCH)], limits)
+    captured = posthog.described(captures, limits)
     return Part(
         description=_DESCRIPTION,
         tags={
@@ -63,6 +64,7 @@ def part(limits: Limits) -> Part:
             **cloudevents.TAGS,
             **unframed.TAGS,
             **segment.TAGS,
+            **rudder.TAGS,
             **posthog.TAGS,
             **browser.TAGS,
             **webhooks.TAGS,
@@ -73,6 +75,7 @@ def part(limits: Limits) -> Part:
             **unframed.paths(limits, away),
             **called.paths,
             **captured.paths,
+            **rudder.paths(called, limits),
             **browser.paths(),
             **webhooks.paths(limits, away),
         },

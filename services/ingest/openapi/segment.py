@@ -10,9 +10,12 @@ import msgspec
 
 from services.ingest.adapters.segment_call import Kind
 from services.ingest.answers import Answer
+from services.ingest.intake import Intake
 from services.ingest.limits import Limits
 from services.ingest.routes import segment as tracking
+from services.ingest.routes import strict
 from services.ingest.turned_away import TurnedAway
+from services.ingest.verdicts import Code, Refused
 from shared.contracts.envelope import MAX_EVENT_CHARS, MAX_ID_CHARS, MAX_MESSAGE_ID_CHARS
 from shared.http.openapi import REF, Json, header, refusal
 from shared.http.problem import fault
@@ -111,6 +114,35 @@ BATCH: Json = {
     "sentAt": "2026-03-02T09:30:05.000Z",
 }
 
+_COUNT: Json = {"type": "integer", "minimum": 0}
+_VERDICTS: Json = {
+    "accepted": {**_COUNT, "description": "Events that are stored; in strict mode."},
+    "dropped": {
+        **_COUNT,
+        "description": "Events left out for want of consent or at a person's wish; in strict mode.",
+    },
+    "rejected": {
+        "type": "array",
+        "description": "In strict mode.",
+        "items": {"$ref": REF.format(model="Rejection")},
+    },
+}
+STRICT_MODE: Json = {
+    "name": strict.HEADER,
+    "in": "header",
+    "description": "`1` asks for a verdict for each event: 400 where one was refused. The others are"
+    " stored all the same.",
+    "schema": {"type": "string"},
+}
+_TAKEN = Intake(records=[], envelopes=[], refused=[], dropped=[], corrections={})
+_REFUSED = Intake(
+    records=[],
+    envelopes=[],
+    refused=[(0, Refused(Code.MISSING_EVENT, "`event` is required in a track call."))],
+    dropped=[],
+    corrections={},
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Described:
@@ -146,12 +178,18 @@ def described(away: Sequence[TurnedAway], limits: Limits) -> Described:
             },
             "SegmentSuccess": {
                 "type": "object",
-                "properties": {"success": {"const": True}},
+                "properties": {"success": {"const": True}, **_VERDICTS},
                 "required": ["success"],
             },
             "SegmentError": {
                 "type": "object",
-                "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
+                "properties": {
+                    "code": {"type": "string"},
+                    "message": {"type": "string"},
+                    "detail": {"type": "string", "description": "As `message`, in strict mode."},
+                    "success": {"const": False},
+                    **_VERDICTS,
+                },
                 "required": ["code", "message"],
             },
         },
@@ -181,22 +219,36 @@ def _item_schema(call: Kind) -> Json:
     }
 
 
+_NAMES = {"/v1/b": "batchShort", "/v1/import": "import"}
+
+
 def _operation(path: str, call: Kind | None, responses: Json, limits: Limits) -> Json:
-    name = call or "batch"
-    short = len(path) == len("/v1/b")
+    name = _NAMES.get(path) or f"{call or 'batch'}{'Short' if len(path) == _SHORT else ''}"
     about = _ABOUT[call] if call else "Several calls at once; each item names its `type`."
     return {
-        "operationId": f"segment{name.capitalize()}{'Short' if short else ''}",
+        "operationId": f"segment{name[0].upper()}{name[1:]}",
         "tags": ["segment"],
-        "summary": f"Segment's {name}{', by its short path' if short else ''}",
-        "description": f"{about} An event that is refused inside a body that can be read does not"
-        " change the answer: SDKs would repeat or drop the whole batch. Such events are counted in"
-        f" `stageline_ingest_events_refused_total`.\n\nScope: `{Scope.EVENTS_WRITE}`.",
-        "x-scope": Scope.EVENTS_WRITE.value,
+        "summary": f"Segment's {name.removesuffix('Short')}"
+        f"{', by its short path' if len(path) == _SHORT else ''}",
+        **body_of(call, responses, limits, about),
         "security": [{"writeKey": []}, {"key": []}, {}],
+    }
+
+
+_SHORT = len("/v1/b")
+
+
+def body_of(call: Kind | None, responses: Json, limits: Limits, about: str) -> Json:
+    """What all operations that take such bodies have in common."""
+    return {
+        "description": f"{about} An event that is refused inside a body that can be read does not"
+        " change the answer, but in strict mode: SDKs would repeat or drop the whole batch. Such events"
+        f" are counted in `stageline_ingest_events_refused_total`.\n\nScope: `{Scope.EVENTS_WRITE}`.",
+        "parameters": [STRICT_MODE],
+        "x-scope": Scope.EVENTS_WRITE.value,
         "requestBody": {
             "required": True,
-            "description": f"At most {limits.max_body_bytes} bytes after decompression"
+            "description": f"At most {limits.max_capture_bytes} bytes after decompression"
             f" and {limits.max_event_bytes} bytes an event.",
             "content": {
                 "application/json": {
@@ -218,12 +270,13 @@ def _responses(away: Sequence[TurnedAway]) -> Json:
     for answer in sorted(refused, key=lambda each: each.status):
         code = msgspec.json.decode(answer.body)["code"]
         by_status.setdefault(answer.status, {})[code] = answer
+    by_status[400][strict.CODE] = strict.told(_REFUSED)
     fault_example: Json = msgspec.json.decode(fault().body)
     return {
         "Segment200": _answer(
             "Taken in: the event log has stored what could be stored.",
             "SegmentSuccess",
-            {"success": tracking.SUCCESS},
+            {"success": tracking.SUCCESS, "strict": strict.told(_TAKEN)},
         ),
         **{
             f"Segment{status}": _answer(_PHRASES[status], "SegmentError", answers)
@@ -234,7 +287,7 @@ def _responses(away: Sequence[TurnedAway]) -> Json:
 
 
 _PHRASES = {
-    400: "The body cannot be read, or is too large.",
+    400: "The body cannot be read, or is too large; in strict mode also: an event was refused.",
     401: "No valid write key. SDKs drop these events for good.",
     403: "The key may not send events.",
     408: "The body did not arrive in time; send it again.",
