@@ -153,6 +153,9 @@ class Recorder:
         tally.accepted += len(accepted)
         tally.refused += len(refused)
         tally.dropped += len(dropped)
+        # At high rates there is room for nothing, and so nothing to do.
+        if tally.recorded_accepted >= _MOST_ACCEPTED and not refused and not dropped:
+            return
         shared = _Shared(principal.workspace_id, source_id, received_at, route)
         for index, refusal in refused[: tally.room_for_others()]:
             tally.recorded_others += 1

@@ -25,6 +25,7 @@ KNOWN = {
 }
 BODIES = {
     "createSource": b"{}",
+    "pushKpiValues": b"{}",
     "changeSource": b'{"name": "of acme"}',
     "addSourceSecret": b"{}",
     "createSourceKey": b"{}",
