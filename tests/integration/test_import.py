@@ -340,6 +340,7 @@ def converted(folder: Path) -> tuple[Path, Path]:
     return book, parquet
 
 
+@pytest.mark.timeout(600)  # half a year, twice
 async def test_the_same_shop_as_workbook_and_as_parquet_is_the_same_events(
     stack: Stack, tmp_path: Path
 ) -> None:

@@ -57,6 +57,7 @@ def as_workbook_and_parquet(activity: str, folder: Path) -> None:
     parquet.write_table(pa.table(columns), folder / "activity.parquet")
 
 
+@pytest.mark.timeout(600)  # five commands, one after the other
 async def test_every_snippet_of_the_page_works_and_a_row_counts_once(
     stack: Stack, tmp_path: Path
 ) -> None:
