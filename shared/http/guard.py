@@ -1,8 +1,9 @@
-"""uvicorn's protocol with the bounds that it lacks: time and size of a request's head, connections.
+"""uvicorn's protocol with the bounds that it lacks: on what comes, and on how long all may take.
 
-uvicorn waits without end for a head that comes byte by byte or not at all, keeps a head of any size,
-and answers every sender with 503 once idle ones hold too many connections. Here a head has a deadline
-and a size, and only the connections beyond the limit are turned away.
+uvicorn waits without end for a head that comes byte by byte, as blank lines or not at all, for a body
+that nobody reads any more, and for a peer that does not read; it keeps a head of any size, takes trailers
+for headers, and answers every sender with 503 once idle ones hold too many connections. Here each of
+them has a deadline and a size, and only the connections beyond the limit are turned away.
 """
 
 import asyncio
@@ -14,7 +15,12 @@ from uvicorn.server import ServerState
 
 HEAD_SECONDS = 10.0
 MAX_HEAD_BYTES = 64 * 1024
-
+"""Also of what surrounds a body: names of chunks, trailers."""
+REST_SECONDS = 10.0
+MAX_REST_BYTES = 16_000_000
+"""Of a body that comes after its answer: an honest sender ends it, or hangs up when it has read."""
+UNREAD_SECONDS = 60.0
+"""How long a peer may leave what it asked for unread, once there is more than buffers hold."""
 
 CODES = {"head_timeout": 408, "head_too_large": 431, "too_many_connections": 503}
 """Code to status of what is refused before there is a request."""
@@ -45,9 +51,11 @@ _TOO_LARGE = _answer(
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """One connection. Costs nothing per request whose head comes in one piece."""
+    """One connection. Costs next to nothing per request that comes in one piece."""
 
     head_seconds = HEAD_SECONDS
+    rest_seconds = REST_SECONDS
+    unread_seconds = UNREAD_SECONDS
 
     def __init__(
         self,
@@ -60,8 +68,14 @@ class GuardedProtocol(HttpToolsProtocol):
         self._max_connections = self.limit_concurrency
         self.limit_concurrency = None
         self._is_in_head = False
+        self._is_in_body = False
         self._head_bytes = 0
+        self._other_bytes = 0
+        """Of the body's surroundings since the last of the body itself."""
+        self._rest_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
+        self._rest_timer: asyncio.TimerHandle | None = None
+        self._unread_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Turn away what is too much; else wait for a first head, not for ever."""
@@ -73,8 +87,10 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_timer = self.loop.call_later(self.head_seconds, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer."""
-        self._stop_timer()
+        """Forget the timers."""
+        self._stop_head_timer()
+        self._stop_rest_timer()
+        self._stop_unread_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -85,8 +101,16 @@ class GuardedProtocol(HttpToolsProtocol):
                 self.transport.write(_TOO_LARGE)
                 self.transport.close()
                 return
+        elif self._is_in_body:
+            self._other_bytes += len(data)
+            if self._rest_timer is not None:
+                self._rest_bytes += len(data)
         super().data_received(data)
-        if self._is_in_head and self._head_timer is None:
+        if self._is_in_body:
+            if self._other_bytes > MAX_HEAD_BYTES or self._rest_bytes > MAX_REST_BYTES:
+                self.transport.close()
+        elif self._head_timer is None and (self._is_in_head or self._is_idle()):
+            # Blank lines may come before a head, but not for ever.
             self._head_timer = self.loop.call_later(self.head_seconds, self._give_up)
 
     def on_message_begin(self) -> None:
@@ -98,8 +122,49 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """A head is complete."""
         self._is_in_head = False
-        self._stop_timer()
+        self._is_in_body = True
+        self._other_bytes = 0
+        self._stop_head_timer()
         super().on_headers_complete()
+        # What comes now of this kind are trailers: nobody asked for them.
+        self.headers = []
+
+    def on_body(self, body: bytes) -> None:
+        """Some of a body."""
+        self._other_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """A body is complete, also the empty one."""
+        self._is_in_body = False
+        super().on_message_complete()
+        if self._rest_timer is not None:
+            self._stop_rest_timer()
+            # Answered long ago; uvicorn has taken the connection's deadline away with the last bytes.
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def on_response_complete(self) -> None:
+        """An answer is complete, and maybe came before the body had."""
+        super().on_response_complete()
+        if self._is_in_body and self._is_idle() and not self.transport.is_closing():
+            self._rest_bytes = 0
+            self._rest_timer = self.loop.call_later(self.rest_seconds, self.transport.close)
+
+    def pause_writing(self) -> None:
+        """The peer does not read."""
+        super().pause_writing()
+        self._unread_timer = self.loop.call_later(self.unread_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The peer reads again."""
+        self._stop_unread_timer()
+        super().resume_writing()
+
+    def _is_idle(self) -> bool:
+        """Whether every request that came is answered."""
+        return self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]
 
     def _give_up(self) -> None:
         self._head_timer = None
@@ -107,7 +172,17 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.write(_TIMEOUT)
             self.transport.close()
 
-    def _stop_timer(self) -> None:
+    def _stop_head_timer(self) -> None:
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _stop_rest_timer(self) -> None:
+        if self._rest_timer is not None:
+            self._rest_timer.cancel()
+            self._rest_timer = None
+
+    def _stop_unread_timer(self) -> None:
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+            self._unread_timer = None
