@@ -101,17 +101,22 @@ class Played:
     """What a run left: errors that the SDK reported, and when each call was made, by a right clock."""
 
     errors: list[str]
-    called_at: list[datetime]
+    called_at: list[tuple[datetime, datetime]]
+    """Beginning and end: a first call may take its time."""
+
+    def lateness(self, number: int, occurred_at: datetime) -> timedelta:
+        """How long after the call `occurred_at` lies; below zero before it, zero while it was made."""
+        began_at, ended_at = self.called_at[number]
+        return occurred_at - min(max(occurred_at, began_at), ended_at)
 
 
 class Run:
     """An SDK at work in a process of its own."""
 
-    def __init__(self, sdk: Sdk, process: Process, clock_seconds: float) -> None:
+    def __init__(self, sdk: Sdk, process: Process) -> None:
         """Made by `started`."""
         self._sdk = sdk
         self._process = process
-        self._wrong = timedelta(seconds=clock_seconds)
 
     async def go_on(self) -> None:
         """Let it make the calls of the next part."""
@@ -126,7 +131,10 @@ class Run:
         code, stderr = self._process.returncode, err.decode("utf-8", "replace")
         assert code == 0, f"{self._sdk.name} ended with {code}:\n{stderr[-3000:]}"
         told = json.loads(out)
-        called_at = [datetime.fromisoformat(each) - self._wrong for each in told["called_at"]]
+        called_at = [
+            (datetime.fromisoformat(began), datetime.fromisoformat(ended))
+            for began, ended in told["called_at"]
+        ]
         return Played(errors=told["errors"], called_at=called_at)
 
 
@@ -160,7 +168,7 @@ async def started(
         assert process.stdin is not None
         process.stdin.write(json.dumps(task).encode() + b"\n")
         await process.stdin.drain()
-        yield Run(sdk, process, clock_seconds)
+        yield Run(sdk, process)
     finally:
         if process.returncode is None:
             process.kill()

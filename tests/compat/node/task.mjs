@@ -1,5 +1,5 @@
 // What one run is given on stdin, and what it tells on stdout: errors that the SDK reported, and
-// called_at, the instant of each call by the machine's clock.
+// called_at, beginning and end of each call by a right clock.
 // A line of JSON: host, write_key, options of the SDK, clock_seconds (how far this machine's clock is
 // wrong), pause_seconds (between two calls) and parts: lists of calls, each [method, {argument: value}],
 // as the SDK has them. Before each part but the first it waits for another line.
@@ -21,8 +21,8 @@ export function note(error) {
   errors.push(String(error?.stack ?? error?.reason ?? JSON.stringify(error)))
 }
 
+const RightDate = Date
 if (task.clock_seconds) {
-  const RightDate = Date
   const error = task.clock_seconds * 1000
   globalThis.Date = class extends RightDate {
     constructor(...given) {
@@ -42,8 +42,9 @@ export async function play(call) {
     for (const [method, given] of part) {
       const arguments_ = { ...given }
       if (given.timestamp) arguments_.timestamp = new Date(given.timestamp)
-      calledAt.push(new Date().toISOString())
+      const beganAt = new RightDate().toISOString()
       call(method, arguments_)
+      calledAt.push([beganAt, new RightDate().toISOString()])
       await sleep(task.pause_seconds * 1000)
     }
   }

@@ -3,18 +3,19 @@
 The task is a line of JSON: host, write_key, options of the SDK, clock_seconds (how far this machine's
 clock is wrong), pause_seconds (between two calls) and parts: lists of calls, each
 `[method, {argument: value}]`. Before each part but the first it waits for another line. Written to
-stdout as JSON: errors that the SDK reported, and called_at, the instant of each call by that clock.
+stdout as JSON: errors that the SDK reported, and called_at, beginning and end of each call by a right clock.
 """
 
 import json
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import time_machine
+from time_machine import escape_hatch
 
 Arguments = dict[str, Any]
 
@@ -27,7 +28,7 @@ class Task:
         self.key: str = given["write_key"]
         self.options: dict[str, Any] = given["options"]
         self.errors: list[str] = []
-        self.called_at: list[str] = []
+        self.called_at: list[tuple[str, str]] = []
         self._parts: list[list[tuple[str, Arguments]]] = given["parts"]
         self._pause_seconds: float = given["pause_seconds"]
 
@@ -45,13 +46,26 @@ class Task:
                     name: datetime.fromisoformat(value) if name == "timestamp" else value
                     for name, value in arguments.items()
                 }
-                self.called_at.append(_now().isoformat())
+                began_at = _now().isoformat()
                 call(method, given)
+                self.called_at.append((began_at, _now().isoformat()))
                 time.sleep(self._pause_seconds)
 
 
 def _now() -> datetime:
+    """The time, whatever clock the SDK is made to see."""
+    if escape_hatch.is_travelling():
+        return escape_hatch.datetime.datetime.now(UTC)
     return datetime.now(UTC)  # noqa: TID251 - the machine's clock is the matter
+
+
+@contextmanager
+def _wrong_clock(seconds: float) -> Iterator[None]:
+    with time_machine.travel(_now() + timedelta(seconds=seconds), tick=True) as clock:
+        # Turning it has taken a while.
+        seen = datetime.now(UTC)  # noqa: TID251 - the wrong clock is the matter
+        clock.shift(timedelta(seconds=seconds) - (seen - _now()))
+        yield
 
 
 def segment(task: Task) -> None:
@@ -90,8 +104,7 @@ def main() -> None:
     task = Task(given)
     with ExitStack() as stack:
         if given["clock_seconds"]:
-            wrong = _now() + timedelta(seconds=given["clock_seconds"])
-            stack.enter_context(time_machine.travel(wrong, tick=True))
+            stack.enter_context(_wrong_clock(given["clock_seconds"]))
         SDKS[sys.argv[1]](task)
     json.dump({"errors": task.errors, "called_at": task.called_at}, sys.stdout)
 
