@@ -103,6 +103,8 @@ class Stack:
         self.clock = clock
         self.accepted = 0
         """Records that the event log has acknowledged."""
+        self.base_url = ""
+        """Where it is reached, from its start on."""
         self._home = home
         self._running: AsyncExitStack | None = None
         self._write: httpx.AsyncClient | None = None
@@ -225,9 +227,9 @@ class Stack:
     async def start(self) -> None:
         """Start and return once everything answers."""
         async with AsyncExitStack() as stack:
-            together = await stack.enter_async_context(opened(self.settings(), self.clock))
             listener = stack.enter_context(bind("127.0.0.1", 0))
-            base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            base_url = self.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            together = await stack.enter_async_context(opened(self.settings(), self.clock))
             keys = await prepare.furnish(
                 self.database_url,
                 self._home,
