@@ -10,9 +10,20 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.ingest.openapi.part import part
-from services.ingest.routes import beacon, browser, cloudevents, pixel, posthog, rudder, webhooks
+from services.ingest.routes import (
+    beacon,
+    browser,
+    cloudevents,
+    people,
+    pixel,
+    posthog,
+    rudder,
+    webhooks,
+)
 from services.ingest.routes.beacon import BeaconEndpoint
 from services.ingest.routes.cloudevents import CloudEventsEndpoint
+from services.ingest.routes.people import ROUTE as ERASE
+from services.ingest.routes.people import EraseEndpoint
 from services.ingest.routes.pixel import PixelEndpoint
 from services.ingest.routes.segment import CALLS, TrackingEndpoint
 from services.ingest.routes.touchpoints import PATH, TouchpointsEndpoint
@@ -54,6 +65,7 @@ def routes(ingest: Ingest) -> list[Route]:
         Route(beacon.PATH, BeaconEndpoint(ingest, beacon.PATH)),
         Route(pixel.PATH, PixelEndpoint(ingest, pixel.PATH)),
         Route(webhooks.PATH, WebhookEndpoint(ingest)),
+        Route(ERASE, EraseEndpoint(ingest, people.PATH)),
         *posthog.routes(ingest),
         *browser.routes(ingest),
         *rudder.routes(ingest),

@@ -77,6 +77,8 @@ class Endpoint(ABC):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         method = scope["method"]
+        if "route" not in scope:
+            scope["route_template"] = self.path
         if method in self.methods:
             lease = Lease(self.ingest.budget)
             request = Request(scope)

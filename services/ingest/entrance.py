@@ -46,11 +46,7 @@ class Entrance:
 
         Waits for one read of the database where the sender's source is not known here.
         """
-        source = None
-        if principal.source_id is not None:
-            source = self._source(principal) or await self._found(principal)
-        elif self._sources.rules(principal.workspace_id) is None:
-            await self._sources.refresh()
+        source = await self.known(principal)
         entry = self.door(principal)
         if source is not None:
             if source.paused_at is not None:
@@ -60,6 +56,17 @@ class Entrance:
             self._within_quota(source)
         limit = entry.rate or self._default_rate
         return _NOTHING if limit is None else self._within_rate(principal, limit)
+
+    async def known(self, principal: Principal) -> Source | None:
+        """The sender's source, if it has one; from now on `door` knows its rules. Raises TurnedAway.
+
+        Waits for one read of the database where they are not known here.
+        """
+        if principal.source_id is not None:
+            return self._source(principal) or await self._found(principal)
+        if self._sources.rules(principal.workspace_id) is None:
+            await self._sources.refresh()
+        return None
 
     def door(self, principal: Principal) -> Door:
         """The rules that events of this sender pass. Never waits.

@@ -70,10 +70,12 @@ class Ingest:
         for failure in AuthFailure:
             metrics.ingest_auth_failures.labels(failure)
 
-    async def authenticate(self, token: str | None, route: str) -> Principal:
-        """Who sends. Raises TurnedAway, counted and logged."""
+    async def authenticate(
+        self, token: str | None, route: str, *, scope: Scope = Scope.EVENTS_WRITE
+    ) -> Principal:
+        """Who sends, and holds `scope`. Raises TurnedAway, counted and logged."""
         try:
-            return await authorize(self.keys, token, Scope.EVENTS_WRITE)
+            return await authorize(self.keys, token, scope)
         except NotAuthenticated as exc:
             self.count_failure(exc.failure, route)
             raise by_key(exc) from None

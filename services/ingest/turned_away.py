@@ -49,7 +49,9 @@ def later(code: str, detail: str, *, seconds: int = 2, status: int = 503) -> Tur
 def by_key(error: NotAuthenticated | MissingScope) -> TurnedAway:
     """What a key that does not open the door means."""
     if isinstance(error, MissingScope):
-        return TurnedAway(403, "missing_scope", "This key may not send events.")
+        return TurnedAway(
+            403, "missing_scope", f"This key may not do that: it does not hold {error.scope}."
+        )
     if error.failure is AuthFailure.UNAVAILABLE:
         return later("keys_unavailable", "Keys cannot be checked now; try again.")
     return TurnedAway(

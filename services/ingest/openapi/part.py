@@ -14,6 +14,7 @@ from services.ingest.limits import Limits
 from services.ingest.openapi import (
     browser,
     cloudevents,
+    people,
     posthog,
     rudder,
     segment,
@@ -78,6 +79,7 @@ def part(limits: Limits) -> Part:
             **rudder.paths(called, limits),
             **browser.paths(),
             **webhooks.paths(limits, away),
+            **people.paths(away),
         },
         schemas={
             **problem_schemas,
