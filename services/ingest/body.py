@@ -6,7 +6,7 @@ uvicorn limits none of these. `Content-Length` is believed only where it makes u
 import asyncio
 import types
 import zlib
-from collections.abc import Coroutine, Generator
+from collections.abc import Coroutine, Generator, Iterator
 from typing import Any, TypeVar, cast
 
 from starlette.types import Receive
@@ -24,6 +24,7 @@ _DISCARDED_BODIES = 8
 """How many times the limit is read of a body that is too large, so that its sender gets to read the
 answer; after that the connection is cut."""
 _GZIP_MAGIC = b"\x1f\x8b"
+_PIECE_BYTES = 65_536
 _MAX_MEMBERS = 256
 """Most gzip members of a body. Each costs a copy of what follows it, so a body of nothing but empty
 members would cost its square; compressors that divide their work make one of 64 KB or more."""
@@ -190,29 +191,44 @@ def _decompressed(
 ) -> bytes | BodyRefused:
     """`body` inflated; stops at the limit, so that a bomb costs no more than an honest body.
 
-    A gzip body may have several members (RFC 1952), as parallel compressors write it.
+    What is too much is thrown away piece by piece; only what is taken is put together.
     """
     chunks: list[bytes] = []
     left = limits.max_body_bytes
+    try:
+        for chunk in _inflated(body, encoding):
+            left -= len(chunk)
+            if left < 0:
+                return too_large(limits)
+            if not lease.take(len(chunk)):
+                return BUSY
+            chunks.append(chunk)
+    except zlib.error:
+        return BROKEN
+    return b"".join(chunks)
+
+
+def _inflated(body: bytes, encoding: bytes) -> Iterator[bytes]:
+    """The pieces of what `body` holds. Raises zlib.error.
+
+    A gzip body may have several members (RFC 1952), as parallel compressors write it.
+    """
+    members = 0
     while body:
         inflater = zlib.decompressobj(_window(body, encoding))
-        try:
-            chunk = inflater.decompress(body, left + 1)
-        except zlib.error:
-            return BROKEN
-        left -= len(chunk)
-        if left < 0:
-            return too_large(limits)
-        if not inflater.eof:
-            return BROKEN
-        if not lease.take(len(chunk)):
-            return BUSY
-        chunks.append(chunk)
+        while not inflater.eof:
+            chunk = inflater.decompress(body, _PIECE_BYTES)
+            if not chunk and not inflater.eof:
+                message = "the body ends too early"
+                raise zlib.error(message)
+            yield chunk
+            body = inflater.unconsumed_tail
         body = inflater.unused_data
+        members += 1
         is_member = encoding == b"gzip" and body.startswith(_GZIP_MAGIC)
-        if body and not (is_member and len(chunks) < _MAX_MEMBERS):
-            return BROKEN
-    return b"".join(chunks)
+        if body and not (is_member and members < _MAX_MEMBERS):
+            message = "something else follows"
+            raise zlib.error(message)
 
 
 def _window(body: bytes, encoding: bytes) -> int:

@@ -20,6 +20,7 @@ from services.ingest.adapters.segment_call import instant
 from services.ingest.candidate import NOT_AN_OBJECT, ForeignCandidate
 from services.ingest.limits import Limits
 from services.ingest.verdicts import BodyCode, BodyRefused, Refused, too_many_events
+from shared.contracts.envelope import MAX_MESSAGE_ID_CHARS
 
 Item = ForeignCandidate | Refused
 
@@ -63,6 +64,7 @@ class _Outer(msgspec.Struct, frozen=True, gc=False):
 
 _outer = msgspec.json.Decoder(_Outer)
 _many = msgspec.json.Decoder(list[msgspec.Raw])
+_any = msgspec.json.Decoder()
 
 
 def parse(body: bytes, around: Around, limits: Limits) -> Parsed | BodyRefused:
@@ -82,7 +84,8 @@ def parse(body: bytes, around: Around, limits: Limits) -> Parsed | BodyRefused:
         sent_at=instant(outer.sent_at) or around.sent_at,
         is_historical=outer.historical_migration is True,
     )
-    events = [strict_json.decode(raw) for raw in raws]
+    read = strict_json.decode if strict_json.may_hold_hazards(text) else _read
+    events = [read(raw) for raw in raws]
     api_key = _text(outer.api_key) or _text(outer.token)
     if api_key is None:
         keys = {key for event in events if (key := _key(event)) is not None}
@@ -91,7 +94,7 @@ def parse(body: bytes, around: Around, limits: Limits) -> Parsed | BodyRefused:
         api_key = next(iter(keys), None)
     return Parsed(
         items=[_item(event, around) for event in events],
-        uuids=[_text(event.get("uuid")) if isinstance(event, dict) else None for event in events],
+        uuids=[_uuid(event) for event in events],
         api_key=api_key,
     )
 
@@ -125,7 +128,8 @@ def unarmoured(text: bytes) -> bytes | BodyRefused:
 
 def _split(text: bytes) -> tuple[_Outer, list[bytes]] | BodyRefused:
     """What surrounds the events, and each as it was sent."""
-    for mended in (text, strict_json.without_lone_surrogates(text)):
+    for mend in (bytes, strict_json.without_lone_surrogates):
+        mended = mend(text)
         try:
             if text.startswith(b"["):
                 return _Outer(), [bytes(raw) for raw in _many.decode(mended)]
@@ -140,6 +144,10 @@ def _split(text: bytes) -> tuple[_Outer, list[bytes]] | BodyRefused:
             return outer, [mended]
         return outer, [bytes(raw) for raw in outer.batch]
     return strict_json.MALFORMED_BODY
+
+
+def _read(raw: bytes) -> object | Refused:
+    return strict_json.read(raw, _any.decode)
 
 
 def _item(event: object, around: Around) -> Item:
@@ -157,6 +165,12 @@ def _key(event: object) -> str | None:
         holders.append(properties)
     found = (_text(holder.get(name)) for holder in holders for name in ("api_key", "token"))
     return next((key for key in found if key), None)
+
+
+def _uuid(event: object) -> str | None:
+    """The event's own id; one that is too long for an id is not repeated."""
+    uuid = _text(event.get("uuid")) if isinstance(event, dict) else None
+    return uuid if uuid is not None and len(uuid) <= MAX_MESSAGE_ID_CHARS else None
 
 
 def _text(value: object) -> str | None:

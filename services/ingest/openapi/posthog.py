@@ -5,16 +5,19 @@ components that the calls refer to.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 import msgspec
 
 from services.ingest.adapters.posthog import BAD_BATCH
+from services.ingest.adapters.posthog_event import NO_EVENT
 from services.ingest.answers import Answer
+from services.ingest.intake import Intake
 from services.ingest.limits import Limits
+from services.ingest.openapi.segment import STRICT_MODE
 from services.ingest.query import unreadable
-from services.ingest.routes import posthog
+from services.ingest.routes import posthog, strict
 from services.ingest.turned_away import TurnedAway, by_body
 from shared.contracts.envelope import MAX_EVENT_CHARS, MAX_ID_CHARS, MAX_MESSAGE_ID_CHARS
 from shared.http.openapi import REF, Json, header, refusal
@@ -45,6 +48,8 @@ BATCH: Json = {
 
 _OBJECT: Json = {"type": ["object", "null"]}
 _INSTANT: Json = {"type": ["string", "number", "null"]}
+_TAKEN = Intake(records=[], envelopes=[], refused=[], dropped=[], corrections={})
+_REFUSED = replace(_TAKEN, refused=[(0, NO_EVENT)])
 _KEY: Json = {
     "type": ["string", "null"],
     "description": "The write key. As `token`, as bearer, or in the query it works as well.",
@@ -60,7 +65,7 @@ _ABOUT = {
 }
 """Path to the name and the purpose of its call."""
 _PHRASES = {
-    400: "The body cannot be read.",
+    400: "The body cannot be read; in strict mode also: an event was refused.",
     401: "No valid write key. SDKs drop these events for good.",
     403: "The key may not send these events.",
     408: "The body did not arrive in time; send it again.",
@@ -190,8 +195,8 @@ def _operation(path: str, refused: Json, limits: Limits) -> Json:
     many = {"type": "array", "items": one, "maxItems": limits.max_events}
     takes = [batch] if has_verdicts else [batch, one, many]
     friendly = (
-        " An event that is refused inside a body that can be read does not change the answer: SDKs"
-        " would repeat or drop the whole batch. Such events are counted in"
+        " An event that is refused inside a body that can be read does not change the answer, but in"
+        " strict mode: SDKs would repeat or drop the whole batch. Such events are counted in"
         " `stageline_ingest_events_refused_total`."
     )
     return {
@@ -202,6 +207,7 @@ def _operation(path: str, refused: Json, limits: Limits) -> Json:
         f" field `data` of a form.{'' if has_verdicts else friendly}\n\nScope: `{Scope.EVENTS_WRITE}`.",
         "x-scope": Scope.EVENTS_WRITE.value,
         "security": [{"key": []}, {}],
+        "parameters": [] if has_verdicts else [STRICT_MODE],
         "requestBody": {
             "required": True,
             "description": f"At most {limits.max_capture_bytes} bytes after decompression,"
@@ -224,17 +230,23 @@ def _operation(path: str, refused: Json, limits: Limits) -> Json:
 
 
 def _success(*, has_verdicts: bool) -> Json:
-    verdicts = {"results": {EVENT["uuid"]: {"result": "ok"}}}
-    example = verdicts if has_verdicts else msgspec.json.decode(posthog.OK.body)
-    schema = "PostHogVerdicts" if has_verdicts else "PostHogSuccess"
+    verdicts, friendly, strictly = (
+        {"$ref": REF.format(model=model)}
+        for model in ("PostHogVerdicts", "PostHogSuccess", "SegmentSuccess")
+    )
+    content: Json = {
+        "schema": {"anyOf": [friendly, strictly]},
+        "examples": {
+            "friendly": {"value": msgspec.json.decode(posthog.OK.body)},
+            "strict": {"value": msgspec.json.decode(strict.told(_TAKEN).body)},
+        },
+    }
+    if has_verdicts:
+        example = {"results": {EVENT["uuid"]: {"result": "ok"}}}
+        content = {"schema": verdicts, "example": example}
     return {
         "description": "Taken in: the event log has stored what could be stored.",
-        "content": {
-            "application/json": {
-                "schema": {"$ref": REF.format(model=schema)},
-                "example": example,
-            }
-        },
+        "content": {"application/json": content},
     }
 
 
@@ -244,6 +256,7 @@ def _refusals(away: Sequence[TurnedAway]) -> Json:
         for each in away:
             answer = posthog.as_error(each, path)
             by_status.setdefault(answer.status, {})[each.code] = answer
+    by_status[400][strict.CODE] = strict.told(_REFUSED)
     fault_example: Json = msgspec.json.decode(fault().body)
     return {
         **{

@@ -62,22 +62,21 @@ class CaptureEndpoint(Endpoint):
 
     def __init__(self, ingest: Ingest, path: str) -> None:
         super().__init__(ingest, path)
-        self._limits = replace(ingest.limits, max_body_bytes=ingest.limits.max_capture_bytes)
+        self.limits = replace(ingest.limits, max_body_bytes=ingest.limits.max_capture_bytes)
 
     async def answer(self, request: Request, receive: Receive, lease: Lease) -> Answer:
         """Take in one event or several."""
-        parsed, intake = await self.taken_in(request, receive, lease)
-        return strict.told(intake) if strict.is_wanted(request) else self.told(parsed, intake)
+        parsed, intake = await self._taken_in(request, receive, lease)
+        return self.told(request, parsed, intake)
 
-    def told(self, parsed: Parsed, intake: Intake) -> Answer:
+    def told(self, request: Request, parsed: Parsed, intake: Intake) -> Answer:
         """The answer to a body that could be read."""
-        del parsed, intake
-        return OK
+        del parsed
+        return strict.told(intake) if strict.is_wanted(request) else OK
 
-    async def taken_in(
+    async def _taken_in(
         self, request: Request, receive: Receive, lease: Lease
     ) -> tuple[Parsed, Intake]:
-        """Read, authenticate and store. Raises TurnedAway and ClientGone."""
         ingest = self.ingest
         received_at = ingest.clock.now()
         token = bearer_token(request.authorization)
@@ -85,7 +84,7 @@ class CaptureEndpoint(Endpoint):
         principal = await self.sender(token, request) if key_in_header else None
         around = self.around(request, received_at)
         text = await self.read(receive, request, lease)
-        parsed = posthog.parse(text, around, ingest.limits)
+        parsed = posthog.parse(text, around, self.limits)
         if isinstance(parsed, BodyRefused):
             raise by_body(parsed)
         principal = principal or await self._by_body(parsed, request)
@@ -112,7 +111,7 @@ class CaptureEndpoint(Endpoint):
             content_length=request.content_length,
             content_encoding=request.content_encoding,
             may_answer_first=request.expect is not None,
-            limits=self._limits,
+            limits=self.limits,
             lease=lease,
             finds_gzip=True,
         )
@@ -129,7 +128,7 @@ class CaptureEndpoint(Endpoint):
             found = posthog.unarmoured(text.strip())
         if found is None or isinstance(found, BodyRefused):
             return text if found is None else found
-        return body.gunzipped(found, self._limits, lease)
+        return body.gunzipped(found, self.limits, lease)
 
     def options(self, request: Request) -> Answer:
         """Whatever headers a page has its SDK send."""
@@ -155,8 +154,9 @@ class EventsEndpoint(CaptureEndpoint):
             library={"name": name, "version": version} if name else None,
         )
 
-    def told(self, parsed: Parsed, intake: Intake) -> Answer:
-        """A verdict for each event that has an id."""
+    def told(self, request: Request, parsed: Parsed, intake: Intake) -> Answer:
+        """A verdict for each event that has an id, whether it is asked for or not."""
+        del request
         return answers.json(200, {"results": results(parsed.uuids, intake)})
 
 

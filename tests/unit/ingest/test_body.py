@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from starlette.types import Message
 
-from services.ingest.body import Budget, Lease, read
+from services.ingest.body import Budget, Lease, gunzipped, read
 from services.ingest.errors import ClientGone
 from services.ingest.limits import Limits
 from services.ingest.verdicts import BodyCode, BodyRefused
@@ -41,6 +41,7 @@ async def take(
     length: bytes | None = None,
     encoding: bytes | None = None,
     answer_first: bool = False,
+    finds_gzip: bool = False,
 ) -> bytes | BodyRefused:
     lease = Lease(budget or Budget(10_000))
     try:
@@ -51,6 +52,7 @@ async def take(
             may_answer_first=answer_first,
             limits=LIMITS,
             lease=lease,
+            finds_gzip=finds_gzip,
         )
     finally:
         lease.release()
@@ -126,3 +128,31 @@ async def test_what_is_unpacked_counts_too() -> None:
     assert isinstance(busy, BodyRefused)
     assert busy.code is BodyCode.BUSY
     assert fine == b"x" * 900
+
+
+async def test_gzip_that_no_header_names_is_found_only_where_it_is_looked_for() -> None:
+    packed = gzip.compress(b"x" * 900)
+
+    assert await take(Sender([part(packed)]), finds_gzip=True) == b"x" * 900
+    assert await take(Sender([part(b"plain")]), finds_gzip=True) == b"plain"
+    assert await take(Sender([part(packed)])) == packed
+
+
+async def test_gzip_that_was_found_is_held_to_the_same_bounds() -> None:
+    bomb = await take(Sender([part(gzip.compress(b" " * 1_000_000))]), finds_gzip=True)
+    cut = await take(Sender([part(gzip.compress(b"x" * 900)[:-1])]), finds_gzip=True)
+    busy = await take(Sender([part(gzip.compress(b"x" * 900))]), Budget(500), finds_gzip=True)
+
+    codes = [each.code for each in (bomb, cut, busy) if isinstance(each, BodyRefused)]
+    assert codes == [BodyCode.BODY_TOO_LARGE, BodyCode.BROKEN_ENCODING, BodyCode.BUSY]
+
+
+async def test_a_body_of_nothing_but_empty_members_is_not_worked_through() -> None:
+    member = gzip.compress(b"", mtime=0)
+    limits = Limits(max_body_bytes=1_000_000)
+    few, many = member * 256, member * 257
+
+    assert gunzipped(few, limits, Lease(Budget(10_000))) == b""
+    refused = gunzipped(many, limits, Lease(Budget(10_000)))
+    assert isinstance(refused, BodyRefused)
+    assert refused.code is BodyCode.BROKEN_ENCODING

@@ -167,6 +167,22 @@ async def test_what_is_wrong_with_an_event_refuses_it_alone_and_is_counted(
     }
 
 
+async def test_whoever_asks_strictly_is_told_what_became_of_each_event(
+    client: httpx.AsyncClient, write_key: NewKey, event_log: ListLog
+) -> None:
+    sent = body(write_key, batch=[LEAH, {"event": "B", "distinct_id": ""}])
+
+    bad = await client.post("/batch/", json=sent, headers={"X-Strict-Mode": "1"})
+    good = await client.post("/batch/", json=body(write_key), headers={"X-Strict-Mode": "1"})
+
+    assert (bad.status_code, good.status_code) == (400, 200)
+    assert (bad.json()["accepted"], good.json()["accepted"]) == (1, 1)
+    assert [(each["index"], each["code"]) for each in bad.json()["rejected"]] == [
+        (1, "missing_identity")
+    ]
+    assert len(event_log.records) == 2
+
+
 @pytest.mark.parametrize("path", EVENTS)
 async def test_the_newest_call_has_a_verdict_for_each_event(
     client: httpx.AsyncClient, write_key: NewKey, event_log: ListLog, path: str
