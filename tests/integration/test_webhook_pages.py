@@ -23,6 +23,8 @@ from tests.acceptance.stack import Log, Stack, environ_of
 from tests.compat.snippets import snippet
 from tests.conftest import ROOT, require
 
+pytestmark = pytest.mark.timeout(400)  # a page starts the command line a dozen times
+
 SECRETS = {
     "HUBSPOT_CLIENT_SECRET": "client-secret-of-the-app",
     "STRIPE_SIGNING_SECRET": "whsec_signing_secret",

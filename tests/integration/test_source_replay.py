@@ -1,0 +1,163 @@
+"""What nobody knew when it came becomes a touchpoint when somebody has written its mapping."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from services.cli.main import app
+from shared.clock import ManualClock
+from tests.acceptance.stack import Log, Stack
+from tests.eventually import eventually
+
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+SECRET = "a word that both know"
+MAPPING = {
+    "message_id": "id",
+    "occurred_at": "at",
+    "rules": [
+        {"when": "kind == 'noise'", "skip": True},
+        {
+            "when": "kind == 'opened'",
+            "event": "Ticket Opened",
+            "account_id": "company",
+            "email": "from",
+        },
+    ],
+}
+
+
+def item(number: int, kind: str = "opened", **more: Any) -> dict[str, Any]:
+    happened = {"id": number, "kind": kind, "at": "2026-02-01T09:00:00Z"}
+    return {**happened, "company": "acme", "from": "ann@acme.example", **more}
+
+
+@pytest.fixture
+async def stack(database_url: str, tmp_path: Path) -> AsyncIterator[Stack]:
+    running = Stack(database_url, Log(), ManualClock(START), tmp_path)
+    await running.start()
+    yield running
+    await running.stop()
+
+
+class Tickets:
+    """A generic source and its sender."""
+
+    def __init__(self, stack: Stack, source_id: str) -> None:
+        self._stack = stack
+        self._source = f"/v1/sources/{source_id}"
+        self._path = f"/v1/webhooks/generic/{source_id}"
+
+    async def post(self, items: list[dict[str, Any]]) -> tuple[int, dict[str, Any]]:
+        headers = {"X-Stageline-Secret": SECRET, "Authorization": ""}
+        answer = await self._stack.write.post(self._path, json=items, headers=headers)
+        told: dict[str, Any] = answer.json()
+        return answer.status_code, told
+
+    async def deliver(self, *items: dict[str, Any]) -> dict[str, Any]:
+        status, told = await self.post(list(items))
+        assert status == 200, told
+        self._stack.accepted += told["accepted"]
+        await self._stack.settled()
+        return told
+
+    async def set(self, **settings: Any) -> None:
+        answer = await self._stack.read.patch(self._source, json={"settings": settings})
+        assert answer.status_code == 200, answer.text
+
+
+@pytest.fixture
+async def tickets(stack: Stack) -> Tickets:
+    made = await stack.read.post("/v1/sources", json={"name": "tickets", "kind": "generic"})
+    source_id = made.json()["source_id"]
+    await stack.read.post(f"/v1/sources/{source_id}/secrets", json={"value": SECRET})
+    found = Tickets(stack, source_id)
+
+    async def is_known() -> bool:
+        return (await found.post([]))[0] == 200
+
+    await eventually(is_known)
+    return found
+
+
+@pytest.fixture
+def environ(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STAGELINE_DATABASE_URL", database_url)
+    monkeypatch.setenv("STAGELINE_EVENT_LOG", "postgres")
+
+
+async def replay(stack: Stack, *words: str) -> dict[str, int]:
+    """What the command says; what it has sent is waited for."""
+    ran = await asyncio.to_thread(
+        CliRunner().invoke, app, ["source", "replay", "tickets", "--json", *words]
+    )
+    assert ran.exit_code == 0, ran.stderr
+    told: dict[str, int] = json.loads(ran.stdout)
+    stack.accepted += told["replayed"]
+    await stack.settled()
+    return told
+
+
+@pytest.mark.usefixtures("environ")
+async def test_what_nobody_knew_is_replayed_through_the_mapping_of_today(
+    stack: Stack, tickets: Tickets
+) -> None:
+    told = await tickets.deliver(item(1), item(2), item(3, "noise"), item(4, "closed"))
+    await tickets.set(mapping=MAPPING)
+
+    first = await replay(stack)
+    second = await replay(stack)
+
+    assert told == {"accepted": 4, "unmapped": 4, "rejected": []}
+    assert first == {"replayed": 2, "skipped": 1, "unmapped": 1, "rejected": 0}
+    assert second == {"replayed": 0, "skipped": 0, "unmapped": 1, "rejected": 0}
+    timeline = await stack.timeline("acme")
+    assert [(each["event"], each["occurred_at"]) for each in timeline] == [
+        ("Ticket Opened", "2026-02-01T09:00:00Z")
+    ] * 2
+    assert (await stack.verified()).problems == []
+
+
+@pytest.mark.usefixtures("environ")
+async def test_what_came_again_meanwhile_is_not_doubled(stack: Stack, tickets: Tickets) -> None:
+    await tickets.deliver(item(1))
+    await tickets.deliver(item(1))
+    await tickets.set(mapping=MAPPING)
+    await replay(stack)
+
+    async def is_mapped() -> bool:
+        status, told = await tickets.post([item(1)])
+        stack.accepted += told["accepted"]
+        return status == 200 and told["unmapped"] == 0
+
+    await eventually(is_mapped, every=0.2)
+    await stack.settled()
+
+    assert len(await stack.timeline("acme")) == 1
+    assert (await stack.verified()).problems == []
+
+
+@pytest.mark.usefixtures("environ")
+async def test_a_replay_passes_the_door_of_today(stack: Stack, tickets: Tickets) -> None:
+    await tickets.deliver(item(1))
+    await tickets.set(mapping=MAPPING, hash_fields=["email"])
+
+    await replay(stack)
+
+    assert "ann@acme.example" not in json.dumps(await stack.timeline("acme"))
+
+
+@pytest.mark.usefixtures("environ")
+async def test_a_source_that_is_not_there_is_told(stack: Stack) -> None:
+    del stack
+
+    ran = await asyncio.to_thread(CliRunner().invoke, app, ["source", "replay", "nobody"])
+
+    assert ran.exit_code == 1
+    assert "no source of that name" in ran.stderr
