@@ -32,6 +32,7 @@ _KNOWN = {
     "source_id": "src_website",
     "secret_id": _ALERT,
     "key_id": "0123456789ab",
+    "person": "email:ann@other.example",
 }
 _ASKED = {
     "/v1/stage": {"account_id": "acme"},
