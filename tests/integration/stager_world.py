@@ -250,6 +250,30 @@ def story(w: World, random: Random, number: int) -> list[Envelope]:
     return events
 
 
+def circles(w: World, random: Random, number: int) -> list[Envelope]:
+    """Accounts that take over one another and devices that become one another, nearly nothing else."""
+    accounts, devices = ["a", "b", "c", "d"], ["z1", "z2", "z3", "z4"]
+    names = ["Blog Read", "Demo Requested", "Contract Signed", "Signed In"]
+    events = []
+    for _ in range(number):
+        day, kind = random.choice(range(8)), random.random()
+        if kind < 0.3:
+            survivor, loser = random.sample(accounts, 2)
+            fields = {"type": "merge", "account_id": survivor, "previous_account_id": loser}
+            events.append(w.event("Account Merged", day, **fields))
+            continue
+        present, former = random.sample(devices, 2)
+        fields = {"anonymous_id": present}
+        if kind < 0.65:
+            fields["previous_id"] = former
+        elif kind < 0.75:
+            fields["user_id"] = random.choice(["u1", "u2"])
+        if random.random() < 0.4:
+            fields["account_id"] = random.choice(accounts)
+        events.append(w.event(random.choice(names), day, **fields))
+    return events
+
+
 async def wipe(w: World) -> None:
     """Forget all events and everything that followed from them; maps stay."""
     owner = await connect(w.url, role=Role.OWNER, application_name="wipe")

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from functools import partial
+from random import Random
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from services.stager.batch import Writer
 from services.stager.subjects import Memory
 from shared.contracts.envelope import Envelope
 from shared.ids import DEFAULT_WORKSPACE
-from tests.integration.stager_world import HABIT, SALES, World, snapshot, world
+from tests.integration.stager_world import HABIT, SALES, World, circles, snapshot, wipe, world
 
 
 def merge(w: World, survivor: str, loser: str, day: float, **fields: Any) -> Envelope:
@@ -274,6 +275,29 @@ async def test_the_api_knows_both_accounts_and_all_names_below_them(database_url
 
 async def _resolved(account: str, connection: AsyncConnection) -> accounts.Resolved | None:
     return await accounts.resolve(connection, DEFAULT_WORKSPACE, account)
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_circles_are_broken_at_the_same_place_in_any_order(
+    database_url: str, seed: int
+) -> None:
+    random = Random(seed)  # noqa: S311 - chance that can be repeated
+    async with world(database_url, SALES, HABIT) as w:
+        events = circles(w, random, 16)
+        expected: dict[str, list[tuple[Any, ...]]] | None = None
+        for _ in range(4):
+            await wipe(w)
+            for start in range(0, len(events), 3):
+                await w.send(*events[start : start + 3])
+            found = await snapshot(w)
+            expected = expected or found
+            for name, rows in expected.items():
+                assert found[name] == rows, name
+            report = await transact(
+                database_url, lambda connection: examine(connection, deep=True, now=w.clock.now())
+            )
+            assert report.problems == []
+            random.shuffle(events)
 
 
 async def test_a_published_map_leaves_accounts_that_were_taken_over_alone(
