@@ -13,7 +13,7 @@ from shared.clock import ManualClock
 from shared.contracts.envelope import Envelope, decode
 from shared.errors import DatabaseUnavailable, LogUnavailable
 from shared.eventlog.port import NewRecord
-from shared.ids import DEFAULT_WORKSPACE
+from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
 from shared.keys.principal import SCOPES_OF_KIND, Principal, Scope, StoredKey
 from shared.keys.ring import KeyRing
 from shared.keys.token import KeyKind, NewKey, generate
@@ -64,6 +64,8 @@ class Shelf:
         self.keys: list[StoredKey] = []
         self.sources: list[Source] = []
         self.rules = WorkspaceRules(hash_key=b"of the tests")
+        self.rules_of: dict[WorkspaceId, WorkspaceRules] = {}
+        """Of other workspaces."""
         self.suppressed: list[Suppressed] = []
         self.usage: dict[str, Usage] = {}
         self.is_away = False
@@ -119,7 +121,7 @@ class Shelf:
             raise DatabaseUnavailable
         return Reading(
             sources=list(self.sources),
-            rules={DEFAULT_WORKSPACE: self.rules},
+            rules={DEFAULT_WORKSPACE: self.rules, **self.rules_of},
             suppressed=[each for each in self.suppressed if each.change > above],
             usage=dict(self.usage),
         )

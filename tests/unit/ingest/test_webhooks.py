@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from services.ingest.app import Ingest
 from shared.clock import ManualClock
+from shared.ids import WorkspaceId
 from shared.sources.source import Source, SourceKind
 from tests.unit.ingest import webhook_senders as senders
 from tests.unit.ingest.conftest import NOW, ListLog, Shelf
@@ -185,6 +187,44 @@ async def test_the_log_away_is_for_later_and_the_delivery_comes_again(
 
     assert (refused.status_code, taken.status_code) == (503, 200)
     assert len(event_log.records) == 1
+
+
+async def test_a_paused_source_is_for_later_once_its_sender_is_known(
+    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+) -> None:
+    of = replace(source(SourceKind.STRIPE), paused_at=NOW)
+    shelf.sources.append(of)
+
+    stranger = await client.post(path(of), content=b"{}")
+    friend = await post(client, of, BODIES[SourceKind.STRIPE])
+
+    assert stranger.status_code == 401
+    assert (friend.status_code, friend.headers["Retry-After"]) == (503, "60")
+    assert event_log.records == []
+
+
+async def test_the_rate_of_a_source_holds_for_its_webhooks(
+    client: httpx.AsyncClient, shelf: Shelf
+) -> None:
+    of = made(shelf, SourceKind.STRIPE, events_per_second=0.001, burst=1)
+
+    answers = [await post(client, of, BODIES[SourceKind.STRIPE]) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert answers[1].headers["Retry-After"].isdigit()
+
+
+async def test_what_comes_by_a_source_belongs_to_its_workspace(
+    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+) -> None:
+    other = replace(source(SourceKind.STRIPE), workspace_id=WorkspaceId(7))
+    shelf.sources.append(other)
+    shelf.rules_of[WorkspaceId(7)] = shelf.rules
+
+    answer = await post(client, other, BODIES[SourceKind.STRIPE])
+
+    assert answer.status_code == 200
+    assert [envelope.workspace_id for envelope in event_log.envelopes] == [7]
 
 
 async def test_hubspot_waits_until_somebody_has_told_our_address(

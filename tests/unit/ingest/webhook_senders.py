@@ -118,8 +118,9 @@ MILLISECONDS = int(AT.timestamp() * 1000)
 def told(kind: SourceKind, item: dict[str, Any], **settings: Any) -> list[dict[str, Any]]:
     """Fields of each touchpoint that are not at their default, without id and time."""
     way = Way(kind=kind, source_id="src-1", settings=SourceSettings(**settings))
-    found = read_item(item, way)
-    assert all(isinstance(each, ForeignCandidate) for each in found), found
+    items = read_item(item, way)
+    found = [each for each in items if isinstance(each, ForeignCandidate)]
+    assert len(found) == len(items), items
     return [
         {
             name: value

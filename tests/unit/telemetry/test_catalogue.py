@@ -9,7 +9,7 @@ CLOSED_LABELS = {
     "service", "route", "method", "status",
     "code", "reason", "how",
     "verdict", "kind", "partition",
-    "journey", "stage",
+    "journey", "stage", "provider",
 }  # fmt: skip
 """Every one of them has few values; an id of a customer, a key or a message would have many."""
 
