@@ -164,7 +164,7 @@ class Front:
         )
         try:
             taken: int = await connection.fetchval(
-                "SELECT coalesce(sum(applied + duplicate + dead), 0)::int FROM consumer_offset"
+                "SELECT coalesce(sum(applied + duplicate + dead + erased), 0)::int FROM consumer_offset"
             )
         finally:
             await connection.close()
