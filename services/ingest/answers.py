@@ -21,8 +21,10 @@ _CORS: RawHeaders = [
 ]
 _ALLOWED = (
     b"authorization, content-type, content-encoding, x-retry-count, x-request-id, anonymousid,"
-    b" x-strict-mode"
+    b" x-strict-mode, *"
 )
+"""`*` stands for what SDKs tell of their attempts, in headers that change with their versions, but not
+for `authorization`; browsers that do not know it are told of the others."""
 _PREFLIGHT: RawHeaders = [
     *_CORS,
     (b"access-control-allow-methods", b"POST"),
