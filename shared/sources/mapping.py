@@ -14,6 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from shared.contracts.envelope import MAX_EVENT_CHARS, EventType
 from shared.sources.expressions import (
+    MAX_STEPS,
     Evaluation,
     Expression,
     ExpressionProblem,
@@ -168,9 +169,9 @@ class CompiledMapping:
             return None
         return found if isinstance(found, str) else None
 
-    def apply(self, item: object) -> Outcome:
-        """What becomes of an item. Never raises."""
-        evaluation = Evaluation(item)
+    def apply(self, item: object, *, steps: int = MAX_STEPS) -> Outcome:
+        """What becomes of an item, for at most so many steps. Never raises."""
+        evaluation = Evaluation(item, steps=steps)
         try:
             for rule in self._rules:
                 if rule.when is not None and not _holds(evaluation, rule.when):

@@ -74,6 +74,8 @@ def test_a_complaint_repeats_nothing_of_the_expression() -> None:
         ("join(a, b)", {"a": "x" * 20_000, "b": ["y"] * 20_000}),
         ("a[*].b[*].c", {"a": [{"b": [{"c": 1}] * 300}] * 300}),
         ("starts_with(a, 'x')", {}),
+        ("[" + ", ".join(["to_string(@)"] * 30) + "]", {"a": ["x"] * 40_000}),
+        ("[" + ", ".join(["a == b"] * 30) + "]", {"a": ["x"] * 40_000, "b": ["x"] * 40_000}),
     ],
 )
 def test_an_evaluation_that_fails_or_costs_too_much_ends(text: str, item: dict[str, Any]) -> None:
@@ -82,7 +84,7 @@ def test_an_evaluation_that_fails_or_costs_too_much_ends(text: str, item: dict[s
 
 
 def test_all_expressions_of_an_item_share_one_allowance() -> None:
-    evaluation = Evaluation({"a": list(range(4_000))})
+    evaluation = Evaluation({"a": list(range(2_500))})
     expression = compiled("a[?@ > `1`]")
     evaluation.of(expression)
 

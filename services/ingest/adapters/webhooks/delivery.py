@@ -5,7 +5,7 @@ mapping makes no touchpoint of, becomes an `unmapped` candidate: nothing that wa
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -16,7 +16,7 @@ from services.ingest.candidate import NOT_AN_OBJECT, ForeignCandidate, build
 from services.ingest.limits import Limits
 from services.ingest.verdicts import BodyRefused, Refused, too_many_events
 from shared.contracts.envelope import MAX_EVENT_CHARS
-from shared.sources.expressions import NotEvaluated, is_storable
+from shared.sources.expressions import MAX_STEPS, NotEvaluated, is_storable
 from shared.sources.mapping import CompiledMapping, Mapped, NotMapped, Skipped
 from shared.sources.source import SourceKind, SourceSettings
 
@@ -31,6 +31,8 @@ class Way:
     source_id: str
     settings: SourceSettings
     mapping: CompiledMapping | None = None
+    steps: int = MAX_STEPS
+    """What an item may cost the mapping."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,10 @@ _READERS: Mapping[SourceKind, Callable[[Json, SourceSettings], Reading]] = {
     SourceKind.PIPEDRIVE: pipedrive.read,
 }
 
+_STEPS_OF_ALL = 500_000
+"""What all items of a delivery may cost the mapping together: the half of a second or so, while which
+nothing else is taken in. Of a thousand items each still has enough for some fifty rules."""
+
 _TYPE_NAMES = ("type", "event", "topic", "event_type", "action")
 """Where senders of JSON put the name of what happened."""
 
@@ -91,6 +97,8 @@ def read(
         return values
     if len(values) > limits.max_events:
         return too_many_events(limits.max_events)
+    if len(values) > _STEPS_OF_ALL // MAX_STEPS:
+        way = replace(way, steps=_STEPS_OF_ALL // len(values))
     # One name for several things would make them one.
     name = reading.message_id(way.kind, way.source_id, delivery_id) if len(values) == 1 else None
     return Delivery(
@@ -197,7 +205,7 @@ def _by_mapping(
     """What the source's mapping makes of an item. What is no touchpoint can be mended later."""
     if way.mapping is None:
         return NotMapped()
-    outcome = way.mapping.apply(value)
+    outcome = way.mapping.apply(value, steps=way.steps)
     if not isinstance(outcome, Mapped):
         return outcome
     if not is_storable(dict(outcome.fields)):
