@@ -10,6 +10,7 @@ from prometheus_client import Counter
 
 from services.ingest.body import Budget
 from services.ingest.candidate import Candidate
+from services.ingest.door.admission import Correction
 from services.ingest.entrance import Entrance
 from services.ingest.intake import Intake, take_in
 from services.ingest.limits import Limits
@@ -60,6 +61,11 @@ class Ingest:
         self._logged_at: dict[str, float] = {}
         # Looking up a child by its labels costs more than counting.
         self._accepted_by_route: dict[str, Counter] = {}
+        self._corrected: dict[Correction, Counter] = {
+            correction: metrics.ingest_clock_corrected.labels(correction)
+            for correction in Correction
+            if correction is not Correction.NONE
+        }
         # There before the first refusal, or that one would be no increase.
         for code in Code:
             metrics.ingest_refused.labels(code)
@@ -125,7 +131,7 @@ class Ingest:
                 route=route,
             )
         for correction, times in intake.corrections.items():
-            self.metrics.ingest_clock_corrected.labels(correction).inc(times)
+            self._corrected[correction].inc(times)
         return intake
 
     def note_turned_away(self, away: TurnedAway, principal: Principal, route: str) -> None:

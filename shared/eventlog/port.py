@@ -10,12 +10,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 MAX_RECORD_BYTES = 900_000
 """Key and value of one record together: below the megabyte that a Kafka broker takes, with headers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewRecord:
+class NewRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A record to append, of at most MAX_RECORD_BYTES. Equal keys land on one partition, in order."""
 
     key: bytes

@@ -10,6 +10,7 @@ import secrets
 from dataclasses import dataclass
 from enum import StrEnum
 
+_MARK = "sl_"
 _PREFIX = {"wk": "write", "sk": "secret"}
 _ID_BYTES = 6
 _SECRET_BYTES = 24
@@ -52,6 +53,11 @@ def generate(kind: KeyKind) -> NewKey:
         token=f"sl_{short}_{key_id}_{secret}",
         secret_hash=_hash(secret),
     )
+
+
+def looks_like_ours(token: str) -> bool:
+    """Whether a token is meant to be a key of ours and no other system's; costs next to nothing."""
+    return token.startswith(_MARK)
 
 
 def parse(token: str) -> ParsedToken | None:

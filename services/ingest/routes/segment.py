@@ -47,7 +47,7 @@ class TrackingEndpoint(Endpoint):
         received_at = ingest.clock.now()
         token = self.token(request)
         # A bearer that is no key of ours is an OAuth token of the sender's; its key is in the body.
-        key_in_header = token is not None and tokens.parse(token) is not None
+        key_in_header = token is not None and tokens.looks_like_ours(token)
         principal = await self.sender(token, request) if key_in_header else None
         body = await self.read(receive, request, lease)
         parsed = segment.parse(body, self._kind, self.limits)
