@@ -75,9 +75,9 @@ _READERS: Mapping[SourceKind, Callable[[Json, SourceSettings], Reading]] = {
     SourceKind.PIPEDRIVE: pipedrive.read,
 }
 
-_STEPS_OF_ALL = 500_000
-"""What all items of a delivery may cost the mapping together: the half of a second or so, while which
-nothing else is taken in. Of a thousand items each still has enough for some fifty rules."""
+_STEPS_OF_ALL = 200_000
+"""What all items of a delivery may cost the mapping together: a fifth of a second or so, in which
+nothing else is taken in. Of a thousand items each still has enough for some twenty rules."""
 
 _TYPE_NAMES = ("type", "event", "topic", "event_type", "action")
 """Where senders of JSON put the name of what happened."""
