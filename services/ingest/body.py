@@ -164,6 +164,9 @@ async def _received(
         elif not lease.take(len(chunk)):
             refused = BUSY
         if refused is not None:
+            # Nobody counts what is held from here on: hold nothing while the rest goes by.
+            del chunk
+            chunks.clear()
             if has_more:
                 await _discard(receive, limits)
             return refused
@@ -175,8 +178,14 @@ async def _discard(receive: Receive, limits: Limits) -> None:
     left = _DISCARDED_BODIES * limits.max_body_bytes
     has_more = True
     while has_more and left > 0:
-        chunk, has_more = await _chunk(receive)
-        left -= len(chunk)
+        size, has_more = await _passed(receive)
+        left -= size
+
+
+async def _passed(receive: Receive) -> tuple[int, bool]:
+    """Size of a chunk that is not kept: a name for it would keep it until the next one comes."""
+    chunk, has_more = await _chunk(receive)
+    return len(chunk), has_more
 
 
 async def _chunk(receive: Receive) -> tuple[bytes, bool]:
