@@ -42,7 +42,7 @@ CONNECTIONS = {1: 256, BATCH: 32}
 SEGMENT_AT_LEAST = 0.9
 """Of the native rate; Segment's form says the same in more bytes."""
 
-_TURNS = 3
+_TURN_SECONDS = 1.0
 _WARM_UP_SECONDS = 4.0
 """The broker compiles its code while it runs; its first seconds are not its speed."""
 
@@ -159,9 +159,9 @@ def _in_turns(targets: Mapping[str, Target], seconds: float, connections: int) -
     for target in targets.values():
         drive(target, seconds=_WARM_UP_SECONDS / len(targets), connections=connections)
     turns: dict[str, list[Load]] = {name: [] for name in targets}
-    for _ in range(_TURNS):
+    for _ in range(round(seconds / _TURN_SECONDS)):
         for name, target in targets.items():
-            turns[name].append(drive(target, seconds=seconds / _TURNS, connections=connections))
+            turns[name].append(drive(target, seconds=_TURN_SECONDS, connections=connections))
     return {name: together(loads) for name, loads in turns.items()}
 
 
