@@ -24,7 +24,7 @@ _TAGS = {
     "alerts": "Findings that somebody should act on.",
     "kpis": "Numbers that are measured elsewhere.",
     "journeys": "Maps as data: versioned, immutable once published.",
-    "people": "People who want to be left alone.",
+    "people": "People who want to be left alone, or forgotten.",
     "sources": "Who sends events, what is done to them before they are kept, and what arrived.",
 }
 

@@ -62,6 +62,7 @@ def part(limits: Limits) -> Part:
         description=_DESCRIPTION,
         tags={
             "touchpoints": "Send events.",
+            "people": "People who want to be left alone, or forgotten.",
             **cloudevents.TAGS,
             **unframed.TAGS,
             **segment.TAGS,
