@@ -13,7 +13,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
-from shared.http.problem import MEDIA_TYPE
+from shared.http.problem import MEDIA_TYPE, fault
 
 Json = dict[str, Any]
 
@@ -145,6 +145,12 @@ def refusal(status: int, examples: Mapping[str, Json], *, schema: str = "Problem
         name, description = _HEADERS[status]
         told["headers"] = {name: header(description)}
     return told
+
+
+def fault_answer() -> Json:
+    """Answer 500, which any call may give and none intends."""
+    example: Json = msgspec.json.decode(bytes(fault().body))
+    return refusal(500, {example["code"]: {"value": example}})
 
 
 def header(description: str) -> Json:

@@ -10,7 +10,7 @@ from tests.contract.test_openapi import answers, examples, operations
 
 PAGE = (ROOT / "docs" / "problems.md").read_text("utf-8")
 
-SEGMENT_ALONE = {"invalid_batch": 400}
+SEGMENT_ALONE = {"invalid_batch": 400, "events_rejected": 400}
 
 
 def explained() -> list[tuple[str, str]]:

@@ -5,8 +5,7 @@ import msgspec
 from services.ingest.endpoint import as_problem
 from services.ingest.routes import browser
 from services.ingest.turned_away import TurnedAway
-from shared.http.openapi import Json, refusal
-from shared.http.problem import fault
+from shared.http.openapi import Json, fault_answer, refusal
 
 TAGS = {"browser": "What browser SDKs fetch at start: nothing that depends on the key."}
 
@@ -97,7 +96,6 @@ def _operation(
     for away in refused:
         example = msgspec.json.decode(as_problem(away).body)
         told.setdefault(away.status, {})[away.code] = {"value": example}
-    fault_example: Json = msgspec.json.decode(fault().body)
     return {
         "operationId": name,
         "tags": ["browser"],
@@ -108,6 +106,6 @@ def _operation(
         "responses": {
             "200": {"description": "As asked.", "content": content},
             **{str(status): refusal(status, examples) for status, examples in told.items()},
-            "500": refusal(500, {fault_example["code"]: {"value": fault_example}}),
+            "500": fault_answer(),
         },
     }

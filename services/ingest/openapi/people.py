@@ -9,7 +9,7 @@ from services.ingest.routes import people
 from services.ingest.turned_away import TurnedAway, by_key
 from shared.contracts.envelope import MAX_MESSAGE_ID_CHARS
 from shared.http.auth import MissingScope
-from shared.http.openapi import Json, refusal
+from shared.http.openapi import Json, fault_answer, refusal
 from shared.keys.principal import Scope
 
 _MESSAGE_ID = {"type": "string", "minLength": 1, "maxLength": MAX_MESSAGE_ID_CHARS}
@@ -78,6 +78,7 @@ def paths(away: Sequence[TurnedAway]) -> Json:
                         str(status): refusal(status, examples)
                         for status, examples in _by_status(refused).items()
                     },
+                    "500": fault_answer(),
                 },
             }
         }

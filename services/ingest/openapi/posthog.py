@@ -20,8 +20,7 @@ from services.ingest.query import unreadable
 from services.ingest.routes import posthog, strict
 from services.ingest.turned_away import TurnedAway, by_body
 from shared.contracts.envelope import MAX_EVENT_CHARS, MAX_ID_CHARS, MAX_MESSAGE_ID_CHARS
-from shared.http.openapi import REF, Json, header, refusal
-from shared.http.problem import fault
+from shared.http.openapi import REF, Json, fault_answer, header
 from shared.keys.principal import Scope
 
 TAGS = {"posthog": "PostHog's capture calls, for its SDKs."}
@@ -257,13 +256,12 @@ def _refusals(away: Sequence[TurnedAway]) -> Json:
             answer = posthog.as_error(each, path)
             by_status.setdefault(answer.status, {})[each.code] = answer
     by_status[400][strict.CODE] = strict.told(_REFUSED)
-    fault_example: Json = msgspec.json.decode(fault().body)
     return {
         **{
             f"PostHog{status}": _error(status, answers)
             for status, answers in sorted(by_status.items())
         },
-        "PostHog500": refusal(500, {fault_example["code"]: {"value": fault_example}}),
+        "PostHog500": fault_answer(),
     }
 
 

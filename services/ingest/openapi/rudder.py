@@ -7,8 +7,7 @@ from services.ingest.limits import Limits
 from services.ingest.openapi import segment
 from services.ingest.openapi.segment import Described
 from services.ingest.routes import rudder
-from shared.http.openapi import Json, refusal
-from shared.http.problem import fault
+from shared.http.openapi import Json, fault_answer, refusal
 from shared.keys.principal import Scope
 
 TAGS = {"rudderstack": "What RudderStack's SDKs call beside Segment's paths."}
@@ -77,7 +76,6 @@ def _pixel(path: str) -> Json:
 def _source_config() -> Json:
     unknown = rudder.no_write_key()
     refused: Json = msgspec.json.decode(as_problem(unknown).body)
-    fault_example: Json = msgspec.json.decode(fault().body)
     return {
         "operationId": "rudderSourceConfig",
         "tags": ["rudderstack"],
@@ -96,6 +94,6 @@ def _source_config() -> Json:
                 },
             },
             str(unknown.status): refusal(unknown.status, {unknown.code: {"value": refused}}),
-            "500": refusal(500, {fault_example["code"]: {"value": fault_example}}),
+            "500": fault_answer(),
         },
     }

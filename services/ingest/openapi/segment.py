@@ -17,8 +17,7 @@ from services.ingest.routes import strict
 from services.ingest.turned_away import TurnedAway
 from services.ingest.verdicts import Code, Refused
 from shared.contracts.envelope import MAX_EVENT_CHARS, MAX_ID_CHARS, MAX_MESSAGE_ID_CHARS
-from shared.http.openapi import REF, Json, header, refusal
-from shared.http.problem import fault
+from shared.http.openapi import REF, Json, fault_answer, header
 from shared.keys.principal import Scope
 
 TAGS = {"segment": "Segment's tracking API, for its SDKs and whatever else speaks it."}
@@ -271,7 +270,6 @@ def _responses(away: Sequence[TurnedAway]) -> Json:
         code = msgspec.json.decode(answer.body)["code"]
         by_status.setdefault(answer.status, {})[code] = answer
     by_status[400][strict.CODE] = strict.told(_REFUSED)
-    fault_example: Json = msgspec.json.decode(fault().body)
     return {
         "Segment200": _answer(
             "Taken in: the event log has stored what could be stored.",
@@ -282,7 +280,7 @@ def _responses(away: Sequence[TurnedAway]) -> Json:
             f"Segment{status}": _answer(_PHRASES[status], "SegmentError", answers)
             for status, answers in by_status.items()
         },
-        "Segment500": refusal(500, {fault_example["code"]: {"value": fault_example}}),
+        "Segment500": fault_answer(),
     }
 
 

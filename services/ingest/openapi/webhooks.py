@@ -19,8 +19,7 @@ from services.ingest.routes.webhooks import (
 )
 from services.ingest.turned_away import TurnedAway
 from services.ingest.verdicts import Code, Refused
-from shared.http.openapi import REF, Json, header, refusal
-from shared.http.problem import fault
+from shared.http.openapi import REF, Json, fault_answer, header, refusal
 
 TAGS = {"webhooks": "What CRMs, billing and support systems tell of their own accord."}
 
@@ -53,6 +52,12 @@ SCHEMAS: Json = {
 _OF_KEYS = frozenset({"unauthenticated", "missing_scope", "keys_unavailable"})
 """Ways of being turned away that only senders with keys meet."""
 
+_OUTBOUND_MESSAGE = (
+    '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>'
+    '<notifications xmlns="http://soap.sforce.com/2005/09/outbound">'
+    "<OrganizationId>00D000000000001EAA</OrganizationId></notifications>"
+    "</soapenv:Body></soapenv:Envelope>"
+)
 _EXAMPLE: Json = {
     "eventId": 100,
     "subscriptionId": 12,
@@ -103,7 +108,7 @@ def _operation(limits: Limits, away: Sequence[TurnedAway]) -> Json:
             f" {limits.max_events} events.",
             "content": {
                 "application/json": {"schema": anything, "example": [_EXAMPLE]},
-                "text/xml": {"schema": {"type": "string"}},
+                "text/xml": {"schema": {"type": "string"}, "example": _OUTBOUND_MESSAGE},
             },
         },
         "responses": {"200": _taken(), **_errors(away)},
@@ -140,10 +145,8 @@ def _errors(away: Sequence[TurnedAway]) -> Json:
     for each in every:
         example = msgspec.json.decode(as_problem(each).body)
         by_status.setdefault(each.status, {})[each.code] = {"value": example}
-    failed: Json = msgspec.json.decode(bytes(fault().body))
-    by_status[500] = {failed["code"]: {"value": failed}}
     described = {
         str(status): refusal(status, examples) for status, examples in sorted(by_status.items())
     }
     described["415"]["headers"] = {"Accept-Encoding": header("The encodings that are taken.")}
-    return described
+    return {**described, "500": fault_answer()}
