@@ -33,6 +33,8 @@ from shared.telemetry.metrics import Metrics
 
 _PAGE = 500
 _ROUTE = "replay"
+_READ_SECONDS = 30.0
+"""A person waits for the database longer than a request would."""
 
 
 def replay(
@@ -66,7 +68,7 @@ async def _replayed(settings: IngestSettings, workspace_id: WorkspaceId, name: s
     clock = SystemClock()
     try:
         source = await _source(engine, workspace_id, name)
-        registry = SourceRegistry(sources.loader(engine, clock))
+        registry = SourceRegistry(sources.loader(engine, clock), timeout_seconds=_READ_SECONDS)
         if not await registry.refresh():
             fail("the sources cannot be read")
         await writer.start()
