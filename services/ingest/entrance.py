@@ -47,6 +47,8 @@ class Entrance:
         Waits for one read of the database where the sender's source is not known here.
         """
         source = await self.known(principal)
+        if source is None and self._default_rate is None:
+            return _NOTHING
         entry = self.door(principal)
         if source is not None:
             if source.paused_at is not None:
@@ -90,6 +92,8 @@ class Entrance:
 
     def charge(self, principal: Principal, *, sent: int, accepted: int) -> None:
         """Count what a request that was let in has sent, and what of it is stored."""
+        if principal.source_id is None and self._default_rate is None:
+            return
         self._rates.pay(_sender(principal), sent)
         source = self._source(principal)
         if source is not None and source.settings.events_per_day is not None:
