@@ -28,8 +28,11 @@ _NAMES = ("account_id", "previous_account_id", "user_id", "anonymous_id", "previ
 """Fields that may hold an address as somebody's name."""
 _TEXTS = (*_NAMES, "email", *WORDS)
 """Fields outside of the objects in which an address may stand."""
-_SAME_NAMES = {"account_id": "previous_account_id", "anonymous_id": "previous_id"}
-"""Fields that hold a former value of another: hashed alike, or they would no longer meet."""
+_ALIKE = {
+    "account_id": ("account_id", "previous_account_id"),
+    "anonymous_id": ("anonymous_id", "previous_id"),
+}
+"""Fields with those that hold former values of them: hashed alike, or they would no longer meet."""
 _ATOM = r"[^\s@%\"'<>()\[\]{},;:=&?/]"
 # Bounded, or a text without end would be looked through once for each of its characters.
 _ANY_EMAIL = re.compile(rf"{_ATOM}{{1,64}}(?:@|%40){_ATOM}{{1,255}}")
@@ -131,44 +134,61 @@ def _hash(envelope: Envelope, rules: Privacy) -> Envelope:
     changed = replace(envelope, **changes)
     if rules.hashes_emails and envelope.type == "unmapped":
         # Nobody knows yet where in it an address stands.
-        return _everywhere(changed, _ANY_EMAIL, rules.key)
-    return _everywhere(changed, _pattern(found), rules.key) if found else changed
+        return _everywhere(changed, lambda: _ANY_EMAIL, rules.key)
+    return _everywhere(changed, _Finder(found), rules.key) if found else changed
 
 
 def _hash_path(
     envelope: Envelope, path: Path, changes: dict[str, Any], pseudonym: Callable[[str], str]
 ) -> None:
-    for name in (path.field, _SAME_NAMES.get(path.field)):
-        if name is None:
+    for name in _ALIKE.get(path.field, (path.field,)):
+        value = changes[name] if name in changes else getattr(envelope, name)
+        if not value:
             continue
-        value = changes.get(name, getattr(envelope, name))
-        if path.keys:
-            changes[name] = walking.replaced(value, path.keys, pseudonym)
-        elif value is not None:
-            changes[name] = pseudonym(value)
+        changes[name] = (
+            walking.replaced(value, path.keys, pseudonym) if path.keys else pseudonym(value)
+        )
 
 
-def _pattern(found: Iterable[str]) -> re.Pattern[str]:
-    """Finds each address as it is, and as the part of a link."""
-    forms = [
-        form
-        for each in sorted(found)
-        for form in (each, each.replace("@", "%40"), quote(each, safe=""))
-    ]
-    return re.compile("|".join(map(re.escape, dict.fromkeys(forms))), re.IGNORECASE)
+class _Finder:
+    """Finds addresses as they are, and as the part of a link. Made when it is first needed."""
+
+    __slots__ = ("_found", "_pattern")
+
+    def __init__(self, found: Iterable[str]) -> None:
+        self._found = found
+        self._pattern: re.Pattern[str] | None = None
+
+    def __call__(self) -> re.Pattern[str]:
+        if self._pattern is None:
+            forms = [
+                form
+                for each in sorted(self._found)
+                for form in (each, each.replace("@", "%40"), quote(each, safe=""))
+            ]
+            alternatives = "|".join(map(re.escape, dict.fromkeys(forms)))
+            self._pattern = re.compile(alternatives, re.IGNORECASE)
+        return self._pattern
 
 
-def _everywhere(envelope: Envelope, pattern: re.Pattern[str], key: bytes) -> Envelope:
+def _everywhere(envelope: Envelope, pattern: Callable[[], re.Pattern[str]], key: bytes) -> Envelope:
+    """The event with a pseudonym for all that `pattern` finds; it is made when it is needed."""
+
     def pseudonym(found: re.Match[str]) -> str:
         return hashed(unquote(found[0]), key)
 
     def change(text: str) -> str:
+        if "@" not in text and "%40" not in text:
+            return text
+        changed = pattern().sub(pseudonym, text)
         # A new text that is equal would cost a copy of everything around it.
-        return pattern.sub(pseudonym, text) if pattern.search(text) else text
+        return text if changed == text else changed
 
-    changes: dict[str, Any] = {
-        name: walking.rewritten(getattr(envelope, name), change, keys=True) for name in OBJECTS
-    }
+    changes: dict[str, Any] = {}
+    for name in OBJECTS:
+        value = getattr(envelope, name)
+        if value:
+            changes[name] = walking.rewritten(value, change, keys=True)
     for name in _TEXTS:
         value = getattr(envelope, name)
         if value is not None:
