@@ -2,17 +2,18 @@
 
 import asyncio
 import json
+import os
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from services.cli.main import app
 from shared.clock import ManualClock
 from tests.acceptance.stack import Log, Stack
+from tests.conftest import ROOT
 from tests.eventually import eventually
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -92,13 +93,26 @@ def environ(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.setenv("STAGELINE_EVENT_LOG", "postgres")
 
 
-async def replay(stack: Stack, *words: str) -> dict[str, int]:
-    """What the command says; what it has sent is waited for."""
-    ran = await asyncio.to_thread(
-        CliRunner().invoke, app, ["source", "replay", "tickets", "--json", *words]
+async def command(*words: str) -> tuple[int | None, str, str]:
+    """Exit code and words of `stageline source replay`, in a process of its own.
+
+    The services log to this one's standard output.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.cli", "source", "replay", *words),
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
     )
-    assert ran.exit_code == 0, ran.stderr
-    told: dict[str, int] = json.loads(ran.stdout)
+    out, error = await process.communicate()
+    return process.returncode, out.decode(), error.decode()
+
+
+async def replay(stack: Stack) -> dict[str, int]:
+    """What the command says; what it has sent is waited for."""
+    code, out, error = await command("tickets", "--json")
+    assert code == 0, error
+    told: dict[str, int] = json.loads(out)
     stack.accepted += told["replayed"]
     await stack.settled()
     return told
@@ -157,7 +171,7 @@ async def test_a_replay_passes_the_door_of_today(stack: Stack, tickets: Tickets)
 async def test_a_source_that_is_not_there_is_told(stack: Stack) -> None:
     del stack
 
-    ran = await asyncio.to_thread(CliRunner().invoke, app, ["source", "replay", "nobody"])
+    code, _, error = await command("nobody")
 
-    assert ran.exit_code == 1
-    assert "no source of that name" in ran.stderr
+    assert code == 1
+    assert "no source of that name" in error
