@@ -69,7 +69,7 @@ VALUES: dict[str, tuple[bytes, tuple[int, str | None], tuple[int, str | None]]] 
     "200,000 levels": (b"[" * 200_000, (400, "too_deep"), (400, "too_deep")),
     "30,000 keys": (MANY_KEYS, (422, "event_too_large"), OK),
     "33 KB of text": (b'"%b"' % (b"x" * 33_000), (422, "event_too_large"), OK),
-    "1 MB of text": (b'"%b"' % (b"x" * 1_000_000), (413, "body_too_large"), (400, "body_too_large")),
+    "1 MB of text": (b'"%b"' % (b"x" * 1_000_000), (413, "body_too_large"), OK),
     "duplicate keys": (b'1,"x":2', (202, None), OK),
     "SQL": (b'"\'; DROP TABLE touchpoint; --"', (202, None), OK),
     "line breaks": (rb'"a\r\nX-Evil: 1\r\n\r\nb"', (202, None), OK),
@@ -138,7 +138,7 @@ BODIES: dict[
         zlib.compress(b" " * 50_000_000), DEFLATE, (413, "body_too_large"), (400, "body_too_large"),
     ),
     "many small gzips": (
-        gzip.compress(b" " * 30_000) * 100, GZIP, (413, "body_too_large"), (400, "body_too_large"),
+        gzip.compress(b" " * 30_000) * 250, GZIP, (413, "body_too_large"), (400, "body_too_large"),
     ),
     "no deflate at all": (GOOD, DEFLATE, (400, "broken_encoding"), (400, "broken_encoding")),
     "an unknown coding": (
@@ -149,8 +149,8 @@ BODIES: dict[
         gzip.compress(PACKED), (("Content-Encoding", "gzip, gzip"),),
         (415, "unsupported_encoding"), (415, "unsupported_encoding"),
     ),
-    "2,000 events": (
-        b"[" + b",".join([GOOD] * 2000) + b"]", (), (413, "too_many_events"), (400, "invalid_batch"),
+    "3,000 events": (
+        b"[" + b",".join([GOOD] * 3000) + b"]", (), (413, "too_many_events"), (400, "invalid_batch"),
     ),
 }  # fmt: skip
 
