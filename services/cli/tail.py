@@ -49,6 +49,7 @@ def tail(
                 typer.echo(msgspec.json.encode({"source": name, **event}).decode())
             else:
                 _CONSOLE.print(line(event, None if source else name), soft_wrap=True)
+                _CONSOLE.file.flush()  # at once through a pipe, too
 
 
 _CONSOLE = Console(highlight=False)

@@ -195,9 +195,9 @@ def test_the_commands_of_the_readme_work_in_the_folder(running: Standalone) -> N
 
 
 @contextmanager
-def watching(running: Standalone) -> Iterator["subprocess.Popen[str]"]:
-    """A `stageline tail` of the folder."""
-    command = [sys.executable, "-m", "services.cli", "tail", "website", "-n", "1", "--json"]
+def watching(running: Standalone, *options: str) -> Iterator["subprocess.Popen[str]"]:
+    """A `stageline tail` of the folder, read through a pipe."""
+    command = [sys.executable, "-m", "services.cli", "tail", "website", "-n", "1", *options]
     with subprocess.Popen(  # noqa: S603 - our own command line
         command,
         cwd=running.folder,
@@ -211,15 +211,14 @@ def watching(running: Standalone) -> Iterator["subprocess.Popen[str]"]:
             process.kill()
 
 
-def test_what_is_sent_shows_in_the_tail_within_seconds_with_what_became_of_it(
+def test_what_is_sent_shows_in_the_tail_with_what_became_of_it(
     running: Standalone,
 ) -> None:
     known, sent = running.credentials(), {"t-1", "t-2"}
-    with watching(running) as tail:
+    with watching(running, "--json") as tail:
         assert tail.stdout is not None
         # Whatever came last, which says that it is watching.
         assert json.loads(tail.stdout.readline())["source"] == "website"
-        sent_at = monotonic()
         httpx.post(
             f"{known['base_url']}/v1/touchpoints",
             headers={"Authorization": f"Bearer {known['write_key']}"},
@@ -232,15 +231,20 @@ def test_what_is_sent_shows_in_the_tail_within_seconds_with_what_became_of_it(
         lines = (json.loads(line) for line in iter(tail.stdout.readline, ""))
         ours = itertools.islice((line for line in lines if line["message_id"] in sent), 2)
         by_id = {line["message_id"]: line for line in ours}
-        took_seconds = monotonic() - sent_at
         tail.send_signal(signal.SIGINT)
         code = tail.wait(10)
 
     moves = by_id["t-1"]["became"]["transitions"]
     assert [(move["journey"], move["to_stage"]) for move in moves] == [("b2b-jtbd-7", "evaluation")]
     assert (by_id["t-2"]["outcome"], by_id["t-2"]["code"]) == ("refused", "missing_identity")
-    assert took_seconds < 5
     assert code == 0
+
+
+def test_each_line_of_the_tail_goes_through_a_pipe_at_once(running: Standalone) -> None:
+    with watching(running) as tail:
+        assert tail.stdout is not None
+        # It never ends by itself: what stays in a buffer is never read.
+        assert "/v1/touchpoints" in tail.stdout.readline()
 
 
 def test_everything_is_in_the_folder_and_the_keys_are_for_its_owner_alone(
