@@ -357,11 +357,13 @@ def python_for_everybody() -> str:
         except (OSError, subprocess.CalledProcessError):
             continue
         return python
-    pytest.skip("every Python of this machine is private to root")
+    reason = "every Python of this machine is private to root"
+    require(available=False, reason=reason)
+    raise AssertionError(reason)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_an_ordinary_user_can_run_it_as_well_as_root(folder: Path) -> None:
+    require(available=os.geteuid() == 0, reason="only root can become somebody else")
     os.chown(folder, NOBODY, NOBODY)
     packages = os.pathsep.join([str(ROOT), *(path for path in sys.path if "site-packages" in path)])
 
