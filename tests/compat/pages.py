@@ -10,7 +10,7 @@ _HEAD = """<!doctype html>
 <meta charset="utf-8"><title>Pricing</title><link rel="icon" href="data:,">
 <script>
   window.calledAt = {}
-  function call(name, make) { window.calledAt[name] = new Date().toISOString(); make() }
+  function call(name, make) { window.calledAt[name] = new Date().toISOString(); return make() }
 </script>
 """
 

@@ -172,11 +172,19 @@ class Service:
     async def applied_at_least(self, number: int, run: str, *, within: float = 20) -> list[Applied]:
         """The touchpoints of `run` once there are so many; more show a doubling."""
 
-        async def enough() -> list[Applied]:
-            found = await self.applied(run)
-            return found if len(found) >= number else []
+        found: list[Applied] = []
 
-        await eventually(enough, within=within, every=0.1)
+        async def is_enough() -> bool:
+            nonlocal found
+            found = await self.applied(run)
+            return len(found) >= number
+
+        try:
+            await eventually(is_enough, within=within, every=0.1)
+        except AssertionError:
+            names = [each.envelope.event for each in found]
+            message = f"{len(found)} of {number} touchpoints after {within} s: {names}"
+            raise AssertionError(message) from None
         await self.settled()
         return await self.applied(run)
 
