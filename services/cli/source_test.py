@@ -14,7 +14,7 @@ from services.cli.friendly import REFUSED, fail, printable
 from services.cli.source_lookup import found as found_source
 from services.ingest.adapters.webhooks import delivery
 from services.ingest.adapters.webhooks.delivery import Delivery, Item, Way
-from services.ingest.door.admission import Admitted, admit
+from services.ingest.door.admission import Admitted, admit, in_common
 from services.ingest.limits import Limits
 from services.ingest.verdicts import Refused
 from shared.clock import SystemClock
@@ -124,7 +124,7 @@ def _admitted(item: Any) -> Admitted | Refused:  # noqa: ANN401 - a candidate
         kind=KeyKind.SECRET,
         scopes=frozenset(),
     )
-    return admit(item, principal=principal, received_at=SystemClock().now())
+    return admit(item, in_common(principal, SystemClock().now()))
 
 
 def _show(told: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from services.ingest.adapters.strict_json import TOO_DEEP, hazard
 from services.ingest.candidate import Candidate
-from services.ingest.door.admission import Correction, admit
+from services.ingest.door.admission import Correction, admit, in_common
 from services.ingest.door.door import Door
 from services.ingest.limits import MAX_DEPTH, Limits
 from services.ingest.verdicts import Dropped, Refused, event_too_large
@@ -47,12 +47,9 @@ def take_in(
     refused: list[tuple[int, Refused]] = []
     dropped: list[tuple[int, Dropped]] = []
     corrections: dict[Correction, int] = {}
+    common = in_common(principal, received_at)
     for index, item in enumerate(items):
-        verdict = (
-            item
-            if isinstance(item, Refused)
-            else admit(item, principal=principal, received_at=received_at)
-        )
+        verdict = item if isinstance(item, Refused) else admit(item, common)
         if isinstance(verdict, Refused):
             refused.append((index, verdict))
             continue

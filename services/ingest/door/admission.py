@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from services.ingest.candidate import Candidate, ForeignCandidate, SentCampaign, is_email
 from services.ingest.verdicts import Code, Refused
@@ -43,17 +44,37 @@ class Admitted(msgspec.Struct, frozen=True, gc=False):
     correction: Correction
 
 
-def admit(
-    candidate: Candidate, *, principal: Principal, received_at: datetime
-) -> Admitted | Refused:
-    """Decide on one candidate. `received_at` is aware UTC, the same for all of one request."""
+def in_common(principal: Principal, received_at: datetime) -> Envelope:
+    """What all touchpoints of one request share; `admit` fills in the rest. Never stored itself.
+
+    `received_at` is aware UTC.
+    """
+    return Envelope(
+        workspace_id=principal.workspace_id,
+        message_id="",
+        event="",
+        occurred_at=received_at,
+        received_at=received_at,
+        source=principal.source_id or principal.key_id,
+    )
+
+
+def admit(candidate: Candidate, common: Envelope) -> Admitted | Refused:
+    """Decide on one candidate of a request whose touchpoints have `common` in common."""
     event = candidate.event.strip()
-    account_id = _trimmed(candidate.account_id) if candidate.account_id else None
-    user_id = _trimmed(candidate.user_id) if candidate.user_id else None
-    anonymous_id = _trimmed(candidate.anonymous_id) if candidate.anonymous_id else None
-    email = _trimmed(candidate.email) if candidate.email else None
+    account_id, user_id = candidate.account_id, candidate.user_id
+    anonymous_id, email = candidate.anonymous_id, candidate.email
+    if account_id is not None:
+        account_id = account_id.strip() or None
+    if user_id is not None:
+        user_id = user_id.strip() or None
+    if anonymous_id is not None:
+        anonymous_id = anonymous_id.strip() or None
+    if email is not None:
+        email = email.strip() or None
     message_id = candidate.message_id
     message_id = new_message_id() if message_id is None else message_id.strip()
+    foreign = candidate if isinstance(candidate, ForeignCandidate) else _NATIVE
     refused: Refused | None = None
     if not event:
         refused = _BLANK_EVENT
@@ -61,8 +82,7 @@ def admit(
         refused = _BLANK_MESSAGE_ID
     elif account_id is None and user_id is None and anonymous_id is None and email is None:
         # What nobody understands names nobody; it is kept until a mapping says whom it means.
-        is_unmapped = isinstance(candidate, ForeignCandidate) and candidate.type == "unmapped"
-        refused = None if is_unmapped else _NOBODY
+        refused = None if foreign.type == "unmapped" else _NOBODY
     elif account_id is not None and account_id.startswith(RESERVED_PREFIXES):
         refused = _RESERVED
     elif email is not None and not is_email(email):
@@ -71,38 +91,37 @@ def admit(
         refused = _NO_ANSWER
     if refused is not None:
         return refused
-    placed = _occurred_at(candidate, received_at)
+    placed = _occurred_at(candidate, common.received_at)
     if placed is None:
         return _TOO_EARLY
     occurred_at, correction = placed
-    foreign = candidate if isinstance(candidate, ForeignCandidate) else _NATIVE
     # Fifteen arguments by name and not one more: beyond that CPython 3.11 makes a dict of them
     # first, which costs three times the rest of the call.
-    envelope = Envelope(
-        workspace_id=principal.workspace_id,
+    envelope = replace(
+        common,
         message_id=message_id,
         type=foreign.type,
         event=event,
         occurred_at=occurred_at,
-        received_at=received_at,
         original_timestamp=_original(candidate, foreign, occurred_at),
-        source=principal.source_id or principal.key_id,
         account_id=account_id,
         user_id=user_id,
         anonymous_id=anonymous_id,
         email=email,
+        channel=channel.strip() or None if (channel := candidate.channel) else None,
         properties=candidate.properties or {},
         traits=candidate.traits or {},
+        account_traits=candidate.account_traits or {},
         context=candidate.context or {},
     )
     besides = (
-        foreign.previous_id, foreign.previous_account_id, candidate.channel, candidate.role,
-        candidate.account_traits, candidate.sentiment, candidate.emotion, candidate.friction,
-        candidate.thought, candidate.question, candidate.survey, candidate.score,
-        candidate.logged_by, candidate.internal, candidate.campaign, candidate.value,
+        foreign.previous_id, foreign.previous_account_id, candidate.role, candidate.sentiment,
+        candidate.emotion, candidate.friction, candidate.thought, candidate.question,
+        candidate.survey, candidate.score, candidate.logged_by, candidate.internal,
+        candidate.campaign, candidate.value,
     )  # fmt: skip
     if besides != _NOTHING_BESIDES:
-        envelope = msgspec.structs.replace(envelope, **_told_besides(besides))
+        envelope = replace(envelope, **_told_besides(besides))
     return Admitted(envelope, correction)
 
 
@@ -170,9 +189,7 @@ def _as_sent(value: _T) -> _T:
 _BESIDES: dict[str, Callable[[Any], Any]] = {
     "previous_id": _trimmed,
     "previous_account_id": _trimmed,
-    "channel": _trimmed,
     "role": _trimmed,
-    "account_traits": _as_sent,
     "sentiment": _as_sent,
     "emotion": _emotion,
     "friction": _friction,
@@ -217,6 +234,6 @@ def _occurred_at(candidate: Candidate, received_at: datetime) -> tuple[datetime,
 
 def _original(candidate: Candidate, foreign: ForeignCandidate, occurred_at: datetime) -> str | None:
     told = candidate.occurred_at
-    if told is None or told == occurred_at:
+    if told is occurred_at or told is None or told == occurred_at:
         return None
     return foreign.original_timestamp or told.isoformat()

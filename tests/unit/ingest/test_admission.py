@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.candidate import Candidate
-from services.ingest.door.admission import Admitted, Correction, admit
+from services.ingest.door.admission import Admitted, Correction, admit, in_common
 from services.ingest.verdicts import Code, Refused
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.principal import Principal, Scope
@@ -26,7 +26,7 @@ def at(text: str | None) -> datetime | None:
 
 def decide(occurred_at: datetime | None, sent_at: datetime | None = None) -> Admitted | Refused:
     candidate = Candidate(event="A", user_id="u", occurred_at=occurred_at, sent_at=sent_at)
-    return admit(candidate, principal=PRINCIPAL, received_at=RECEIVED)
+    return admit(candidate, in_common(PRINCIPAL, RECEIVED))
 
 
 @pytest.mark.parametrize(

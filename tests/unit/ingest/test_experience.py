@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from services.ingest.candidate import Candidate
-from services.ingest.door.admission import Admitted, admit
+from services.ingest.door.admission import Admitted, admit, in_common
 from shared.contracts import taxonomy
 from shared.contracts.envelope import Campaign, Envelope
 from shared.keys.principal import Principal
@@ -16,8 +16,7 @@ from tests.unit.ingest.conftest import NOW, ListLog
 def admitted(principal: Principal, **fields: Any) -> Envelope:
     verdict = admit(
         Candidate(event="Survey Answered", user_id="leah", **fields),
-        principal=principal,
-        received_at=NOW,
+        in_common(principal, NOW),
     )
     assert isinstance(verdict, Admitted)
     return verdict.envelope
