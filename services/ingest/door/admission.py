@@ -75,20 +75,11 @@ def admit(candidate: Candidate, common: Envelope) -> Admitted | Refused:
     message_id = candidate.message_id
     message_id = new_message_id() if message_id is None else message_id.strip()
     foreign = candidate if isinstance(candidate, ForeignCandidate) else _NATIVE
-    refused: Refused | None = None
-    if not event:
-        refused = _BLANK_EVENT
-    elif not message_id:
-        refused = _BLANK_MESSAGE_ID
-    elif account_id is None and user_id is None and anonymous_id is None and email is None:
-        # What nobody understands names nobody; it is kept until a mapping says whom it means.
-        refused = None if foreign.type == "unmapped" else _NOBODY
-    elif account_id is not None and account_id.startswith(RESERVED_PREFIXES):
-        refused = _RESERVED
-    elif email is not None and not is_email(email):
-        refused = _NO_EMAIL
-    elif candidate.score is not None and not _is_answer(candidate):
-        refused = _NO_ANSWER
+    is_nobody = account_id is None and user_id is None and anonymous_id is None and email is None
+    refused = _refused(candidate, event, message_id, account_id, email)
+    # What nobody understands names nobody; it is kept until a mapping says whom it means.
+    if refused is None and is_nobody and foreign.type != "unmapped":
+        refused = _NOBODY
     if refused is not None:
         return refused
     placed = _occurred_at(candidate, common.received_at)
@@ -123,6 +114,23 @@ def admit(candidate: Candidate, common: Envelope) -> Admitted | Refused:
     if besides != _NOTHING_BESIDES:
         envelope = replace(envelope, **_told_besides(besides))
     return Admitted(envelope, correction)
+
+
+def _refused(
+    candidate: Candidate, event: str, message_id: str, account_id: str | None, email: str | None
+) -> Refused | None:
+    """What is wrong with the trimmed names of a candidate, or with its score."""
+    if not event:
+        return _BLANK_EVENT
+    if not message_id:
+        return _BLANK_MESSAGE_ID
+    if account_id is not None and account_id.startswith(RESERVED_PREFIXES):
+        return _RESERVED
+    if email is not None and not is_email(email):
+        return _NO_EMAIL
+    if candidate.score is not None and not _is_answer(candidate):
+        return _NO_ANSWER
+    return None
 
 
 def _told_besides(values: Sequence[Any]) -> dict[str, Any]:
