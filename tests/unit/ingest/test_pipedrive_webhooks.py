@@ -162,6 +162,47 @@ def test_what_pipedrive_tells(item: dict[str, Any], expected: list[dict[str, Any
     assert told(SourceKind.PIPEDRIVE, item) == expected
 
 
+@pytest.mark.parametrize(
+    ("entity", "expected"),
+    [
+        (
+            "person",
+            {
+                "type": "alias",
+                "event": "Contact Merged",
+                "anonymous_id": "pipedrive:person:12",
+                "previous_id": "pipedrive:person:9",
+            },
+        ),
+        (
+            "organization",
+            {
+                "type": "merge",
+                "event": "Company Merged",
+                "account_id": "pipedrive:organization:12",
+                "previous_account_id": "pipedrive:organization:9",
+            },
+        ),
+        (
+            "deal",
+            {
+                "type": "alias",
+                "event": "Deal Merged",
+                "anonymous_id": "pipedrive:deal:12",
+                "previous_id": "pipedrive:deal:9",
+            },
+        ),
+    ],
+)
+def test_what_pipedrive_deletes_in_a_merge_goes_into_the_other(
+    entity: str, expected: dict[str, Any]
+) -> None:
+    item = pipedrive("delete", entity, None, {"name": "Acme"})
+    item["meta"]["merged_to_id"] = "12"
+
+    assert told(SourceKind.PIPEDRIVE, item) == [{**expected, "channel": "crm"}]
+
+
 def test_pipedrives_custom_field_makes_the_organization_our_account() -> None:
     data = {"name": "Acme", "custom_fields": {"abc": {"type": "varchar", "value": "acme"}}}
 

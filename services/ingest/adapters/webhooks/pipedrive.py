@@ -1,8 +1,8 @@
 """Pipedrive's webhooks v2: persons, organizations, deals, leads, activities and notes.
 
 A person is the anonymous id `pipedrive:person:<id>`, an organization `pipedrive:organization:<id>`. A merge
-comes as the deletion of one and a change of the other and says nothing of the other: the two meet again
-by their e-mail. Source: Pipedrive's "Guide for Webhooks v2" and its migration guide.
+comes as the deletion of one, whose `meta` names the other (`merged_to_id`), and a change of the other.
+Source: Pipedrive's "Guide for Webhooks v2" and its migration guide.
 """
 
 from collections.abc import Mapping
@@ -23,6 +23,7 @@ _TITLES = {
     "note": "Note",
 }
 _ACTIONS = {"create": "Created", "change": "Updated", "delete": "Deleted"}
+_MERGED = ("person", "organization", "deal")
 _DEAL_STATUS = {"won": "Deal Won", "lost": "Deal Lost", "open": "Deal Reopened"}
 _ACTIVITIES = {"call": ("Call Logged", "phone"), "meeting": ("Meeting Held", "meeting")}
 
@@ -36,8 +37,11 @@ def read(item: Json, settings: SourceSettings) -> Reading:
     name = reading.message_id(PROVIDER, meta.get("id")) or reading.message_id(
         PROVIDER, meta.get("webhook_id"), thing, number, told_at
     )
+    survivor = identifier(meta.get("merged_to_id"))
     touchpoints: list[Json] | None = None
-    if thing in _TITLES and action in _ACTIONS and number is not None:
+    if action == "delete" and thing in _MERGED and number and survivor not in (None, number):
+        touchpoints = [_merged(thing, number, f"{PROVIDER}:{thing}:{survivor}")]
+    elif thing in _TITLES and action in _ACTIONS and number is not None:
         change = _Change(
             thing=thing,
             action=action,
@@ -53,6 +57,14 @@ def read(item: Json, settings: SourceSettings) -> Reading:
         occurred_at=reading.instant(told_at),
         touchpoints=touchpoints,
     )
+
+
+def _merged(thing: str, number: str, survivor: str) -> Json:
+    own = f"{PROVIDER}:{thing}:{number}"
+    event = {"event": f"{_TITLES[thing]} Merged", "channel": "crm"}
+    if thing == "organization":
+        return {**event, "type": "merge", "account_id": survivor, "previous_account_id": own}
+    return {**event, "type": "alias", "anonymous_id": survivor, "previous_id": own}
 
 
 class _Change:
