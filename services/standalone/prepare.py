@@ -6,8 +6,6 @@ from pathlib import Path
 from time import monotonic
 
 import httpx
-from alembic import command
-from alembic.config import Config
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import migrations
@@ -32,6 +30,9 @@ WEBSITE = "website"
 
 def migrate(database_url: str) -> None:
     """Bring the database to the newest schema; waits for another runner. Blocks, no event loop."""
+    from alembic import command  # noqa: PLC0415 - slow to import, and most commands need no migration
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     config.attributes["database_url"] = database_url

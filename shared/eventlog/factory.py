@@ -1,13 +1,14 @@
-"""Which event log it is: the one place that looks at `STAGELINE_EVENT_LOG`."""
+"""Which event log it is: the one place that looks at `STAGELINE_EVENT_LOG`.
+
+Kafka's client is imported where it is chosen: a process on the log in Postgres starts without it.
+"""
 
 from collections.abc import Mapping
 from typing import assert_never
 
 from shared.contracts.topics import DEAD_LETTERS, TOUCHPOINTS
 from shared.errors import DatabaseUnavailable
-from shared.eventlog import kafka_topics, postgres_topics
-from shared.eventlog.kafka_reader import KafkaReader
-from shared.eventlog.kafka_writer import KafkaWriter
+from shared.eventlog import postgres_topics
 from shared.eventlog.port import LogReader, LogWriter
 from shared.eventlog.postgres_reader import PostgresReader
 from shared.eventlog.postgres_wire import PASSING
@@ -25,6 +26,8 @@ def open_writer(
     """A writer to `topic`, not yet started. `role` is the database role for the Postgres log."""
     match settings.event_log:
         case "kafka":
+            from shared.eventlog.kafka_writer import KafkaWriter  # noqa: PLC0415 - see above
+
             return KafkaWriter(
                 bootstrap=settings.kafka_bootstrap,
                 topic=topic,
@@ -45,6 +48,8 @@ def open_reader(settings: CommonSettings, topic: str, group_id: str) -> LogReade
     """A member of `group_id` reading `topic`, not yet started."""
     match settings.event_log:
         case "kafka":
+            from shared.eventlog.kafka_reader import KafkaReader  # noqa: PLC0415 - see above
+
             return KafkaReader(
                 bootstrap=settings.kafka_bootstrap,
                 topic=topic,
@@ -70,6 +75,8 @@ async def ensure_topics(settings: CommonSettings) -> None:
     partitions = {TOUCHPOINTS: settings.partitions, DEAD_LETTERS: DEAD_LETTER_PARTITIONS}
     match settings.event_log:
         case "kafka":
+            from shared.eventlog import kafka_topics  # noqa: PLC0415 - see above
+
             await kafka_topics.ensure_topics(
                 settings.kafka_bootstrap, partitions, timeout_seconds=settings.log_timeout_seconds
             )

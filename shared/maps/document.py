@@ -6,7 +6,7 @@ are kept and shown.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr
+from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr
 
 from shared.maps.problems import Positions
 from shared.maps.rules import Part, Rule
@@ -191,6 +191,10 @@ class Policy(Part):
 
 class MapDocument(Part):
     """A journey map. Equal when their definitions are, wherever they were read from."""
+
+    # Now, with all its parts: each by itself as well would make every process start later, and a
+    # first use in two threads at once is not safe.
+    model_config = ConfigDict(defer_build=False)
 
     journey: JourneyKey
     title: Word

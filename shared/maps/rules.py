@@ -27,7 +27,12 @@ class Part(BaseModel):
     """Base of every part of a map: unknown keys are refused, nothing is coerced or changed."""
 
     model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, serialize_by_alias=True
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        allow_inf_nan=False,
+        serialize_by_alias=True,
+        defer_build=True,  # compiled once, as a part of the whole: `MapDocument`
     )
 
 
