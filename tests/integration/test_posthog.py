@@ -46,7 +46,7 @@ BODIES: dict[str, tuple[bytes, tuple[tuple[str, str], ...], tuple[int, str]]] = 
     "a form of nothing but fields": (b"&" * _MEGABYTE, (), (400, "malformed_json")),
     "UTF-16": ('{"event":"A"}'.encode("utf-16"), (), (400, "not_utf8")),
     "a tower of arrays": (b"[" * _MEGABYTE, (), (400, "too_deep")),
-    "NaN around the events": (b'{"batch":[],"sent_at":NaN}', (), (400, "malformed_json")),
+    "NaN around the events": (b'{"batch":[],"sent_at":NaN}', (), (400, "invalid_batch")),
 }  # fmt: skip
 
 
@@ -119,7 +119,7 @@ async def test_a_hostile_value_is_the_fault_of_its_event_or_of_nobody(
         assert VALUES[name][:200] not in answer.body
 
     found = [envelope.event for envelope in await stored(database_url)]
-    is_json = name not in {"NaN", "a thousand objects"}
+    is_json = name != "a thousand objects"
     assert found.count("A") == (len(_PLACES) if is_json else 0)
 
 

@@ -100,9 +100,9 @@ def parse_batch(body: bytes, limits: Limits) -> Sequence[Item] | BodyRefused:
     problem = strict_json.outer_problem(body)
     if problem is not None:
         return problem
-    for text in (body, strict_json.without_lone_surrogates(body)):
+    for mend in (bytes, strict_json.mended):
         try:
-            raws = _raw_many.decode(text)
+            raws = _raw_many.decode(mend(body))
         except RecursionError:
             return strict_json.TOO_DEEP_BODY
         except (msgspec.DecodeError, UnicodeDecodeError):

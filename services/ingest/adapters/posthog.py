@@ -62,7 +62,14 @@ class _Outer(msgspec.Struct, frozen=True, gc=False):
     historical_migration: Any = None
 
 
+class _Named(msgspec.Struct, frozen=True, gc=False):
+    """An event of which nothing else can be read."""
+
+    uuid: str | None = None
+
+
 _outer = msgspec.json.Decoder(_Outer)
+_named = msgspec.json.Decoder(_Named)
 _many = msgspec.json.Decoder(list[msgspec.Raw])
 _any = msgspec.json.Decoder()
 
@@ -72,11 +79,10 @@ def parse(body: bytes, around: Around, limits: Limits) -> Parsed | BodyRefused:
     problem = strict_json.outer_problem(body)
     if problem is not None:
         return problem
-    text = body.strip()
-    split = _split(text)
+    split = _split(body.strip())
     if isinstance(split, BodyRefused):
         return split
-    outer, raws = split
+    text, outer, raws = split
     if len(raws) > limits.max_events:
         return too_many_events(limits.max_events)
     around = replace(
@@ -84,6 +90,7 @@ def parse(body: bytes, around: Around, limits: Limits) -> Parsed | BodyRefused:
         sent_at=instant(outer.sent_at) or around.sent_at,
         is_historical=outer.historical_migration is True,
     )
+    # What was mended holds the hazards that stand for what was wrong with it.
     read = strict_json.decode if strict_json.may_hold_hazards(text) else _read
     events = [read(raw) for raw in raws]
     api_key = _text(outer.api_key) or _text(outer.token)
@@ -94,7 +101,7 @@ def parse(body: bytes, around: Around, limits: Limits) -> Parsed | BodyRefused:
         api_key = next(iter(keys), None)
     return Parsed(
         items=[_item(event, around) for event in events],
-        uuids=[_uuid(event) for event in events],
+        uuids=[_uuid(event, raw) for event, raw in zip(events, raws, strict=True)],
         api_key=api_key,
     )
 
@@ -126,14 +133,14 @@ def unarmoured(text: bytes) -> bytes | BodyRefused:
         return BAD_FORM
 
 
-def _split(text: bytes) -> tuple[_Outer, list[bytes]] | BodyRefused:
-    """What surrounds the events, and each as it was sent."""
-    for mend in (bytes, strict_json.without_lone_surrogates):
-        mended = mend(text)
+def _split(body: bytes) -> tuple[bytes, _Outer, list[bytes]] | BodyRefused:
+    """The body as it can be read, what surrounds its events, and each of them."""
+    for mend in (bytes, strict_json.mended):
+        text = mend(body)
         try:
             if text.startswith(b"["):
-                return _Outer(), [bytes(raw) for raw in _many.decode(mended)]
-            outer = _outer.decode(mended)
+                return text, _Outer(), [bytes(raw) for raw in _many.decode(text)]
+            outer = _outer.decode(text)
         except RecursionError:
             return strict_json.TOO_DEEP_BODY
         except msgspec.ValidationError:
@@ -141,8 +148,8 @@ def _split(text: bytes) -> tuple[_Outer, list[bytes]] | BodyRefused:
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue
         if outer.batch is None:
-            return outer, [mended]
-        return outer, [bytes(raw) for raw in outer.batch]
+            return text, outer, [text]
+        return text, outer, [bytes(raw) for raw in outer.batch]
     return strict_json.MALFORMED_BODY
 
 
@@ -167,10 +174,17 @@ def _key(event: object) -> str | None:
     return next((key for key in found if key), None)
 
 
-def _uuid(event: object) -> str | None:
-    """The event's own id; one that is too long for an id is not repeated."""
-    uuid = _text(event.get("uuid")) if isinstance(event, dict) else None
-    return uuid if uuid is not None and len(uuid) <= MAX_MESSAGE_ID_CHARS else None
+def _uuid(event: object, raw: bytes) -> str | None:
+    """The event's own id, also of one that is refused; what could be no id is not repeated."""
+    if isinstance(event, dict):
+        uuid = _text(event.get("uuid"))
+    else:
+        try:
+            uuid = _named.decode(raw).uuid
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+    is_id = uuid is not None and len(uuid) <= MAX_MESSAGE_ID_CHARS and "\0" not in uuid
+    return uuid if is_id else None
 
 
 def _text(value: object) -> str | None:

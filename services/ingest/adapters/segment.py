@@ -97,9 +97,9 @@ def carefully(body: bytes, kind: Kind | None, limits: Limits) -> Parsed | BodyRe
 
 def _surroundings(body: bytes, *, is_batch: bool) -> Around | BodyRefused:
     decoder = _raw_batch if is_batch else _around
-    for text in (body, strict_json.without_lone_surrogates(body)):
+    for mend in (bytes, strict_json.mended):
         try:
-            return decoder.decode(text)
+            return decoder.decode(mend(body))
         except RecursionError:
             return strict_json.TOO_DEEP_BODY
         except msgspec.ValidationError:

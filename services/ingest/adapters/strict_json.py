@@ -30,9 +30,17 @@ _DIGITS_OF_MAX_INT = 19
 _LONG_RUN = b"0" * _DIGITS_OF_MAX_INT
 # Digits become 0 and all else a space: a run of 19 is then one search, not a regular expression.
 _DIGITS = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else 32 for byte in range(256))  # noqa: PLR2004 - ASCII
-# An escape and, for a high surrogate, the low one that must follow: what matches group 1 is alone.
-_HIGH, _LOW = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-_ESCAPE = re.compile(rb"%b%b|(%b|%b)|\\." % (_HIGH, _LOW, _HIGH, _LOW), re.DOTALL)
+# Of each pattern, group 1 is what is fine and group 2 what is not: so that a body full of escapes costs no
+# call for each. A half of a surrogate pair is one that is not before, or after, its other half.
+_HALF = rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+_PAIR = rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_LONE = re.compile(rb"((?:[^\\]++|%b|(?!%b)\\.)*+)(%b)?" % (_PAIR, _HALF, _HALF), re.DOTALL)
+# Python and others write numbers that JSON does not know; the same word inside of a text is fine.
+_WORD = rb"-?(?:NaN|Infinity)"
+_TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
+_NO_NUMBER = re.compile(rb'((?:[^"NI-]++|%b|(?!%b).)*+)(%b)?' % (_TEXT, _WORD, _WORD), re.DOTALL)
+_MOST_MENDED = 100_000
+"""A text with more was made to cost, and stays as it is."""
 
 _CONTAINERS = (dict, list)  # named once: `dict | list` would be made anew at every look
 
@@ -85,7 +93,7 @@ def decode(item: bytes) -> object | Refused:
 def read(item: bytes, decoder: Callable[[bytes], _T]) -> _T | Refused:
     """Read one event with `decoder`, a hazard in it being the caller's to look for.
 
-    Half of a surrogate pair becomes NUL, for `hazard` to find.
+    Half of a surrogate pair becomes NUL, for `hazard` to find; see `mended`.
     """
     try:
         return decoder(item)
@@ -96,16 +104,27 @@ def read(item: bytes, decoder: Callable[[bytes], _T]) -> _T | Refused:
     except msgspec.ValidationError as exc:
         return NOT_AN_OBJECT if str(exc).startswith("Expected `object`") else NUMBER_OUT_OF_RANGE
     except msgspec.DecodeError:
-        mended = without_lone_surrogates(item)
-        return _MALFORMED if mended == item else read(mended, decoder)
+        text = mended(item)
+        return _MALFORMED if text == item else read(text, decoder)
 
 
-def without_lone_surrogates(text: bytes) -> bytes:
-    """`text` with halves of surrogate pairs turned into NUL, which `decode` refuses as well.
+def mended(text: bytes) -> bytes:
+    """`text` with halves of surrogate pairs turned into NUL, and NaN and Infinity into 1e999.
 
-    A body with one is no JSON to the parser; this lets the items around it be told apart.
+    A body with one is no JSON to the parser; this lets the items around it be told apart. `decode`
+    refuses what takes their place as well.
     """
-    return _ESCAPE.sub(lambda found: b"\\u0000" if found[1] else found[0], text)
+    text = _replaced(_LONE, rb"\u0000", text)
+    if b"NaN" in text or b"Infinity" in text:
+        text = _replaced(_NO_NUMBER, b"1e999", text)
+    return text
+
+
+def _replaced(pattern: re.Pattern[bytes], by: bytes, text: bytes) -> bytes:
+    mended, times = pattern.subn(
+        lambda found: found[1] + (by if found[2] else b""), text, count=_MOST_MENDED
+    )
+    return mended if times < _MOST_MENDED else text
 
 
 def outer_problem(body: bytes) -> BodyRefused | None:

@@ -167,6 +167,33 @@ async def test_what_is_wrong_with_an_event_refuses_it_alone_and_is_counted(
     }
 
 
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        (rb'"\ud800"', "invalid_unicode"),
+        (rb'"\u0000"', "invalid_unicode"),
+        (b"NaN", "number_out_of_range"),
+        (b"-Infinity", "number_out_of_range"),
+        (b"1e400", "number_out_of_range"),
+    ],
+)
+async def test_an_event_that_cannot_be_stored_is_refused_alone_and_by_its_id(
+    client: httpx.AsyncClient, write_key: NewKey, event_log: ListLog, value: bytes, code: str
+) -> None:
+    """One kind of fault in a body, that no other draws attention to it; absent means stored."""
+    text = (
+        rb'{"batch":[{"event":"A","distinct_id":"leah","uuid":"1","properties":{"x":%b}},'
+        rb'{"event":"B","distinct_id":"leah","uuid":"2"}]}'
+    ) % value
+    headers = {"Authorization": f"Bearer {write_key.token}"}
+
+    answer = await client.post(EVENTS[0], content=text, headers=headers)
+
+    verdicts = {"1": {"result": "drop", "details": code}, "2": {"result": "ok"}}
+    assert (answer.status_code, answer.json()) == (200, {"results": verdicts})
+    assert [envelope.event for envelope in event_log.envelopes] == ["B"]
+
+
 async def test_whoever_asks_strictly_is_told_what_became_of_each_event(
     client: httpx.AsyncClient, write_key: NewKey, event_log: ListLog
 ) -> None:

@@ -57,6 +57,34 @@ def test_a_lone_surrogate_is_told_from_everything_that_looks_like_one(text: str)
         assert verdict == decoded
 
 
+@given(
+    st.lists(st.sampled_from(["NaN", "-Infinity", "Infinity", "1", "[", "]", ",", '"', "\\", "-"]))
+)
+def test_what_is_no_number_of_json_is_told_from_its_name_in_a_text(scraps: list[str]) -> None:
+    """Against the standard library, which reads it and says so."""
+    found: list[str] = []
+    body = "".join(["[", *scraps, "]"])
+    try:
+        decoded = json.loads(body, parse_constant=found.append)
+    except ValueError:
+        return
+
+    verdict = strict_json.decode(body.encode())
+
+    if found:
+        assert isinstance(verdict, Refused)
+        assert verdict.code is Code.NUMBER_OUT_OF_RANGE
+    else:
+        assert verdict == decoded
+
+
+def test_a_text_with_more_to_mend_than_anybody_means_stays_as_it_is() -> None:
+    body = b"[" + b"NaN," * 100_000 + rb'"\ud800"' + b"]"
+
+    assert strict_json.mended(body) == body.replace(rb"\ud800", rb"\u0000")
+    assert isinstance(strict_json.decode(body), Refused)
+
+
 @given(st.binary(max_size=60))
 def test_no_bytes_at_all_make_it_stumble(body: bytes) -> None:
     for is_ndjson in (False, True):

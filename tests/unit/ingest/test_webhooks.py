@@ -293,7 +293,7 @@ async def test_of_a_hundred_items_a_bad_one_does_not_keep_the_others_out(
         (b"", 400, "empty_body"),
         (b"   ", 400, "empty_body"),
         (b"nonsense", 400, "malformed_json"),
-        (b'{"a": NaN}', 400, "malformed_json"),
+        (b'{"a": nan}', 400, "malformed_json"),
         (b'{"a": 1', 400, "malformed_json"),
         (b"[" * 100_000, 400, "too_deep"),
         (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, 413, "body_too_large"),

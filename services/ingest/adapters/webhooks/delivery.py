@@ -152,9 +152,9 @@ def _values(body: bytes, way: Way) -> Sequence[object] | BodyRefused:
             return way.mapping.items(whole)
         except NotEvaluated:
             return [whole]
-    for candidate in (body, strict_json.without_lone_surrogates(body)):
+    for mend in (bytes, strict_json.mended):
         try:
-            raws = _raw(candidate)
+            raws = _raw(mend(body))
         except RecursionError:
             return strict_json.TOO_DEEP_BODY
         except (msgspec.MsgspecError, UnicodeDecodeError):
