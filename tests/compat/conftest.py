@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser
 
 from shared.errors import FatalError
 from tests.acceptance.stack import Log
 from tests.compat import machine
+from tests.compat.browser import launched
 from tests.compat.sdks import Sdk
 from tests.compat.service import Service, fresh_database
 from tests.conftest import require
@@ -51,3 +53,10 @@ def chromium() -> Path:
     except FatalError as exc:
         require(available=False, reason=str(exc))
         raise
+
+
+@pytest.fixture(scope="package")
+async def browser(chromium: Path) -> AsyncIterator[Browser]:
+    """A running browser, shared by the tests; each visits with a profile of its own."""
+    async with launched(chromium) as running:
+        yield running

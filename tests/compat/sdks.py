@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+import os
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -32,6 +33,8 @@ class Sdk:
     """Options beside which its default gives events up sooner than an outage of half a minute ends."""
     tells_given_times: bool = False
     """It sends a time that the program gave beside its own clock's: the service takes it as it is."""
+    environ: dict[str, str] = field(default_factory=dict)
+    """What it reads from its environment."""
     keeps_sent_at: bool = False
     """A repeated request still names the first attempt's time as `sentAt`: to the service, the wait
     looks like an error of the sender's clock."""
@@ -94,6 +97,13 @@ POSTHOG_NODE = Sdk(
 ALL: Sequence[Sdk] = (
     SEGMENT_PYTHON, RUDDER_PYTHON, POSTHOG_PYTHON, SEGMENT_NODE, RUDDER_NODE, POSTHOG_NODE,
 )  # fmt: skip
+
+_V1 = {"POSTHOG_CAPTURE_MODE": "v1"}
+POSTHOG_V1: Sequence[Sdk] = (
+    replace(POSTHOG_PYTHON, name="posthog (v1)", environ=_V1),
+    replace(POSTHOG_NODE, name="posthog-node (v1)", environ=_V1, keeps_sent_at=False),
+)
+"""By PostHog's newest call, which has an answer for each event and a time for each attempt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +170,7 @@ async def started(
     process = await asyncio.create_subprocess_exec(
         *sdk.command(),
         cwd=ROOT,
+        env=os.environ | sdk.environ,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -1,6 +1,6 @@
 """Browser SDKs, unmodified, in a headless Chromium on a page of another origin than the service's."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page
 from services.ingest.turned_away import TurnedAway
 from shared.sources.source import SourceKind, SourceSettings
 from tests.compat import pages
-from tests.compat.browser import launched, site, visit
+from tests.compat.browser import site, visit
 from tests.compat.pages import Delivery
 from tests.compat.service import Applied, Service
 from tests.compat.stories import Expected
@@ -56,12 +56,6 @@ def expected(run: str) -> dict[str, Expected]:
         "demo": Expected(type="track", event="Demo Requested", properties={"seats": 12}),
         "left": Expected(type="track", event="Page Left", properties={"late": True}),
     }
-
-
-@pytest.fixture(scope="module")
-async def browser(chromium: Path) -> AsyncIterator[Browser]:
-    async with launched(chromium) as running:
-        yield running
 
 
 @pytest.mark.parametrize("delivery", ["standard", "batching"])

@@ -1,6 +1,5 @@
 """The snippets of docs/ways-in/browser.md, in a browser, with the SDKs' own files."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -8,7 +7,7 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.compat import pages
-from tests.compat.browser import launched, site, visit
+from tests.compat.browser import site, visit
 from tests.compat.service import Service
 from tests.compat.snippets import snippet
 
@@ -16,12 +15,6 @@ FILES = {
     "/js/analytics.js": "/sdk/@segment/analytics-next/dist/umd/index.js",
     "/js/posthog.js": "/sdk/posthog-js/dist/array.js",
 }
-
-
-@pytest.fixture(scope="module")
-async def browser(chromium: Path) -> AsyncIterator[Browser]:
-    async with launched(chromium) as running:
-        yield running
 
 
 @pytest.mark.parametrize(

@@ -1,25 +1,17 @@
 """RudderStack's browser SDK, as its package ships it, on a page of another origin."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
-import pytest
 from playwright.async_api import Browser
 
 from tests.compat import pages
-from tests.compat.browser import launched, site, visit
+from tests.compat.browser import site, visit
 from tests.compat.service import Service
 from tests.compat.snippets import snippet
 
 FILE = "/sdk/@rudderstack/analytics-js/dist/npm/modern/bundled/umd/index.js"
 TOLD = {"Page Viewed", "Person Identified", "Account Identified", "Demo Requested"}
-
-
-@pytest.fixture(scope="module")
-async def browser(chromium: Path) -> AsyncIterator[Browser]:
-    async with launched(chromium) as running:
-        yield running
 
 
 def _shown(service: Service, run: str) -> str:
