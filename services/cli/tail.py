@@ -18,6 +18,8 @@ from services.cli.tail_lines import Event, Follower, is_error, line
 _EVERY_SECONDS = 1.0
 _MOST = 200
 
+_Watched = tuple[dict[str, Any], Follower]
+
 
 def tail(
     source: Annotated[
@@ -42,7 +44,7 @@ def tail(
     """
     to = target(url, key, secret=True)
     with contextlib.suppress(KeyboardInterrupt), client(to) as asking:
-        for name, event in _events(to, asking, source, last):
+        for name, event in events(to, asking, source, last):
             if errors_only and not is_error(event):
                 continue
             if as_json:
@@ -55,22 +57,25 @@ def tail(
 _CONSOLE = Console(highlight=False)
 
 
-def _events(
+def events(
     to: Target, asking: httpx.Client, source: str | None, last: int
 ) -> Iterator[tuple[str, Event]]:
-    """Events with the name of their source, as they come, without end."""
+    """Events with the name of their source, as they come, without end.
+
+    Where no source is named, all are followed, those too that are made later.
+    """
     watched = _watched(to, source)
     is_away = False
     while True:
-        for each, follower in watched:
-            try:
-                page = _page(to, asking, each, follower, last)
-            except httpx.TransportError:
-                is_away = True
-                typer.secho("no answer; trying again", err=True, dim=True)
-                break
-            for event in follower.take(page):
-                yield each["name"], event
+        try:
+            if source is None:
+                watched = _still_there(watched, _asked(to, asking, ENDPOINT)["items"])
+            for each, follower in watched:
+                for event in follower.take(_page(to, asking, each, follower, last)):
+                    yield each["name"], event
+        except httpx.TransportError:
+            is_away = True
+            typer.secho("no answer; trying again", err=True, dim=True)
         else:
             if is_away:
                 is_away = False
@@ -78,10 +83,16 @@ def _events(
         sleep(_EVERY_SECONDS)
 
 
-def _watched(to: Target, source: str | None) -> list[tuple[dict[str, Any], Follower]]:
+def _watched(to: Target, source: str | None) -> list[_Watched]:
     if source is not None:
         return [(found(to, source), Follower())]
     return [(item, Follower()) for item in call(to, "GET", ENDPOINT)["items"]]
+
+
+def _still_there(watched: list[_Watched], items: list[dict[str, Any]]) -> list[_Watched]:
+    """The sources that there are now: of a new one everything is news."""
+    followers = {source["source_id"]: follower for source, follower in watched}
+    return [(item, followers.get(item["source_id"]) or Follower(floor=0)) for item in items]
 
 
 def _page(
@@ -89,13 +100,17 @@ def _page(
 ) -> list[Event]:
     """What there is to look at. Raises httpx.TransportError, also for an api that is not ready."""
     is_first = follower.floor is None
-    asked = {"limit": max(last, 1)} if is_first else {"limit": _MOST, "after": follower.after}
-    response = asking.get(f"{path(source)}/events", params=asked)
-    if response.is_server_error:
-        raise httpx.RemoteProtocolError(str(response.status_code))
-    items: list[Event] = told(to, response)["items"]
+    limits = {"limit": max(last, 1)} if is_first else {"limit": _MOST, "after": follower.after}
+    items: list[Event] = _asked(to, asking, f"{path(source)}/events", **limits)["items"]
     if not is_first:
         return items
     wanted = items[:last]
     follower.begin(after=wanted[-1]["id"] - 1 if wanted else items[0]["id"] if items else 0)
     return wanted
+
+
+def _asked(to: Target, asking: httpx.Client, at: str, **params: int) -> Any:  # noqa: ANN401 - any JSON
+    response = asking.get(at, params=params)
+    if response.is_server_error:
+        raise httpx.RemoteProtocolError(str(response.status_code))
+    return told(to, response)

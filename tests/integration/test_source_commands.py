@@ -10,9 +10,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from services.cli.asking import client
+from services.cli.connection import Target
 from services.cli.main import app
+from services.cli.tail import events
 from shared.http.server import bind, serve
-from tests.integration.api_world import World, api_world
+from shared.ids import DEFAULT_WORKSPACE
+from tests.integration.api_world import NOW, World, api_world
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,3 +192,35 @@ async def test_an_operator_binds_a_key_to_a_source_without_the_api(command: Comm
     by_id = {item["key_id"]: item["source_id"] for item in json.loads(listed.stdout)["items"]}
     assert by_id[key_id] == source_id
     assert [each.exit_code for each in wrong] == [1, 1, 2]
+
+
+async def test_the_tail_of_all_sources_follows_those_made_later_and_outlives_those_removed(
+    command: Command,
+) -> None:
+    async def seen(name: str, event: str) -> None:
+        made = json.loads((await command("create", name, "--kind", "server", "--json")).output)
+        await command.world._insert(
+            "source_event",
+            workspace_id=DEFAULT_WORKSPACE,
+            source_id=made["source_id"],
+            received_at=NOW,
+            route="/v1/touchpoints",
+            outcome="refused",
+            code="missing_identity",
+            event=event,
+        )
+
+    to = Target(url=command.url, key=command.key)
+    with client(to) as asking:
+        following = events(to, asking, None, last=1)
+
+        async def shown() -> tuple[str, str]:
+            name, event = await asyncio.to_thread(next, following)
+            return name, event["event"]
+
+        await seen("shop", "First")
+        before = await shown()
+        await command("delete", "shop", "--yes")
+        await seen("app", "Second")
+
+        assert (before, await shown()) == (("shop", "First"), ("app", "Second"))
