@@ -15,6 +15,9 @@ _OCTET = "(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
 # The library that reads every form takes as long as all the rest of the door.
 _USUAL = re.compile(rf"({_OCTET}\.{_OCTET}\.{_OCTET})\.{_OCTET}")
 
+_NAMES_ONE = re.compile(r"(?:^|[^A-Za-z])[Ii][Pp]s?(?![a-z])|[a-z]I[Pp]s?(?![a-z])")
+_GONE = object()
+
 
 def truncated(text: str) -> str | None:
     """`203.0.113.9` as `203.0.113.0`, `2001:db8:1:2::3` as `2001:db8:1::`; None for what is none."""
@@ -52,6 +55,32 @@ def cut_down(context: Json, properties: Json, keeping: Keeping) -> tuple[Json, J
     if "ip" in properties and truncated(str(properties["ip"])) is not None:
         properties = _without_address(properties, "ip", keeping)
     return context, properties
+
+
+def cut_down_within(value: Json, keeping: Keeping) -> Json:
+    """Nested data with what stands under keys like `ip`, `last_seen_ip` or `clientIp` cut down.
+
+    For data that nobody has read yet. The name decides as well as the form: a version of a program
+    has four numbers, too. Raises RecursionError.
+    """
+    if keeping == "keep":
+        return value
+    return _within(value, keeping, is_named=False)
+
+
+def _within(value: Json, keeping: Keeping, *, is_named: bool) -> Json:
+    if isinstance(value, dict):
+        parts = (
+            (key, _within(part, keeping, is_named=_NAMES_ONE.search(key) is not None))
+            for key, part in value.items()
+        )
+        return {key: part for key, part in parts if part is not _GONE}
+    if isinstance(value, list):
+        items = (_within(item, keeping, is_named=is_named) for item in value)
+        return [item for item in items if item is not _GONE]
+    if not is_named or not isinstance(value, str) or (cut := truncated(value)) is None:
+        return value
+    return cut if keeping == "truncate" else _GONE
 
 
 def _without_address(fields: Json, key: str, keeping: Keeping) -> Json:

@@ -46,7 +46,7 @@ class Door:
 
         Raises RecursionError for an event that nests too deep.
         """
-        if self.is_open:
+        if self.is_open and envelope.type != "unmapped":
             # Nearly every event of a sender without rules: no more than four look-ups.
             context, properties = envelope.context, envelope.properties
             if not (

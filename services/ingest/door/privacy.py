@@ -2,7 +2,8 @@
 
 In this order: what is denied goes, of the rest only what is allowed stays, addresses of the internet
 are cut down, and what is to be hashed becomes a pseudonym. An e-mail address that is hashed is hashed
-wherever it stands in the event: a trait, a user id, an address bar.
+wherever it stands in the event: a trait, a user id, an address bar. Where `email` is to be hashed, no
+address stays, whoever's it is: an event may name a person nowhere but in a property.
 """
 
 import re
@@ -11,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from services.ingest.candidate import is_email
-from services.ingest.door import walking
-from services.ingest.door.addresses import Keeping, cut_down
+from services.ingest.door import emails, walking
+from services.ingest.door.addresses import Keeping, cut_down, cut_down_within
 from services.ingest.door.walking import Json, Keys
 from shared.contracts.envelope import Envelope
 from shared.sources.hashing import hashed, is_hashed
@@ -26,16 +27,13 @@ _TRAITS_OF_EMAIL = (Path("traits", ("email",)), Path("context", ("traits", "emai
 """Where the address stands a second time, or the only time, by every convention that we know."""
 _NAMES = ("account_id", "previous_account_id", "user_id", "anonymous_id", "previous_id")
 """Fields that may hold an address as somebody's name."""
-_TEXTS = (*_NAMES, "email", *WORDS)
+_TEXTS = (*_NAMES, "email", *WORDS, "channel", "role", "emotion", "friction")
 """Fields outside of the objects in which an address may stand."""
 _ALIKE = {
     "account_id": ("account_id", "previous_account_id"),
     "anonymous_id": ("anonymous_id", "previous_id"),
 }
 """Fields with those that hold former values of them: hashed alike, or they would no longer meet."""
-_ATOM = r"[^\s@%\"'<>()\[\]{},;:=&?/]"
-# Bounded, or a text without end would be looked through once for each of its characters.
-_ANY_EMAIL = re.compile(rf"{_ATOM}{{1,64}}(?:@|%40){_ATOM}{{1,255}}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +48,7 @@ class Privacy:
     key: bytes = field(default=b"", repr=False)
 
     hashes_emails: bool = False
-    """No e-mail address may reach the log as somebody's name."""
+    """No e-mail address may reach the log."""
     is_plain: bool = True
     """Only addresses of the internet are looked for."""
 
@@ -82,6 +80,9 @@ def protected(envelope: Envelope, rules: Privacy) -> Envelope:
 
     Raises RecursionError for an event that nests too deep.
     """
+    if envelope.type == "unmapped":
+        # Nobody knows yet where in it an address stands.
+        envelope = replace(envelope, properties=cut_down_within(envelope.properties, rules.ip))
     if rules.is_plain:
         context, properties = cut_down(envelope.context, envelope.properties, rules.ip)
         if context is envelope.context and properties is envelope.properties:
@@ -132,10 +133,9 @@ def _hash(envelope: Envelope, rules: Privacy) -> Envelope:
             if value is not None and is_email(value):
                 changes[name] = pseudonym(value)
     changed = replace(envelope, **changes)
-    if rules.hashes_emails and envelope.type == "unmapped":
-        # Nobody knows yet where in it an address stands.
-        return _everywhere(changed, lambda: _ANY_EMAIL, rules.key)
-    return _everywhere(changed, _Finder(found), rules.key) if found else changed
+    if not (found or rules.hashes_emails):
+        return changed
+    return _everywhere(changed, _Finder(found, is_any=rules.hashes_emails), rules.key)
 
 
 def _hash_path(
@@ -150,25 +150,40 @@ def _hash_path(
         )
 
 
+def _is_usual(address: str) -> bool:
+    return quote(address, safe="@+") == address and emails.ANY.fullmatch(address) is not None
+
+
 class _Finder:
     """Finds addresses as they are, and as the part of a link. Made when it is first needed."""
 
-    __slots__ = ("_found", "_pattern")
+    __slots__ = ("_found", "_is_any", "_pattern")
 
-    def __init__(self, found: Iterable[str]) -> None:
+    def __init__(self, found: Iterable[str], *, is_any: bool) -> None:
+        """`found` are looked for, and all others too where `is_any`."""
         self._found = found
+        self._is_any = is_any
         self._pattern: re.Pattern[str] | None = None
 
     def __call__(self) -> re.Pattern[str]:
         if self._pattern is None:
-            forms = [
-                form
-                for each in sorted(self._found)
-                for form in (each, each.replace("@", "%40"), quote(each, safe=""))
-            ]
-            alternatives = "|".join(map(re.escape, dict.fromkeys(forms)))
-            self._pattern = re.compile(alternatives, re.IGNORECASE)
+            named = sorted(self._found)
+            if self._is_any:
+                # Unusual ones, of which `ANY` would leave a part, have to be looked for themselves.
+                named = [each for each in named if not _is_usual(each)]
+            self._pattern = self._made(named) if named else emails.ANY
         return self._pattern
+
+    def _made(self, named: Iterable[str]) -> re.Pattern[str]:
+        forms = [
+            form
+            for each in named
+            for form in (each, each.replace("@", "%40"), quote(each, safe=""))
+        ]
+        alternatives = list(map(re.escape, dict.fromkeys(forms)))
+        if self._is_any:
+            alternatives.append(emails.ANY.pattern)
+        return re.compile("|".join(alternatives), re.IGNORECASE)
 
 
 def _everywhere(envelope: Envelope, pattern: Callable[[], re.Pattern[str]], key: bytes) -> Envelope:
@@ -178,7 +193,7 @@ def _everywhere(envelope: Envelope, pattern: Callable[[], re.Pattern[str]], key:
         return hashed(unquote(found[0]), key)
 
     def change(text: str) -> str:
-        if "@" not in text and "%40" not in text:
+        if not emails.may_be_in(text):
             return text
         changed = pattern().sub(pseudonym, text)
         # A new text that is equal would cost a copy of everything around it.
@@ -193,4 +208,9 @@ def _everywhere(envelope: Envelope, pattern: Callable[[], re.Pattern[str]], key:
         value = getattr(envelope, name)
         if value is not None:
             changes[name] = change(value)
+    if envelope.campaign is not None:
+        told = {name: value for name, value in asdict(envelope.campaign).items() if value}
+        changes["campaign"] = replace(
+            envelope.campaign, **{name: change(value) for name, value in told.items()}
+        )
     return replace(envelope, **changes)
