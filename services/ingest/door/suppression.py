@@ -7,6 +7,7 @@ e-mail address counts wherever a name can stand.
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
+from services.ingest.door import emails
 from shared.contracts.envelope import Envelope
 from shared.contracts.subjects import ANONYMOUS, EMAIL, USER
 from shared.sources.hashing import is_hashed, person_digest
@@ -52,9 +53,22 @@ def _names(envelope: Envelope) -> Iterator[str]:
     if envelope.previous_id:
         yield ANONYMOUS + envelope.previous_id
         yield USER + envelope.previous_id
-    for name in (envelope.user_id, envelope.anonymous_id, envelope.previous_id):
+    for address in _addresses(envelope):
+        yield EMAIL + address.lower()
+
+
+def _addresses(envelope: Envelope) -> Iterator[str]:
+    """Addresses outside of their own field."""
+    for name in (
+        envelope.user_id, envelope.anonymous_id, envelope.previous_id,
+        envelope.account_id, envelope.previous_account_id,
+    ):  # fmt: skip
         if name and ("@" in name or is_hashed(name)):
-            yield EMAIL + name.lower()
-    of_traits = envelope.traits.get("email")
-    if isinstance(of_traits, str) and of_traits != envelope.email and of_traits.strip():
-        yield EMAIL + of_traits.strip().lower()
+            yield name
+    for traits in (envelope.traits, envelope.context.get("traits")):
+        of_traits = traits.get("email") if isinstance(traits, dict) else None
+        if isinstance(of_traits, str) and of_traits != envelope.email and of_traits.strip():
+            yield of_traits.strip()
+    if envelope.type == "unmapped":
+        # Nobody knows yet where in it a person is named.
+        yield from emails.found_in(envelope.properties)

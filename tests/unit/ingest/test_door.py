@@ -72,6 +72,15 @@ def test_an_event_of_servers_does_not_come_by_a_write_key(
         assert verdict.code is Code.SERVER_ONLY_EVENT
 
 
+def test_what_no_mapping_knows_yet_is_looked_through_where_a_sender_has_no_rules_either() -> None:
+    envelope = event(type="unmapped", properties={"req": {"ip": "203.0.113.9"}})
+
+    verdict = door(KeyKind.SECRET, None, WorkspaceRules(hash_key=KEY), set()).let_through(envelope)
+
+    assert isinstance(verdict, Envelope)
+    assert verdict.properties == {"req": {"ip": "203.0.113.0"}}
+
+
 # -- people who are left alone ----------------------------------------------------------------------
 
 ANN_HASHED = hashed("ann@acme.example", KEY)
@@ -89,6 +98,20 @@ U_HASHED = hashed("u-17", KEY)
         ("email:ann@acme.example", {"anonymous_id": "ann@acme.example"}),
         ("email:ann@acme.example", {"user_id": "u", "traits": {"email": " Ann@acme.example"}}),
         ("email:ann@acme.example", {"user_id": "u", "previous_id": "ann@acme.example"}),
+        ("email:ann@acme.example", {"account_id": "Ann@acme.example"}),
+        (
+            "email:ann@acme.example",
+            {"account_id": "b", "previous_account_id": "ann@acme.example", "type": "merge"},
+        ),
+        (
+            "email:ann@acme.example",
+            {"user_id": "u", "context": {"traits": {"email": "Ann@acme.example"}}},
+        ),
+        (
+            "email:ann@acme.example",
+            {"type": "unmapped", "properties": {"who": [{"note": "of <Ann@acme.example>"}]}},
+        ),
+        (f"email:{ANN_HASHED}", {"account_id": ANN_HASHED}),
         ("anonymous:a-1", {"anonymous_id": "a-1"}),
         ("anonymous:a-1", {"user_id": "u", "anonymous_id": "a-1"}),
         ("anonymous:a-1", {"user_id": "u", "previous_id": "a-1", "type": "alias"}),
@@ -121,6 +144,9 @@ def test_whoever_wants_to_be_left_alone_is_under_any_name(
         {"account_id": "u-17"},
         {"user_id": "u", "properties": {"user_id": "u-17"}},
         {"user_id": "u", "traits": {"email": " "}},
+        {"user_id": "u", "context": {"traits": "ann@acme.example"}},
+        {"user_id": "u", "properties": {"invited": "ann@acme.example"}},
+        {"type": "unmapped", "properties": {"who": "joann@acme.example"}},
         {"user_id": "u", "traits": {"email": ["ann@acme.example"]}},
     ],
 )
