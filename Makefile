@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 RUN_READY := .venv/.ready-run
 DEV_READY := .venv/.ready-dev
-# Options for pytest, e.g. `make test PYTEST_ARGS='-k import'`; workers only pay off on many cores.
+# Options for pytest, e.g. `make test PYTEST_ARGS='-k import'`; `-n 0` runs the tests one by one.
 PYTEST_ARGS ?=
 PYTHON ?=
 
@@ -25,8 +25,10 @@ up-kafka: $(RUN_READY) ## the same as three processes on a local Apache Kafka (n
 migrate: $(RUN_READY) ## bring the database in STAGELINE_DATABASE_URL to the newest schema
 	@exec $(BIN)/stageline migrate
 
+# Two at once, on one core as well: most tests wait for processes most of the time. Each worker starts
+# its own PostgreSQL and Kafka, and takes over from the other what that one has not begun.
 test: $(DEV_READY) ## run every test
-	@exec $(BIN)/pytest $(PYTEST_ARGS)
+	@exec $(BIN)/pytest --numprocesses=2 --dist=worksteal $(PYTEST_ARGS)
 
 check: lint types ## everything that needs no running parts: style, imports, types
 

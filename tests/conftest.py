@@ -6,12 +6,14 @@ A missing part skips by name; with CI=true it fails, so that a green run has tes
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import make_url
@@ -20,6 +22,7 @@ from services.standalone.kafka import LocalKafka, prepare
 from services.standalone.postgres import EmbeddedPostgres
 from shared.errors import FatalError
 from shared.storage.connect import Role, connect
+from tests.eventually import eventually
 
 ROOT = Path(__file__).parent.parent
 
@@ -75,6 +78,8 @@ async def database_url(postgres_url: str, template_database: str) -> AsyncIterat
 @pytest.fixture(scope="session")
 def kafka_jars() -> Path:
     """Folder of Kafka's jars; without Java, Maven or the jars the test is skipped by name."""
+    # Brokers that live for seconds: the thorough compiler costs more than it gives back.
+    os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
     try:
         return prepare()
     except FatalError as exc:
@@ -99,12 +104,47 @@ def kafka(
         yield broker.bootstrap
 
 
-@pytest.fixture
-def own_kafka(kafka_jars: Path, tmp_path: Path) -> Iterator[LocalKafka]:
-    """A running broker of this test alone, to be paused, killed and started again."""
+@pytest.fixture(scope="session")
+def _second_kafka(
+    kafka_jars: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LocalKafka]:
     assert kafka_jars.is_dir()
-    with LocalKafka(tmp_path / "kafka") as broker:
-        yield broker
+    broker = LocalKafka(tmp_path_factory.mktemp("own-kafka"))
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def own_kafka(_second_kafka: LocalKafka) -> Iterator[LocalKafka]:
+    """A running broker without topics, this test's alone, to be paused, killed and started again.
+
+    One process serves them all, one after the other, whatever state a test leaves it in: a start
+    takes longer than most of them.
+    """
+    broker = _second_kafka
+    broker.start()
+    # In a thread of its own: the session's event loop runs in this one.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, _remove_topics(broker.bootstrap)).result()
+    yield broker
+    if broker.is_running():
+        broker.resume()
+
+
+async def _remove_topics(bootstrap: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+
+        async def are_gone() -> bool:
+            topics = [name for name in await admin.list_topics() if not name.startswith("__")]
+            if topics:
+                await admin.delete_topics(topics, timeout_ms=20_000)
+            return not topics
+
+        await eventually(are_gone, within=30, every=0.1)
+    finally:
+        await admin.close()
 
 
 async def migrate(database_url: str) -> None:

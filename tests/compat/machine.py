@@ -20,6 +20,9 @@ from tests.conftest import ROOT
 NODE_FOLDER = Path(__file__).parent / "node"
 _CACHE = ROOT / ".cache" / "compat"
 
+APT = "apt"
+"""What only one at a time may do: apt-get refuses to run twice at once."""
+
 _NPM_SECONDS = 600
 _APT_SECONDS = 900
 _VERSION_SECONDS = 60
@@ -43,7 +46,7 @@ def prepare_node_sdks() -> Path:
     modules = NODE_FOLDER / "node_modules"
     wanted = _stamp(NODE_FOLDER / "package-lock.json", NODE_FOLDER / "package.json")
     marker = modules / ".stamp"
-    with _locked("node"):
+    with locked("node"):
         if not marker.is_file() or marker.read_text() != wanted:
             _run([str(node().parent / "npm"), "ci", "--omit=dev"], _NPM_SECONDS)
             marker.write_text(wanted)
@@ -52,7 +55,7 @@ def prepare_node_sdks() -> Path:
 
 def prepare_chromium() -> Path:
     """Path of a Chromium that starts. Raises FatalError when there is none and no way to one."""
-    with _locked("chromium"):
+    with locked(APT):
         found = _chromium()
         if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
             # A fresh image has no package lists.
@@ -85,7 +88,8 @@ def _stamp(*files: Path) -> str:
 
 
 @contextmanager
-def _locked(name: str) -> Iterator[None]:
+def locked(name: str) -> Iterator[None]:
+    """Wait until no other test run does what `name` stands for."""
     _CACHE.mkdir(parents=True, exist_ok=True)
     with (_CACHE / f"{name}.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.compat.machine import APT, locked
 from tests.conftest import ROOT
 
 CACHE = ROOT / ".cache" / "promtool"
@@ -20,10 +21,11 @@ _DOWNLOAD_SECONDS = 120
 
 def find() -> Path | None:
     """Path of a promtool that runs, or None when there is no way to get one here."""
-    for source in (_given, _cached, _from_debian):
-        candidate = source()
-        if candidate is not None and _runs(candidate):
-            return candidate
+    with locked(APT):
+        for source in (_given, _cached, _from_debian):
+            candidate = source()
+            if candidate is not None and _runs(candidate):
+                return candidate
     return None
 
 
