@@ -8,14 +8,14 @@ Source: the SDKs' own code.
 import base64
 import binascii
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
 from services.ingest.adapters import strict_json
-from services.ingest.adapters.posthog_event import Around, mapped
+from services.ingest.adapters.posthog_event import Around, key_in, mapped
 from services.ingest.adapters.segment_call import instant
 from services.ingest.candidate import NOT_AN_OBJECT, ForeignCandidate
 from services.ingest.limits import Limits
@@ -167,11 +167,8 @@ def _key(event: object) -> str | None:
     if not isinstance(event, dict):
         return None
     properties = event.get("properties")
-    holders: list[Mapping[str, Any]] = [event]
-    if isinstance(properties, dict):
-        holders.append(properties)
-    found = (_text(holder.get(name)) for holder in holders for name in ("api_key", "token"))
-    return next((key for key in found if key), None)
+    own = key_in(event)
+    return key_in(properties) if own is None and isinstance(properties, dict) else own
 
 
 def _uuid(event: object, raw: bytes) -> str | None:

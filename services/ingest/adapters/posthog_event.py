@@ -20,6 +20,7 @@ from services.ingest.adapters.segment_call import instant
 from services.ingest.candidate import ForeignCandidate, build, is_email
 from services.ingest.verdicts import Code, Refused
 from shared.contracts.envelope import MAX_EVENT_CHARS, EventType
+from shared.keys import token as tokens
 
 Properties = dict[str, Any]
 
@@ -53,10 +54,11 @@ _CONTEXT: Mapping[str, tuple[str, ...]] = {
 """Property to its place in a context of Segment's shape, so that one privacy rule fits all senders."""
 
 _ABOUT_SENDING = frozenset(
-    {"token", "api_key", "distinct_id", "$set", "$set_once", "$unset", "$groups", "$insert_id"}
+    {"distinct_id", "$set", "$set_once", "$unset", "$groups", "$insert_id"}
     | {"$time", "$is_identified", "$user_state", "$user_id", "$process_person_profile"}
     | {"$ignore_sent_at", "$geoip_disable", "$is_server"}
 )
+_KEYS = ("api_key", "token")
 _OF_CALL: Mapping[object, frozenset[str]] = {
     "$identify": frozenset({"$anon_distinct_id"}),
     "$create_alias": frozenset({"alias"}),
@@ -82,6 +84,11 @@ class Around:
     is_historical: bool = False
     """The events are out of somebody's archive: their times are no readings of the sender's clock."""
     library: Mapping[str, str] | None = None
+
+
+def key_in(fields: Mapping[str, Any]) -> str | None:
+    """The key that browser SDKs put among the `fields` of an event; what is no key is the sender's own."""
+    return next((fields[name] for name in _KEYS if _is_key(name, fields.get(name))), None)
 
 
 def mapped(sent: Mapping[str, Any], around: Around) -> ForeignCandidate | Refused:
@@ -126,6 +133,10 @@ def mapped(sent: Mapping[str, Any], around: Around) -> ForeignCandidate | Refuse
             "campaign": campaign.from_parameters(given) or _of_page(context),
         }
     )
+
+
+def _is_key(name: str, value: object) -> bool:
+    return name in _KEYS and isinstance(value, str) and tokens.looks_like_ours(value)
 
 
 def _distinct_id(sent: Mapping[str, Any], given: Properties) -> Any:  # noqa: ANN401 - as it came
@@ -240,7 +251,7 @@ def _properties(
     kept = {
         key: value
         for key, value in given.items()
-        if key not in _ABOUT_SENDING and key not in _CONTEXT and key not in of_call
+        if not (key in _ABOUT_SENDING or key in _CONTEXT or key in of_call or _is_key(key, value))
     }
     if name == "$pageview":
         return {**context.get("page", {}), **kept}

@@ -89,6 +89,21 @@ async def test_the_key_stands_in_any_place_of_the_sdks(
     assert [envelope.properties for envelope in event_log.envelopes] == [{}]
 
 
+@pytest.mark.parametrize("place", ["bearer", "query"])
+async def test_a_property_that_is_called_like_the_key_is_the_senders_own(
+    client: httpx.AsyncClient, write_key: NewKey, event_log: ListLog, place: str
+) -> None:
+    """Else two of different values would refuse their whole batch."""
+    sent = [{**LEAH, "properties": {"token": token}} for token in ("card-1", "card-2")]
+    query = f"?api_key={write_key.token}" if place == "query" else ""
+    headers = {"Authorization": f"Bearer {write_key.token}"} if place == "bearer" else {}
+
+    answer = await client.post(f"{EVENTS[0]}{query}", json={"batch": sent}, headers=headers)
+
+    assert answer.status_code == 200
+    assert [each.properties["token"] for each in event_log.envelopes] == ["card-1", "card-2"]
+
+
 async def test_events_of_one_request_come_by_one_key(
     client: httpx.AsyncClient, write_key: NewKey, shelf: Shelf, event_log: ListLog
 ) -> None:
