@@ -11,6 +11,7 @@ Source: CloudEvents 1.0.2, its JSON format and its HTTP protocol binding.
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
@@ -22,6 +23,7 @@ from services.ingest.adapters import strict_json
 from services.ingest.candidate import NOT_AN_OBJECT, Candidate, build_native
 from services.ingest.limits import Limits
 from services.ingest.verdicts import (
+    BodyCode,
     BodyRefused,
     Code,
     Refused,
@@ -40,6 +42,8 @@ BATCHED = b"application/cloudevents-batch+json"
 Item = Candidate | Refused
 
 _PREFIX = b"ce-"
+_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*+"')
+_ESCAPED = re.compile(rb"\\(.)")
 _IDENTITIES = {
     "account_id": ("accountid", "account_id", "accountId"),
     "user_id": ("userid", "user_id", "userId"),
@@ -66,12 +70,17 @@ def parse_binary(
     for name, value in headers:
         if name.startswith(_PREFIX):
             try:
-                text = unquote_to_bytes(value).decode()
+                text = unquote_to_bytes(_unquoted(value)).decode()
             except UnicodeDecodeError:
                 return _NOT_UTF8
             attributes[name.removeprefix(_PREFIX).decode("latin-1")] = text
     data = _body(content_type, body)
     return data if isinstance(data, Refused) else _event({**attributes, **data})
+
+
+def _unquoted(value: bytes) -> bytes:
+    """A header's value without the quotes that may be around it (RFC 9110, 5.6.4), as the binding has it."""
+    return _ESCAPED.sub(rb"\1", value[1:-1]) if _QUOTED.fullmatch(value) else value
 
 
 def _body(content_type: bytes, body: bytes) -> dict[str, Any] | Refused:
@@ -105,6 +114,8 @@ def parse_batch(body: bytes, limits: Limits) -> Sequence[Item] | BodyRefused:
             raws = _raw_many.decode(mend(body))
         except RecursionError:
             return strict_json.TOO_DEEP_BODY
+        except msgspec.ValidationError:
+            return _BAD_BATCH
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue
         if len(raws) > limits.max_events:
@@ -176,7 +187,8 @@ def _identity(told: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any
         named = [told.get(attribute), *(data.get(name) for name in (attribute, *rest))]
         value = next((each for each in named if each is not None and each != ""), None)
         if value is not None:
-            found[field] = str(value) if isinstance(value, int) else value
+            is_number = isinstance(value, int) and not isinstance(value, bool)
+            found[field] = str(value) if is_number else value
     subject = told.get("subject")
     if found or not isinstance(subject, str):
         return found
@@ -206,6 +218,7 @@ def _is_json(content_type: bytes) -> bool:
     return media_type in {b"", b"application/json", b"text/json"} or media_type.endswith(b"+json")
 
 
+_BAD_BATCH = BodyRefused(BodyCode.INVALID_BATCH, "A batch of CloudEvents is a JSON array.")
 _VERSION = Refused(Code.INVALID_CLOUDEVENT, "`specversion` is 1.0.")
 _ATTRIBUTES = Refused(
     Code.INVALID_CLOUDEVENT, "`id`, `source` and `type` are required: strings that are not empty."

@@ -100,6 +100,17 @@ async def test_who_it_was_stands_in_attributes_data_or_subject(
     assert {name: getattr(envelope, name) for name in named} == named
 
 
+async def test_what_is_neither_text_nor_number_names_nobody(
+    client: httpx.AsyncClient, bearer: dict[str, str], event_log: ListLog
+) -> None:
+    answer = await client.post(
+        PATH, json={**EVENT, "userid": True}, headers={**bearer, **STRUCTURED}
+    )
+
+    assert [each["code"] for each in answer.json()["rejected"]] == ["invalid_user_id"]
+    assert event_log.records == []
+
+
 async def test_data_of_our_own_type_is_a_touchpoint_with_all_its_fields(
     client: httpx.AsyncClient, bearer: dict[str, str], event_log: ListLog
 ) -> None:
@@ -175,15 +186,23 @@ async def test_a_binary_body_that_is_no_json_is_kept_too(
     assert octets.properties == {"data_base64": base64.b64encode(b"\xff\xfe").decode()}
 
 
-async def test_header_values_are_percent_decoded_once(
-    client: httpx.AsyncClient, bearer: dict[str, str], event_log: ListLog
+@pytest.mark.parametrize(
+    ("value", "subject"),
+    [
+        ("Caf%C3%A9%20%2541", "Caf\u00e9 %41"),
+        ('"acme"', "acme"),
+        (r'"a \"b\" \\ %22c%22"', r'a "b" \ "c"'),
+        ('"acme', '"acme'),
+        (r'"acme\"', r'"acme\"'),
+    ],
+)
+async def test_header_values_lose_their_quotes_and_are_percent_decoded_once(
+    client: httpx.AsyncClient, bearer: dict[str, str], event_log: ListLog, value: str, subject: str
 ) -> None:
-    headers = {**bearer, **BINARY, "ce-subject": "Caf%C3%A9%20%2541"}
-
-    await client.post(PATH, headers=headers)
+    await client.post(PATH, headers={**bearer, **BINARY, "ce-subject": value})
 
     [envelope] = event_log.envelopes
-    assert envelope.account_id == "Caf\u00e9 %41"
+    assert envelope.account_id == subject
 
 
 @pytest.mark.parametrize(
@@ -236,7 +255,7 @@ async def test_ids_that_differ_in_either_half_never_meet(
         (b"[", "malformed_json"),
         (b'[{"a":"\\ud800"', "malformed_json"),
         (b"[" * 200_000, "too_deep"),
-        (b'{"batch":[]}', "malformed_json"),
+        (b'{"batch":[]}', "invalid_batch"),
         (b"\xff\xfe[\x00]\x00", "not_utf8"),
     ],
 )
