@@ -30,7 +30,8 @@ def parse(parameters: Mapping[str, str]) -> Candidate | Refused:
         if not value:
             continue
         if name in _FIELDS:
-            fields[name] = value
+            # Templates write addresses as they are, and a plus in a query means a space: no address has one.
+            fields[name] = value.strip().replace(" ", "+") if name == "email" else value
         elif name in _CAMPAIGN:
             campaign[_CAMPAIGN[name]] = value
         else:

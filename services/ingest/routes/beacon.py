@@ -1,13 +1,14 @@
 """`POST /v1/beacon`: for `navigator.sendBeacon`, which can set no header.
 
 The body is that of `POST /v1/touchpoints`, or an object `{"write_key", "touchpoints": [...]}`; the key
-stands in the query (`?key=`) or in that object. Answers are those of the native way in.
+stands in the query (`?key=`) or in that object, or is a bearer's all the same. Answers are those of the
+native way in.
 """
 
 import msgspec
 from starlette.types import Receive
 
-from services.ingest.adapters import native
+from services.ingest.adapters import native, strict_json
 from services.ingest.answers import Answer
 from services.ingest.body import Lease
 from services.ingest.endpoint import Endpoint, Request
@@ -15,6 +16,7 @@ from services.ingest.query import KEY_NAMES, parameter
 from services.ingest.routes.touchpoints import told
 from services.ingest.turned_away import by_body
 from services.ingest.verdicts import BodyRefused
+from shared.http.auth import bearer_token
 
 PATH = "/v1/beacon"
 
@@ -36,15 +38,15 @@ class BeaconEndpoint(Endpoint):
         """Take in what a page sends as it is left."""
         ingest = self.ingest
         received_at = ingest.clock.now()
-        token = parameter(request.query, *KEY_NAMES)
+        token = parameter(request.query, *KEY_NAMES) or bearer_token(request.authorization)
         principal = await self.sender(token, request) if token is not None else None
         body = await self.read(receive, request, lease)
-        if principal is None:
-            token, body = _unwrapped(body)
-            principal = await self.sender(token, request)
+        written, body = _unwrapped(body)
         items = native.parse(body, is_ndjson=False, limits=ingest.limits)
         if isinstance(items, BodyRefused):
             raise by_body(items)
+        if principal is None:
+            principal = await self.sender(written, request)
         intake = await ingest.store(
             items, principal=principal, received_at=received_at, route=self.path
         )
@@ -52,8 +54,13 @@ class BeaconEndpoint(Endpoint):
 
 
 def _unwrapped(body: bytes) -> tuple[str | None, bytes]:
-    try:
-        wrapped = _wrapped.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None, body
-    return wrapped.write_key, bytes(wrapped.touchpoints)
+    """The key in the body, if there is one, and the touchpoints: what is wrong with one is its own fault."""
+    for mend in (bytes, strict_json.mended):
+        try:
+            wrapped = _wrapped.decode(mend(body))
+        except msgspec.ValidationError:
+            break
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            continue
+        return wrapped.write_key, bytes(wrapped.touchpoints)
+    return None, body

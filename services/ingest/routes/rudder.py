@@ -32,7 +32,7 @@ class BeaconEndpoint(TrackingEndpoint):
 
     def token(self, request: Request) -> str | None:
         """The key, where it is."""
-        return parameter(request.query, *KEY_NAMES)
+        return parameter(request.query, *KEY_NAMES) or super().token(request)
 
 
 class PixelEndpoint(Endpoint):

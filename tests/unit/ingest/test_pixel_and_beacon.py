@@ -72,6 +72,15 @@ async def test_the_image_comes_whatever_became_of_the_event(  # noqa: PLR0917 - 
     assert event_log.records == []
 
 
+async def test_a_plus_in_an_address_that_a_template_wrote_as_it_is_stays_one(
+    client: httpx.AsyncClient, write_key: NewKey, event_log: ListLog
+) -> None:
+    answer = await client.get(f"{PIXEL}?key={write_key.token}&email=leah+b2b@acme.example")
+
+    assert answer.status_code == 200
+    assert event_log.envelopes[0].email == "leah+b2b@acme.example"
+
+
 async def test_a_query_that_is_no_utf8_is_refused(
     client: httpx.AsyncClient, write_key: NewKey
 ) -> None:
@@ -119,6 +128,44 @@ async def test_a_beacon_may_bring_its_key_in_the_body(
     assert answer.json()["accepted"] == 1
     assert [each["code"] for each in answer.json()["rejected"]] == ["missing_identity"]
     assert write_key.token not in event_log.records[0].value.decode()
+
+
+@pytest.mark.parametrize("value", [rb'"\ud800"', rb'"\u0000"', b"NaN"])
+async def test_an_event_that_cannot_be_stored_takes_no_key_out_of_the_body(
+    client: httpx.AsyncClient, write_key: NewKey, event_log: ListLog, value: bytes
+) -> None:
+    body = (
+        b'{"write_key":"%b","touchpoints":[{"event":"A","user_id":"u"},{"event":"B","user_id":%b}]}'
+    ) % (write_key.token.encode(), value)
+
+    answer = await client.post(BEACON, content=body)
+
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 1)
+    assert [each["index"] for each in answer.json()["rejected"]] == [1]
+    assert [envelope.event for envelope in event_log.envelopes] == ["A"]
+
+
+async def test_a_beacon_takes_the_key_wherever_a_page_puts_it(
+    client: httpx.AsyncClient, write_key: NewKey, bearer: dict[str, str], event_log: ListLog
+) -> None:
+    event = {"event": "A", "user_id": "u"}
+    wrapped = {"write_key": write_key.token, "touchpoints": event}
+
+    both = await client.post(f"{BEACON}?key={write_key.token}", json=wrapped)
+    header = await client.post(BEACON, json=event, headers=bearer)
+
+    assert [answer.status_code for answer in (both, header)] == [202, 202]
+    assert len(event_log.records) == 2
+
+
+async def test_a_beacon_that_was_cut_off_is_told_so(
+    client: httpx.AsyncClient, write_key: NewKey
+) -> None:
+    body = f'{{"write_key": "{write_key.token}", "touchpoints": [{{"event": "A"'
+
+    answer = await client.post(BEACON, content=body)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_json")
 
 
 @pytest.mark.parametrize(
