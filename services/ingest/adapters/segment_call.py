@@ -116,7 +116,7 @@ def mapped(
     context = own if isinstance(own, dict) and not around else _merged(own, around)
     account_id, traits = context.pop("groupId", None), context.pop("traits", None)
     if kind == "group":
-        account_id = call.group_id
+        account_id = account_id if call.group_id is None else call.group_id
         if not isinstance(call.traits, dict | None):
             return build({"event": event, "account_traits": call.traits})
     elif isinstance(call.traits, dict):

@@ -98,6 +98,17 @@ async def test_group_carries_the_account_and_its_traits(
     assert (envelope.account_traits, envelope.traits) == ({"industry": "saas"}, {})
 
 
+async def test_a_group_call_may_name_its_account_in_the_context_as_the_others_do(
+    client: httpx.AsyncClient, by_basic: dict[str, str], event_log: ListLog
+) -> None:
+    call = {"userId": "u-1", "traits": {"industry": "saas"}, "context": {"groupId": "acme"}}
+
+    await client.post("/v1/group", json=call, headers=by_basic)
+
+    [envelope] = event_log.envelopes
+    assert (envelope.account_id, envelope.account_traits) == ("acme", {"industry": "saas"})
+
+
 @pytest.mark.parametrize("path", ["/v1/alias", "/v1/a"])
 async def test_alias_carries_the_previous_id(
     client: httpx.AsyncClient, by_basic: dict[str, str], event_log: ListLog, path: str
