@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.cli import queries
 from services.cli.asking import print_json
 from services.cli.friendly import REFUSED, fail
-from services.ingest.adapters.webhooks.delivery import Way, read_item
+from services.ingest.adapters.webhooks.delivery import Way, read_letter
 from services.ingest.service import Ingest
 from services.ingest.settings import IngestSettings
 from services.ingest.verdicts import Refused
@@ -135,7 +135,7 @@ async def _letters(engine: AsyncEngine, source: Source) -> AsyncIterator[tuple[i
 
 async def _one(ingest: Ingest, source: Source, way: Way, envelope: Envelope) -> str:
     """What becomes of one letter. Its candidates pass the door as if they came today."""
-    items: list[Any] = read_item(envelope.properties, way, name=envelope.message_id)
+    items: list[Any] = read_letter(envelope.properties, way, name=envelope.message_id)
     if not items:
         return "skipped"
     if any(not isinstance(item, Refused) and item.type == "unmapped" for item in items):

@@ -1,6 +1,6 @@
 """`stageline source test`: what a sample becomes, by the very code that ingest runs. Sends nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,7 +65,10 @@ def try_sample(
     found = delivery.read(body, way, _LIMITS)
     if not isinstance(found, Delivery):
         fail(f"ingest would refuse the body: {found.detail}", REFUSED)
-    told = [_told(position, items, way) for position, items in enumerate(found.items)]
+    told = [
+        _told(position, items, way, is_kept=found.letter(position) is not None)
+        for position, items in enumerate(found.items)
+    ]
     if as_json:
         print_json({"items": told})
     else:
@@ -95,8 +98,11 @@ def _read(name: str) -> dict[str, Any]:
     return written
 
 
-def _told(position: int, items: list[Item] | Any, way: Way) -> dict[str, Any]:  # noqa: ANN401
-    """One item of the sample: its touchpoints, why it is unmapped, and what is refused."""
+def _told(position: int, items: Sequence[Item], way: Way, *, is_kept: bool) -> dict[str, Any]:
+    """One item of the sample: its touchpoints, why it is unmapped, and what is refused.
+
+    `is_kept`: ingest would not refuse a part of it, but keep the whole.
+    """
     touchpoints: list[dict[str, Any]] = []
     rejected: list[dict[str, str]] = []
     unmapped: str | None = None
@@ -109,6 +115,9 @@ def _told(position: int, items: list[Item] | Any, way: Way) -> dict[str, Any]:  
         else:
             envelope = msgspec.to_builtins(verdict.envelope)
             touchpoints.append({k: v for k, v in envelope.items() if k not in _OURS})
+    if rejected and is_kept:
+        unmapped = "; ".join(f"{each['code']}: {each['detail']}" for each in rejected)
+        touchpoints, rejected = [], []
     return {
         "index": position,
         "touchpoints": touchpoints,

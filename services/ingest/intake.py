@@ -8,7 +8,7 @@ from services.ingest.adapters.strict_json import TOO_DEEP, hazard
 from services.ingest.candidate import Candidate
 from services.ingest.door.admission import Correction, admit, in_common
 from services.ingest.door.door import Door
-from services.ingest.limits import MAX_DEPTH, Limits
+from services.ingest.limits import MAX_DEPTH, MAX_LETTER_BYTES, Limits
 from services.ingest.verdicts import Dropped, Refused, event_too_large
 from shared.contracts.envelope import Envelope, encode
 from shared.eventlog.port import NewRecord
@@ -66,8 +66,11 @@ def take_in(
             refused.append((index, TOO_DEEP))
             continue
         if len(value) > limits.max_event_bytes:
-            refused.append((index, event_too_large(limits.max_event_bytes)))
-            continue
+            is_letter = envelope.type == "unmapped"
+            most = MAX_LETTER_BYTES if is_letter else limits.max_event_bytes
+            if len(value) > most:
+                refused.append((index, event_too_large(most)))
+                continue
         # Whoever nests deep has many brackets; nearly nobody has, and is not walked.
         if value.count(b"{") + value.count(b"[") > MAX_DEPTH and _nests_too_deep(envelope):
             refused.append((index, TOO_DEEP))

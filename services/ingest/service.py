@@ -89,6 +89,18 @@ class Ingest:
             self.count_failure("missing_scope", route)
             raise by_key(exc) from None
 
+    def judge(
+        self, items: Sequence[Candidate | Refused], *, principal: Principal, received_at: datetime
+    ) -> Intake:
+        """What would become of the items. Nothing is stored, counted or told."""
+        return take_in(
+            items,
+            principal=principal,
+            received_at=received_at,
+            limits=self.limits,
+            door=self.entrance.door(principal),
+        )
+
     async def store(
         self,
         items: Sequence[Candidate | Refused],
@@ -101,13 +113,7 @@ class Ingest:
 
         Raises TurnedAway: nothing may be answered with a 2xx then.
         """
-        intake = take_in(
-            items,
-            principal=principal,
-            received_at=received_at,
-            limits=self.limits,
-            door=self.entrance.door(principal),
-        )
+        intake = self.judge(items, principal=principal, received_at=received_at)
         if intake.records:
             try:
                 await self.writer.append(intake.records)

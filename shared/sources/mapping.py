@@ -151,20 +151,20 @@ class CompiledMapping:
         return self._items is not None
 
     def items(self, body: object) -> list[Any]:
-        """The items of a body. Raises NotEvaluated."""
+        """The items of a body. Raises NotEvaluated, also where there is nothing in their place."""
         if self._items is None:
             return body if isinstance(body, list) else [body]
         found = Evaluation(body).of(self._items)
-        if isinstance(found, list):
-            return found
-        return [] if found is None else [found]
+        if found is None:
+            raise NotEvaluated("there are no items")
+        return found if isinstance(found, list) else [found]
 
-    def type_of(self, item: object) -> str | None:
-        """The sender's own name for what happened, or None."""
+    def type_of(self, item: object, *, steps: int = MAX_STEPS) -> str | None:
+        """The sender's own name for what happened, or None. For at most so many steps."""
         if self._type is None:
             return None
         try:
-            found = Evaluation(item).of(self._type)
+            found = Evaluation(item, steps=steps).of(self._type)
         except NotEvaluated:
             return None
         return found if isinstance(found, str) else None

@@ -169,11 +169,15 @@ class WebhookEndpoint(Endpoint):
         self, found: Delivery, source: Source, principal: Principal, received_at: datetime
     ) -> Answer:
         """Store all of it at once; an item that becomes several is told of by its own position."""
-        items: list[Item] = []
-        positions: list[int] = []
-        for position, candidates in enumerate(found.items):
-            items += candidates
-            positions += [position] * len(candidates)
+        groups = list(found.items)
+        items, positions = _flat(groups)
+        judged = self.ingest.judge(items, principal=principal, received_at=received_at)
+        # Its sender would never send it otherwise: what is refused is kept, to be mapped.
+        for position in {positions[index] for index, _ in judged.refused}:
+            letter = found.letter(position)
+            if letter is not None:
+                groups[position] = [letter]
+        items, positions = _flat(groups)
         intake = await self.ingest.store(
             items, principal=principal, received_at=received_at, route=self.path
         )
@@ -188,6 +192,12 @@ class WebhookEndpoint(Endpoint):
         if found.is_soap:
             return _ACKNOWLEDGED
         return told(len(items) - len(refused), unmapped, refused)
+
+
+def _flat(groups: Sequence[Sequence[Item]]) -> tuple[list[Item], list[int]]:
+    """All candidates, and of each the position of its item."""
+    items = [item for group in groups for item in group]
+    return items, [position for position, group in enumerate(groups) for _ in group]
 
 
 class Mappings:

@@ -15,6 +15,7 @@ rules:
   - when: kind == 'opened'
     event: Ticket Opened
     email: from
+    account_id: company
     occurred_at: at
   - when: kind == 'noise'
     skip: true
@@ -56,6 +57,14 @@ def test_a_sample_is_shown_as_the_touchpoint_that_it_becomes(folder: Path) -> No
         ({"kind": "other"}, "item 0: kept as a dead letter: no rule of the mapping holds"),
         ({"kind": "opened"}, "dead letter: it names nobody"),
         ({"kind": "opened", "from": "ann@acme.example", "at": "soon"}, "`occurred_at` is neither"),
+        (
+            {"kind": "opened", "from": "ann@acme.example", "at": -5},
+            "item 0: kept as a dead letter: `occurred_at` is neither",
+        ),
+        (
+            {"kind": "opened", "from": "ann@acme.example", "company": "anonymous:1"},
+            "item 0: kept as a dead letter: reserved_account_id: ",
+        ),
         (["text"], "item 0: refused, not_an_object"),
         (
             [{"kind": "opened", "from": "ann@acme.example"}, {"kind": "noise"}],
@@ -110,7 +119,7 @@ def test_a_mistake_ends_in_a_sentence(
 
 
 def test_a_body_that_ingest_would_refuse_is_told(folder: Path) -> None:
-    ran = run(folder, b'{"a": NaN}', "--kind", "generic")
+    ran = run(folder, b'{"a": 1', "--kind", "generic")
 
     assert ran.exit_code == REFUSED
     assert "not valid JSON" in ran.stderr

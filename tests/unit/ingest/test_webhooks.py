@@ -447,13 +447,18 @@ async def test_nothing_that_was_sent_comes_back(client: httpx.AsyncClient, shelf
 
 
 async def test_a_delivery_cannot_stop_the_door_by_its_mapping(
-    client: httpx.AsyncClient, shelf: Shelf
+    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
 ) -> None:
-    # Each item alone would be let have its 20,000 steps.
-    costly = {"rules": [{"event": "X", "account_id": "a", "score": "length(b[?@ > `1`])"}]}
+    # Each item alone would be let have its 20,000 steps, for its type once more.
+    count = "length(b[?@ > `1`])"
+    costly = {
+        "type": f"to_string({count})",
+        "rules": [{"event": "X", "account_id": "a", "score": count}],
+    }
     of = made(shelf, SourceKind.GENERIC, mapping=costly)
     items = [{"a": str(number), "b": list(range(150))} for number in range(800)]
 
     answer = await post(client, of, items)
 
     assert answer.json() == {"accepted": 800, "unmapped": 800, "rejected": []}
+    assert {kept.event for kept in event_log.envelopes} == {"generic"}

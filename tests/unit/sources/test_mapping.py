@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from shared.sources.expressions import NotEvaluated
 from shared.sources.mapping import (
     MAX_RULES,
     Mapped,
@@ -117,7 +118,9 @@ def test_items_may_lie_inside_a_body() -> None:
 
     assert mapping.items({"data": {"events": [{"t": "a"}, {"t": "b"}]}}) == [{"t": "a"}, {"t": "b"}]
     assert mapping.items({"data": {"events": {"t": "a"}}}) == [{"t": "a"}]
-    assert mapping.items({}) == []
+    assert mapping.items({"data": {"events": []}}) == []
+    with pytest.raises(NotEvaluated):
+        mapping.items({"data": {}})
     assert (mapping.type_of({"t": "a"}), mapping.type_of({"t": 5})) == ("a", None)
 
 

@@ -1,7 +1,8 @@
 """One verified delivery: its items, and the candidates that each of them becomes.
 
-A source's mapping is asked first, then what is known of the provider. What neither knows, and what a
-mapping makes no touchpoint of, becomes an `unmapped` candidate: nothing that was delivered is lost.
+A source's mapping is asked first, then what is known of the provider. What neither knows, what a mapping
+makes no touchpoint of, and what the door would refuse, becomes a letter: a candidate that is `unmapped`.
+Nothing that was delivered is lost.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -40,6 +41,8 @@ class Delivery:
     """What was delivered: for each item, in order, what it becomes. Empty: known and not wanted."""
 
     items: Sequence[Sequence[Item]]
+    letter: Callable[[int], Item | None]
+    """The item at a position as a letter, should one of its candidates be refused; see `letter`."""
     is_soap: bool = False
     """The sender wants its answer in XML."""
 
@@ -101,12 +104,45 @@ def read(
         way = replace(way, steps=_STEPS_OF_ALL // len(values))
     # One name for several things would make them one.
     name = reading.message_id(way.kind, way.source_id, delivery_id) if len(values) == 1 else None
+    return _delivery(values, way, name=name)
+
+
+def _delivery(
+    values: Sequence[object], way: Way, *, name: str | None = None, is_soap: bool = False
+) -> Delivery:
     return Delivery(
         items=[
             [value] if isinstance(value, Refused) else read_item(value, way, name=name)
             for value in values
-        ]
+        ],
+        letter=lambda position: letter(values[position], way, name=name),
+        is_soap=is_soap,
     )
+
+
+def letter(value: object, way: Way, *, name: str | None = None) -> Item | None:
+    """The item as it waits for a mapping; None for what is no object."""
+    if not isinstance(value, dict):
+        return None
+    told = _told(value, way)
+    return _unmapped(value, way, told, _named_for_ever(value, way, told, name))
+
+
+def read_letter(value: Json, way: Way, *, name: str) -> list[Item]:
+    """What an item that waited under `name` becomes by the mapping of today.
+
+    It may be a whole body, from before somebody wrote where the items of one lie.
+    """
+    found = read_item(value, way, name=name)
+    is_known = all(isinstance(item, Refused) or item.type != "unmapped" for item in found)
+    if is_known or way.mapping is None or not way.mapping.has_items:
+        return found
+    try:
+        inner = way.mapping.items(value)
+    except NotEvaluated:
+        return found
+    own = name if len(inner) == 1 else None
+    return [item for each in inner for item in read_item(each, way, name=own)]
 
 
 def read_item(value: object, way: Way, *, name: str | None = None) -> list[Item]:
@@ -116,9 +152,8 @@ def read_item(value: object, way: Way, *, name: str | None = None) -> list[Item]
     """
     if not isinstance(value, dict):
         return [NOT_AN_OBJECT]
-    reader = _READERS.get(way.kind)
-    told = _named(value, way) if reader is None else reader(value, way.settings)
-    name = told.message_id or name or reading.fingerprint(way.kind, way.source_id, value)
+    told = _told(value, way)
+    name = _named_for_ever(value, way, told, name)
     outcome = _by_mapping(value, way, told, name)
     if isinstance(outcome, Skipped):
         return []
@@ -139,7 +174,7 @@ def _read_soap(body: bytes, way: Way, limits: Limits) -> Delivery | BodyRefused 
         return FOREIGN_ORGANIZATION
     if len(message.records) > limits.max_events:
         return too_many_events(limits.max_events)
-    return Delivery(items=[read_item(record, way) for record in message.records], is_soap=True)
+    return _delivery(message.records, way, is_soap=True)
 
 
 def _values(body: bytes, way: Way) -> Sequence[object] | BodyRefused:
@@ -151,7 +186,7 @@ def _values(body: bytes, way: Way) -> Sequence[object] | BodyRefused:
         try:
             return way.mapping.items(whole)
         except NotEvaluated:
-            return [whole]
+            return whole if isinstance(whole, list) else [whole]
     for mend in (bytes, strict_json.mended):
         try:
             raws = _raw(mend(body))
@@ -171,11 +206,18 @@ def _raw(body: bytes) -> Sequence[msgspec.Raw]:
     return _many.decode(body) if body.startswith(b"[") else [_one.decode(body)]
 
 
-def _named(item: Json, way: Way) -> Reading:
-    """An item of a sender whom only a mapping knows."""
-    kind = way.mapping.type_of(item) if way.mapping is not None else None
+def _told(item: Json, way: Way) -> Reading:
+    """What is known of the provider's items; little of a sender whom only a mapping knows."""
+    reader = _READERS.get(way.kind)
+    if reader is not None:
+        return reader(item, way.settings)
+    kind = way.mapping.type_of(item, steps=way.steps) if way.mapping is not None else None
     kind = kind or next((found for name in _TYPE_NAMES if (found := text(item.get(name)))), None)
     return Reading(type=kind or way.kind, message_id=None, occurred_at=None, touchpoints=None)
+
+
+def _named_for_ever(item: Json, way: Way, told: Reading, name: str | None) -> str:
+    return told.message_id or name or reading.fingerprint(way.kind, way.source_id, item)
 
 
 def _built(fields: Json, told: Reading, name: str, index: int) -> Item:
@@ -192,9 +234,7 @@ _IDS = ("account_id", "user_id", "anonymous_id", "previous_id", "previous_accoun
 
 def why_unmapped(value: Json, way: Way) -> str:
     """For whoever writes a mapping: why an item is not a touchpoint. Repeats nothing of it."""
-    reader = _READERS.get(way.kind)
-    told = _named(value, way) if reader is None else reader(value, way.settings)
-    outcome = _by_mapping(value, way, told, "")
+    outcome = _by_mapping(value, way, _told(value, way), "")
     why = outcome.why if isinstance(outcome, NotMapped) else ""
     return why or ("no rule of the mapping holds" if way.mapping else "nobody knows its type here")
 

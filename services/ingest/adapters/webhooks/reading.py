@@ -13,6 +13,7 @@ from shared.contracts.envelope import MAX_MESSAGE_ID_CHARS
 
 Json = dict[str, Any]
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS_IN_MILLISECONDS = 1e11
 """An epoch number above this (year 5138 in seconds) is in milliseconds."""
 
@@ -85,17 +86,21 @@ def number(value: object) -> float | None:
 
 
 def instant(value: object) -> datetime | None:
-    """ISO 8601 (UTC where no offset is given), or epoch seconds or milliseconds; None otherwise."""
+    """ISO 8601 (UTC where no offset is given), or epoch seconds or milliseconds; None otherwise.
+
+    Before 1970 lie zero dates: they tell that nobody knows, and must not cost what they stand beside.
+    """
+    found: datetime | None = None
     try:
         if isinstance(value, str):
             parsed = datetime.fromisoformat(value.strip())
-            return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-        if isinstance(value, int | float) and not isinstance(value, bool):
+            found = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
             seconds = value / 1000 if abs(value) >= _SECONDS_IN_MILLISECONDS else value
-            return datetime.fromtimestamp(seconds, UTC)
+            found = datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
         pass
-    return None
+    return None if found is not None and found < _EPOCH else found
 
 
 def mapping(value: object) -> Mapping[str, Any]:
