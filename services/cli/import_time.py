@@ -11,6 +11,10 @@ _UNITS = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000}
 _AUTO = ((1e11, "seconds"), (1e14, "milliseconds"), (1e17, "microseconds"))
 """Below 1e11 seconds lies the year 5138; a count of milliseconds is that small only before 1973."""
 
+_LEAST_DIGITS = 9
+"""Of a count since 1970 that nobody called one: fewer are a date (20241231), or the days that a
+spreadsheet counts where a cell has no date format."""
+
 
 def instant(value: object, timezone: ZoneInfo, form: str | None, epoch: Epoch) -> datetime | None:
     """UTC instant of a cell, or None when it cannot be read.
@@ -26,9 +30,11 @@ def instant(value: object, timezone: ZoneInfo, form: str | None, epoch: Epoch) -
                 return _in_utc(value, timezone)
             case date():
                 return _in_utc(datetime.combine(value, time.min), timezone)
-            case int() | float():
+            case int() | float() if epoch != "auto" or value >= 10 ** (_LEAST_DIGITS - 1):
                 return _from_number(float(value), epoch)
             case _:
+                if isinstance(value, float) and value.is_integer():
+                    value = int(value)
                 return _from_text(str(value).strip(), timezone, form, epoch)
     except (ValueError, OverflowError):
         return None
@@ -37,7 +43,8 @@ def instant(value: object, timezone: ZoneInfo, form: str | None, epoch: Epoch) -
 def _from_text(text: str, timezone: ZoneInfo, form: str | None, epoch: Epoch) -> datetime | None:
     if form is not None:
         return _in_utc(datetime.strptime(text, form), timezone)  # noqa: DTZ007 - zone is next
-    if text.replace(".", "", 1).isdigit() and len(text.partition(".")[0]) > len("20241231"):
+    is_number = text.replace(".", "", 1).isdigit()
+    if is_number and (epoch != "auto" or len(text.partition(".")[0]) >= _LEAST_DIGITS):
         return _from_number(float(text), epoch)
     return _in_utc(datetime.fromisoformat(text), timezone)
 

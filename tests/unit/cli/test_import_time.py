@@ -34,6 +34,24 @@ def test_a_format_reads_what_no_standard_does() -> None:
     ) == (MOMENT)
 
 
+@pytest.mark.parametrize("written", [20240313, 20240313.0, " 20240313"])
+def test_eight_digits_are_a_date_whether_a_cell_holds_text_or_a_number(written: object) -> None:
+    midnight = datetime(2024, 3, 13, tzinfo=UTC)
+
+    assert instant(written, ZoneInfo("UTC"), None, "auto") == midnight
+    assert instant(written, ZoneInfo("UTC"), "%Y%m%d", "auto") == midnight
+
+
+@pytest.mark.parametrize("written", [45364, 45364.43, 99_999_999, " 45364", 1.5, -1710325274])
+def test_a_spreadsheets_count_of_days_is_not_taken_for_seconds(written: object) -> None:
+    assert instant(written, ZoneInfo("UTC"), None, "auto") is None
+
+
+@pytest.mark.parametrize("written", [86_400, " 86400"])
+def test_a_small_count_is_one_where_the_mapping_calls_it_so(written: object) -> None:
+    assert instant(written, ZoneInfo("UTC"), None, "seconds") == datetime(1970, 1, 2, tzinfo=UTC)
+
+
 def test_of_the_hour_that_comes_twice_in_autumn_the_first_is_meant() -> None:
     read = instant("2024-10-27 02:30:00", ZoneInfo("Europe/Berlin"), None, "auto")
 
