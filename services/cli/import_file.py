@@ -174,7 +174,7 @@ def import_file(
         file_hash=import_rows.file_hash(file),
         mapping=settled,
         shape=shape,
-        url=destination.url,
+        to=destination,
     )
     if restart:
         state_file.clear()

@@ -9,6 +9,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from services.cli.connection import Target
 from services.cli.import_cells import Shape
 from services.cli.import_mapping import Mapping
 
@@ -23,12 +24,16 @@ class Progress:
 
 
 class ProgressFile:
-    """One import's file: by content of the file, how it is read, and the address it goes to."""
+    """One import's file: by content of the file, how it is read, where it goes to and by which key.
+
+    The key is part of it because it names the workspace: what one workspace has, another may lack.
+    """
 
     def __init__(
-        self, home: Path, *, file_hash: str, mapping: Mapping, shape: Shape, url: str
+        self, home: Path, *, file_hash: str, mapping: Mapping, shape: Shape, to: Target
     ) -> None:
-        settings = hashlib.sha256(f"{url}\n{mapping!r}\n{shape!r}".encode()).hexdigest()[:8]
+        told = f"{to.url}\n{to.key}\n{mapping!r}\n{shape!r}"
+        settings = hashlib.sha256(told.encode()).hexdigest()[:8]
         self.path = home / "imports" / f"{file_hash}-{settings}.json"
 
     def load(self) -> Progress:
