@@ -83,16 +83,18 @@ def unused(mapping: Meant, columns: Sequence[str]) -> list[str]:
 
 
 def _check_columns(mapping: Meant, columns: Sequence[str]) -> None:
-    known = set(columns)
-    missing = sorted(
-        column
-        for column in mapping.named_columns()
-        if column not in known and column.partition(".")[0] not in known
-    )
+    def is_there(column: str) -> bool:
+        return column in columns or column.partition(".")[0] in columns
+
+    told = f"its columns are {', '.join(columns)}"
+    missing = sorted(column for column in mapping.named_columns() if not is_there(column))
     if missing:
-        raise FatalError(
-            f"the file has no column {', '.join(missing)}; its columns are {', '.join(columns)}"
-        )
+        raise FatalError(f"the file has no column {', '.join(missing)}; {told}")
+    # Without them every row would be refused, however many there are.
+    if "event" not in mapping.constants and not is_there(mapping.columns.get("event", "event")):
+        raise FatalError(f"no column names the event: --event-column or --event does; {told}")
+    if "occurred_at" not in mapping.constants and not any(map(is_there, mapping.time_columns())):
+        raise FatalError(f"no column tells the time: --time-column does; {told}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -227,12 +227,13 @@ def _refuse(response: httpx.Response) -> None:
     """Raise FatalError unless the answer is one to try again on."""
     if response.status_code in _TRY_AGAIN:
         return
-    if response.status_code in _KEY_REFUSED:
-        raise FatalError("the key was refused; see `stageline keys list`")
     try:
         detail = str(response.json().get("detail", ""))
     except (ValueError, AttributeError):
         detail = ""
+    if response.status_code in _KEY_REFUSED:
+        why = f": {detail}" if detail else ""
+        raise FatalError(f"the key was refused{why}; see `stageline keys list`")
     raise FatalError(f"ingest answered {response.status_code}: {detail or 'no explanation'}")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from services.cli import import_rows, import_source
 from services.cli.import_cells import Shape
-from services.cli.import_mapping import Mapping
+from services.cli.import_mapping import Constant, Mapping
 from services.cli.import_rows import Row
 from shared.errors import FatalError
 
@@ -173,6 +173,37 @@ def test_lines_are_counted_as_an_editor_does_also_after_a_cell_of_two_lines(tmp_
 def test_a_column_that_is_not_there_is_named_with_those_that_are(shop: Path) -> None:
     with pytest.raises(FatalError, match=r"no column nope; its columns are user, what, when"):
         touchpoints(shop, Mapping(columns={"event": "nope"}))
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("user_id,evnt,time", "no column names the event: --event-column or --event does; its"),
+        ("user_id,event,tme", "no column tells the time: --time-column does; its columns are"),
+        ("user_id;event;time", "the header names one column; --delimiter ';' parts it"),
+        ("user_id\tevent\ttime", r"--delimiter \$'\\t' parts it"),
+    ],
+    ids=["event", "time", "semicolon", "tab"],
+)
+def test_a_file_of_which_no_row_could_be_taken_is_a_sentence(
+    tmp_path: Path, header: str, message: str
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"{header}\nann,home,2024-03-13\n")
+
+    with pytest.raises(FatalError, match=message):
+        touchpoints(path)
+
+
+def test_an_event_and_a_time_that_the_mapping_gives_need_no_column(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("user_id\nann\n")
+    constants: dict[str, Constant] = {"event": "Visited Us", "occurred_at": "2024-03-13"}
+
+    (told,) = touchpoints(path, Mapping(constants=constants))
+
+    assert isinstance(told, dict)
+    assert (told["event"], told["occurred_at"]) == ("Visited Us", "2024-03-13T00:00:00+00:00")
 
 
 @pytest.mark.parametrize(

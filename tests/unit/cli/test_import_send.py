@@ -126,6 +126,15 @@ async def test_an_answer_that_will_not_change_stops_at_once(status: int, message
     assert message in str(caught.value.exceptions[0])
 
 
+async def test_why_a_key_may_not_send_is_told_in_ingests_words() -> None:
+    answer = httpx.Response(403, json={"detail": "Events of this source come from its own pages."})
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await send(lambda _: answer, rows(3))
+
+    assert "come from its own pages" in str(caught.value.exceptions[0])
+
+
 async def test_a_refused_row_is_reported_by_its_line() -> None:
     def refuses_second(events: list[dict[str, Any]]) -> httpx.Response:
         rejected = [{"index": 1, "code": "invalid_event", "detail": "no person"}]
