@@ -63,7 +63,7 @@ class RefusedFile:
             row_cells = (
                 [as_text(cells.get(column)) for column in self._columns]
                 if cells is not None
-                else [row.raw]
+                else [row.raw] * bool(row.raw)
                 if isinstance(row.raw, str)
                 else list(row.raw or ())
             )

@@ -21,6 +21,9 @@ from shared.errors import FatalError
 
 _TOO_LONG = f"a line longer than {LONGEST_ROW_CHARS:,} characters"
 
+_SPELLED = {";": "';'", "\t": "$'\\t'", "|": "'|'", ",": "','"}
+"""What programs write between cells, as a shell takes it."""
+
 _RAW_CHARS = 10_000
 """How much of a line that is no JSON is kept for the file of refused rows."""
 
@@ -39,6 +42,17 @@ class _Lines:
     def __init__(self, text: io.TextIOBase) -> None:
         self._text = text
         self.is_cut = False
+        self._record: list[str] | None = None
+        self._record_chars = 0
+
+    def begin(self) -> None:
+        """A record begins: keep what it is made of."""
+        self.is_cut = False
+        self._record, self._record_chars = [], 0
+
+    def record(self) -> str:
+        """The record so far as it stands in the file; a little more than the longest row at most."""
+        return "".join(self._record or ())
 
     def __iter__(self) -> Iterator[str]:
         while line := self._text.readline(LONGEST_ROW_CHARS):
@@ -46,6 +60,9 @@ class _Lines:
             while len(rest) == LONGEST_ROW_CHARS and not rest.endswith(("\n", "\r")):
                 self.is_cut = True
                 rest = self._text.readline(LONGEST_ROW_CHARS)
+            if self._record is not None and self._record_chars < LONGEST_ROW_CHARS:
+                self._record.append(line)
+                self._record_chars += len(line)
             yield line
 
 
@@ -60,13 +77,16 @@ def read_csv(text: io.TextIOBase, stored: BinaryIO, total: int, delimiter: str) 
         raise FatalError(f"the header cannot be read as CSV: {exc}") from exc
     if not any(name.strip() for name in header):
         raise FatalError("the file is empty: its first line must name the columns")
+    other = next((each for each in _SPELLED if len(header) == 1 and each in header[0]), None)
+    if other is not None:
+        raise FatalError(f"the header names one column; --delimiter {_SPELLED[other]} parts it")
     columns = column_names(header)
 
     def readings() -> Iterator[Reading]:
         for line, values in _records(reader, lines):
             position = stored.tell()
             if isinstance(values, str):
-                yield _unreadable(line, position, values, [])
+                yield _unreadable(line, position, values, "" if lines.is_cut else lines.record())
             elif len(values) != len(columns):
                 problem = f"{len(values)} cells where the header names {len(columns)}"
                 yield _unreadable(line, position, problem, values)
@@ -81,13 +101,15 @@ def _records(reader: _Reader, lines: _Lines) -> Iterator[tuple[int, list[str] | 
     """First line and cells of each record that is not empty, or why it has none."""
     while True:
         line = reader.line_num + 1
-        lines.is_cut = False
+        lines.begin()
         try:
             values = next(reader)
         except StopIteration:
             return
         except csv.Error as exc:
-            yield line, _TOO_LONG if lines.is_cut else f"not CSV: {exc}"
+            # A quotation mark that nothing closes takes the rows behind it along.
+            end = f", up to line {reader.line_num}" if reader.line_num > line else ""
+            yield line, _TOO_LONG if lines.is_cut else f"not CSV: {exc}{end}"
             continue
         if lines.is_cut:
             yield line, _TOO_LONG

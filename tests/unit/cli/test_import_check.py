@@ -135,6 +135,27 @@ def test_refused_rows_keep_the_manner_of_their_file(tmp_path: Path) -> None:
     assert dict(again.by_code) == {"invalid_occurred_at": 1}
 
 
+def test_what_is_no_csv_is_kept_as_it_stands_with_the_rows_that_it_took_along(
+    tmp_path: Path,
+) -> None:
+    path, errors = tmp_path / "a.csv", tmp_path / "refused.csv"
+    path.write_text(
+        'user_id,event,time\nann,"ho"me,2024-03-13\nbob,home,2024-03-13\n'
+        'cid,"home,2024-03-13\ndan,home,2024-03-13\n'
+    )
+
+    found = check(path, errors=errors)
+    again = check(errors)
+
+    assert (found.accepted, found.first_lines) == (1, {"unreadable_row": [2, 4]})
+    with errors.open(newline="") as file:
+        _, ann, cid = csv.reader(file)
+    assert ann[3:] == ['ann,"ho"me,2024-03-13\n']
+    assert cid[2].endswith(", up to line 5")
+    assert cid[3:] == ['cid,"home,2024-03-13\ndan,home,2024-03-13\n']
+    assert again.by_code == {"unreadable_row": 2}
+
+
 def test_refused_rows_of_a_workbook_come_as_csv_or_as_ndjson_with_their_numbers(
     tmp_path: Path,
 ) -> None:
