@@ -149,7 +149,7 @@ class Ingest:
             self.recorder.turned_away(
                 principal,
                 code=away.code,
-                detail=away.detail,
+                detail=away.noted,
                 received_at=self.clock.now(),
                 route=route,
             )

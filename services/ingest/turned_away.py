@@ -31,14 +31,19 @@ class TurnedAway(StagelineError):
         *,
         headers: Mapping[str, str] | None = None,
         closes: bool = False,
+        noted: str | None = None,
     ) -> None:
-        """`closes`: the answer may come before the body has, so no next request can follow it."""
+        """`closes`: the answer may come before the body has, so no next request can follow it.
+
+        `noted`: what those who watch the source are told instead of `detail`, which strangers read.
+        """
         super().__init__(code)
         self.status = status
         self.code = code
         self.detail = detail
         self.headers = dict(headers or {})
         self.closes = closes
+        self.noted = noted or detail
 
 
 def later(code: str, detail: str, *, seconds: int = 2, status: int = 503) -> TurnedAway:

@@ -40,14 +40,34 @@ def by_unknown_source() -> TurnedAway:
     return TurnedAway(404, "source_unknown", "There is no such source at this address.")
 
 
-def by_signature() -> TurnedAway:
-    """One answer for every reason: who forges learns nothing from it."""
+def by_signature(noted: str | None = None) -> TurnedAway:
+    """One answer for every reason: who forges learns nothing from it, who watches the source does."""
     return TurnedAway(
         401,
         "invalid_signature",
         "The request does not carry a current signature, or the secret, of this source.",
         headers={"WWW-Authenticate": 'Signature realm="stageline"'},
+        noted=noted,
     )
+
+
+_WHY = {
+    Failure.MISSING: "The request carries no signature or secret of the form that this source takes.",
+    Failure.MALFORMED: "The signature, or what belongs to it, cannot be read, or is there twice.",
+    Failure.WRONG: "The signature or secret is not made with a secret that this source has in use, or"
+    " the body was changed on its way.",
+    Failure.EXPIRED: "The time beside the signature lies more than five minutes from ours: an old"
+    " delivery, or a wrong clock.",
+}
+
+
+def why(failure: Failure, source: Source, url: str) -> str:
+    """For those who watch the source: what to look at. `url` is what the sender should have called."""
+    if not source.secrets:
+        return "This source has no secret in use, so nobody is believed: give it the sender's."
+    if failure is Failure.WRONG and needs_url(source):
+        return f"{_WHY[failure]} The address is signed as well; here it is {url}"
+    return _WHY[failure]
 
 
 def by_unknown_url() -> TurnedAway:
@@ -162,7 +182,7 @@ class WebhookEndpoint(Endpoint):
             self.ingest.count_failure(verdict, self.path)
             # Those who watch the source see it too, though it may be a stranger's.
             request.principal = _principal(source)
-            raise by_signature()
+            raise by_signature(why(verdict, source, f"{base_url}{path}"))
         return verdict
 
     async def _stored(
