@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from services.ingest import answers, body
 from services.ingest.answers import CLOSE, Answer
 from services.ingest.body import Lease
+from services.ingest.entrance import Told
 from services.ingest.errors import ClientGone
 from services.ingest.service import Ingest
 from services.ingest.turned_away import TurnedAway, by_body
@@ -36,7 +37,7 @@ class Request:
         self.headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
         self.principal: Principal | None = None
         """Who sends, from the moment that it is known: whoever finds out notes it here."""
-        self.told: Sequence[tuple[bytes, bytes]] = ()
+        self.told: Told | None = None
         """Headers for whatever answer it gets."""
         self.authorization: str | None = None
         self.content_type = b""
@@ -92,8 +93,8 @@ class Endpoint(ABC):
                 return
             finally:
                 lease.release()
-            if request.told:
-                answer = answer.saying(request.told)
+            if request.told is not None:
+                answer = answer.saying(request.told())
         elif method == "OPTIONS":
             answer = self.options(Request(scope))
         else:

@@ -4,6 +4,7 @@ Nothing may pass by rules that are not known: a source that was removed, or whos
 newer version, turns its senders away until somebody has seen to it, and they keep what they have.
 """
 
+from collections.abc import Callable
 from time import monotonic
 
 from services.ingest.door.door import Door, door
@@ -25,8 +26,8 @@ from shared.keys.token import KeyKind
 from shared.sources.registry import SourceRegistry
 from shared.sources.source import Source, SourceKind
 
-Told = list[tuple[bytes, bytes]]
-_NOTHING: Told = []
+Told = Callable[[], list[tuple[bytes, bytes]]]
+"""Headers of an answer, as they are when it is made: by then its events are counted."""
 
 
 class Entrance:
@@ -41,14 +42,14 @@ class Entrance:
         self._doors: dict[tuple[WorkspaceId, str | None, KeyKind], Door] = {}
         self._generation = -1
 
-    async def let_in(self, principal: Principal, *, method: str, origin: str | None) -> Told:
+    async def let_in(self, principal: Principal, *, method: str, origin: str | None) -> Told | None:
         """Headers for whatever answer a request gets that may come in. Raises TurnedAway.
 
         Waits for one read of the database where the sender's source is not known here.
         """
         source = await self.known(principal)
         if source is None and self._default_rate is None:
-            return _NOTHING
+            return None
         entry = self.door(principal)
         if source is not None:
             if source.paused_at is not None:
@@ -57,7 +58,7 @@ class Entrance:
                 raise by_origin()
             self._within_quota(source)
         limit = entry.rate or self._default_rate
-        return _NOTHING if limit is None else self._within_rate(principal, limit)
+        return None if limit is None else self._within_rate(principal, limit)
 
     async def known(self, principal: Principal) -> Source | None:
         """The sender's source, if it has one; from now on `door` knows its rules. Raises TurnedAway.
@@ -134,7 +135,7 @@ class Entrance:
         entered = self._rates.enter(_sender(principal), limit, monotonic())
         if isinstance(entered, TooFast):
             raise by_rate(limit.policy(), entered.wait_seconds, self._clock.now())
-        return [
+        return lambda: [
             (b"ratelimit-policy", limit.policy().encode()),
             (b"ratelimit", entered.told().encode()),
         ]

@@ -41,14 +41,19 @@ def rate(per_second: float | None, burst: int | None) -> Rate | None:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """Let in: so many more events may come at once, and the bucket is full after so many seconds."""
+    """Let in, by this bucket."""
 
-    remaining: int
-    full_after_seconds: int
+    limit: Rate
+    bucket: "_Bucket"
 
     def told(self) -> str:
-        """Value of `RateLimit`."""
-        return f'"default";r={self.remaining};t={self.full_after_seconds}'
+        """Value of `RateLimit`: events that may still come at once, and seconds until the bucket is full.
+
+        As things stand when this is asked: what a request costs is known once its events are counted.
+        """
+        tokens = self.bucket.tokens
+        full_after_seconds = self.limit.fill_seconds(self.limit.burst - tokens)
+        return f'"default";r={max(0, math.floor(tokens))};t={full_after_seconds}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +78,7 @@ class Rates:
         if bucket.tokens < _ONE:
             return TooFast(limit.fill_seconds(1 - bucket.tokens))
         bucket.tokens -= 1
-        return Entered(
-            remaining=max(0, math.floor(bucket.tokens)),
-            full_after_seconds=limit.fill_seconds(limit.burst - bucket.tokens),
-        )
+        return Entered(limit, bucket)
 
     def pay(self, sender: str, events: int) -> None:
         """Take what a request that came in has cost beyond its first event."""

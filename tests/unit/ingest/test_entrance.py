@@ -212,8 +212,8 @@ async def test_more_than_a_source_may_send_is_told_when_to_come_again(
 
     assert first.status_code == 202
     assert first.headers["ratelimit-policy"] == '"default";q=10;w=100'
-    # When it came in, nobody had counted its events.
-    assert first.headers["ratelimit"] == '"default";r=9;t=10'
+    # It holds ten, owes four, and gets one in ten seconds.
+    assert first.headers["ratelimit"] == '"default";r=0;t=140'
     assert verdict(native) == verdict(segment) == (429, "rate_limited")
     assert len(event_log.records) == 14
     for answer in (native, segment):

@@ -97,9 +97,12 @@ def test_what_is_told_counts_down() -> None:
     rates = Rates()
 
     found = [rates.enter("key", TEN_A_SECOND, 0.0) for _ in range(2)]
+    last = found[-1]
 
-    assert found == [Entered(99, 1), Entered(98, 1)]
-    assert found[1].told() == '"default";r=98;t=1' if isinstance(found[1], Entered) else False
+    assert isinstance(last, Entered)
+    assert last.told() == '"default";r=98;t=1'
+    rates.pay("key", 109)
+    assert last.told() == '"default";r=0;t=11'
     assert TEN_A_SECOND.policy() == '"default";q=100;w=10'
 
 
