@@ -3,10 +3,7 @@
 import sys
 from typing import Any, NoReturn
 
-import asyncpg
-import httpx
 import typer
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from typer.core import TyperGroup
 
 from shared.errors import StagelineError
@@ -37,6 +34,11 @@ class FriendlyGroup(TyperGroup):
 
 def sentence(exc: BaseException) -> str | None:
     """What to tell a person about `exc`, or None when it is a fault of ours."""
+    # Here, not above: every command would start later for the sake of errors that hardly one has.
+    import asyncpg  # noqa: PLC0415
+    import httpx  # noqa: PLC0415
+    from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError  # noqa: PLC0415
+
     while isinstance(exc, BaseExceptionGroup):
         exc = exc.exceptions[0]
     message: str | None

@@ -1,19 +1,95 @@
 """`stageline`: every command, mounted in one place."""
 
 import runpy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, ClassVar
 
 import typer
+from typer.main import get_group
 
-from services.cli import dlq, keys, maps, source_replay, source_test, sources
 from services.cli.connection import adopt_folder_database
 from services.cli.friendly import FriendlyGroup
-from services.cli.import_file import import_file
-from services.cli.migrate import migrate
-from services.cli.tail import tail
-from services.cli.verify import verify
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Later:
+    """Where a command is, and how it is shown. With a `help` it is a group of commands."""
+
+    module: str
+    name: str = "app"
+    help: str | None = None
+    panel: str | None = None
+    group: type[FriendlyGroup] = FriendlyGroup
+
+    def mount(self, name: str, shelf: typer.Typer) -> None:
+        """Import it, and put it on `shelf` as `name`."""
+        found = getattr(import_module(f"services.cli.{self.module}"), self.name)
+        if self.help is None:
+            shelf.command(name, rich_help_panel=self.panel)(found)
+        else:
+            shelf.add_typer(found, name=name, help=self.help, cls=self.group)
+
+
+class Commands(FriendlyGroup):
+    """Commands that are imported when they are asked for.
+
+    Each brings libraries of its own, which would make all others start later.
+    """
+
+    later: ClassVar[Mapping[str, Later]] = {}
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - typer's own context class is private
+        """Every name, in the order of the help."""
+        self._fetch(*self.later)
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - as above
+        """The command of that name, or None."""
+        # A wrong name is compared with all of them.
+        self._fetch(*([cmd_name] if {cmd_name} & {*self.later, *self.commands} else self.later))
+        return super().get_command(ctx, cmd_name)
+
+    def _fetch(self, *names: str) -> None:
+        shelf = typer.Typer()
+        for name in names:
+            if name in self.later and name not in self.commands:
+                self.later[name].mount(name, shelf)
+        for name, command in get_group(shelf).commands.items():
+            self.add_command(command, name)
+
+
+class SourceCommands(Commands):
+    """`stageline source`."""
+
+    later: ClassVar[Mapping[str, Later]] = {
+        "test": Later(module="source_test", name="try_sample"),
+        "replay": Later(module="source_replay", name="replay"),
+    }
+
+
+class Stageline(Commands):
+    """`stageline`."""
+
+    later: ClassVar[Mapping[str, Later]] = {
+        "migrate": Later(module="migrate", name="migrate", panel="Data"),
+        "import": Later(module="import_file", name="import_file", panel="Data"),
+        "verify": Later(module="verify", name="verify", panel="Data"),
+        "tail": Later(module="tail", name="tail", panel="Data"),
+        "dlq": Later(module="dlq", help="Records that could not be applied."),
+        "map": Later(module="maps", help="Journey maps."),
+        "source": Later(
+            module="sources",
+            help="Who sends events, and what is done to them.",
+            group=SourceCommands,
+        ),
+        "keys": Later(module="keys", help="API keys."),
+    }
+
 
 app = typer.Typer(
-    cls=FriendlyGroup,
+    cls=Stageline,
     help="The stage of record for customer journeys: touchpoints in, a stage with its cause out.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -49,15 +125,3 @@ def stager() -> None:
 def api() -> None:
     """Start the api: stages, history and alerts by HTTP. Configured by the environment."""
     runpy.run_module("services.api", run_name="__main__")
-
-
-app.command(rich_help_panel="Data")(migrate)
-app.command("import", rich_help_panel="Data")(import_file)
-app.command(rich_help_panel="Data")(verify)
-app.command(rich_help_panel="Data")(tail)
-app.add_typer(dlq.app, name="dlq", help="Records that could not be applied.")
-app.add_typer(maps.app, name="map", help="Journey maps.")
-sources.app.command("test")(source_test.try_sample)
-sources.app.command("replay")(source_replay.replay)
-app.add_typer(sources.app, name="source", help="Who sends events, and what is done to them.")
-app.add_typer(keys.app, name="keys", help="API keys.")
