@@ -17,8 +17,8 @@ class Limits:
     """One event, as the compact JSON that is written to the log."""
     max_body_bytes: int = 500_000
     max_capture_bytes: int = 6_000_000
-    """As `max_body_bytes`, of the calls of foreign SDKs, which do not divide a batch that was too
-    large."""
+    """As `max_body_bytes`, of webhooks and the calls of foreign SDKs, which do not divide a batch that
+    was too large."""
     max_events: int = 2_500
     """As Segment's own API takes; a body of ordinary events has far fewer."""
     body_timeout_seconds: float = 10.0

@@ -46,8 +46,8 @@ class IngestSettings(CommonSettings):
         default=6_000_000,
         ge=1024,
         le=20_000_000,
-        description="Largest body of the calls of PostHog's, Segment's and RudderStack's SDKs, after"
-        " decompression: some fill 5 MiB.",
+        description="Largest body of webhooks, and of the calls of PostHog's, Segment's and"
+        " RudderStack's SDKs, after decompression: some fill 5 MiB.",
     )
     public_base_url: str = Field(
         default="",

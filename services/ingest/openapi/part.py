@@ -79,7 +79,7 @@ def part(limits: Limits) -> Part:
             **captured.paths,
             **rudder.paths(called, limits),
             **browser.paths(),
-            **webhooks.paths(limits, away),
+            **webhooks.paths(limits, captures),
             **people.paths(away),
         },
         schemas={

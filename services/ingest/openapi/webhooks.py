@@ -104,7 +104,7 @@ def _operation(limits: Limits, away: Sequence[TurnedAway]) -> Json:
         ],
         "requestBody": {
             "required": True,
-            "description": f"At most {limits.max_body_bytes} bytes after decompression and"
+            "description": f"At most {limits.max_capture_bytes} bytes after decompression and"
             f" {limits.max_events} events.",
             "content": {
                 "application/json": {"schema": anything, "example": [_EXAMPLE]},

@@ -58,6 +58,18 @@ async def test_what_would_be_refused_is_kept_whole_to_be_mapped(
     assert (kept.type, kept.properties) == ("unmapped", item)
 
 
+async def test_a_large_delivery_is_taken_for_its_sender_would_not_divide_it(
+    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+) -> None:
+    of = made(shelf, SourceKind.GENERIC, mapping={"rules": [{"event": "X", "email": "from"}]})
+    items = [{"from": f"{number}@acme.example", "text": "x" * 20_000} for number in range(100)]
+
+    answer = await post(client, of, items)
+
+    assert answer.json() == {"accepted": 100, "unmapped": 0, "rejected": []}
+    assert len(event_log.records) == 100
+
+
 async def test_a_body_without_the_items_of_the_mapping_is_kept_whole(
     client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
 ) -> None:

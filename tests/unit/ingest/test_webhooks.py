@@ -58,6 +58,7 @@ NEEDS_MAPPING = (SourceKind.STANDARD_WEBHOOKS, SourceKind.GENERIC)
 @pytest.fixture
 def ingest(ingest: Ingest) -> Ingest:
     ingest.public_base_url = BASE_URL
+    ingest.limits = replace(ingest.limits, max_capture_bytes=500_000)
     return ingest
 
 
