@@ -8,14 +8,15 @@ from services.stager.subjects import Member, encode_json
 from shared.journey.model import Touchpoint
 
 
-def keep(
-    key: Key, history: Sequence[tuple[Touchpoint, str | None]], out: dict[Any, Member]
-) -> None:
+def keep(key: Key, history: Sequence[Touchpoint], out: dict[Any, Member]) -> None:
     """Profiles of everybody in a subject's history, which is in order."""
-    for event, person in history:
-        if person is not None:
-            member_key = (*key, person)
-            out[member_key] = after(out.get(member_key), event)
+    people: dict[str, Member] = {}
+    for event in history:
+        person = event.person
+        if person is not None and (person not in people or event.role or event.traits):
+            people[person] = after(people.get(person), event)
+    for person, member in people.items():
+        out[*key, person] = member
 
 
 def after(member: Member | None, event: Touchpoint) -> Member:

@@ -4,14 +4,15 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 Row = tuple[Any, ...]
 JourneyKey = tuple[int, str, str]
 """Workspace, subject, journey."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A row of `touchpoint`, its envelope still undecoded."""
+class Kept(msgspec.Struct, frozen=True, gc=False):
+    """A row of `touchpoint`, its envelope still undecoded. A struct, for histories are long."""
 
     message_id: str
     subject_id: str

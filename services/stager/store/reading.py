@@ -186,10 +186,9 @@ async def persons_in(connection: Connection, subjects: Iterable[Key]) -> set[Key
 async def history(connection: Connection, keys: Iterable[Key]) -> dict[Key, list[Kept]]:
     """Every touchpoint of the given subjects, unordered, by subject."""
     found: dict[Key, list[Kept]] = {}
-    for row in await connection.fetch(_HISTORY, *_split(keys)):
-        found.setdefault((row["workspace_id"], row["subject_id"]), []).append(
-            Kept(row["message_id"], row["subject_id"], row["person_id"], row["envelope"])
-        )
+    for workspace, *kept in await connection.fetch(_HISTORY, *_split(keys)):
+        row = Kept(*kept)
+        found.setdefault((workspace, row.subject_id), []).append(row)
     return found
 
 

@@ -1,13 +1,15 @@
-"""Small parts of the stager: cache, poison cap, bulk arguments, meanings of driver errors."""
+"""Small parts of the stager: cache, poison cap, bulk arguments, old events, driver errors."""
 
 import asyncpg
 import pytest
 
 from services.stager.errors import Conflict, DataRejected
+from services.stager.folding import kept_touchpoint, touchpoint
 from services.stager.poison import PoisonCap
 from services.stager.store.bulk import bulk
 from services.stager.store.session import translated
 from services.stager.subjects import Cache
+from shared.contracts import envelope as wire
 from shared.errors import DatabaseUnavailable, FatalError, StagelineError
 
 
@@ -108,3 +110,31 @@ def test_each_driver_error_means_one_thing(
     found = translated(error)
 
     assert (None if found is None else type(found)) is meaning
+
+
+_FULL = """{
+    "workspace_id": 7, "message_id": "m-1", "event": "Demo Requested",
+    "occurred_at": "2026-01-05T11:00:00+02:00", "received_at": "2026-01-05T09:00:01Z",
+    "user_id": "leah", "channel": "website", "role": "champion", "value": 12.5,
+    "properties": {"plan": "pro"}, "traits": {"title": "CTO"}, "account_traits": {"seats": 40},
+    "context": {"ip": "192.0.2.7"}, "sentiment": 4%s
+}"""
+_BARE = """{
+    "workspace_id": 7, "message_id": "m-2", "event": "Page Viewed",
+    "occurred_at": "2026-01-05T09:00:00Z", "received_at": "2026-01-05T09:00:01Z"%s
+}"""
+
+
+@pytest.mark.parametrize("text", [_FULL, _BARE])
+@pytest.mark.parametrize("more", ["", ', "person": "user:mallory"', ', "person": [1], "order": {}'])
+@pytest.mark.parametrize("person", ["user:leah", None])
+def test_an_old_event_reads_as_it_did_when_it_was_new(
+    text: str, more: str, person: str | None
+) -> None:
+    new = touchpoint(wire.decode(text.replace("%s", "").encode()), person)
+
+    old = kept_touchpoint(text % more, person)
+
+    assert old == new
+    assert old.person == person
+    assert old.occurred_at.isoformat() == "2026-01-05T09:00:00+00:00"
