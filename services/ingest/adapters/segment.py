@@ -49,10 +49,15 @@ class _RawBatch(Around, frozen=True, kw_only=True):
     batch: list[msgspec.Raw]
 
 
+class _Keyed(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    write_key: Any = None
+
+
 _typed_call = msgspec.json.Decoder(TypedCall)
 _typed_batch = msgspec.json.Decoder(_TypedBatch)
 _raw_batch = msgspec.json.Decoder(_RawBatch)
 _around = msgspec.json.Decoder(Around)
+_keyed = msgspec.json.Decoder(_Keyed)
 _call = msgspec.json.Decoder(Call)
 
 _UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -98,15 +103,24 @@ def carefully(body: bytes, kind: Kind | None, limits: Limits) -> Parsed | BodyRe
 def _surroundings(body: bytes, *, is_batch: bool) -> Around | BodyRefused:
     decoder = _raw_batch if is_batch else _around
     for mend in (bytes, strict_json.mended):
+        text = mend(body)
         try:
-            return decoder.decode(mend(body))
+            return decoder.decode(text)
         except RecursionError:
             return strict_json.TOO_DEEP_BODY
         except msgspec.ValidationError:
-            return BAD_BATCH
+            return BAD_BATCH if is_batch else _key_alone(text)
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue
     return strict_json.MALFORMED_BODY
+
+
+def _key_alone(text: bytes) -> Around | BodyRefused:
+    """Of a call whose other fields cannot be read: what is wrong with them is told of the call itself."""
+    try:
+        return Around(write_key=_keyed.decode(text).write_key)
+    except msgspec.ValidationError:
+        return BAD_BATCH
 
 
 def _parsed(calls: Sequence[Call], kind: Kind | None, around: Around) -> Parsed:

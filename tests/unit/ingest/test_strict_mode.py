@@ -86,6 +86,20 @@ async def test_single_calls_and_posthogs_are_as_strict(
     assert capture.json()["detail"]
 
 
+@pytest.mark.parametrize("value", [b"1e400", b"NaN", b"9" * 5_000])
+@pytest.mark.parametrize("field", [b'"context":{"x":%b}', b'"sentAt":%b', b'"properties":{"x":%b}'])
+async def test_a_number_that_is_none_is_told_of_the_call_wherever_it_stands(
+    client: httpx.AsyncClient, write_key: NewKey, field: bytes, value: bytes
+) -> None:
+    call = b'{"event":"A","userId":"u","writeKey":"%b",%b}'
+
+    answer = await client.post(
+        "/v1/track", content=call % (write_key.token.encode(), field % value), headers=STRICT
+    )
+
+    assert [each["code"] for each in answer.json()["rejected"]] == ["number_out_of_range"]
+
+
 async def test_a_page_may_ask_for_it(client: httpx.AsyncClient) -> None:
     asked = {
         "Origin": "https://shop.example",
