@@ -5,9 +5,7 @@ it. So each wait here has one; what timed out stays counted as in flight until K
 """
 
 import asyncio
-from asyncio import Future
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -15,15 +13,13 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
 
 from shared.errors import FatalError, LogUnavailable
 from shared.eventlog.in_flight import DEFAULT_BYTES, DEFAULT_RECORDS, InFlight, Load
-from shared.eventlog.partitioner import choose_partition
+from shared.eventlog.kafka_batches import Answer, KafkaBatches
 from shared.eventlog.port import NewRecord
 
 _log = structlog.get_logger(__name__)
 
 _HEALTH_SECONDS = 1.0
 _ABANDON_SECONDS = 2.0
-_LINGER_MS = 2
-"""Concurrent requests fill batches by themselves; more only adds to each answer's time."""
 _MAX_BATCH_BYTES = 256 * 1024
 _METADATA_MAX_AGE_MS = 60_000
 
@@ -48,6 +44,7 @@ class KafkaWriter:
         self._idempotent = idempotent
         self._in_flight = InFlight(records=max_records, size_bytes=max_bytes)
         self._producer: AIOKafkaProducer | None = None
+        self._batches: KafkaBatches | None = None
         self._is_broken = False
         self._replacing = asyncio.Lock()
 
@@ -57,41 +54,33 @@ class KafkaWriter:
         Raises LogUnavailable when the brokers do not answer in time, FatalError when they answer
         that there is no such topic.
         """
-        self._producer = await self._connect()
+        self._use(await self._connect())
 
     async def append(self, records: Sequence[NewRecord]) -> None:
         """Return once all in-sync replicas have every record; see LogWriter.append."""
         if not records:
             return
         load = self._in_flight.admit(records)
-        futures: list[Future[Any]] = []
+        answers: set[Answer] = set()
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                producer = await self._usable_producer()
+                batches = await self._usable_batches()
+                partitions = await batches.partitions()
                 for record in records:
-                    futures.append(  # noqa: PERF401 - what was sent must be known when a send fails
-                        await producer.send(
-                            self._topic,
-                            key=record.key,
-                            value=record.value,
-                            headers=list(record.headers),
-                        )
-                    )
-                for future in futures:
-                    if future.done():
-                        future.result()
-                    else:
-                        # Shielded: a cancelled future would look answered, see `_settle`.
-                        await asyncio.shield(future)
+                    answers.add(batches.add(record, partitions))
+                # Cancelled or late, it leaves the answers alone: others wait for them, too.
+                await asyncio.wait(answers)
         except TimeoutError as exc:
             message = f"Kafka did not acknowledge within {self._timeout_seconds:g} s"
             raise LogUnavailable(message) from exc
         except KafkaError as exc:
-            self._judge(exc)
-            message = f"Kafka refused for now: {type(exc).__name__}"
-            raise LogUnavailable(message) from exc
+            raise self._unavailable(exc) from exc
         finally:
-            self._settle(load, futures)
+            self._settle(load, answers)
+        for answer in answers:
+            refused = answer.exception()
+            if refused is not None:
+                raise self._unavailable(refused) from refused
 
     async def healthy(self) -> bool:
         """Whether a broker answers within a second and every partition has a leader."""
@@ -111,10 +100,12 @@ class KafkaWriter:
     async def stop(self) -> None:
         """Flush and disconnect within the timeout, or drop what the brokers do not take."""
         producer, self._producer = self._producer, None
-        if producer is None:
+        batches, self._batches = self._batches, None
+        if producer is None or batches is None:
             return
         try:
             async with asyncio.timeout(self._timeout_seconds):
+                await batches.flush()
                 await producer.stop()
         except (KafkaError, OSError, TimeoutError) as exc:
             _log.warning("event_log_flush_incomplete", topic=self._topic, error=repr(exc))
@@ -127,9 +118,7 @@ class KafkaWriter:
             acks="all",
             enable_idempotence=self._idempotent,
             compression_type="lz4",
-            linger_ms=_LINGER_MS,
             max_batch_size=_MAX_BATCH_BYTES,
-            partitioner=choose_partition,
             request_timeout_ms=round(self._timeout_seconds * 1000),
             metadata_max_age_ms=_METADATA_MAX_AGE_MS,
         )
@@ -152,19 +141,28 @@ class KafkaWriter:
             raise FatalError(message)
         return producer
 
-    async def _usable_producer(self) -> AIOKafkaProducer:
-        if self._producer is None:
-            message = "the event log's writer is not started"
-            raise LogUnavailable(message)
-        if not self._is_broken:
-            return self._producer
+    def _use(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+        self._batches = KafkaBatches(producer, self._topic)
+
+    async def _usable_batches(self) -> KafkaBatches:
+        if self._batches is not None and not self._is_broken:
+            return self._batches
         async with self._replacing:
+            broken = self._producer
+            if self._batches is None or broken is None:
+                message = "the event log's writer is not started"
+                raise LogUnavailable(message)
             if self._is_broken:
-                fresh = await self._connect()
-                broken, self._producer = self._producer, fresh
+                self._use(await self._connect())
                 self._is_broken = False
                 await _abandon(broken)
-            return self._producer
+            return self._batches
+
+    def _unavailable(self, exc: BaseException) -> LogUnavailable:
+        if isinstance(exc, KafkaError):
+            self._judge(exc)
+        return LogUnavailable(f"Kafka refused for now: {type(exc).__name__}")
 
     def _judge(self, exc: KafkaError) -> None:
         """Note a fault that stays with the producer for ever: the next append makes a new one.
@@ -175,31 +173,22 @@ class KafkaWriter:
             _log.warning("event_log_producer_broken", topic=self._topic, error=repr(exc))
             self._is_broken = True
 
-    def _settle(self, load: Load, futures: list[Future[Any]]) -> None:
-        """Count the load out once Kafka has answered for every record that was sent."""
-        open_futures = 0
+    def _settle(self, load: Load, answers: Iterable[Answer]) -> None:
+        """Count the load out once Kafka has answered for every batch that it went into."""
+        open_answers = 0
 
-        def answered(future: Future[Any]) -> None:
-            nonlocal open_futures
-            _consume(future)
-            open_futures -= 1
-            if open_futures == 0:
+        def answered(_: Answer) -> None:
+            nonlocal open_answers
+            open_answers -= 1
+            if open_answers == 0:
                 self._in_flight.release(load)
 
-        for future in futures:
-            if future.done():
-                _consume(future)
-            else:
-                open_futures += 1
-                future.add_done_callback(answered)
-        if open_futures == 0:
+        for answer in answers:
+            if not answer.done():
+                open_answers += 1
+                answer.add_done_callback(answered)
+        if open_answers == 0:
             self._in_flight.release(load)
-
-
-def _consume(future: Future[Any]) -> None:
-    """Look at the outcome, so that asyncio does not report an error that nobody asked for."""
-    if not future.cancelled():
-        future.exception()
 
 
 async def _abandon(producer: AIOKafkaProducer) -> None:
