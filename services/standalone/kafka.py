@@ -7,6 +7,7 @@ Java 17 or newer, and Maven until the jars are there. For development and tests;
 import asyncio
 import fcntl
 import hashlib
+import os
 import re
 import secrets
 import shutil
@@ -172,8 +173,13 @@ class LocalKafka:
             self._process = None
 
     def pause(self) -> None:
-        """Freeze the broker: connections stay open and nothing answers (a half-open fault)."""
-        self._running().send_signal(signal.SIGSTOP)
+        """Freeze the broker: connections stay open and nothing answers (a half-open fault).
+
+        Returns once it stands still: its threads stop one by one, and a late one might answer yet.
+        """
+        process = self._running()
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Let a paused broker go on."""

@@ -13,6 +13,7 @@ from shared.errors import LogUnavailable
 _log = structlog.get_logger(__name__)
 
 _BROKER_DEFAULT = -1
+_PAUSE_SECONDS = 0.1
 
 
 async def ensure_topics(
@@ -33,6 +34,7 @@ async def ensure_topics(
     try:
         async with asyncio.timeout(timeout_seconds):
             await admin.start()
+            await _wait_for_brokers(admin)
             answer = await admin.create_topics(
                 [
                     # An empty assignment: with None, aiokafka refuses the broker's default.
@@ -51,6 +53,15 @@ async def ensure_topics(
         raise LogUnavailable(message) from exc
     finally:
         await admin.close()
+
+
+async def _wait_for_brokers(admin: AIOKafkaAdminClient) -> None:
+    """A broker that answers but is not in its own cluster yet has no controller to make topics."""
+    while True:
+        cluster = await admin.describe_cluster()
+        if cluster["brokers"]:
+            return
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 async def _wait_for_leaders(admin: AIOKafkaAdminClient, partitions: Mapping[str, int]) -> None:
