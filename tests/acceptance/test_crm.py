@@ -4,7 +4,7 @@ import base64
 import hmac
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +215,29 @@ async def test_what_the_provider_sends_again_counts_once(stack: Stack, hubspot: 
     assert len(await stack.timeline("hubspot:company:77")) == 1
     report = await stack.verified()
     assert report.problems == []
+
+
+async def test_what_comes_again_after_a_month_is_a_duplicate_of_whatever_kind_it_is(
+    stack: Stack, hubspot: HubSpot
+) -> None:
+    await stack.publish(MAP)
+    stack.clock.set(at(20))
+    changes = [
+        hubspot.property("company", 77, "lifecyclestage", "opportunity", at(10)),
+        hubspot.change("contact.privacyDeletion", at(11), objectId=205),
+        hubspot.change("line_item.creation", at(12), objectId=5),
+    ]
+    await hubspot.deliver(*changes)
+
+    stack.clock.set(at(20) + timedelta(days=31))
+    await hubspot.deliver(*({**change, "attemptNumber": 9} for change in changes))
+
+    report = await stack.verified()
+    verdicts = [
+        sum(getattr(each, name) for each in report.partitions)
+        for name in ("applied", "erased", "dead", "duplicate")
+    ]
+    assert (verdicts, report.problems) == ([1, 1, 1, 3], [])
 
 
 async def test_the_website_and_the_crm_meet_in_one_timeline(stack: Stack, hubspot: HubSpot) -> None:
