@@ -9,6 +9,10 @@ from pathlib import Path
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
+_LAUNCH_MILLISECONDS = 120_000
+_WAIT_MILLISECONDS = 90_000
+"""Twice what a machine with other things to do has needed; only a failure takes so long."""
+
 _USER_AGENT = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
     " Chrome/150.0.0.0 Safari/537.36"
@@ -111,7 +115,9 @@ class Visit:
 async def launched(chromium: Path) -> AsyncIterator[Browser]:
     """The browser's process, without a window."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
+        browser = await playwright.chromium.launch(
+            executable_path=chromium, args=_ARGUMENTS, timeout=_LAUNCH_MILLISECONDS
+        )
         try:
             yield browser
         finally:
@@ -122,6 +128,7 @@ async def launched(chromium: Path) -> AsyncIterator[Browser]:
 async def visit(browser: Browser, *, clock_seconds: int = 0) -> AsyncIterator[Visit]:
     """A browser profile of its own, on a machine whose clock is wrong by so much."""
     context = await browser.new_context(user_agent=_USER_AGENT)
+    context.set_default_timeout(_WAIT_MILLISECONDS)
     try:
         if clock_seconds:
             await context.add_init_script(_CLOCK % (clock_seconds * 1000))

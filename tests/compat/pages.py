@@ -14,6 +14,8 @@ _HEAD = """<!doctype html>
 </script>
 """
 
+RUDDER_FILE = "/sdk/@rudderstack/analytics-js/dist/npm/modern/bundled/umd/index.js"
+
 EMPTY = _HEAD
 """A page without an SDK."""
 
@@ -50,6 +52,17 @@ def posthog(*, service: str, write_key: str, calls: str) -> str:
 <script src="/sdk/posthog-js/dist/array.full.js"></script>
 <script>
   posthog.init({_js(write_key)}, {_js({"api_host": service})})
+  {calls}
+</script>"""
+
+
+def rudder(*, service: str, write_key: str, calls: str) -> str:
+    """A page with RudderStack's SDK; its settings come from the service, too."""
+    return f"""{_HEAD}
+<script src="{RUDDER_FILE}"></script>
+<script>
+  const analytics = new rudderanalytics.RudderAnalytics()
+  analytics.load({_js(write_key)}, {_js(service)}, {_js({"configUrl": service})})
   {calls}
 </script>"""
 

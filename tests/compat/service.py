@@ -1,8 +1,9 @@
 """Ingest and the stager as processes on a database of their own, to be killed and looked at."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from services.standalone.children import Child
 from shared.clock import SystemClock
 from shared.contracts.envelope import Envelope
 from shared.contracts.topics import TOUCHPOINTS
+from shared.errors import FatalError
 from shared.http.server import bind
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.token import KeyKind
@@ -25,8 +27,16 @@ from shared.sources.source import SourceKind, SourceSettings
 from shared.storage import keys, source_changes
 from shared.storage.connect import Role, connect, create_engine
 from tests.acceptance.stack import PARTITIONS, Log, environ_of
+from tests.compat.pace import Pace
 from tests.conftest import with_database
 from tests.eventually import eventually
+
+_WITHIN_SECONDS = 90.0
+"""Only a failure waits so long: machines stall for ten seconds, and SDKs double their pauses."""
+
+_PORTS = range(20_000, 32_000)
+"""Below the range from which systems take the ports of outgoing connections: while ingest is down, a
+client that tries again could otherwise be given ingest's own port, and keep it."""
 
 _OF_RUN = """
     SELECT envelope::text AS envelope, subject_id, person_id FROM touchpoint
@@ -70,6 +80,7 @@ class Service:
     def __init__(self, database_url: str, log: Log, folder: Path) -> None:
         self.database_url = database_url
         self.write_key = ""
+        self.pace = Pace()
         self._log = log
         self._folder = folder
         self._environ = environ_of(database_url, log)
@@ -77,9 +88,7 @@ class Service:
         self._stager = self._child("stager")
 
     def _child(self, name: str) -> Child:
-        with bind("127.0.0.1", 0) as probe:
-            port: int = probe.getsockname()[1]
-        return Child(name, port=port, environ=self._environ, log_dir=self._folder)
+        return Child(name, port=_free_port(), environ=self._environ, log_dir=self._folder)
 
     @property
     def url(self) -> str:
@@ -94,7 +103,7 @@ class Service:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Both processes, ready, and a write key."""
-        with self._stager:
+        with self._stager, self.pace:
             await asyncio.to_thread(self._ingest.__enter__)
             try:
                 await asyncio.to_thread(self._ingest.wait_ready)
@@ -154,7 +163,7 @@ class Service:
                 answer = await client.post("/v1/batch", json={"batch": [], "writeKey": key.token})
                 return answer.status_code in {200, 403}
 
-            await eventually(is_known, within=10, every=0.1)
+            await eventually(is_known, within=_WITHIN_SECONDS, every=0.1)
         return key.token
 
     async def applied(self, run: str) -> list[Applied]:
@@ -169,7 +178,7 @@ class Service:
             for row in rows
         ]
 
-    async def applied_at_least(self, number: int, run: str, *, within: float = 20) -> list[Applied]:
+    async def applied_at_least(self, number: int, run: str) -> list[Applied]:
         """The touchpoints of `run` once there are so many; more show a doubling."""
 
         found: list[Applied] = []
@@ -180,10 +189,10 @@ class Service:
             return len(found) >= number
 
         try:
-            await eventually(is_enough, within=within, every=0.1)
+            await eventually(is_enough, within=_WITHIN_SECONDS, every=0.1)
         except AssertionError:
             names = [each.envelope.event for each in found]
-            message = f"{len(found)} of {number} touchpoints after {within} s: {names}"
+            message = f"{len(found)} of {number} touchpoints came: {names}"
             raise AssertionError(message) from None
         await self.settled()
         return await self.applied(run)
@@ -196,7 +205,7 @@ class Service:
             verdicts = await self.verdicts()
             return verdicts.applied + verdicts.duplicate + verdicts.dead >= end
 
-        await eventually(is_taken, within=20, every=0.1)
+        await eventually(is_taken, within=_WITHIN_SECONDS, every=0.1)
 
     async def _log_end(self) -> int:
         if self._log.bootstrap is None:
@@ -225,6 +234,14 @@ class Service:
         finally:
             await connection.close()
         return rows
+
+
+def _free_port() -> int:
+    for port in secrets.SystemRandom().sample(_PORTS, 100):
+        with suppress(FatalError), bind("127.0.0.1", port):
+            return port
+    message = f"no free port from {_PORTS.start} to {_PORTS.stop}"
+    raise FatalError(message)
 
 
 @asynccontextmanager

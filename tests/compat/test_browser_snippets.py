@@ -54,8 +54,8 @@ async def test_a_page_tells_what_its_snippet_says(
 
     async with site(node_sdks, content) as web, visit(browser) as person:
         page = await person.open(f"{web.url}/{run}")
-        await page.wait_for_load_state("networkidle")
-        await page.goto(f"{web.url}/bye")
+        if name == "browser-beacon":
+            await page.goto(f"{web.url}/bye")
         applied = await service.applied_at_least(len(told), run)
 
     assert person.complaints == []

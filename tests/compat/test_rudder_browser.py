@@ -10,7 +10,6 @@ from tests.compat.browser import site, visit
 from tests.compat.service import Service
 from tests.compat.snippets import snippet
 
-FILE = "/sdk/@rudderstack/analytics-js/dist/npm/modern/bundled/umd/index.js"
 TOLD = {"Page Viewed", "Person Identified", "Account Identified", "Demo Requested"}
 
 
@@ -20,7 +19,7 @@ def _shown(service: Service, run: str) -> str:
         "STAGELINE_URL": service.url,
         "STAGELINE_WRITE_KEY": service.write_key,
         "browser-": f"{run}-",
-        "/js/rudder.js": FILE,
+        "/js/rudder.js": pages.RUDDER_FILE,
     }.items():
         text = text.replace(shown, here)
     return pages.EMPTY + text
@@ -49,7 +48,7 @@ async def test_by_beacon_it_tells_the_last_things_while_the_page_is_left(
 
     async with site(node_sdks, content) as web, visit(browser) as person:
         page = await person.open(f"{web.url}/{run}")
-        await page.wait_for_load_state("networkidle")
+        await page.evaluate("new Promise((done) => analytics.ready(done))")
         await page.goto(f"{web.url}/bye")
         applied = await service.applied_at_least(len(TOLD), run)
 
