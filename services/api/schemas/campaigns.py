@@ -2,18 +2,18 @@
 
 from typing import Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from services.api.schemas.common import Asked, Instant, Told
+from services.api.schemas.common import Asked, AskedInstant, Instant, Told
 
 
 class CampaignsQuery(Asked):
     """Which entries, and whose merit."""
 
-    since: AwareDatetime | None = Field(
+    since: AskedInstant | None = Field(
         default=None, description="Entries at this instant or later; left out: 90 days ago."
     )
-    until: AwareDatetime | None = Field(
+    until: AskedInstant | None = Field(
         default=None, description="Entries before this instant; left out: now."
     )
     attribution: Literal["first", "last"] = Field(

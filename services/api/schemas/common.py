@@ -1,9 +1,16 @@
 """Pieces that several calls share."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 from services.api.cursors import MAX_CHARS
 from shared.contracts.envelope import MAX_ID_CHARS
@@ -22,6 +29,29 @@ Word = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
 Instant = datetime
 """RFC 3339, UTC."""
+
+_FIRST, _END = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+
+
+def _reckonable(instant: datetime) -> datetime:
+    # Beyond these an offset or a window leads out of the calendar that we and the database share.
+    if not _FIRST <= instant < _END:
+        message = "an instant lies between 1970 and 9999"
+        raise ValueError(message)
+    return instant
+
+
+AskedInstant = Annotated[AwareDatetime, AfterValidator(_reckonable)]
+"""An instant that a caller names, with its offset."""
+
+
+def without_nul(text: str) -> str:
+    """The text itself. Raises ValueError for one that could not be stored."""
+    if "\0" in text:
+        message = "text holds no NUL"
+        raise ValueError(message)
+    return text
+
 
 Status = Literal["not_started", "active", "stalled", "ended"]
 OnJourney = Literal["active", "stalled", "ended"]

@@ -1,13 +1,24 @@
 """Values of indicators that are measured elsewhere and pushed here."""
 
-from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from services.api.schemas.common import Asked, Instant, JourneyKey, PageQuery, StageKey, Told, Word
+from services.api.schemas.common import (
+    Asked,
+    AskedInstant,
+    Instant,
+    JourneyKey,
+    PageQuery,
+    StageKey,
+    Told,
+    Word,
+    without_nul,
+)
 
-Origin = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255)]
+Origin = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=255), AfterValidator(without_nul)
+]
 
 MAX_VALUES = 1_000
 """Most values of one request."""
@@ -20,7 +31,7 @@ class KpiValue(Asked):
     stage: StageKey = Field(description="Stage of the map that declares the indicator.")
     kpi: Word = Field(description="Its name in the map, in any case.")
     value: float = Field(allow_inf_nan=False, description="In the unit that the map declares.")
-    at: AwareDatetime = Field(description="What the value is the reading of: a day, a month's end.")
+    at: AskedInstant = Field(description="What the value is the reading of: a day, a month's end.")
     segment: Origin = Field(default="", description="Of which customers; empty: of all.")
     origin: Origin = Field(default="", description="Where it was measured, like `search console`.")
 
@@ -53,7 +64,7 @@ class KpiQuery(PageQuery):
     stage: StageKey | None = Field(default=None, description="Only of this stage.")
     kpi: Word | None = Field(default=None, description="Only of this indicator, by its exact name.")
     segment: Origin | None = Field(default=None, description="Only of this segment.")
-    since: datetime | None = Field(
+    since: AskedInstant | None = Field(
         default=None, description="Only readings at this instant or later; RFC 3339."
     )
 

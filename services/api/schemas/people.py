@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from services.api.schemas.common import Asked, Instant, Told
+from services.api.schemas.common import Asked, Instant, Told, without_nul
 from shared.sources.source import ERASED
 
 
@@ -12,10 +12,7 @@ def _reason(reason: str) -> str:
     if reason == ERASED:
         message = f"`{ERASED}` is what the erasure of a person says; use other words"
         raise ValueError(message)
-    if "\0" in reason:
-        message = "text holds no NUL"
-        raise ValueError(message)
-    return reason
+    return without_nul(reason)
 
 
 Reason = Annotated[
