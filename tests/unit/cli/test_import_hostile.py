@@ -1,6 +1,7 @@
 """Files that mean harm or were never finished end in a sentence, or refuse the row and go on."""
 
 import gzip
+import struct
 from pathlib import Path
 
 import pyarrow as pa
@@ -57,6 +58,34 @@ def test_a_thousand_bytes_that_claim_seventeen_thousand_million_cells_are_a_sent
     with pytest.raises(FatalError, match="takes more than 2,000 MB of memory"):
         read(path)
     assert path.stat().st_size < 3_000
+
+
+def locked() -> bytes:
+    """The least that Excel's locked workbooks have: a compound file with one known name in it.
+
+    Source: [MS-CFB], header and directory; [MS-OFFCRYPTO] 2.3.4.4, the stream `EncryptedPackage`.
+    """
+    free, end, table_itself = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
+
+    def entry(name: str, kind: int, child: int) -> bytes:
+        text = name.encode("utf-16-le") + b"\0\0"
+        links = struct.pack("<HBBIII", len(text), kind, 1, free, free, child)
+        return text.ljust(64, b"\0") + links + bytes(36) + struct.pack("<IQ", end, 0)
+
+    header = bytes.fromhex("d0cf11e0a1b11ae1").ljust(24, b"\0")
+    header += struct.pack("<5H6x", 0x3E, 3, 0xFFFE, 9, 6)
+    header += struct.pack("<10I", 0, 1, 1, 0, 4096, end, 0, end, 0, 0)
+    table = struct.pack("<2I", table_itself, end).ljust(512, b"\xff")
+    names = entry("Root Entry", 5, 1) + entry("EncryptedPackage", 2, free)
+    return header.ljust(512, b"\xff") + table + names.ljust(512, b"\0")
+
+
+def test_a_workbook_with_a_password_is_called_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    path.write_bytes(locked())
+
+    with pytest.raises(FatalError, match="protected by a password"):
+        read(path)
 
 
 def test_an_entity_is_not_expanded(tmp_path: Path) -> None:
