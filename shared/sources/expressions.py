@@ -181,6 +181,14 @@ class _BoundedFunctions(Functions):
             raise NotEvaluated("text too long")
         return separator.join(array)
 
+    @signature({"types": []})
+    def _func_to_string(self, value: object) -> str:
+        # Of a text inside a list every escape is escaped once more: twice as long at each turn.
+        text: str = super()._func_to_string(value)
+        if len(text) > MAX_JOINED_CHARS and not isinstance(value, str):
+            raise NotEvaluated("text too long")
+        return text
+
     @signature({"types": ["object", "array", "boolean", "number", "string", "null"]})
     def _func_to_number(self, value: object) -> object:
         # "NaN" and "1e999" are no numbers of JSON.

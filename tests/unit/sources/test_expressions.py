@@ -72,6 +72,7 @@ def test_a_complaint_repeats_nothing_of_the_expression() -> None:
         ("a[0:1:0]", {"a": [1]}),
         ("sort(a)", {"a": [1, "x"]}),
         ("join(a, b)", {"a": "x" * 20_000, "b": ["y"] * 20_000}),
+        ("to_string([" * 19 + "a" + "])" * 19, {"a": '"' * 200}),
         ("a[*].b[*].c", {"a": [{"b": [{"c": 1}] * 300}] * 300}),
         ("starts_with(a, 'x')", {}),
         ("[" + ", ".join(["to_string(@)"] * 30) + "]", {"a": ["x"] * 40_000}),
