@@ -5,6 +5,7 @@ multiply what it is given only so often, and stops after a number of steps.
 Source: the JMESPath specification; `jmespath` evaluates.
 """
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -183,9 +184,11 @@ class _BoundedFunctions(Functions):
 
     @signature({"types": []})
     def _func_to_string(self, value: object) -> str:
+        if isinstance(value, str):
+            return value
+        text = json.dumps(value, separators=(",", ":"))
         # Of a text inside a list every escape is escaped once more: twice as long at each turn.
-        text: str = super()._func_to_string(value)
-        if len(text) > MAX_JOINED_CHARS and not isinstance(value, str):
+        if len(text) > MAX_JOINED_CHARS:
             raise NotEvaluated("text too long")
         return text
 
