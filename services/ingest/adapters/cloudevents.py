@@ -115,7 +115,7 @@ def parse_batch(body: bytes, limits: Limits) -> Sequence[Item] | BodyRefused:
         except RecursionError:
             return strict_json.TOO_DEEP_BODY
         except msgspec.ValidationError:
-            return _BAD_BATCH
+            return BAD_BATCH
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue
         if len(raws) > limits.max_events:
@@ -218,7 +218,7 @@ def _is_json(content_type: bytes) -> bool:
     return media_type in {b"", b"application/json", b"text/json"} or media_type.endswith(b"+json")
 
 
-_BAD_BATCH = BodyRefused(BodyCode.INVALID_BATCH, "A batch of CloudEvents is a JSON array.")
+BAD_BATCH = BodyRefused(BodyCode.INVALID_BATCH, "A batch of CloudEvents is a JSON array.")
 _VERSION = Refused(Code.INVALID_CLOUDEVENT, "`specversion` is 1.0.")
 _ATTRIBUTES = Refused(
     Code.INVALID_CLOUDEVENT, "`id`, `source` and `type` are required: strings that are not empty."

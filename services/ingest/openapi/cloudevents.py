@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from services.ingest.adapters.cloudevents import BATCHED, STRUCTURED
+from services.ingest.adapters.cloudevents import BAD_BATCH, BATCHED, STRUCTURED
 from services.ingest.limits import Limits
 from services.ingest.openapi import touchpoints
 from services.ingest.query import unreadable
 from services.ingest.routes.cloudevents import PATH, no_cloudevent
-from services.ingest.turned_away import TurnedAway
+from services.ingest.turned_away import TurnedAway, by_body
 from shared.http.openapi import REF, Json
 from shared.keys.principal import Scope
 
@@ -76,7 +76,9 @@ def paths(limits: Limits, away: Sequence[TurnedAway]) -> Json:
                         },
                     },
                 },
-                "responses": touchpoints.responses([*away, no_cloudevent(), unreadable()]),
+                "responses": touchpoints.responses(
+                    [*away, by_body(BAD_BATCH), no_cloudevent(), unreadable()]
+                ),
             }
         }
     }

@@ -39,7 +39,7 @@ def paths(called: Described, limits: Limits) -> Json:
                 "summary": "RudderStack's batch by navigator.sendBeacon",
                 **beacon,
                 "parameters": [_KEY, *beacon["parameters"]],
-                "security": [{"keyInQuery": []}, {}],
+                "security": [{"keyInQuery": []}, {"writeKey": []}, {"key": []}, {}],
             }
         },
         **{path: {"get": _pixel(path)} for path in rudder.PIXELS},

@@ -46,10 +46,10 @@ def _beacon(limits: Limits, away: Sequence[TurnedAway]) -> Json:
         "operationId": "sendBeacon",
         "tags": ["beacon"],
         "summary": "Send touchpoints by navigator.sendBeacon",
-        "description": "The body of `POST /v1/touchpoints` with the key in the query, or both in one"
-        f" object. Any content type.\n\nScope: `{Scope.EVENTS_WRITE}`.",
+        "description": "The body of `POST /v1/touchpoints` with the key in the query or as bearer, or both"
+        f" in one object. Any content type.\n\nScope: `{Scope.EVENTS_WRITE}`.",
         "x-scope": Scope.EVENTS_WRITE.value,
-        "security": [{"keyInQuery": []}, {}],
+        "security": [{"keyInQuery": []}, {"key": []}, {}],
         "requestBody": {
             "required": True,
             "content": {
