@@ -38,7 +38,7 @@ class BeaconEndpoint(Endpoint):
         """Take in what a page sends as it is left."""
         ingest = self.ingest
         received_at = ingest.clock.now()
-        token = parameter(request.query, *KEY_NAMES) or bearer_token(request.authorization)
+        token = parameter(request.query, *KEY_NAMES)
         principal = await self.sender(token, request) if token is not None else None
         body = await self.read(receive, request, lease)
         written, body = _unwrapped(body)
@@ -46,7 +46,8 @@ class BeaconEndpoint(Endpoint):
         if isinstance(items, BodyRefused):
             raise by_body(items)
         if principal is None:
-            principal = await self.sender(written, request)
+            token = written or bearer_token(request.authorization)
+            principal = await self.sender(token, request)
         intake = await ingest.store(
             items, principal=principal, received_at=received_at, route=self.path
         )

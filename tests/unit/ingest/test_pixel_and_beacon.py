@@ -153,9 +153,10 @@ async def test_a_beacon_takes_the_key_wherever_a_page_puts_it(
 
     both = await client.post(f"{BEACON}?key={write_key.token}", json=wrapped)
     header = await client.post(BEACON, json=event, headers=bearer)
+    others = await client.post(BEACON, json=wrapped, headers={"Authorization": "Bearer theirs"})
 
-    assert [answer.status_code for answer in (both, header)] == [202, 202]
-    assert len(event_log.records) == 2
+    assert [answer.status_code for answer in (both, header, others)] == [202, 202, 202]
+    assert len(event_log.records) == 3
 
 
 async def test_a_beacon_that_was_cut_off_is_told_so(
