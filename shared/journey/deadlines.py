@@ -6,7 +6,7 @@ candidates; the first at which a rule would really act is the deadline. It is a 
 state alone, so it does not matter who asked when.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from shared.journey.compile import CompiledJourney
@@ -32,14 +32,10 @@ def next_deadline(compiled: CompiledJourney, state: State) -> datetime | None:
     since = state.advanced_to
     if since is None or since < last.occurred_at:
         since = last.occurred_at
-    instants = [
-        instant
-        for instant in candidates(plan, state)
-        if instant > since and (stalls_at is None or instant < stalls_at)
-    ]
-    instants.sort()
-    for instant in instants:
-        if _acts(plan, state, instant):
+    for instant in sorted(candidates(plan, state)):
+        if stalls_at is not None and instant >= stalls_at:
+            break
+        if instant > since and _acts(plan, state, instant):
             return instant
     return stalls_at
 
@@ -94,19 +90,19 @@ def timer_of(needs: Needs, state: State, at: datetime) -> str:
     return "window"
 
 
-def candidates(plan: Plan, state: State) -> list[datetime]:
+def candidates(plan: Plan, state: State) -> Iterator[datetime]:
     """Instants, past ones and doubles too, at which the truth of a rule may change by itself."""
     last, entered_at, times = state.last, state.entered_at, state.times
-    instants = []
     if last is not None:
-        instants += [last.occurred_at + duration for duration in plan.idles]
+        for duration in plan.idles:
+            yield last.occurred_at + duration
     if entered_at is not None:
-        instants += [entered_at + duration for duration in plan.visits]
+        for duration in plan.visits:
+            yield entered_at + duration
     if times:
         for number, within in plan.windows:
-            if number in times:
-                instants += [instant + within for instant in times[number]]
-    return instants
+            for instant in times.get(number, ()):
+                yield instant + within
 
 
 def _acts(plan: Plan, state: State, at: datetime) -> bool:
