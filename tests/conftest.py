@@ -70,7 +70,11 @@ async def template_database(postgres_url: str) -> str:
 async def database_url(postgres_url: str, template_database: str) -> AsyncIterator[str]:
     """Address of a fresh database of this test alone; it may commit as it likes."""
     name = f"test_{uuid4().hex[:12]}"
-    await _execute(postgres_url, f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"')
+    # Files are copied several times faster than blocks through the log of a server that never syncs.
+    await _execute(
+        postgres_url,
+        f'CREATE DATABASE "{name}" TEMPLATE "{template_database}" STRATEGY FILE_COPY',
+    )
     yield with_database(postgres_url, name)
     await _execute(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
 
