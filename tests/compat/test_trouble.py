@@ -86,6 +86,7 @@ async def _troubled(sdk: Sdk, service: Service, fault: Fault) -> list[int]:
     return numbers(applied)
 
 
+@pytest.mark.timeout(300)
 async def test_senders_above_the_rate_of_their_source_wait_and_lose_and_double_nothing(
     some_sdks: Sequence[Sdk], service: Service
 ) -> None:
