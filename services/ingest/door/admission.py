@@ -164,7 +164,8 @@ _NO_ANSWER = Refused(
     "`score` comes with its `survey`, on its scale: nps 0 to 10, csat and pulse 1 to 5, ces 1 to 7.",
 )
 _TOO_EARLY = Refused(
-    Code.INVALID_OCCURRED_AT, "`occurred_at` is not before 1970: that is a missing date."
+    Code.INVALID_OCCURRED_AT,
+    "`occurred_at` is after 1970 began: what lies before is a missing date.",
 )
 
 
@@ -219,25 +220,28 @@ def _occurred_at(candidate: Candidate, received_at: datetime) -> tuple[datetime,
     told = candidate.occurred_at
     if told is None:
         return received_at, Correction.NONE
-    if told < _EARLIEST:
+    if told <= _EARLIEST:
         return None
     occurred_at, correction = told, Correction.NONE
-    if candidate.sent_at is not None:
-        shift = received_at - candidate.sent_at
-        try:
-            occurred_at = told + shift
-        except OverflowError:
-            shift = timedelta(0)  # a clock that far off corrects nothing
-        if abs(shift) >= _NOTICEABLE:
-            correction = Correction.SENT_AT
+    if candidate.sent_at is not None and candidate.sent_at > _EARLIEST:
+        occurred_at, correction = _corrected(told, received_at - candidate.sent_at)
     if occurred_at >= received_at:
         late = occurred_at - received_at
         return received_at, Correction.CLAMPED if late >= _NOTICEABLE else correction
-    if occurred_at < _EARLIEST:
-        return None
     if occurred_at.tzinfo is not UTC:
         occurred_at = occurred_at.astimezone(UTC)
     return occurred_at, correction
+
+
+def _corrected(told: datetime, shift: timedelta) -> tuple[datetime, Correction]:
+    """`told` by a right clock. A clock so far off that this is no date any more corrects nothing."""
+    try:
+        occurred_at = told + shift
+    except OverflowError:
+        return told, Correction.NONE
+    if occurred_at <= _EARLIEST:
+        return told, Correction.NONE
+    return occurred_at, Correction.SENT_AT if abs(shift) >= _NOTICEABLE else Correction.NONE
 
 
 def _original(candidate: Candidate, foreign: ForeignCandidate, occurred_at: datetime) -> str | None:
