@@ -66,7 +66,7 @@ async def fuzz(
         ).prepare()
         assume(len(prepared.url or "") < _MAX_URL_CHARS)
         prepared.headers["Authorization"] = authorization
-        return asyncio.run_coroutine_threadsafe(ask(prepared), loop).result(timeout=20)
+        return asyncio.run_coroutine_threadsafe(ask(prepared), loop).result(timeout=60)
 
     return await asyncio.to_thread(_all, described, send, examples, variants)
 

@@ -194,6 +194,7 @@ async def test_the_api_alone_serves_its_own_part(world: World) -> None:
     assert answer.json() == API
 
 
+@pytest.mark.timeout(400)  # seconds of pure computing, on a machine that may have others
 async def test_no_question_gets_an_undeclared_answer_or_a_fault(world: World) -> None:
     def known(case: Case) -> None:
         for name in case.path_parameters or ():

@@ -123,6 +123,7 @@ async def test_what_is_shown_as_an_example_is_taken_in(
     assert len(await stored(database_url)) == 4 + 6 + 6 + 3
 
 
+@pytest.mark.timeout(400)  # seconds of pure computing, on a machine that may have others
 async def test_no_body_gets_an_undeclared_answer_or_a_fault(
     client: httpx.AsyncClient, server: Server, database_url: str
 ) -> None:
