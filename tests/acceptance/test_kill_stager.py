@@ -196,7 +196,7 @@ class Front:
             await engine.dispose()
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 async def test_twenty_kills_under_load_lose_nothing_and_double_nothing(
     database_url: str, log: Log, tmp_path: Path
 ) -> None:
