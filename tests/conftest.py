@@ -5,6 +5,7 @@ A missing part skips by name; with CI=true it fails, so that a green run has tes
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,6 +26,12 @@ from shared.storage.connect import Role, connect
 from tests.eventually import eventually
 
 ROOT = Path(__file__).parent.parent
+
+
+def pytest_configure() -> None:
+    """Begin with a Ctrl-C that works: what a shell starts in the background ignores it, by descent."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def require(*, available: bool, reason: str) -> None:
