@@ -9,6 +9,7 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.types import Receive
 
 from services.ingest import answers
@@ -26,10 +27,27 @@ from shared.ids import new_message_id
 from shared.keys.principal import Scope
 
 PATH = "/v1/people/{person}:erase"
-ROUTE = "/v1/people/{person:path}:erase"
-"""As the router reads it: an id may hold slashes."""
+ROUTE = "/v1/people/{person:name}:erase"
+"""As the router reads it."""
 
 EVENT = "Person Erased"
+
+
+class _NameConvertor(Convertor[str]):
+    """A person's name in a path: of any characters, slashes and line breaks too."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        """Take it as it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """Give it as it is."""
+        return value
+
+
+register_url_convertor("name", _NameConvertor())
 
 
 class Erasure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -37,6 +37,7 @@ async def erase(client: httpx.AsyncClient, person: str, **options: Any) -> httpx
         ("anonymous:hubspot:contact:201", (None, None, "hubspot:contact:201")),
         ("user:a/b c+d%?:erase", ("a/b c+d%?:erase", None, None)),
         ("user:\u65e5\u672c", ("\u65e5\u672c", None, None)),
+        ("user:two\r\nlines", ("two\r\nlines", None, None)),
     ],
 )
 async def test_an_erasure_goes_into_the_log(
@@ -106,6 +107,8 @@ async def test_a_pseudonym_can_be_forgotten(
         ("acme", b"", (400, "invalid_person")),
         ("user:", b"", (400, "invalid_person")),
         ("user: ", b"", (400, "invalid_person")),
+        ("user:\r\n", b"", (400, "invalid_person")),
+        ("\n", b"", (400, "invalid_person")),
         ("account:acme", b"", (400, "invalid_person")),
         ("email:ann", b"", (400, "invalid_person")),
         ("user:" + "x" * 513, b"", (400, "invalid_person")),
