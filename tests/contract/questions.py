@@ -1,6 +1,8 @@
 """Questions made up from an OpenAPI document, and each answer held to what the document declares."""
 
 import asyncio
+import importlib
+import pkgutil
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -18,6 +20,9 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+
+import services
+import shared
 
 Case = schemathesis.Case[Any]
 Send = Callable[[Case], httpx.Response]
@@ -46,6 +51,7 @@ async def fuzz(
     A variant may change a case before it is sent. Raises what schemathesis raises for an answer
     that is a fault or not declared.
     """
+    _load_the_product()
     loop = asyncio.get_running_loop()
 
     async def ask(prepared: requests.PreparedRequest) -> httpx.Response:
@@ -69,6 +75,18 @@ async def fuzz(
         return asyncio.run_coroutine_threadsafe(ask(prepared), loop).result(timeout=60)
 
     return await asyncio.to_thread(_all, described, send, examples, variants)
+
+
+def _load_the_product() -> None:
+    """Import every module of ours.
+
+    Hypothesis makes some of its values of the constants in the modules that are loaded: so that the
+    questions are the same whatever other tests ran before, all of them are.
+    """
+    for package in (services, shared):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith(".__main__"):
+                importlib.import_module(module.name)
 
 
 def _all(
