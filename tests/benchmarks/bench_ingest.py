@@ -43,6 +43,8 @@ SEGMENT_AT_LEAST = 0.9
 """Of the native rate; Segment's form says the same in more bytes."""
 
 _TURN_SECONDS = 1.0
+_PAUSE_SECONDS = 0.4
+"""What a turn leaves under way when its time is up is not to be done in the next one's."""
 _WARM_UP_SECONDS = 4.0
 """The broker compiles its code while it runs; its first seconds are not its speed."""
 
@@ -167,6 +169,7 @@ def _in_turns(targets: Mapping[str, Target], seconds: float, connections: int) -
     for _ in range(round(seconds / _TURN_SECONDS)):
         for name, target in targets.items():
             turns[name].append(drive(target, seconds=_TURN_SECONDS, connections=connections))
+            sleep(_PAUSE_SECONDS)
     return {name: together(loads) for name, loads in turns.items()}
 
 
