@@ -102,8 +102,9 @@ def message_id(item: Item) -> str | None:
     return item.message_id
 
 
-def test_a_zero_date_of_a_provider_does_not_cost_an_erasure() -> None:
-    gone = {**CREATED, "subscriptionType": "contact.privacyDeletion", "occurredAt": -62135596800000}
+@pytest.mark.parametrize("zero", [-62135596800000, 0], ids=["the year 1", "1970"])
+def test_a_zero_date_of_a_provider_does_not_cost_an_erasure(zero: int) -> None:
+    gone = {**CREATED, "subscriptionType": "contact.privacyDeletion", "occurredAt": zero}
 
     (item,) = read_item(
         gone, Way(kind=SourceKind.HUBSPOT, source_id="src-1", settings=SourceSettings())

@@ -88,7 +88,8 @@ def number(value: object) -> float | None:
 def instant(value: object) -> datetime | None:
     """ISO 8601 (UTC where no offset is given), or epoch seconds or milliseconds; None otherwise.
 
-    Before 1970 lie zero dates: they tell that nobody knows, and must not cost what they stand beside.
+    Not after 1970 began lie zero dates: they tell that nobody knows, and must not cost what they
+    stand beside.
     """
     found: datetime | None = None
     try:
@@ -100,7 +101,7 @@ def instant(value: object) -> datetime | None:
             found = datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
         pass
-    return None if found is not None and found < _EPOCH else found
+    return None if found is not None and found <= _EPOCH else found
 
 
 def mapping(value: object) -> Mapping[str, Any]:
