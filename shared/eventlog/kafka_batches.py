@@ -10,7 +10,7 @@ from asyncio import Future
 from collections import deque
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import ProducerClosed
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared.eventlog.partitioner import choose_partition
@@ -89,7 +89,7 @@ class KafkaBatches:
                 sent = await self._producer.send_batch(
                     batch.builder, self._topic, partition=partition
                 )
-            except (KafkaError, OSError) as exc:
+            except Exception as exc:  # noqa: BLE001 - the senders look at it; the next batch goes on
                 _fail(batch.answer, exc)
             else:
                 sent.add_done_callback(_Passing(batch.answer))
@@ -109,7 +109,8 @@ class _Passing:
         if self._answer.done():
             return
         if sent.cancelled():
-            self._answer.cancel()
+            # Told as a fault: a cancelled answer would cancel whoever waits for it.
+            _fail(self._answer, ProducerClosed())
         elif (exc := sent.exception()) is not None:
             _fail(self._answer, exc)
         else:
