@@ -23,7 +23,7 @@ from sqlalchemy import make_url
 from services.standalone.kafka import LocalKafka, prepare
 from services.standalone.postgres import EmbeddedPostgres
 from shared.errors import FatalError
-from shared.storage.connect import Role, connect
+from shared.storage.connect import DatabaseRole, connect
 from tests.support.eventually import eventually
 
 ROOT = Path(__file__).parent.parent
@@ -193,7 +193,7 @@ def with_database(url: str, name: str) -> str:
 
 
 async def _execute(url: str, statement: str) -> None:
-    connection = await connect(url, role=Role.OWNER, application_name="tests")
+    connection = await connect(url, role=DatabaseRole.OWNER, application_name="tests")
     try:
         await connection.execute(statement)
     finally:
