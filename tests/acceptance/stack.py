@@ -28,7 +28,7 @@ from shared.contracts.topics import TOUCHPOINTS
 from shared.eventlog import kafka_topics
 from shared.http.server import bind
 from shared.storage.connect import DatabaseRole, connect, create_engine
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 PARTITIONS = 2
 _APPLY_SECONDS = 60.0

@@ -26,7 +26,7 @@ from shared.storage.connect import DatabaseRole, create_engine, open_pool
 from tests.acceptance import stack
 from tests.acceptance.stack import Log
 from tests.acceptance.stories import event
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 KILLS = 20
 ACCOUNTS = 100

@@ -6,7 +6,7 @@ import httpx
 
 from shared.storage.connect import DatabaseRole, connect
 from tests.acceptance.stack import Stack
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 MAP = """\
 journey: shop

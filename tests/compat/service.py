@@ -29,7 +29,7 @@ from shared.storage.connect import DatabaseRole, connect, create_engine
 from tests.acceptance.stack import PARTITIONS, Log, environ_of
 from tests.compat.pace import Pace
 from tests.conftest import with_database
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 _WITHIN_SECONDS = 90.0
 """Only a failure waits so long: machines stall for ten seconds, and SDKs double their pauses."""

@@ -28,7 +28,7 @@ from tests.contract.event_log_harness import (
     frozen,
 )
 from tests.contract.reader_process import SESSION_SECONDS
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 ALL = [0, 1, 2, 3]
 ROOT = Path(__file__).parent.parent.parent

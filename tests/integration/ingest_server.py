@@ -24,7 +24,7 @@ from shared.sources.registry import SourceRegistry
 from shared.storage import keys, sources
 from shared.storage.connect import DatabaseRole, connect, create_engine
 from shared.telemetry.metrics import Metrics
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

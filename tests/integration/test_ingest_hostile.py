@@ -12,8 +12,8 @@ import pytest
 from shared.http.guard import GuardedProtocol
 from shared.storage.connect import DatabaseRole, connect
 from tests.conftest import with_database
-from tests.eventually import eventually
 from tests.integration.ingest_server import Response, Server, serving
+from tests.support.eventually import eventually
 
 CANARY = b"canary-7f3a91"
 NATIVE, SEGMENT = "/v1/touchpoints", "/v1/track"

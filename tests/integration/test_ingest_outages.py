@@ -14,8 +14,8 @@ from shared.contracts.envelope import decode
 from shared.contracts.topics import TOUCHPOINTS
 from shared.storage.connect import DatabaseRole, connect
 from tests.conftest import with_database
-from tests.eventually import eventually
 from tests.integration.ingest_server import Response, Server, serving, stored
+from tests.support.eventually import eventually
 
 PATH = "/v1/touchpoints"
 
