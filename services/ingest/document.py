@@ -36,8 +36,8 @@ from services.ingest.protocols.touchpoints.route import PATH as TOUCHPOINTS_PATH
 from services.ingest.protocols.webhooks import document as webhooks
 from shared.http.auth import MissingScope, NotAuthenticated
 from shared.http.openapi import BEARER, Part, schemas
+from shared.keys.cache import AuthFailure
 from shared.keys.principal import Scope
-from shared.keys.ring import AuthFailure
 
 _DESCRIPTION = """\
 Touchpoints come in by Stageline's own call, or by those of others, so that existing SDKs work with a

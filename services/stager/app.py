@@ -6,16 +6,16 @@ import socket
 
 import structlog
 
-from services.stager.batch import Writer
-from services.stager.consumer import Consumer
+from services.stager.batch.batch_writer import Writer
+from services.stager.consume.consumer import Consumer
 from services.stager.health import checks, watch_lag
-from services.stager.refold_jobs import RefoldJobs
-from services.stager.relay import Relay
-from services.stager.retention import Retention
+from services.stager.jobs.dead_letter_relay import Relay
+from services.stager.jobs.refold_jobs import RefoldJobs
+from services.stager.jobs.retention import Retention
+from services.stager.jobs.timers import Timers
 from services.stager.settings import StagerSettings
 from services.stager.store.session import Pool, translated
-from services.stager.subjects import Memory
-from services.stager.timers import Timers
+from services.stager.subjects.cache import Memory
 from services.stager.waiting import Backoff, pause
 from shared.clock import Clock
 from shared.contracts.topics import DEAD_LETTERS, TOUCHPOINTS
@@ -23,7 +23,7 @@ from shared.errors import FatalError, TransientError
 from shared.eventlog.factory import open_reader, open_writer
 from shared.eventlog.port import LogReader, LogWriter
 from shared.http.health import Check
-from shared.storage.connect import Role, open_pool
+from shared.storage.connect import DatabaseRole, open_pool
 from shared.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -50,7 +50,7 @@ class Stager:
         self._clock = clock
         self._metrics = metrics
         self._reader = reader or open_reader(settings, TOUCHPOINTS, settings.stager_group)
-        self._dead = dead or open_writer(settings, DEAD_LETTERS, role=Role.STAGER)
+        self._dead = dead or open_writer(settings, DEAD_LETTERS, role=DatabaseRole.STAGER)
         self._pool: Pool | None = None
         self._consumer: Consumer | None = None
 
@@ -126,7 +126,7 @@ class Stager:
             try:
                 return await open_pool(
                     self._settings.database_url.get_secret_value(),
-                    role=Role.STAGER,
+                    role=DatabaseRole.STAGER,
                     application_name="stageline-stager",
                     min_size=1,
                     max_size=self._settings.stager_lanes + _OTHER_CONNECTIONS,
