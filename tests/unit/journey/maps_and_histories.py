@@ -38,6 +38,7 @@ from shared.journey.model import (
     Touchpoint,
     WinBack,
 )
+from tests.support.touchpoints import touchpoint
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LAST_MINUTE = 30
@@ -183,10 +184,9 @@ TOLD: tuple[dict[str, Any], ...] = (
     {"plan": 1},
 )
 FLAVOURS = tuple(
-    Touchpoint(
-        message_id="",
-        occurred_at=START,
-        event="",
+    touchpoint(
+        "",
+        START,
         properties=_shapes.choice(PROPERTIES),
         person=_shapes.choice([None, "ann", "bob"]),
         traits=_shapes.choice(TOLD),
