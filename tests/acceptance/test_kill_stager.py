@@ -21,7 +21,7 @@ from services.cli.verify import Report, examine
 from services.standalone import prepare
 from services.standalone.children import Child
 from shared.clock import SystemClock
-from shared.http.server import bind
+from shared.process.listener import bind
 from shared.storage.connect import DatabaseRole, create_engine, open_pool
 from tests.acceptance import stack
 from tests.acceptance.stack import Log

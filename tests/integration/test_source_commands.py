@@ -14,8 +14,9 @@ from services.cli.asking import client
 from services.cli.connection import Target
 from services.cli.main import app
 from services.cli.tail import events
-from shared.http.server import bind, serve
+from shared.http.server import serve
 from shared.ids import DEFAULT_WORKSPACE
+from shared.process.listener import bind
 from tests.integration.api_world import NOW, World, api_world
 
 

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 def _lines(code: str, *, level: str = "INFO", log_format: str = "json") -> list[str]:
     prelude = (
         "import logging, structlog\n"
-        "from shared.telemetry.logging import configure\n"
+        "from shared.process.logging import configure\n"
         f"configure(service='ingest', level={level!r}, log_format={log_format!r})\n"
     )
     done = subprocess.run(  # noqa: S603 - the code stands in this file
