@@ -13,12 +13,12 @@ from services.cli.import_names import REPORTED
 from services.cli.import_refused import RefusedFile
 from services.cli.import_rows import Row, Rows
 from services.cli.import_sketch import Distinct
-from services.ingest.adapters import native
-from services.ingest.candidate import Candidate
-from services.ingest.door.door import door
-from services.ingest.intake import take_in
+from services.ingest.decisions import take_in
+from services.ingest.events.candidate import Candidate
+from services.ingest.events.verdicts import BodyRefused, Refused
+from services.ingest.gatekeeper.rules import door
 from services.ingest.limits import Limits
-from services.ingest.verdicts import BodyRefused, Refused
+from services.ingest.protocols.touchpoints import parse as native
 from shared.ids import WorkspaceId
 from shared.keys.principal import SCOPES_OF_KIND, Principal
 from shared.keys.token import KeyKind

@@ -20,8 +20,8 @@ from services.cli.import_cells import Problem, Reading, Shape
 from services.cli.import_fields import FIELDS, OBJECTS, as_text, fitted
 from services.cli.import_mapping import Mapping as Meant
 from services.cli.import_names import Occurrences
-from services.ingest.candidate import NUMBER_OUT_OF_RANGE
-from services.ingest.verdicts import Code, Refused
+from services.ingest.events.candidate import NUMBER_OUT_OF_RANGE
+from services.ingest.events.verdicts import Code, Refused
 from shared.errors import FatalError
 
 _CHUNK_BYTES = 1 << 20

@@ -12,8 +12,8 @@ import httpx
 from services.cli.connection import Target
 from services.cli.import_cells import Problem
 from services.cli.import_rows import Row
+from services.ingest.events.verdicts import event_too_large
 from services.ingest.limits import Limits
-from services.ingest.verdicts import event_too_large
 from shared.errors import FatalError, TransientError
 
 _ENDPOINT = "/v1/touchpoints"

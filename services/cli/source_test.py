@@ -12,11 +12,11 @@ from services.cli.asking import print_json
 from services.cli.connection import target
 from services.cli.friendly import REFUSED, fail, printable
 from services.cli.source_lookup import found as found_source
-from services.ingest.adapters.webhooks import delivery
-from services.ingest.adapters.webhooks.delivery import Delivery, Item, Way
-from services.ingest.door.admission import Admitted, admit, in_common
+from services.ingest.events.verdicts import Refused
 from services.ingest.limits import Limits
-from services.ingest.verdicts import Refused
+from services.ingest.protocols.webhooks import parse as delivery
+from services.ingest.protocols.webhooks.parse import Delivery, Item, Way
+from services.ingest.validation import Admitted, admit, in_common
 from shared.clock import SystemClock
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.principal import Principal

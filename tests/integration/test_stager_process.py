@@ -24,8 +24,8 @@ from shared.eventlog.port import NewRecord
 from shared.settings import load
 from shared.storage.connect import DatabaseRole, connect
 from shared.telemetry.metrics import Metrics
-from tests.eventually import eventually
 from tests.integration.stager_world import SALES, START, World, world
+from tests.support.eventually import eventually
 
 ROOT = Path(__file__).parent.parent.parent
 

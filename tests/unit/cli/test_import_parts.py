@@ -12,7 +12,7 @@ from services.cli.import_fields import FIELDS, KINDS, OBJECTS, as_text, fitted
 from services.cli.import_mapping import Mapping
 from services.cli.import_names import Occurrences
 from services.cli.import_sketch import Distinct
-from services.ingest.candidate import Candidate
+from services.ingest.events.candidate import Candidate
 from shared.errors import FatalError
 
 
