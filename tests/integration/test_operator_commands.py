@@ -11,9 +11,9 @@ import asyncpg
 import pytest
 from typer.testing import CliRunner
 
-from services.cli.database import transact
+from services.cli.client.database import transact
 from services.cli.main import app
-from services.cli.verify import examine
+from services.cli.operate.verify import examine
 from shared.contracts.topics import TOUCHPOINTS
 from shared.storage.connect import Role, connect
 
