@@ -10,7 +10,7 @@ from alembic import context
 from sqlalchemy import Connection, text
 
 from shared.storage.catalog import metadata
-from shared.storage.connect import Role, create_engine
+from shared.storage.connect import DatabaseRole, create_engine
 
 _LOCK_ID = 7_305_808_869_229_538_928
 """Arbitrary, the same for every runner: the bytes of "edegatS" would do as well."""
@@ -28,7 +28,9 @@ def _run(connection: Connection) -> None:
 
 
 async def _run_online(database_url: str) -> None:
-    engine = create_engine(database_url, role=Role.OWNER, application_name="stageline-migrate")
+    engine = create_engine(
+        database_url, role=DatabaseRole.OWNER, application_name="stageline-migrate"
+    )
     try:
         async with engine.connect() as connection:
             # The waiting runner must outlast a long migration of the running one.

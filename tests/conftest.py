@@ -17,15 +17,36 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from alembic import command
 from alembic.config import Config
+from hypothesis import HealthCheck, settings
 from sqlalchemy import make_url
 
 from services.standalone.kafka import LocalKafka, prepare
 from services.standalone.postgres import EmbeddedPostgres
 from shared.errors import FatalError
-from shared.storage.connect import Role, connect
-from tests.eventually import eventually
+from shared.storage.connect import DatabaseRole, connect
+from tests.support.eventually import eventually
 
 ROOT = Path(__file__).parent.parent
+
+# How fast a machine draws an example says nothing of the code: neither the deadline nor the health
+# check for slowness may fail a test on a loaded machine, or on one that builds Hypothesis' character
+# tables for the first time. The examples follow from the test's own code, not from a seed or from a
+# folder of earlier failures, so that two runs of one commit agree.
+settings.register_profile(
+    "same_examples",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True,
+    database=None,
+)
+# For a search by hand: other examples in each run, failures kept in .hypothesis.
+settings.register_profile(
+    "other_examples",
+    settings.get_profile("same_examples"),
+    derandomize=False,
+    database=settings.get_profile("default").database,
+)
+settings.load_profile("same_examples")
 
 
 def pytest_configure() -> None:
@@ -172,7 +193,7 @@ def with_database(url: str, name: str) -> str:
 
 
 async def _execute(url: str, statement: str) -> None:
-    connection = await connect(url, role=Role.OWNER, application_name="tests")
+    connection = await connect(url, role=DatabaseRole.OWNER, application_name="tests")
     try:
         await connection.execute(statement)
     finally:

@@ -14,10 +14,10 @@ from shared.clock import SystemClock
 from shared.errors import FatalError
 from shared.http.draining import serve_and_drain
 from shared.http.server import bind
-from shared.keys.ring import KeyRing
+from shared.keys.cache import KeyCache
 from shared.settings import load, redacted
 from shared.storage import keys
-from shared.storage.connect import Role, create_engine
+from shared.storage.connect import DatabaseRole, create_engine
 from shared.telemetry import logging, metrics
 
 log = structlog.get_logger(__name__)
@@ -46,16 +46,16 @@ async def _run(settings: ApiSettings, listener: socket.socket) -> None:
     # The keys have a connection of their own: slow lists must not keep a revocation waiting.
     engine = create_engine(
         settings.database_url.get_secret_value(),
-        role=Role.API,
+        role=DatabaseRole.API,
         application_name="stageline-api-keys",
         pool_size=1,
     )
     clock = SystemClock()
-    ring = KeyRing(keys.loader(engine), clock, refresh_seconds=settings.key_refresh_seconds)
-    api = build(settings, keys=ring, clock=clock, metrics=metrics.of_process())
+    key_cache = KeyCache(keys.loader(engine), clock, refresh_seconds=settings.key_refresh_seconds)
+    api = build(settings, keys=key_cache, clock=clock, metrics=metrics.of_process())
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(ring.run(stop), name="keys")
+            group.create_task(key_cache.run(stop), name="keys")
             group.create_task(api.population.run(stop), name="population")
             await _serve(api, settings, listener, stop)
     finally:

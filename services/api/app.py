@@ -39,8 +39,8 @@ from shared.http.observe import Observe
 from shared.http.openapi import Json, document, served
 from shared.http.problem import unrouted
 from shared.ids import DEFAULT_WORKSPACE
-from shared.keys.ring import KeyRing
-from shared.storage.connect import Role, create_engine
+from shared.keys.cache import KeyCache
+from shared.storage.connect import DatabaseRole, create_engine
 from shared.telemetry.metrics import Metrics
 
 FRONT = Front(
@@ -65,7 +65,7 @@ class Api:
         *,
         connections: StageConnections,
         engine: AsyncEngine,
-        keys: KeyRing,
+        keys: KeyCache,
         clock: Clock,
         metrics: Metrics,
         max_map_bytes: int = 524_288,
@@ -102,7 +102,7 @@ class Api:
         await self.engine.dispose()
 
 
-def build(settings: ApiSettings, *, keys: KeyRing, clock: Clock, metrics: Metrics) -> Api:
+def build(settings: ApiSettings, *, keys: KeyCache, clock: Clock, metrics: Metrics) -> Api:
     """The parts as `settings` say."""
     url = settings.database_url.get_secret_value()
     return Api(
@@ -113,7 +113,7 @@ def build(settings: ApiSettings, *, keys: KeyRing, clock: Clock, metrics: Metric
         ),
         engine=create_engine(
             url,
-            role=Role.API,
+            role=DatabaseRole.API,
             application_name="stageline-api",
             pool_size=settings.query_connections,
         ),

@@ -8,8 +8,8 @@ from services.api.openapi import part
 from services.api.settings import ApiSettings
 from shared.clock import SystemClock
 from shared.http.openapi import Part
+from shared.keys.cache import KeyCache
 from shared.keys.principal import StoredKey
-from shared.keys.ring import KeyRing
 from shared.telemetry.metrics import Metrics
 
 
@@ -22,7 +22,7 @@ def default() -> Part:
     clock = SystemClock()
     api = build(
         ApiSettings(database_url=SecretStr("postgresql://nowhere.invalid/none")),
-        keys=KeyRing(_no_keys, clock),
+        keys=KeyCache(_no_keys, clock),
         clock=clock,
         metrics=Metrics(CollectorRegistry()),
     )

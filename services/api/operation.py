@@ -16,16 +16,16 @@ from pydantic import BaseModel
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.routing import Match, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from services.api import wire
 from services.api.errors import DETAIL, STATUS, Code, Refused
 from shared.errors import TransientError
 from shared.http.auth import MissingScope, NotAuthenticated, authorize, bearer_token, denial
 from shared.http.problem import problem
-from shared.keys.principal import Principal
-from shared.keys.principal import Scope as Right
-from shared.keys.ring import KeyRing
+from shared.keys.cache import KeyCache
+from shared.keys.principal import Principal, Scope
 
 log = structlog.get_logger(__name__)
 
@@ -90,7 +90,7 @@ class Operation:
     tag: str
     summary: str
     description: str
-    scope: Right
+    scope: Scope
     handler: Handler
     answers: Sequence[Answer]
     refusals: Sequence[Code] = ()
@@ -130,7 +130,7 @@ class ApiRoute(Route):
     where nothing else matches.
     """
 
-    def __init__(self, operations: Sequence[Operation], keys: KeyRing) -> None:
+    def __init__(self, operations: Sequence[Operation], keys: KeyCache) -> None:
         """`operations` share one path and differ in method."""
         path = operations[0].path
         super().__init__(
@@ -146,7 +146,7 @@ class ApiRoute(Route):
         self._keys = keys
         self._pattern = re.compile(_pattern(path))
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+    def matches(self, scope: AsgiScope) -> tuple[Match, AsgiScope]:
         """Whether the raw path is this route's; FULL also for other methods, which `handle` refuses."""
         if scope["type"] != "http":
             return Match.NONE, {}
@@ -161,7 +161,7 @@ class ApiRoute(Route):
             "route": self,
         }
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def handle(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Answer one request; nothing but a cancellation leaves this frame."""
         try:
             response = await self._answer(scope, receive)
@@ -177,7 +177,7 @@ class ApiRoute(Route):
             response = refusal(Refused(Code.INTERNAL_ERROR), scope)
         await response(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+    async def _answer(self, scope: AsgiScope, receive: Receive) -> Response:
         operation = self._operations.get(scope["method"])
         if operation is None:
             allow = ", ".join(sorted(self._operations))
@@ -206,7 +206,7 @@ class ApiRoute(Route):
         )
 
 
-def routes(operations: Sequence[Operation], keys: KeyRing) -> list[ApiRoute]:
+def routes(operations: Sequence[Operation], keys: KeyCache) -> list[ApiRoute]:
     """One route for each path, in the order in which the paths first appear, open-ended ones last.
 
     A parameter takes slashes as well: `{account_id}` would take `{account_id}/history` for an id.
@@ -218,7 +218,7 @@ def routes(operations: Sequence[Operation], keys: KeyRing) -> list[ApiRoute]:
     return [ApiRoute(by_path[path], keys) for path in paths]
 
 
-def refusal(refused: Refused, scope: Scope) -> Response:
+def refusal(refused: Refused, scope: AsgiScope) -> Response:
     """The problem that tells of `refused`."""
     return problem(
         STATUS[refused.code],
@@ -254,7 +254,7 @@ def _pattern(path: str) -> bytes:
     return pattern.encode("ascii")
 
 
-def _raw_path(scope: Scope) -> bytes:
+def _raw_path(scope: AsgiScope) -> bytes:
     raw: bytes = scope.get("raw_path") or quote(scope["path"], safe="/:").encode("ascii")
     root = scope.get("root_path", "").encode("utf-8")
     if root and raw.startswith(root):

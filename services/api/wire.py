@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from pydantic import BaseModel, ValidationError
-from starlette.types import Receive, Scope
+from starlette.types import Receive
+from starlette.types import Scope as AsgiScope
 
 from services.api.errors import Code, Refused
 from shared.http.problem import FieldProblem
@@ -104,7 +105,7 @@ def stored_text(raw: bytes) -> str | None:
     return None if "\x00" in decoded else decoded
 
 
-async def body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
+async def body(scope: AsgiScope, receive: Receive, max_bytes: int) -> bytes:
     """The whole body, bounded in size and time.
 
     Raises Refused: body_too_large (413), body_timeout (408) or unsupported_media_type (415).

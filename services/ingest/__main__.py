@@ -18,11 +18,11 @@ from shared.eventlog.factory import ensure_topics, open_writer
 from shared.eventlog.port import LogWriter
 from shared.http.draining import serve_and_drain
 from shared.http.server import bind
-from shared.keys.ring import KeyRing
+from shared.keys.cache import KeyCache
 from shared.settings import load, redacted
 from shared.sources.registry import SourceRegistry
 from shared.storage import keys, source_events, sources
-from shared.storage.connect import Role, create_engine
+from shared.storage.connect import DatabaseRole, create_engine
 from shared.telemetry import logging, metrics
 
 log = structlog.get_logger(__name__)
@@ -66,27 +66,27 @@ async def _run(settings: IngestSettings, listener: socket.socket) -> None:
     writer = open_writer(settings)
     engine = create_engine(
         settings.database_url.get_secret_value(),
-        role=Role.INGEST,
+        role=DatabaseRole.INGEST,
         application_name="stageline-ingest",
         pool_size=1,
     )
     # Of its own: what people watch must not keep a revocation waiting.
     recorder_engine = create_engine(
         settings.database_url.get_secret_value(),
-        role=Role.INGEST,
+        role=DatabaseRole.INGEST,
         application_name="stageline-ingest-recorder",
         pool_size=1,
     )
     clock = SystemClock()
     measured = metrics.of_process()
     recorder = Recorder(source_events.writer(recorder_engine), measured)
-    ring = KeyRing(keys.loader(engine), clock, refresh_seconds=settings.key_refresh_seconds)
+    key_cache = KeyCache(keys.loader(engine), clock, refresh_seconds=settings.key_refresh_seconds)
     registry = SourceRegistry(
         sources.loader(engine, clock), refresh_seconds=settings.key_refresh_seconds
     )
     ingest = Ingest(
         writer=writer,
-        keys=ring,
+        keys=key_cache,
         sources=registry,
         clock=clock,
         metrics=measured,
@@ -96,7 +96,7 @@ async def _run(settings: IngestSettings, listener: socket.socket) -> None:
     )
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(ring.run(stop), name="keys")
+            group.create_task(key_cache.run(stop), name="keys")
             group.create_task(registry.run(stop), name="sources")
             group.create_task(recorder.run(stop), name="recorder")
             await _start(settings, writer, stop)

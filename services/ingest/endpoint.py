@@ -7,7 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from services.ingest import answers, body
 from services.ingest.answers import CLOSE, Answer
@@ -29,7 +30,7 @@ class Request:
         "method", "origin", "params", "principal", "query", "scheme", "told",
     )  # fmt: skip
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: AsgiScope) -> None:
         self.method: str = scope["method"]
         self.query: bytes = scope["query_string"]
         self.scheme: str = scope.get("scheme", "http")
@@ -75,7 +76,7 @@ class Endpoint(ABC):
         self.path = path
         self.limits = ingest.limits
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         method = scope["method"]
         if "route" not in scope:

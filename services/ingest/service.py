@@ -21,8 +21,8 @@ from shared.clock import Clock
 from shared.errors import LogUnavailable
 from shared.eventlog.port import LogWriter
 from shared.http.auth import MissingScope, NotAuthenticated, authorize
+from shared.keys.cache import AuthFailure, KeyCache
 from shared.keys.principal import Principal, Scope
-from shared.keys.ring import AuthFailure, KeyRing
 from shared.sources.registry import SourceRegistry
 from shared.telemetry.metrics import Metrics
 
@@ -38,7 +38,7 @@ class Ingest:
         self,
         *,
         writer: LogWriter,
-        keys: KeyRing,
+        keys: KeyCache,
         sources: SourceRegistry,
         clock: Clock,
         metrics: Metrics,

@@ -11,7 +11,7 @@ from datetime import datetime
 from services.ingest.verdicts import BodyCode, BodyRefused
 from shared.errors import StagelineError
 from shared.http.auth import MissingScope, NotAuthenticated
-from shared.keys.ring import AuthFailure
+from shared.keys.cache import AuthFailure
 
 AT_THE_ENTRANCE = (
     "source_unavailable", "source_paused", "origin_not_allowed", "rate_limited", "quota_exceeded",

@@ -23,7 +23,7 @@ from shared.errors import FatalError, TransientError
 from shared.eventlog.factory import open_reader, open_writer
 from shared.eventlog.port import LogReader, LogWriter
 from shared.http.health import Check
-from shared.storage.connect import Role, open_pool
+from shared.storage.connect import DatabaseRole, open_pool
 from shared.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -50,7 +50,7 @@ class Stager:
         self._clock = clock
         self._metrics = metrics
         self._reader = reader or open_reader(settings, TOUCHPOINTS, settings.stager_group)
-        self._dead = dead or open_writer(settings, DEAD_LETTERS, role=Role.STAGER)
+        self._dead = dead or open_writer(settings, DEAD_LETTERS, role=DatabaseRole.STAGER)
         self._pool: Pool | None = None
         self._consumer: Consumer | None = None
 
@@ -126,7 +126,7 @@ class Stager:
             try:
                 return await open_pool(
                     self._settings.database_url.get_secret_value(),
-                    role=Role.STAGER,
+                    role=DatabaseRole.STAGER,
                     application_name="stageline-stager",
                     min_size=1,
                     max_size=self._settings.stager_lanes + _OTHER_CONNECTIONS,

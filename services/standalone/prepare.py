@@ -20,7 +20,7 @@ from shared.keys.token import KeyKind
 from shared.maps import templates
 from shared.sources.source import KINDS_WITH_KEYS, SourceKind, SourceSettings
 from shared.storage import journeys, keys, source_changes
-from shared.storage.connect import Role, create_engine
+from shared.storage.connect import DatabaseRole, create_engine
 
 _APPLIED_SECONDS = 20.0
 _LABEL = "made at the first start"
@@ -53,7 +53,9 @@ async def furnish(
 
     `operator_url`: the database's address as it may be written down for operator commands.
     """
-    engine = create_engine(database_url, role=Role.OWNER, application_name="stageline-standalone")
+    engine = create_engine(
+        database_url, role=DatabaseRole.OWNER, application_name="stageline-standalone"
+    )
     try:
         async with engine.begin() as connection:
             if map_name is not None:

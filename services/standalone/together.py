@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from services.api import app as api_app
 from services.api.settings import ApiSettings
@@ -23,11 +24,11 @@ from shared.clock import Clock
 from shared.eventlog.factory import ensure_topics, open_writer
 from shared.http.health import Health
 from shared.http.server import serve
-from shared.keys.ring import KeyRing
+from shared.keys.cache import KeyCache
 from shared.settings import load
 from shared.sources.registry import SourceRegistry
 from shared.storage import keys, source_events, sources
-from shared.storage.connect import Role, create_engine
+from shared.storage.connect import DatabaseRole, create_engine
 from shared.telemetry.metrics import of_process
 
 
@@ -60,13 +61,13 @@ class Together:
         recorder: Recorder,
         stager: Stager,
         api: api_app.Api,
-        ring: KeyRing,
+        key_cache: KeyCache,
     ) -> None:
         self.ingest = ingest
         self._recorder = recorder
         self.stager = stager
         self.api = api
-        self._ring = ring
+        self._key_cache = key_cache
         self._ingest = ingest
         reading = api_app.create_health(api)
 
@@ -93,7 +94,7 @@ class Together:
         """Serve until `stop`; a part that dies stops all. Ingest ends first, then the stager."""
         stager_stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._ring.run(stop), name="keys")
+            group.create_task(self._key_cache.run(stop), name="keys")
             group.create_task(self._ingest.sources.run(stop), name="sources")
             group.create_task(self._recorder.run(stop), name="recorder")
             group.create_task(self.api.population.run(stop), name="population")
@@ -107,24 +108,28 @@ class Together:
 async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Together]:
     """Connect the parts, and disconnect them at the end. Raises LogUnavailable."""
     url = settings.ingest.database_url.get_secret_value()
-    engine = create_engine(url, role=Role.INGEST, application_name="stageline-keys", pool_size=1)
+    engine = create_engine(
+        url, role=DatabaseRole.INGEST, application_name="stageline-keys", pool_size=1
+    )
     recorder_engine = create_engine(
-        url, role=Role.INGEST, application_name="stageline-recorder", pool_size=1
+        url, role=DatabaseRole.INGEST, application_name="stageline-recorder", pool_size=1
     )
     metrics = of_process()
     recorder = Recorder(source_events.writer(recorder_engine), metrics)
-    ring = KeyRing(keys.loader(engine), clock, refresh_seconds=settings.ingest.key_refresh_seconds)
+    key_cache = KeyCache(
+        keys.loader(engine), clock, refresh_seconds=settings.ingest.key_refresh_seconds
+    )
     registry = SourceRegistry(
         sources.loader(engine, clock), refresh_seconds=settings.ingest.key_refresh_seconds
     )
     await ensure_topics(settings.ingest)
     writer = open_writer(settings.ingest)
-    api = api_app.build(settings.api, keys=ring, clock=clock, metrics=metrics)
+    api = api_app.build(settings.api, keys=key_cache, clock=clock, metrics=metrics)
     try:
         await writer.start()
         ingest = Ingest(
             writer=writer,
-            keys=ring,
+            keys=key_cache,
             sources=registry,
             clock=clock,
             metrics=metrics,
@@ -133,7 +138,9 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Together]:
             public_base_url=settings.ingest.public_base_url,
         )
         stager = Stager(settings.stager, clock=clock, metrics=metrics)
-        yield Together(ingest=ingest, recorder=recorder, stager=stager, api=api, ring=ring)
+        yield Together(
+            ingest=ingest, recorder=recorder, stager=stager, api=api, key_cache=key_cache
+        )
     finally:
         await api.close()
         await writer.stop()
@@ -153,7 +160,7 @@ class _Split:
             route.path_regex for route in ingest_routes if route.param_convertors
         ]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:  # noqa: ANN401
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> Any:  # noqa: ANN401
         app = self._ingest if self._is_of_ingest(scope.get("path", "")) else self._api
         await app(scope, receive, send)
 

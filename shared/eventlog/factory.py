@@ -14,14 +14,14 @@ from shared.eventlog.postgres_reader import PostgresReader
 from shared.eventlog.postgres_wire import PASSING
 from shared.eventlog.postgres_writer import PostgresWriter
 from shared.settings import CommonSettings
-from shared.storage.connect import Role, connect
+from shared.storage.connect import DatabaseRole, connect
 
 DEAD_LETTER_PARTITIONS = 1
 """Few, and read by people: their order over all is worth more than their spread."""
 
 
 def open_writer(
-    settings: CommonSettings, topic: str = TOUCHPOINTS, *, role: Role = Role.INGEST
+    settings: CommonSettings, topic: str = TOUCHPOINTS, *, role: DatabaseRole = DatabaseRole.INGEST
 ) -> LogWriter:
     """A writer to `topic`, not yet started. `role` is the database role for the Postgres log."""
     match settings.event_log:
@@ -105,7 +105,7 @@ async def trim(
     try:
         connection = await connect(
             settings.database_url.get_secret_value(),
-            role=Role.STAGER,
+            role=DatabaseRole.STAGER,
             application_name="stageline-log-retention",
         )
         try:

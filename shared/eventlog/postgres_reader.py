@@ -19,7 +19,7 @@ from shared.eventlog.port import OffsetLoader, Record
 from shared.eventlog.positions import check_positions
 from shared.eventlog.postgres_group import Membership, application_name, keep_alive
 from shared.eventlog.postgres_wire import PASSING, decode_headers
-from shared.storage.connect import Role, connect
+from shared.storage.connect import DatabaseRole, connect
 
 _log = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ class PostgresReader:
         timeout_seconds: float = 5.0,
         heartbeat_seconds: float = 1.0,
         dead_seconds: float = 10.0,
-        role: Role = Role.STAGER,
+        role: DatabaseRole = DatabaseRole.STAGER,
     ) -> None:
         """`dead_seconds` without a heartbeat and others take the partitions."""
         self._database_url = database_url

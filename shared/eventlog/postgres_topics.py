@@ -6,7 +6,7 @@ import structlog
 
 from shared.errors import LogUnavailable
 from shared.eventlog.postgres_wire import PASSING, Connection
-from shared.storage.connect import Role, connect
+from shared.storage.connect import DatabaseRole, connect
 
 _log = structlog.get_logger(__name__)
 
@@ -51,7 +51,7 @@ SELECT count(*) FROM removed
 
 
 async def ensure_topics(
-    database_url: str, partitions: Mapping[str, int], *, role: Role = Role.INGEST
+    database_url: str, partitions: Mapping[str, int], *, role: DatabaseRole = DatabaseRole.INGEST
 ) -> None:
     """Make the topics that are missing. Safe to call at once from several processes.
 

@@ -18,7 +18,7 @@ from shared.errors import FatalError, LogUnavailable
 from shared.eventlog.in_flight import DEFAULT_BYTES, DEFAULT_RECORDS, InFlight, Load
 from shared.eventlog.port import NewRecord
 from shared.eventlog.postgres_wire import CHANNEL, PASSING, Connection, encode_headers
-from shared.storage.connect import Role, connect
+from shared.storage.connect import DatabaseRole, connect
 
 _log = structlog.get_logger(__name__)
 
@@ -82,7 +82,7 @@ class PostgresWriter:
         database_url: str,
         topic: str,
         timeout_seconds: float = 5.0,
-        role: Role = Role.INGEST,
+        role: DatabaseRole = DatabaseRole.INGEST,
         max_records: int = DEFAULT_RECORDS,
         max_bytes: int = DEFAULT_BYTES,
     ) -> None:

@@ -14,8 +14,8 @@ from starlette.responses import Response
 
 from shared.errors import StagelineError
 from shared.http.problem import problem, unavailable
+from shared.keys.cache import AuthFailure, KeyCache
 from shared.keys.principal import Principal, Scope
-from shared.keys.ring import AuthFailure, KeyRing
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="stageline"'}
 
@@ -61,7 +61,7 @@ def basic_user(authorization: str | None) -> str | None:
     return decoded.partition(":")[0].strip() or None
 
 
-async def authorize(keys: KeyRing, token: str | None, scope: Scope) -> Principal:
+async def authorize(keys: KeyCache, token: str | None, scope: Scope) -> Principal:
     """Principal of `token`, if it holds `scope`.
 
     Raises NotAuthenticated or MissingScope; `denial` makes the answer of either.
@@ -74,7 +74,7 @@ async def authorize(keys: KeyRing, token: str | None, scope: Scope) -> Principal
     return principal
 
 
-def requires(keys: KeyRing, scope: Scope) -> Callable[[Request], Awaitable[Principal]]:
+def requires(keys: KeyCache, scope: Scope) -> Callable[[Request], Awaitable[Principal]]:
     """FastAPI dependency: the principal of the bearer key, which must hold `scope`.
 
     The app needs `install_denials`, which turns what this raises into answers.

@@ -10,7 +10,8 @@ from time import perf_counter
 
 import structlog
 from prometheus_client import Counter, Histogram
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from shared.http.health import Health
 from shared.http.problem import fault
@@ -39,7 +40,7 @@ class Observe:
         self._counters: dict[tuple[str, str, int], Counter] = {}
         self._histograms: dict[str, Histogram] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
@@ -72,7 +73,7 @@ class Observe:
         finally:
             self._record(scope, status, perf_counter() - started, request_id)
 
-    def _record(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
+    def _record(self, scope: AsgiScope, status: int, seconds: float, request_id: str) -> None:
         route = _template(scope)
         method = scope["method"] if scope["method"] in _METHODS else "other"
         counter = self._counters.get((route, method, status))
@@ -98,14 +99,14 @@ class Observe:
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-def _request_id(scope: Scope) -> str:
+def _request_id(scope: AsgiScope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return bytes(value).decode()
     return new_request_id()
 
 
-def _template(scope: Scope) -> str:
+def _template(scope: AsgiScope) -> str:
     # Starlette leaves the matched route in the scope only from some versions on; FastAPI always.
     route = scope.get("route")
     path = getattr(route, "path", None)

@@ -12,7 +12,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 
-class Role(StrEnum):
+class DatabaseRole(StrEnum):
     """Database roles of the services; none owns a table, so row-level security binds them."""
 
     INGEST = "stageline_ingest"
@@ -32,7 +32,7 @@ def _url(database_url: str) -> URL:
     return make_url(database_url).set(drivername="postgresql+asyncpg")
 
 
-def _server_settings(role: Role, application_name: str) -> dict[str, str]:
+def _server_settings(role: DatabaseRole, application_name: str) -> dict[str, str]:
     settings = {
         "application_name": application_name,
         "statement_timeout": str(_STATEMENT_MS),
@@ -47,7 +47,9 @@ def _server_settings(role: Role, application_name: str) -> dict[str, str]:
     return settings
 
 
-def _connect_arguments(database_url: str, role: Role, application_name: str) -> dict[str, Any]:
+def _connect_arguments(
+    database_url: str, role: DatabaseRole, application_name: str
+) -> dict[str, Any]:
     url = _url(database_url)
     host = url.query.get("host") or url.host
     return {
@@ -62,7 +64,7 @@ def _connect_arguments(database_url: str, role: Role, application_name: str) -> 
 
 
 async def connect(
-    database_url: str, *, role: Role, application_name: str
+    database_url: str, *, role: DatabaseRole, application_name: str
 ) -> "asyncpg.Connection[asyncpg.Record]":
     """Open one connection. Raises OSError or asyncpg.PostgresError; takes up to 5 s."""
     return await asyncpg.connect(**_connect_arguments(database_url, role, application_name))
@@ -71,7 +73,7 @@ async def connect(
 async def open_pool(
     database_url: str,
     *,
-    role: Role,
+    role: DatabaseRole,
     application_name: str,
     min_size: int = 1,
     max_size: int = 8,
@@ -88,7 +90,7 @@ async def open_pool(
 
 
 def create_engine(
-    database_url: str, *, role: Role, application_name: str, pool_size: int = 4
+    database_url: str, *, role: DatabaseRole, application_name: str, pool_size: int = 4
 ) -> AsyncEngine:
     """Make an SQLAlchemy engine for cold paths; connects on first use."""
     return create_async_engine(

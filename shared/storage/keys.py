@@ -1,4 +1,4 @@
-"""API keys in Postgres: create, list, revoke, and the read that fills a `KeyRing`.
+"""API keys in Postgres: create, list, revoke, and the read that fills a `KeyCache`.
 
 Writing needs the owner's role (operator commands); ingest and api may only read. No function
 commits: the caller's transaction does.
@@ -121,7 +121,7 @@ async def load_all(connection: AsyncConnection) -> list[StoredKey]:
 
 
 def loader(engine: AsyncEngine) -> Callable[[], Awaitable[Sequence[StoredKey]]]:
-    """Bind `load_all` to an engine, for a `KeyRing`. The call raises DatabaseUnavailable."""
+    """Bind `load_all` to an engine, for a `KeyCache`. The call raises DatabaseUnavailable."""
 
     async def load() -> Sequence[StoredKey]:
         try:

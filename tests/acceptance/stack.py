@@ -27,8 +27,8 @@ from shared.clock import ManualClock
 from shared.contracts.topics import TOUCHPOINTS
 from shared.eventlog import kafka_topics
 from shared.http.server import bind
-from shared.storage.connect import Role, connect, create_engine
-from tests.eventually import eventually
+from shared.storage.connect import DatabaseRole, connect, create_engine
+from tests.support.eventually import eventually
 
 PARTITIONS = 2
 _APPLY_SECONDS = 60.0
@@ -149,7 +149,7 @@ class Stack:
     async def settled(self) -> None:
         """Wait until everything accepted is applied and nothing due is left."""
         connection = await connect(
-            self.database_url, role=Role.OWNER, application_name="test-settled"
+            self.database_url, role=DatabaseRole.OWNER, application_name="test-settled"
         )
 
         async def is_settled() -> bool:
@@ -175,7 +175,9 @@ class Stack:
 
     async def verified(self, *, deep: bool = True) -> Report:
         """The account that `stageline verify` takes, by the test's clock."""
-        engine = create_engine(self.database_url, role=Role.OWNER, application_name="test-verify")
+        engine = create_engine(
+            self.database_url, role=DatabaseRole.OWNER, application_name="test-verify"
+        )
         try:
             async with engine.begin() as connection:
                 return await examine(connection, deep=deep, now=self.clock.now())

@@ -15,7 +15,7 @@ from shared.clock import ManualClock
 from tests.acceptance.conftest import START
 from tests.acceptance.stack import Log, Stack, environ_of
 from tests.acceptance.stories import event, path
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 PUBLIC_URL = "https://events.acme.example"
 SECRET = "client-secret-of-the-app"

@@ -22,11 +22,11 @@ from services.standalone import prepare
 from services.standalone.children import Child
 from shared.clock import SystemClock
 from shared.http.server import bind
-from shared.storage.connect import Role, create_engine, open_pool
+from shared.storage.connect import DatabaseRole, create_engine, open_pool
 from tests.acceptance import stack
 from tests.acceptance.stack import Log
 from tests.acceptance.stories import event
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 KILLS = 20
 ACCOUNTS = 100
@@ -148,7 +148,10 @@ class Front:
             # Asked many times a second: a connection each time would take the machine from those
             # who are to be killed.
             self._pool = await open_pool(
-                self.database_url, role=Role.OWNER, application_name="test-taken", max_size=2
+                self.database_url,
+                role=DatabaseRole.OWNER,
+                application_name="test-taken",
+                max_size=2,
             )
             headers = {"Authorization": f"Bearer {known.write_key}"}
             try:
@@ -188,7 +191,9 @@ class Front:
 
     async def verified(self) -> Report:
         """The account that `stageline verify --deep` takes."""
-        engine = create_engine(self.database_url, role=Role.OWNER, application_name="test-verify")
+        engine = create_engine(
+            self.database_url, role=DatabaseRole.OWNER, application_name="test-verify"
+        )
         try:
             async with engine.begin() as connection:
                 return await examine(connection, deep=True)

@@ -4,9 +4,9 @@ from typing import Any
 
 import httpx
 
-from shared.storage.connect import Role, connect
+from shared.storage.connect import DatabaseRole, connect
 from tests.acceptance.stack import Stack
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 MAP = """\
 journey: shop
@@ -56,7 +56,7 @@ async def dropped(stack: Stack, reason: str) -> float:
 
 async def tables_with(stack: Stack, text: str) -> set[str]:
     """Tables that hold `text` anywhere, the event log among them where it is in Postgres."""
-    owner = await connect(stack.database_url, role=Role.OWNER, application_name="test")
+    owner = await connect(stack.database_url, role=DatabaseRole.OWNER, application_name="test")
     try:
         names = [
             row["tablename"]

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from shared.http.server import bind, serve
 from shared.settings import CommonSettings, load
-from shared.storage.connect import Role, open_pool
+from shared.storage.connect import DatabaseRole, open_pool
 
 _STATEMENT = """
     SELECT journey, map_version, status, stage, cycle, entered_at, version FROM placement
@@ -27,7 +27,7 @@ async def _run() -> None:
     settings = load(CommonSettings)
     pool = await open_pool(
         settings.database_url.get_secret_value(),
-        role=Role.OWNER,
+        role=DatabaseRole.OWNER,
         application_name="bare-stage",
         max_size=8,
     )

@@ -16,7 +16,7 @@ import uvloop
 from shared.contracts.topics import TOUCHPOINTS
 from shared.eventlog.factory import open_reader
 from shared.settings import CommonSettings, load
-from shared.storage.connect import Role, open_pool
+from shared.storage.connect import DatabaseRole, open_pool
 
 _STATE = b'{"b2b-jtbd-7":{"v":1,"s":{"status":"active","stage":"research"}}}' + b" " * 240
 
@@ -51,7 +51,7 @@ async def _run() -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     pool = await open_pool(
         settings.database_url.get_secret_value(),
-        role=Role.STAGER,
+        role=DatabaseRole.STAGER,
         application_name="bare-stager",
         max_size=1,
     )

@@ -32,7 +32,7 @@ from services.standalone.postgres import EmbeddedPostgres
 from services.standalone.prepare import migrate
 from shared.keys.token import KeyKind
 from shared.maps import templates
-from shared.storage.connect import Role, connect
+from shared.storage.connect import DatabaseRole, connect
 from tests.benchmarks.bench_ingest import event as half_a_kilobyte
 from tests.benchmarks.http_load import post_all
 from tests.conftest import with_database
@@ -102,7 +102,7 @@ async def until_ready(*ports: int) -> None:
 
 async def applied(url: str) -> int:
     """Events that the stager has stored."""
-    connection = await connect(url, role=Role.OWNER, application_name="benchmark")
+    connection = await connect(url, role=DatabaseRole.OWNER, application_name="benchmark")
     try:
         return int(
             await connection.fetchval("SELECT coalesce(sum(applied), 0) FROM consumer_offset")
@@ -210,7 +210,7 @@ async def measure(options: argparse.Namespace, folder: Path, server: str) -> Non
     batches = bodies(options.events)
     rates: dict[str, float] = {}
     for name, side in (("bare", bare), ("ours", ours)):
-        connection = await connect(server, role=Role.OWNER, application_name="benchmark")
+        connection = await connect(server, role=DatabaseRole.OWNER, application_name="benchmark")
         await connection.execute(f'CREATE DATABASE "{name}"')
         await connection.close()
         url = with_database(server, name)

@@ -23,7 +23,7 @@ from shared.contracts.topics import TOUCHPOINTS
 from shared.eventlog.factory import ensure_topics, open_reader, open_writer
 from shared.eventlog.port import LogReader, NewRecord
 from shared.settings import CommonSettings
-from shared.storage.connect import Role, connect
+from shared.storage.connect import DatabaseRole, connect
 from tests.conftest import migrate
 
 BATCH = 100
@@ -156,7 +156,7 @@ async def _bare_kafka_read(bootstrap: str, wanted: int) -> Run:
 
 async def _bare_postgres_append(url: str, seconds: float) -> Run:
     """COPY of the same bytes into a table of the same shape, one connection."""
-    connection = await connect(url, role=Role.OWNER, application_name="bench")
+    connection = await connect(url, role=DatabaseRole.OWNER, application_name="bench")
     await connection.execute("CREATE TABLE bare (LIKE log_record INCLUDING ALL)")
 
     async def step(number: int) -> int:
@@ -178,7 +178,7 @@ async def _bare_postgres_append(url: str, seconds: float) -> Run:
 
 async def _bare_postgres_read(url: str, wanted: int) -> Run:
     """A plain keyset scan of the same records, one connection."""
-    connection = await connect(url, role=Role.OWNER, application_name="bench")
+    connection = await connect(url, role=DatabaseRole.OWNER, application_name="bench")
     at = (-1, -1)
 
     async def read() -> int:

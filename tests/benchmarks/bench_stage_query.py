@@ -33,7 +33,7 @@ from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.token import KeyKind
 from shared.maps import parse, templates
 from shared.storage import journeys, keys
-from shared.storage.connect import Role, connect, create_engine
+from shared.storage.connect import DatabaseRole, connect, create_engine
 
 WANTED_RATE = 4_000
 WANTED_P99_MS = 10.0
@@ -150,14 +150,14 @@ async def _seed(url: str, subjects: int) -> str:
     """Fill the database; the token of a secret key."""
     await asyncio.to_thread(migrate, url)
     document = parse(templates.read(_JOURNEY))
-    engine = create_engine(url, role=Role.OWNER, application_name="bench")
+    engine = create_engine(url, role=DatabaseRole.OWNER, application_name="bench")
     async with engine.begin() as connection:
         await journeys.publish(connection, DEFAULT_WORKSPACE, document, "", "bench", _NOW)
         key = await keys.create(
             connection, workspace_id=DEFAULT_WORKSPACE, kind=KeyKind.SECRET, now=_NOW
         )
     await engine.dispose()
-    owner = await connect(url, role=Role.OWNER, application_name="bench")
+    owner = await connect(url, role=DatabaseRole.OWNER, application_name="bench")
     stages = [stage.key for stage in document.stages[:5]]
     await owner.execute("SET statement_timeout = 0")
     await owner.execute(_SEED[0], subjects, _NOW)

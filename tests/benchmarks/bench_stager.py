@@ -41,7 +41,7 @@ from shared.eventlog.port import Record
 from shared.ids import DEFAULT_WORKSPACE, new_message_id
 from shared.maps import parse, templates
 from shared.storage import journeys
-from shared.storage.connect import Role, connect, create_engine, open_pool
+from shared.storage.connect import DatabaseRole, connect, create_engine, open_pool
 
 ROOT = Path(__file__).parent.parent.parent
 BATCH = 2000
@@ -107,7 +107,7 @@ def migrate(url: str) -> None:
 
 
 async def fresh_database(server: str, name: str) -> str:
-    connection = await connect(server, role=Role.OWNER, application_name="benchmark")
+    connection = await connect(server, role=DatabaseRole.OWNER, application_name="benchmark")
     await connection.execute(f'CREATE DATABASE "{name}"')
     await connection.close()
     url = server.replace("/postgres?", f"/{name}?")
@@ -116,7 +116,7 @@ async def fresh_database(server: str, name: str) -> str:
 
 
 async def publish(url: str) -> None:
-    engine = create_engine(url, role=Role.OWNER, application_name="benchmark")
+    engine = create_engine(url, role=DatabaseRole.OWNER, application_name="benchmark")
     text = templates.read("b2b-jtbd-7")
     async with engine.begin() as connection:
         await journeys.publish(
@@ -132,7 +132,7 @@ async def publish(url: str) -> None:
 
 async def ours(url: str, records: Sequence[Record], profile: cProfile.Profile | None) -> float:
     settings = StagerSettings.model_construct()
-    pool = await open_pool(url, role=Role.STAGER, application_name="benchmark", max_size=8)
+    pool = await open_pool(url, role=DatabaseRole.STAGER, application_name="benchmark", max_size=8)
     memory = Memory(settings.stager_cache_subjects)
     writer = Writer(pool=pool, clock=SystemClock(), memory=memory, owner="bench")
     positions: dict[int, int] = {}
@@ -197,7 +197,9 @@ async def bare(url: str, records: Sequence[Record]) -> float:
         ]
         subjects = sorted({e.account_id for e in envelopes if e.account_id})
         batches.append((rows, [1] * len(subjects), subjects, [_STATE] * len(subjects)))
-    pool: Pool = await open_pool(url, role=Role.STAGER, application_name="benchmark", max_size=1)
+    pool: Pool = await open_pool(
+        url, role=DatabaseRole.STAGER, application_name="benchmark", max_size=1
+    )
     now = batches[0][0][0][4]
     started, skipped = perf_counter(), KNOWN // BATCH
     for number, (rows, workspaces, subjects, states) in enumerate(batches):
@@ -214,7 +216,7 @@ async def bare(url: str, records: Sequence[Record]) -> float:
 
 async def preload(url: str, number: int) -> None:
     """History that is there already, made inside Postgres."""
-    connection = await connect(url, role=Role.OWNER, application_name="benchmark")
+    connection = await connect(url, role=DatabaseRole.OWNER, application_name="benchmark")
     await connection.execute("SET statement_timeout = 0")
     await connection.execute(
         """

@@ -25,11 +25,11 @@ from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.token import KeyKind
 from shared.sources.source import SourceKind, SourceSettings
 from shared.storage import keys, source_changes
-from shared.storage.connect import Role, connect, create_engine
+from shared.storage.connect import DatabaseRole, connect, create_engine
 from tests.acceptance.stack import PARTITIONS, Log, environ_of
 from tests.compat.pace import Pace
 from tests.conftest import with_database
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 _WITHIN_SECONDS = 90.0
 """Only a failure waits so long: machines stall for ten seconds, and SDKs double their pauses."""
@@ -137,7 +137,7 @@ class Service:
         """Write key of a new source, once ingest knows both."""
         now = SystemClock().now()
         engine = create_engine(
-            self.database_url, role=Role.OWNER, application_name="test-compat-source"
+            self.database_url, role=DatabaseRole.OWNER, application_name="test-compat-source"
         )
         async with engine.begin() as connection:
             source = await source_changes.create(
@@ -227,7 +227,7 @@ class Service:
 
     async def _rows(self, query: str, *arguments: object) -> Sequence[Any]:
         connection = await connect(
-            self.database_url, role=Role.OWNER, application_name="test-compat"
+            self.database_url, role=DatabaseRole.OWNER, application_name="test-compat"
         )
         try:
             rows: Sequence[Any] = await connection.fetch(query, *arguments)
@@ -256,7 +256,7 @@ async def fresh_database(postgres_url: str, template: str) -> AsyncIterator[str]
 
 
 async def _execute(url: str, statement: str) -> None:
-    connection = await connect(url, role=Role.OWNER, application_name="tests")
+    connection = await connect(url, role=DatabaseRole.OWNER, application_name="tests")
     try:
         await connection.execute(statement)
     finally:

@@ -20,7 +20,7 @@ from shared.eventlog.port import LogReader, LogWriter, OffsetLoader
 from shared.eventlog.postgres_reader import PostgresReader
 from shared.eventlog.postgres_wire import encode_headers
 from shared.eventlog.postgres_writer import PostgresWriter
-from shared.storage.connect import Role, connect
+from shared.storage.connect import DatabaseRole, connect
 from tests.contract.reader_process import short_lived_reader
 
 PARTITIONS = 4
@@ -154,7 +154,7 @@ class PostgresHarness(EventLogHarness):
     async def append_raw(
         self, partition: int, key: bytes | None, value: bytes | None, headers: Headers = ()
     ) -> None:
-        connection = await connect(self.address, role=Role.INGEST, application_name="tests")
+        connection = await connect(self.address, role=DatabaseRole.INGEST, application_name="tests")
         try:
             async with connection.transaction():
                 offset = await connection.fetchval(
@@ -174,7 +174,7 @@ class PostgresHarness(EventLogHarness):
             await connection.close()
 
     async def remove_before(self, next_offsets: Mapping[int, int]) -> None:
-        connection = await connect(self.address, role=Role.STAGER, application_name="tests")
+        connection = await connect(self.address, role=DatabaseRole.STAGER, application_name="tests")
         try:
             await postgres_topics.trim(connection, self.topic, next_offsets, keep_seconds=0)
         finally:
@@ -191,7 +191,7 @@ async def frozen(harness: EventLogHarness, broker: LocalKafka | None) -> AsyncIt
         finally:
             broker.resume()
         return
-    connection = await connect(harness.address, role=Role.OWNER, application_name="tests")
+    connection = await connect(harness.address, role=DatabaseRole.OWNER, application_name="tests")
     try:
         async with connection.transaction():
             await connection.execute("LOCK TABLE log_partition, log_record, log_reader")

@@ -20,12 +20,12 @@ from services.api.settings import ApiSettings
 from shared.clock import ManualClock
 from shared.contracts.envelope import Envelope, encode
 from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
+from shared.keys.cache import KeyCache
 from shared.keys.principal import Scope
-from shared.keys.ring import KeyRing
 from shared.keys.token import KeyKind
 from shared.maps import parse
 from shared.storage import journeys, keys
-from shared.storage.connect import Role, connect, create_engine
+from shared.storage.connect import DatabaseRole, connect, create_engine
 from shared.telemetry.metrics import Metrics
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
@@ -111,7 +111,7 @@ class World:
 
     async def key(self, *scopes: Scope, workspace_id: WorkspaceId = DEFAULT_WORKSPACE) -> str:
         """Make a secret key with the scopes given."""
-        engine = create_engine(self.database_url, role=Role.OWNER, application_name="seed")
+        engine = create_engine(self.database_url, role=DatabaseRole.OWNER, application_name="seed")
         async with engine.begin() as connection:
             made = await keys.create(
                 connection,
@@ -127,7 +127,7 @@ class World:
         self, source: str, workspace_id: WorkspaceId = DEFAULT_WORKSPACE, *, now: datetime = NOW
     ) -> int:
         """Publish a map; the version."""
-        engine = create_engine(self.database_url, role=Role.OWNER, application_name="seed")
+        engine = create_engine(self.database_url, role=DatabaseRole.OWNER, application_name="seed")
         async with engine.begin() as connection:
             made = await journeys.publish(
                 connection, workspace_id, parse(source), source, "seed", now
@@ -395,7 +395,7 @@ def _bearer(key: str) -> dict[str, str]:
 async def api_world(database_url: str, **settings: Any) -> AsyncIterator[World]:
     """An api with the map `sales` in the default workspace and an empty second workspace."""
     clock = ManualClock(NOW)
-    engine = create_engine(database_url, role=Role.OWNER, application_name="seed")
+    engine = create_engine(database_url, role=DatabaseRole.OWNER, application_name="seed")
     async with engine.begin() as connection:
         foreign = WorkspaceId(
             (
@@ -413,15 +413,15 @@ async def api_world(database_url: str, **settings: Any) -> AsyncIterator[World]:
         other = await keys.create(connection, workspace_id=foreign, kind=KeyKind.SECRET, now=NOW)
         await journeys.publish(connection, DEFAULT_WORKSPACE, parse(MAP), MAP, "seed", NOW)
     await engine.dispose()
-    key_engine = create_engine(database_url, role=Role.API, application_name="keys")
-    ring = KeyRing(keys.loader(key_engine), clock)
+    key_engine = create_engine(database_url, role=DatabaseRole.API, application_name="keys")
+    key_cache = KeyCache(keys.loader(key_engine), clock)
     api = build(
         ApiSettings(database_url=SecretStr(database_url), **settings),
-        keys=ring,
+        keys=key_cache,
         clock=clock,
         metrics=Metrics(CollectorRegistry()),
     )
-    owner = await connect(database_url, role=Role.OWNER, application_name="seed")
+    owner = await connect(database_url, role=DatabaseRole.OWNER, application_name="seed")
     app = create_app(api)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:

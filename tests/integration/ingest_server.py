@@ -18,13 +18,13 @@ from shared.contracts.topics import TOUCHPOINTS
 from shared.eventlog.factory import ensure_topics, open_writer
 from shared.http.server import bind, serve
 from shared.ids import DEFAULT_WORKSPACE
-from shared.keys.ring import KeyRing
+from shared.keys.cache import KeyCache
 from shared.keys.token import KeyKind
 from shared.sources.registry import SourceRegistry
 from shared.storage import keys, sources
-from shared.storage.connect import Role, connect, create_engine
+from shared.storage.connect import DatabaseRole, connect, create_engine
 from shared.telemetry.metrics import Metrics
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ async def _response(reader: asyncio.StreamReader) -> Response:
 
 async def make_key(database_url: str, kind: KeyKind = KeyKind.WRITE) -> str:
     """Token of a new key of the default workspace."""
-    engine = create_engine(database_url, role=Role.OWNER, application_name="test")
+    engine = create_engine(database_url, role=DatabaseRole.OWNER, application_name="test")
     async with engine.begin() as connection:
         key = await keys.create(
             connection, workspace_id=DEFAULT_WORKSPACE, kind=kind, now=SystemClock().now()
@@ -129,15 +129,15 @@ async def serving(
     await ensure_topics(settings)
     writer = open_writer(settings)
     await writer.start()
-    engine = create_engine(keys_url, role=Role.INGEST, application_name="test", pool_size=1)
+    engine = create_engine(keys_url, role=DatabaseRole.INGEST, application_name="test", pool_size=1)
     clock = SystemClock()
-    ring = KeyRing(keys.loader(engine), clock)
-    await ring.refresh()
+    key_cache = KeyCache(keys.loader(engine), clock)
+    await key_cache.refresh()
     registry = SourceRegistry(sources.loader(engine, clock))
     await registry.refresh()
     ingest = Ingest(
         writer=writer,
-        keys=ring,
+        keys=key_cache,
         sources=registry,
         clock=clock,
         metrics=Metrics(CollectorRegistry()),
@@ -170,7 +170,7 @@ def port_of(listener: socket.socket) -> int:
 async def stored(database_url: str) -> list[Envelope]:
     """What the Postgres log holds, in order within each partition."""
     connection: asyncpg.Connection[asyncpg.Record] = await connect(
-        database_url, role=Role.OWNER, application_name="test"
+        database_url, role=DatabaseRole.OWNER, application_name="test"
     )
     try:
         rows = await connection.fetch(

@@ -26,7 +26,7 @@ from shared.eventlog.port import Record
 from shared.ids import DEFAULT_WORKSPACE
 from shared.maps import parse
 from shared.storage import journeys
-from shared.storage.connect import Role, connect, create_engine, open_pool
+from shared.storage.connect import DatabaseRole, connect, create_engine, open_pool
 from shared.telemetry.metrics import Metrics
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -78,7 +78,7 @@ class World:
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     async def publish(self, text: str) -> int:
-        engine = create_engine(self.url, role=Role.OWNER, application_name="test")
+        engine = create_engine(self.url, role=DatabaseRole.OWNER, application_name="test")
         try:
             async with engine.begin() as connection:
                 published = await journeys.publish(
@@ -168,7 +168,9 @@ class World:
 @asynccontextmanager
 async def world(url: str, *maps: str, subjects: int = 1000) -> AsyncIterator[World]:
     """A stager around the database at `url`, with maps published."""
-    pool = await open_pool(url, role=Role.STAGER, application_name="test-stager", max_size=4)
+    pool = await open_pool(
+        url, role=DatabaseRole.STAGER, application_name="test-stager", max_size=4
+    )
     clock = ManualClock(START)
     writer = Writer(pool=pool, clock=clock, memory=Memory(subjects), owner="test")
     metrics = Metrics(CollectorRegistry())
@@ -276,7 +278,7 @@ def circles(w: World, random: Random, number: int) -> list[Envelope]:
 
 async def wipe(w: World) -> None:
     """Forget all events and everything that followed from them; maps stay."""
-    owner = await connect(w.url, role=Role.OWNER, application_name="wipe")
+    owner = await connect(w.url, role=DatabaseRole.OWNER, application_name="wipe")
     for table in (
         "identifier", "member", "subject", "placement", "touchpoint", "transition", "deadline",
         "alert", "outbox", "consumer_offset", "dead_letter", "erasure", "suppression",

@@ -12,7 +12,7 @@ from shared.keys.principal import Scope
 from shared.sources.hashing import hashed, person_digest
 from shared.sources.registry import SourceRegistry
 from shared.storage import sources
-from shared.storage.connect import Role, connect, create_engine
+from shared.storage.connect import DatabaseRole, connect, create_engine
 from tests.integration.api_world import AWKWARD_IDS, World, api_world
 
 ANN = "email:ann@acme.example"
@@ -27,7 +27,9 @@ async def world(database_url: str) -> AsyncIterator[World]:
 @pytest.fixture
 async def registry(database_url: str) -> AsyncIterator[SourceRegistry]:
     """What an ingest process knows, read by its own role."""
-    engine = create_engine(database_url, role=Role.INGEST, application_name="test", pool_size=1)
+    engine = create_engine(
+        database_url, role=DatabaseRole.INGEST, application_name="test", pool_size=1
+    )
     yield SourceRegistry(sources.loader(engine, SystemClock()), spacing_seconds=0.0)
     await engine.dispose()
 
@@ -208,7 +210,7 @@ async def test_what_is_no_person_or_no_reason_is_refused(
 async def test_the_api_gets_hashes_of_its_own_workspace_and_never_the_key(
     database_url: str,
 ) -> None:
-    connection = await connect(database_url, role=Role.API, application_name="test")
+    connection = await connect(database_url, role=DatabaseRole.API, application_name="test")
     try:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.fetchval("SELECT keyed_hashes(ARRAY['x'])")
@@ -218,8 +220,8 @@ async def test_the_api_gets_hashes_of_its_own_workspace_and_never_the_key(
         await connection.close()
 
 
-@pytest.mark.parametrize("role", [Role.INGEST, Role.STAGER])
-async def test_nobody_else_may_ask_for_hashes(database_url: str, role: Role) -> None:
+@pytest.mark.parametrize("role", [DatabaseRole.INGEST, DatabaseRole.STAGER])
+async def test_nobody_else_may_ask_for_hashes(database_url: str, role: DatabaseRole) -> None:
     connection = await connect(database_url, role=role, application_name="test")
     try:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):

@@ -10,11 +10,11 @@ import pytest
 
 from shared.contracts.envelope import Envelope, encode
 from shared.ids import DEFAULT_WORKSPACE
+from shared.keys.cache import KeyCache
 from shared.keys.principal import Principal, Scope
-from shared.keys.ring import KeyRing
 from shared.sources.registry import SourceRegistry
 from shared.storage import keys, sources
-from shared.storage.connect import Role, create_engine
+from shared.storage.connect import DatabaseRole, create_engine
 from tests.integration.api_world import NOW, World, api_world, at
 
 
@@ -43,7 +43,7 @@ async def made(world: World, name: str = "website", kind: str = "web", **setting
 
 async def known_to_ingest(world: World) -> SourceRegistry:
     """The sources as ingest reads them, in its own role."""
-    engine = create_engine(world.database_url, role=Role.INGEST, application_name="test")
+    engine = create_engine(world.database_url, role=DatabaseRole.INGEST, application_name="test")
     registry = SourceRegistry(sources.loader(engine, world.clock))
     assert await registry.refresh()
     await engine.dispose()
@@ -51,8 +51,8 @@ async def known_to_ingest(world: World) -> SourceRegistry:
 
 
 async def principal_of(world: World, token: str) -> object:
-    engine = create_engine(world.database_url, role=Role.INGEST, application_name="test")
-    answer = await KeyRing(keys.loader(engine), world.clock).authenticate(token)
+    engine = create_engine(world.database_url, role=DatabaseRole.INGEST, application_name="test")
+    answer = await KeyCache(keys.loader(engine), world.clock).authenticate(token)
     await engine.dispose()
     return answer
 

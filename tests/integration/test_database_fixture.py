@@ -1,10 +1,10 @@
 import asyncpg
 
-from shared.storage.connect import Role, connect
+from shared.storage.connect import DatabaseRole, connect
 
 
 async def test_a_fresh_database_holds_the_default_workspace(database_url: str) -> None:
-    connection = await connect(database_url, role=Role.INGEST, application_name="test")
+    connection = await connect(database_url, role=DatabaseRole.INGEST, application_name="test")
     try:
         rows = await connection.fetch("SELECT workspace_id, name FROM workspace")
     finally:
@@ -14,7 +14,7 @@ async def test_a_fresh_database_holds_the_default_workspace(database_url: str) -
 
 
 async def test_the_api_role_sees_nothing_before_it_names_a_workspace(database_url: str) -> None:
-    connection = await connect(database_url, role=Role.API, application_name="test")
+    connection = await connect(database_url, role=DatabaseRole.API, application_name="test")
     try:
         before = await connection.fetchval("SELECT count(*) FROM workspace")
         await connection.execute("SELECT set_config('stageline.workspace_id', '1', false)")

@@ -3,7 +3,7 @@
 from shared.eventlog.factory import ensure_topics, open_writer, trim
 from shared.eventlog.port import NewRecord
 from shared.settings import CommonSettings
-from shared.storage.connect import Role, connect
+from shared.storage.connect import DatabaseRole, connect
 
 TOPIC = "stageline.touchpoints.v1"
 
@@ -12,7 +12,7 @@ async def _filled(database_url: str) -> CommonSettings:
     """A log of two partitions with five records each; the first three of each are an hour old."""
     settings = CommonSettings.model_validate({"database_url": database_url, "partitions": 2})
     await ensure_topics(settings)
-    connection = await connect(database_url, role=Role.OWNER, application_name="tests")
+    connection = await connect(database_url, role=DatabaseRole.OWNER, application_name="tests")
     await connection.execute(
         """INSERT INTO log_record (topic, partition, record_offset, record_value, appended_at)
            SELECT $1, partition, at, 'x',
@@ -27,7 +27,7 @@ async def _filled(database_url: str) -> CommonSettings:
 
 async def _left(database_url: str) -> list[tuple[int, int, int]]:
     """(partition, first offset by the book, first offset by the records)."""
-    connection = await connect(database_url, role=Role.OWNER, application_name="tests")
+    connection = await connect(database_url, role=DatabaseRole.OWNER, application_name="tests")
     rows = await connection.fetch(
         """SELECT partition, first_offset, min(record_offset) AS kept
            FROM log_partition JOIN log_record USING (topic, partition)

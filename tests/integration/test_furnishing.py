@@ -9,12 +9,12 @@ import pytest
 from services.standalone import prepare
 from services.standalone.credentials import Credentials
 from shared.clock import SystemClock
-from shared.storage.connect import Role, connect
+from shared.storage.connect import DatabaseRole, connect
 
 
 @pytest.fixture
 async def owner(database_url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    connection = await connect(database_url, role=Role.OWNER, application_name="test")
+    connection = await connect(database_url, role=DatabaseRole.OWNER, application_name="test")
     yield connection
     await connection.close()
 

@@ -10,10 +10,10 @@ from uuid import uuid4
 import pytest
 
 from shared.http.guard import GuardedProtocol
-from shared.storage.connect import Role, connect
+from shared.storage.connect import DatabaseRole, connect
 from tests.conftest import with_database
-from tests.eventually import eventually
 from tests.integration.ingest_server import Response, Server, serving
+from tests.support.eventually import eventually
 
 CANARY = b"canary-7f3a91"
 NATIVE, SEGMENT = "/v1/touchpoints", "/v1/track"
@@ -301,7 +301,7 @@ def verdict(status: int, body: bytes) -> tuple[int, str | None]:
 
 
 async def _execute(url: str, statement: str) -> None:
-    connection = await connect(url, role=Role.OWNER, application_name="tests")
+    connection = await connect(url, role=DatabaseRole.OWNER, application_name="tests")
     try:
         await connection.execute(statement)
     finally:

@@ -12,10 +12,10 @@ from sqlalchemy import make_url
 from services.standalone.kafka import LocalKafka
 from shared.contracts.envelope import decode
 from shared.contracts.topics import TOUCHPOINTS
-from shared.storage.connect import Role, connect
+from shared.storage.connect import DatabaseRole, connect
 from tests.conftest import with_database
-from tests.eventually import eventually
 from tests.integration.ingest_server import Response, Server, serving, stored
+from tests.support.eventually import eventually
 
 PATH = "/v1/touchpoints"
 
@@ -130,7 +130,7 @@ async def _in_kafka(bootstrap: str) -> set[str]:
 
 
 async def _execute(url: str, statement: str, *values: object) -> None:
-    connection = await connect(url, role=Role.OWNER, application_name="tests")
+    connection = await connect(url, role=DatabaseRole.OWNER, application_name="tests")
     try:
         await connection.execute(statement, *values)
     finally:

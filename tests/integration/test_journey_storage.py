@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
 from shared.maps import MapDocument, parse, templates
 from shared.storage import journeys
-from shared.storage.connect import Role, create_engine
+from shared.storage.connect import DatabaseRole, create_engine
 from shared.storage.journeys import Published
 from shared.storage.tables import journey_version, refold_job, workspace
 
@@ -31,14 +31,14 @@ stages:
 
 @pytest.fixture
 async def owner(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url, role=Role.OWNER, application_name="test")
+    engine = create_engine(database_url, role=DatabaseRole.OWNER, application_name="test")
     yield engine
     await engine.dispose()
 
 
 @pytest.fixture
 async def api(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url, role=Role.API, application_name="test")
+    engine = create_engine(database_url, role=DatabaseRole.API, application_name="test")
     yield engine
     await engine.dispose()
 
@@ -288,7 +288,7 @@ async def test_the_stager_reads_maps_of_all_workspaces(
 ) -> None:
     await publish(api, "Ours")
     await publish(api, "Theirs", workspace_id=other_workspace)
-    stager = create_engine(database_url, role=Role.STAGER, application_name="test")
+    stager = create_engine(database_url, role=DatabaseRole.STAGER, application_name="test")
     async with stager.begin() as connection:
         everything = await journeys.newer_than(connection, 0)
         rest = await journeys.newer_than(connection, everything[0].publication)

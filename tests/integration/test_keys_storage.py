@@ -7,45 +7,45 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.clock import ManualClock
 from shared.errors import DatabaseUnavailable
 from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
+from shared.keys.cache import AuthFailure, KeyCache
 from shared.keys.principal import Principal, Scope
-from shared.keys.ring import AuthFailure, KeyRing
 from shared.keys.token import KeyKind, generate
 from shared.storage import keys
-from shared.storage.connect import Role, create_engine
+from shared.storage.connect import DatabaseRole, create_engine
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
 async def owner(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url, role=Role.OWNER, application_name="test")
+    engine = create_engine(database_url, role=DatabaseRole.OWNER, application_name="test")
     yield engine
     await engine.dispose()
 
 
 @pytest.fixture
-async def ring(database_url: str) -> AsyncIterator[KeyRing]:
-    engine = create_engine(database_url, role=Role.INGEST, application_name="test")
-    yield KeyRing(keys.loader(engine), ManualClock(NOW), spacing_seconds=0.0)
+async def key_cache(database_url: str) -> AsyncIterator[KeyCache]:
+    engine = create_engine(database_url, role=DatabaseRole.INGEST, application_name="test")
+    yield KeyCache(keys.loader(engine), ManualClock(NOW), spacing_seconds=0.0)
     await engine.dispose()
 
 
 async def test_a_created_key_authenticates_until_it_is_revoked(
-    owner: AsyncEngine, ring: KeyRing
+    owner: AsyncEngine, key_cache: KeyCache
 ) -> None:
     async with owner.begin() as connection:
         key = await keys.create(
             connection, workspace_id=DEFAULT_WORKSPACE, kind=KeyKind.SECRET, now=NOW, label="crm"
         )
-    created = await ring.authenticate(key.token)
+    created = await key_cache.authenticate(key.token)
     async with owner.begin() as connection:
         revoked = await keys.revoke(connection, DEFAULT_WORKSPACE, key.key_id, NOW)
-    await ring.refresh()
+    await key_cache.refresh()
 
     assert isinstance(created, Principal)
     assert created.scopes == frozenset(Scope)
     assert revoked
-    assert await ring.authenticate(key.token) is AuthFailure.REVOKED
+    assert await key_cache.authenticate(key.token) is AuthFailure.REVOKED
 
 
 async def test_the_list_shows_every_key_of_the_workspace_but_no_secret(owner: AsyncEngine) -> None:
@@ -106,13 +106,13 @@ async def test_revoking_again_keeps_the_first_instant_and_an_unknown_id_is_told(
 
 async def test_a_database_that_is_not_there_is_a_passing_fault() -> None:
     engine = create_engine(
-        "postgresql://nobody@127.0.0.1:1/none", role=Role.INGEST, application_name="test"
+        "postgresql://nobody@127.0.0.1:1/none", role=DatabaseRole.INGEST, application_name="test"
     )
-    ring = KeyRing(keys.loader(engine), ManualClock(NOW))
+    key_cache = KeyCache(keys.loader(engine), ManualClock(NOW))
 
     with pytest.raises(DatabaseUnavailable):
         await keys.loader(engine)()
-    answer = await ring.authenticate(generate(KeyKind.WRITE).token)
+    answer = await key_cache.authenticate(generate(KeyKind.WRITE).token)
     await engine.dispose()
 
     assert answer is AuthFailure.UNAVAILABLE

@@ -15,7 +15,7 @@ from services.cli.client.database import transact
 from services.cli.main import app
 from services.cli.operate.verify import examine
 from shared.contracts.topics import TOUCHPOINTS
-from shared.storage.connect import Role, connect
+from shared.storage.connect import DatabaseRole, connect
 
 if TYPE_CHECKING:
     Owner = asyncpg.Connection[asyncpg.Record]
@@ -24,7 +24,7 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 @pytest.fixture
 async def owner(database_url: str) -> AsyncIterator[Owner]:
-    connection = await connect(database_url, role=Role.OWNER, application_name="test")
+    connection = await connect(database_url, role=DatabaseRole.OWNER, application_name="test")
     yield connection
     await connection.close()
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.errors import DatabaseUnavailable
 from shared.ids import DEFAULT_WORKSPACE
 from shared.sources.event import Outcome, SourceEvent, SourceUsage
-from shared.storage.connect import Role, connect, create_engine
+from shared.storage.connect import DatabaseRole, connect, create_engine
 from shared.storage.source_events import KEPT_EVENTS, writer
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -18,14 +18,14 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 @pytest.fixture
 async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url, role=Role.INGEST, application_name="test")
+    engine = create_engine(database_url, role=DatabaseRole.INGEST, application_name="test")
     yield engine
     await engine.dispose()
 
 
 @pytest.fixture
 async def owner(database_url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    connection = await connect(database_url, role=Role.OWNER, application_name="test")
+    connection = await connect(database_url, role=DatabaseRole.OWNER, application_name="test")
     for name in ("website", "app"):
         await connection.execute(
             "INSERT INTO source (workspace_id, source_id, name, kind, created_at)"
@@ -125,7 +125,7 @@ async def test_what_cannot_be_stored_is_told_as_such_and_writes_nothing(
 
 async def test_a_database_that_is_away_is_told_as_such() -> None:
     engine = create_engine(
-        "postgresql://nobody@127.0.0.1:1/none", role=Role.INGEST, application_name="test"
+        "postgresql://nobody@127.0.0.1:1/none", role=DatabaseRole.INGEST, application_name="test"
     )
 
     with pytest.raises(DatabaseUnavailable):

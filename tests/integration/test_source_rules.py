@@ -11,7 +11,7 @@ from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
 from shared.sources.registry import SourceRegistry
 from shared.sources.source import Usage
 from shared.storage import sources
-from shared.storage.connect import Role, create_engine
+from shared.storage.connect import DatabaseRole, create_engine
 from tests.integration.api_world import MAP, NOW, SHOP, World, api_world
 
 TODAY = date(2026, 3, 10)
@@ -25,7 +25,9 @@ async def world(database_url: str) -> AsyncIterator[World]:
 
 @pytest.fixture
 async def registry(database_url: str) -> AsyncIterator[SourceRegistry]:
-    engine = create_engine(database_url, role=Role.INGEST, application_name="test", pool_size=1)
+    engine = create_engine(
+        database_url, role=DatabaseRole.INGEST, application_name="test", pool_size=1
+    )
     yield SourceRegistry(sources.loader(engine, ManualClock(NOW)), spacing_seconds=0.0)
     await engine.dispose()
 

@@ -16,7 +16,7 @@ from shared.keys.token import KeyKind
 from shared.sources.complaints import read_settings
 from shared.sources.source import SourceKind
 from shared.storage import keys, source_changes
-from shared.storage.connect import Role, connect, create_engine
+from shared.storage.connect import DatabaseRole, connect, create_engine
 from shared.storage.source_events import writer
 from tests.integration.ingest_server import Response, Server, serving
 
@@ -49,7 +49,7 @@ class Watched:
 @asynccontextmanager
 async def watched(database_url: str, **settings: Any) -> AsyncIterator[Watched]:
     clock = SystemClock()
-    engine = create_engine(database_url, role=Role.OWNER, application_name="test")
+    engine = create_engine(database_url, role=DatabaseRole.OWNER, application_name="test")
     async with engine.begin() as connection:
         source = await source_changes.create(
             connection,
@@ -67,8 +67,8 @@ async def watched(database_url: str, **settings: Any) -> AsyncIterator[Watched]:
             source_id=source.source_id,
         )
     await engine.dispose()
-    writing = create_engine(database_url, role=Role.INGEST, application_name="test")
-    owner = await connect(database_url, role=Role.OWNER, application_name="test")
+    writing = create_engine(database_url, role=DatabaseRole.INGEST, application_name="test")
+    owner = await connect(database_url, role=DatabaseRole.OWNER, application_name="test")
     async with serving(database_url) as server:
         server.ingest.recorder = Recorder(writer(writing), server.ingest.metrics)
         yield Watched(server=server, owner=owner, token=key.token)

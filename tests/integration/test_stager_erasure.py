@@ -15,11 +15,11 @@ from services.stager.subjects import Memory
 from shared.contracts.envelope import Envelope
 from shared.eventlog.factory import ensure_topics
 from shared.sources.hashing import hashed
-from shared.storage.connect import Role, connect
-from tests.eventually import eventually
+from shared.storage.connect import DatabaseRole, connect
 from tests.integration.stager_world import HABIT, SALES, START, World, snapshot, story, wipe, world
 from tests.integration.test_stager_identity import _batches
 from tests.integration.test_stager_process import append, running, settings_of, wait_for
+from tests.support.eventually import eventually
 
 
 def erase(w: World, day: float = 20, **names: Any) -> Envelope:
@@ -34,7 +34,7 @@ TABLES_WITH_NAMES = (
 
 async def holds(w: World, *texts: str) -> list[str]:
     """Tables in which one of the texts still occurs, in whatever column."""
-    owner = await connect(w.url, role=Role.OWNER, application_name="test")
+    owner = await connect(w.url, role=DatabaseRole.OWNER, application_name="test")
     found = []
     for table in TABLES_WITH_NAMES:
         rows = await owner.fetch(
@@ -256,7 +256,7 @@ async def test_dead_letters_that_hold_the_person_are_emptied_and_others_are_not(
 async def test_what_the_debugger_of_sources_shows_of_the_person_goes(database_url: str) -> None:
     async with world(database_url, SALES) as w:
         await w.send(w.event("Blog Read", 0, user_id="leah", message_id="of-leah"))
-        owner = await connect(w.url, role=Role.OWNER, application_name="test")
+        owner = await connect(w.url, role=DatabaseRole.OWNER, application_name="test")
         for person, message_id in (
             ("user:leah", "x"), (None, "of-leah"), ("user:omar", "y"), (None, None),
         ):  # fmt: skip
@@ -277,7 +277,7 @@ async def test_what_the_debugger_of_sources_shows_of_the_person_goes(database_ur
 async def test_the_person_of_another_workspace_is_another_person(database_url: str) -> None:
     async with world(database_url, SALES) as w:
         await w.pool.execute("SELECT 1")
-        owner = await connect(w.url, role=Role.OWNER, application_name="test")
+        owner = await connect(w.url, role=DatabaseRole.OWNER, application_name="test")
         other: int = await owner.fetchval(
             "INSERT INTO workspace (name) VALUES ('other') RETURNING workspace_id"
         )
@@ -430,7 +430,7 @@ async def test_erase_then_replay_the_whole_log_and_the_person_is_still_absent(
         await is_sound(w)
 
         # As after a restore of nothing but the log and the list of people to leave alone.
-        owner = await connect(w.url, role=Role.OWNER, application_name="test")
+        owner = await connect(w.url, role=DatabaseRole.OWNER, application_name="test")
         for table in (
             "identifier", "member", "subject", "placement", "touchpoint", "transition", "deadline",
             "alert", "outbox", "consumer_offset", "erasure",

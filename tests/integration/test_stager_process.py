@@ -22,10 +22,10 @@ from shared.errors import FatalError
 from shared.eventlog.factory import ensure_topics, open_reader, open_writer
 from shared.eventlog.port import NewRecord
 from shared.settings import load
-from shared.storage.connect import Role, connect
+from shared.storage.connect import DatabaseRole, connect
 from shared.telemetry.metrics import Metrics
-from tests.eventually import eventually
 from tests.integration.stager_world import SALES, START, World, world
+from tests.support.eventually import eventually
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -109,7 +109,7 @@ async def test_a_cut_connection_costs_nothing_but_time(database_url: str) -> Non
         await ensure_topics(settings)
         sent = events(w, 3000)
         await append(settings, *sent)
-        killer = await connect(database_url, role=Role.OWNER, application_name="killer")
+        killer = await connect(database_url, role=DatabaseRole.OWNER, application_name="killer")
         async with running(settings):
             for _ in range(8):
                 await killer.execute(

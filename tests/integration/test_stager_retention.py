@@ -9,7 +9,7 @@ from services.stager.settings import StagerSettings
 from shared.contracts.topics import DEAD_LETTERS, TOUCHPOINTS
 from shared.eventlog.factory import ensure_topics, open_writer
 from shared.eventlog.port import NewRecord
-from shared.storage.connect import Role, connect
+from shared.storage.connect import DatabaseRole, connect
 from tests.integration.stager_world import SALES, world
 
 
@@ -25,7 +25,7 @@ async def fill(settings: StagerSettings, topic: str, records: int, *, days_old: 
     await writer.append([NewRecord(key=b"k", value=b"v") for _ in range(records)])
     await writer.stop()
     connection = await connect(
-        settings.database_url.get_secret_value(), role=Role.OWNER, application_name="test"
+        settings.database_url.get_secret_value(), role=DatabaseRole.OWNER, application_name="test"
     )
     await connection.execute(
         "UPDATE log_record SET appended_at = now() - $2 * interval '1 day' WHERE topic = $1",

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from alembic.config import Config
 
-from shared.storage.connect import Role, connect
+from shared.storage.connect import DatabaseRole, connect
 from tests.conftest import ROOT, with_database
 
 Alembic = Callable[..., None]
@@ -18,7 +18,7 @@ Alembic = Callable[..., None]
 async def empty_database_url(postgres_url: str) -> AsyncIterator[str]:
     """Address of a fresh database without a table; it is dropped afterwards."""
     name = f"empty_{uuid4().hex[:12]}"
-    server = await connect(postgres_url, role=Role.OWNER, application_name="tests")
+    server = await connect(postgres_url, role=DatabaseRole.OWNER, application_name="tests")
     try:
         await server.execute(f'CREATE DATABASE "{name}"')
         yield with_database(postgres_url, name)
@@ -43,7 +43,7 @@ async def run(command: Callable[..., object], database_url: str, *arguments: str
 @pytest.fixture
 async def owner(database_url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
     """Connection as the owner of a migrated database's tables."""
-    connection = await connect(database_url, role=Role.OWNER, application_name="tests")
+    connection = await connect(database_url, role=DatabaseRole.OWNER, application_name="tests")
     yield connection
     await connection.close()
 
@@ -51,6 +51,6 @@ async def owner(database_url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.
 @pytest.fixture
 async def api(database_url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
     """Connection in the api's role, not yet set to a workspace."""
-    connection = await connect(database_url, role=Role.API, application_name="tests")
+    connection = await connect(database_url, role=DatabaseRole.API, application_name="tests")
     yield connection
     await connection.close()

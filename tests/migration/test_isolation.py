@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 
 from shared.storage.catalog import TENANT_TABLES
-from shared.storage.connect import Role, connect
+from shared.storage.connect import DatabaseRole, connect
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -295,7 +295,7 @@ async def test_the_stager_serves_all_workspaces_at_once(
     database_url: str, owner: Connection
 ) -> None:
     await _fill(owner)
-    stager = await connect(database_url, role=Role.STAGER, application_name="tests")
+    stager = await connect(database_url, role=DatabaseRole.STAGER, application_name="tests")
     try:
         seen = await stager.fetch("SELECT DISTINCT workspace_id FROM subject ORDER BY 1")
     finally:

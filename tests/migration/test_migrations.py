@@ -9,7 +9,7 @@ from alembic import command
 from alembic.script import ScriptDirectory
 
 from shared.storage.catalog import metadata
-from shared.storage.connect import Role, connect, create_engine
+from shared.storage.connect import DatabaseRole, connect, create_engine
 from tests.conftest import ROOT
 from tests.migration import catalog
 from tests.migration.conftest import alembic_config, run
@@ -59,7 +59,7 @@ async def test_alembic_finds_nothing_to_generate(empty_database_url: str) -> Non
 async def test_the_migrated_schema_is_the_declared_one_to_collations_and_storage(
     database_url: str, empty_database_url: str
 ) -> None:
-    engine = create_engine(empty_database_url, role=Role.OWNER, application_name="tests")
+    engine = create_engine(empty_database_url, role=DatabaseRole.OWNER, application_name="tests")
     async with engine.begin() as connection:
         await connection.run_sync(metadata.create_all)
     await engine.dispose()
@@ -72,7 +72,9 @@ async def test_three_runners_at_once_migrate_once(empty_database_url: str) -> No
         *(asyncio.to_thread(_upgrade_in_a_process, empty_database_url) for _ in range(3))
     )
 
-    connection = await connect(empty_database_url, role=Role.OWNER, application_name="tests")
+    connection = await connect(
+        empty_database_url, role=DatabaseRole.OWNER, application_name="tests"
+    )
     try:
         workspaces = await connection.fetch("SELECT name FROM workspace")
         versions = await connection.fetchval("SELECT count(*) FROM alembic_version")

@@ -8,16 +8,16 @@ from shared.clock import ManualClock
 from shared.errors import DatabaseUnavailable
 from shared.http.auth import basic_user, bearer_token
 from shared.ids import DEFAULT_WORKSPACE
+from shared.keys.cache import AuthFailure, KeyCache
 from shared.keys.principal import Principal, Scope, StoredKey
-from shared.keys.ring import AuthFailure, KeyRing
 from shared.keys.token import KeyKind, NewKey, generate
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 class Shelf:
-    """What a ring reads from; counts the reads, and can be away."""
+    """What a key cache reads from; counts the reads, and can be away."""
 
     def __init__(self) -> None:
         self.keys: list[StoredKey] = []
@@ -67,14 +67,14 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def ring(shelf: Shelf, clock: ManualClock) -> KeyRing:
-    return KeyRing(shelf.load, clock, spacing_seconds=0.0)
+def key_cache(shelf: Shelf, clock: ManualClock) -> KeyCache:
+    return KeyCache(shelf.load, clock, spacing_seconds=0.0)
 
 
-async def test_a_known_key_stands_for_its_workspace(ring: KeyRing, shelf: Shelf) -> None:
+async def test_a_known_key_stands_for_its_workspace(key_cache: KeyCache, shelf: Shelf) -> None:
     key = shelf.put()
 
-    principal = await ring.authenticate(key.token)
+    principal = await key_cache.authenticate(key.token)
 
     assert principal == Principal(
         workspace_id=DEFAULT_WORKSPACE,
@@ -85,59 +85,61 @@ async def test_a_known_key_stands_for_its_workspace(ring: KeyRing, shelf: Shelf)
 
 
 async def test_a_write_key_holds_nothing_but_the_right_to_write(
-    ring: KeyRing, shelf: Shelf
+    key_cache: KeyCache, shelf: Shelf
 ) -> None:
     key = shelf.put(KeyKind.WRITE, scopes=frozenset(Scope))
 
-    principal = await ring.authenticate(key.token)
+    principal = await key_cache.authenticate(key.token)
 
     assert isinstance(principal, Principal)
     assert principal.scopes == {Scope.EVENTS_WRITE}
 
 
-async def test_a_known_key_is_not_read_again(ring: KeyRing, shelf: Shelf) -> None:
+async def test_a_known_key_is_not_read_again(key_cache: KeyCache, shelf: Shelf) -> None:
     key = shelf.put()
-    await ring.refresh()
+    await key_cache.refresh()
 
     for _ in range(100):
-        await ring.authenticate(key.token)
+        await key_cache.authenticate(key.token)
 
     assert shelf.reads == 1
 
 
-async def test_a_key_made_a_moment_ago_works_at_once(ring: KeyRing, shelf: Shelf) -> None:
-    await ring.refresh()
+async def test_a_key_made_a_moment_ago_works_at_once(key_cache: KeyCache, shelf: Shelf) -> None:
+    await key_cache.refresh()
     key = shelf.put()
 
-    assert isinstance(await ring.authenticate(key.token), Principal)
+    assert isinstance(await key_cache.authenticate(key.token), Principal)
 
 
-async def test_a_crowd_of_unknown_keys_shares_reads(ring: KeyRing, shelf: Shelf) -> None:
+async def test_a_crowd_of_unknown_keys_shares_reads(key_cache: KeyCache, shelf: Shelf) -> None:
     tokens = [generate(KeyKind.WRITE).token for _ in range(200)]
 
-    answers = await asyncio.gather(*(ring.authenticate(token) for token in tokens))
+    answers = await asyncio.gather(*(key_cache.authenticate(token) for token in tokens))
 
     assert set(answers) == {AuthFailure.UNKNOWN}
     assert shelf.reads <= 2  # the read under way began before the last of them asked
 
 
-async def test_known_keys_go_on_while_the_database_is_away(ring: KeyRing, shelf: Shelf) -> None:
+async def test_known_keys_go_on_while_the_database_is_away(
+    key_cache: KeyCache, shelf: Shelf
+) -> None:
     key = shelf.put()
-    await ring.refresh()
+    await key_cache.refresh()
     shelf.away = True
 
-    assert not await ring.refresh()
-    assert isinstance(await ring.authenticate(key.token), Principal)
+    assert not await key_cache.refresh()
+    assert isinstance(await key_cache.authenticate(key.token), Principal)
 
 
 async def test_an_unknown_key_is_unavailable_not_wrong_while_the_database_is_away(
-    ring: KeyRing, shelf: Shelf
+    key_cache: KeyCache, shelf: Shelf
 ) -> None:
     key = shelf.put()
     shelf.away = True
 
-    assert await ring.authenticate(key.token) is AuthFailure.UNAVAILABLE
-    assert not ring.loaded
+    assert await key_cache.authenticate(key.token) is AuthFailure.UNAVAILABLE
+    assert not key_cache.loaded
 
 
 async def test_a_database_that_hangs_is_away(clock: ManualClock) -> None:
@@ -145,40 +147,40 @@ async def test_a_database_that_hangs_is_away(clock: ManualClock) -> None:
         await asyncio.Event().wait()
         return []
 
-    ring = KeyRing(hang, clock, timeout_seconds=0.01)
+    key_cache = KeyCache(hang, clock, timeout_seconds=0.01)
 
-    assert await ring.authenticate(generate(KeyKind.WRITE).token) is AuthFailure.UNAVAILABLE
+    assert await key_cache.authenticate(generate(KeyKind.WRITE).token) is AuthFailure.UNAVAILABLE
 
 
-async def test_a_revoked_key_stops_at_the_next_refresh(ring: KeyRing, shelf: Shelf) -> None:
+async def test_a_revoked_key_stops_at_the_next_refresh(key_cache: KeyCache, shelf: Shelf) -> None:
     key = shelf.put(revoked_at=NOW)
 
-    assert await ring.authenticate(key.token) is AuthFailure.REVOKED
+    assert await key_cache.authenticate(key.token) is AuthFailure.REVOKED
 
 
 async def test_a_key_expires_by_the_clock_without_a_read(
-    ring: KeyRing, shelf: Shelf, clock: ManualClock
+    key_cache: KeyCache, shelf: Shelf, clock: ManualClock
 ) -> None:
     key = shelf.put(expires_at=NOW + timedelta(hours=1))
 
-    before = await ring.authenticate(key.token)
+    before = await key_cache.authenticate(key.token)
     clock.advance(timedelta(hours=1))
-    after = await ring.authenticate(key.token)
+    after = await key_cache.authenticate(key.token)
 
     assert isinstance(before, Principal)
     assert after is AuthFailure.EXPIRED
 
 
 async def test_a_key_with_another_secret_or_of_another_kind_is_wrong(
-    ring: KeyRing, shelf: Shelf
+    key_cache: KeyCache, shelf: Shelf
 ) -> None:
     key = shelf.put(KeyKind.WRITE)
     other = generate(KeyKind.WRITE)
     forged = f"sl_wk_{key.key_id}_{other.token.rsplit('_', 1)[1]}"
     promoted = key.token.replace("sl_wk_", "sl_sk_")
 
-    assert await ring.authenticate(forged) is AuthFailure.WRONG_SECRET
-    assert await ring.authenticate(promoted) is AuthFailure.WRONG_SECRET
+    assert await key_cache.authenticate(forged) is AuthFailure.WRONG_SECRET
+    assert await key_cache.authenticate(promoted) is AuthFailure.WRONG_SECRET
 
 
 @pytest.mark.parametrize(
@@ -194,24 +196,24 @@ async def test_a_key_with_another_secret_or_of_another_kind_is_wrong(
     ],
 )
 async def test_what_is_not_a_key_is_not_looked_up(
-    ring: KeyRing, shelf: Shelf, token: str | None, failure: AuthFailure
+    key_cache: KeyCache, shelf: Shelf, token: str | None, failure: AuthFailure
 ) -> None:
-    assert await ring.authenticate(token) is failure
+    assert await key_cache.authenticate(token) is failure
     assert shelf.reads == 0
 
 
 async def test_the_ring_keeps_itself_fresh_until_it_is_stopped(
     shelf: Shelf, clock: ManualClock
 ) -> None:
-    ring = KeyRing(shelf.load, clock, refresh_seconds=0.001, spacing_seconds=0.0)
+    key_cache = KeyCache(shelf.load, clock, refresh_seconds=0.001, spacing_seconds=0.0)
     stop = asyncio.Event()
 
     async with asyncio.TaskGroup() as group:
-        group.create_task(ring.run(stop))
+        group.create_task(key_cache.run(stop))
         await eventually(lambda: _is(shelf.reads >= 3))
         stop.set()
 
-    assert ring.loaded
+    assert key_cache.loaded
 
 
 async def _is(truth: bool) -> bool:  # noqa: FBT001 - the truth itself

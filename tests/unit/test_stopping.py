@@ -12,8 +12,8 @@ from services.api.settings import ApiSettings
 from services.stager.health import create_app as create_stager
 from shared.clock import SystemClock
 from shared.http.health import Health
+from shared.keys.cache import KeyCache
 from shared.keys.principal import StoredKey
-from shared.keys.ring import KeyRing
 from shared.telemetry.metrics import Metrics
 
 
@@ -27,7 +27,7 @@ def app_of(service: str, health: Health) -> ASGIApp:
         return create_stager(health, metrics)
     clock = SystemClock()
     settings = ApiSettings(database_url=SecretStr("postgresql://nowhere.invalid/none"))
-    keys = KeyRing(_no_keys, clock)
+    keys = KeyCache(_no_keys, clock)
     return create_api(build(settings, keys=keys, clock=clock, metrics=metrics), health)
 
 

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.errors import DatabaseUnavailable
 from shared.ids import WorkspaceId
-from shared.storage.connect import Role, connect
+from shared.storage.connect import DatabaseRole, connect
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Connect = Callable[[], Awaitable[Connection]]
@@ -81,7 +81,7 @@ def opener(database_url: str, *, timeout_seconds: float) -> Connect:
 
     async def open_one() -> Connection:
         connection = await connect(
-            database_url, role=Role.API, application_name="stageline-api-stage"
+            database_url, role=DatabaseRole.API, application_name="stageline-api-stage"
         )
         await connection.execute(f"SET statement_timeout = {round(timeout_seconds * 1000)}")
         return connection

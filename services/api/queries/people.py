@@ -64,7 +64,7 @@ async def suppress(
     now: datetime,
 ) -> None:
     """Put digests on the list; one that stands there already keeps its first reason."""
-    # In one order, so that two who name the same people do not wait for each other in a ring.
+    # In one order, so that two who name the same people do not wait for each other in a cycle.
     put = insert(suppression).values(
         [
             {

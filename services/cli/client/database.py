@@ -7,7 +7,7 @@ from typing import TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.settings import CommonSettings, load
-from shared.storage.connect import Role, create_engine
+from shared.storage.connect import DatabaseRole, create_engine
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ def in_transaction(work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
 
 async def transact(database_url: str, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
     """Run `work` in one transaction that commits when it returns."""
-    engine = create_engine(database_url, role=Role.OWNER, application_name="stageline-cli")
+    engine = create_engine(database_url, role=DatabaseRole.OWNER, application_name="stageline-cli")
     try:
         async with engine.begin() as connection:
             return await work(connection)

@@ -39,7 +39,7 @@ def create(
     kind: Annotated[KeyKind, typer.Option(help="write: may only send events; secret: by scopes.")],
     label: Annotated[str, typer.Option(help="What the key is for.")] = "",
     scope: Annotated[
-        list[Scope] | None, typer.Option(help="Right of the key; repeat it. Default: all.")
+        list[Scope] | None, typer.Option(help="Scope of the key; repeat it. Default: all.")
     ] = None,
     expires_in_days: Annotated[
         int | None, typer.Option(min=1, max=36_500, help="Days until the key expires.")

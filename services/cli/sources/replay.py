@@ -20,15 +20,15 @@ from shared.clock import SystemClock
 from shared.contracts.envelope import Envelope, decode
 from shared.eventlog.factory import open_writer
 from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
+from shared.keys.cache import KeyCache
 from shared.keys.principal import Principal
-from shared.keys.ring import KeyRing
 from shared.keys.token import KeyKind
 from shared.settings import load
 from shared.sources.mapping import MappingProblem, compile_mapping
 from shared.sources.registry import SourceRegistry
 from shared.sources.source import Source
 from shared.storage import keys, source_changes, sources
-from shared.storage.connect import Role, create_engine
+from shared.storage.connect import DatabaseRole, create_engine
 from shared.telemetry.metrics import Metrics
 
 _PAGE = 500
@@ -61,7 +61,7 @@ def replay(
 async def _replayed(settings: IngestSettings, workspace_id: WorkspaceId, name: str) -> Counter[str]:
     engine = create_engine(
         settings.database_url.get_secret_value(),
-        role=Role.OWNER,
+        role=DatabaseRole.OWNER,
         application_name="stageline-cli",
     )
     writer = open_writer(settings)
@@ -74,7 +74,7 @@ async def _replayed(settings: IngestSettings, workspace_id: WorkspaceId, name: s
         await writer.start()
         ingest = Ingest(
             writer=writer,
-            keys=KeyRing(keys.loader(engine), clock),
+            keys=KeyCache(keys.loader(engine), clock),
             sources=registry,
             clock=clock,
             metrics=Metrics(CollectorRegistry()),

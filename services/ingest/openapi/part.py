@@ -37,8 +37,8 @@ from services.ingest.turned_away import (
 from services.ingest.verdicts import BodyRefused, too_many_events
 from shared.http.auth import MissingScope, NotAuthenticated
 from shared.http.openapi import BEARER, Part, schemas
+from shared.keys.cache import AuthFailure
 from shared.keys.principal import Scope
-from shared.keys.ring import AuthFailure
 
 _DESCRIPTION = """\
 Touchpoints come in by Stageline's own call, or by those of others, so that existing SDKs work with a

@@ -14,8 +14,8 @@ from shared.contracts.envelope import Envelope, decode
 from shared.errors import DatabaseUnavailable, LogUnavailable
 from shared.eventlog.port import NewRecord
 from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
+from shared.keys.cache import KeyCache
 from shared.keys.principal import SCOPES_OF_KIND, Principal, Scope, StoredKey
-from shared.keys.ring import KeyRing
 from shared.keys.token import KeyKind, NewKey, generate
 from shared.sources.registry import Reading, SourceRegistry
 from shared.sources.source import (
@@ -157,7 +157,7 @@ def ingest(event_log: ListLog, shelf: Shelf) -> Ingest:
     clock = ManualClock(NOW)
     return Ingest(
         writer=event_log,
-        keys=KeyRing(shelf.load, clock, spacing_seconds=0.0),
+        keys=KeyCache(shelf.load, clock, spacing_seconds=0.0),
         sources=SourceRegistry(shelf.load_sources, spacing_seconds=0.0),
         clock=clock,
         metrics=Metrics(CollectorRegistry()),

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.ingest.adapters import segment, strict_json
@@ -86,7 +86,6 @@ batches = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(batches, st.booleans())
 @example(batch={"batch": [{"type": "track", "event": "A", "userId": 1}] * 6}, ascii_only=True)
 def test_a_batch_means_the_same_by_either_way(
@@ -98,7 +97,6 @@ def test_a_batch_means_the_same_by_either_way(
     assert segment.parse(body, None, LIMITS) == segment.carefully(body, None, LIMITS)
 
 
-@settings(deadline=None)
 @given(calls, st.sampled_from(KINDS))
 def test_a_single_call_means_the_same_by_either_way(call: dict[str, Any], kind: Kind) -> None:
     body = json.dumps(call).encode()
@@ -106,7 +104,6 @@ def test_a_single_call_means_the_same_by_either_way(call: dict[str, Any], kind: 
     assert segment.parse(body, kind, LIMITS) == segment.carefully(body, kind, LIMITS)
 
 
-@settings(deadline=None)
 @given(batches, st.data())
 def test_broken_bytes_mean_the_same_by_either_way(
     batch: dict[str, Any], data: st.DataObject

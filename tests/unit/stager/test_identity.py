@@ -199,7 +199,7 @@ merges = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(names | merges, min_size=1, max_size=12), st.randoms(use_true_random=False))
 def test_the_outcome_is_a_function_of_the_set_of_events(
     stories: list[dict[str, str]], random: Random
@@ -213,7 +213,7 @@ def test_the_outcome_is_a_function_of_the_set_of_events(
     assert found.accounts == resolved(*events).accounts
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(names | merges, min_size=1, max_size=12))
 def test_every_chain_ends_where_all_names_of_a_person_end(stories: list[dict[str, str]]) -> None:
     links = resolved(*(event(day, **fields) for day, fields in enumerate(stories))).links

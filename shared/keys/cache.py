@@ -44,7 +44,7 @@ class _Authenticated:
     expires_at: datetime | None
 
 
-class KeyRing:
+class KeyCache:
     """Authenticates tokens against the keys last read; see the module's rules."""
 
     def __init__(
