@@ -13,8 +13,8 @@ from datetime import date, datetime
 
 import structlog
 
-from services.ingest.candidate import Candidate
-from services.ingest.verdicts import Refused
+from services.ingest.events.candidate import Candidate
+from services.ingest.events.verdicts import Refused
 from shared.contracts.envelope import MAX_EVENT_CHARS, MAX_MESSAGE_ID_CHARS, Envelope
 from shared.errors import TransientError
 from shared.ids import WorkspaceId

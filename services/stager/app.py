@@ -6,16 +6,16 @@ import socket
 
 import structlog
 
-from services.stager.batch import Writer
-from services.stager.consumer import Consumer
+from services.stager.batch.batch_writer import Writer
+from services.stager.consume.consumer import Consumer
 from services.stager.health import checks, watch_lag
-from services.stager.refold_jobs import RefoldJobs
-from services.stager.relay import Relay
-from services.stager.retention import Retention
+from services.stager.jobs.dead_letter_relay import Relay
+from services.stager.jobs.refold_jobs import RefoldJobs
+from services.stager.jobs.retention import Retention
+from services.stager.jobs.timers import Timers
 from services.stager.settings import StagerSettings
 from services.stager.store.session import Pool, translated
-from services.stager.subjects import Memory
-from services.stager.timers import Timers
+from services.stager.subjects.cache import Memory
 from services.stager.waiting import Backoff, pause
 from shared.clock import Clock
 from shared.contracts.topics import DEAD_LETTERS, TOUCHPOINTS

@@ -6,7 +6,7 @@ import structlog
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from services.stager.consumer import Consumer
+from services.stager.consume.consumer import Consumer
 from services.stager.store.session import Pool, answers
 from services.stager.waiting import pause
 from shared.errors import TransientError

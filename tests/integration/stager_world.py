@@ -10,14 +10,14 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from services.stager.batch import Writer
-from services.stager.erased import Erased
-from services.stager.refold_jobs import RefoldJobs
+from services.stager.batch.batch_writer import Writer
+from services.stager.batch.tombstones import Erased
+from services.stager.jobs.refold_jobs import RefoldJobs
+from services.stager.jobs.timers import Timers
+from services.stager.records.records import Stored, Taken, take
 from services.stager.store import queues
 from services.stager.store.session import Pool, transaction
-from services.stager.subjects import Memory
-from services.stager.taking import Stored, Taken, take
-from services.stager.timers import Timers
+from services.stager.subjects.cache import Memory
 from shared.clock import ManualClock
 from shared.contracts import envelope as wire
 from shared.contracts.envelope import Envelope

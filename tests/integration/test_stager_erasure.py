@@ -10,8 +10,8 @@ import pytest
 
 from services.cli.client.database import transact
 from services.cli.operate.verify import examine
-from services.stager.batch import Writer
-from services.stager.subjects import Memory
+from services.stager.batch.batch_writer import Writer
+from services.stager.subjects.cache import Memory
 from shared.contracts.envelope import Envelope
 from shared.eventlog.factory import ensure_topics
 from shared.sources.hashing import hashed

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from services.ingest.adapters.webhooks.delivery import Way, read_item
-from services.ingest.candidate import ForeignCandidate
+from services.ingest.events.candidate import ForeignCandidate
+from services.ingest.protocols.webhooks.parse import Way, read_item
 from services.standalone.together import Settings, settings_from
 from shared.clock import ManualClock, SystemClock
 from shared.sources.mapping import compile_mapping

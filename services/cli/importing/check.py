@@ -13,12 +13,12 @@ from services.cli.importing.names import REPORTED
 from services.cli.importing.refused import RefusedFile
 from services.cli.importing.rows import Row, Rows, unused_columns
 from services.cli.importing.sender import batches
-from services.ingest.adapters import native
-from services.ingest.candidate import Candidate
-from services.ingest.door.door import door
-from services.ingest.intake import take_in
+from services.ingest.decisions import take_in
+from services.ingest.events.candidate import Candidate
+from services.ingest.events.verdicts import BodyRefused, Refused
+from services.ingest.gatekeeper.rules import door
 from services.ingest.limits import Limits
-from services.ingest.verdicts import BodyRefused, Refused
+from services.ingest.protocols.touchpoints import parse as native
 from shared.ids import WorkspaceId
 from shared.keys.principal import SCOPES_OF_KIND, Principal
 from shared.keys.token import KeyKind

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec.inspect
 
-from services.ingest.candidate import Candidate
+from services.ingest.events.candidate import Candidate
 
 
 class Kind(StrEnum):

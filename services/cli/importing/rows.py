@@ -21,8 +21,8 @@ from services.cli.importing.formats.opening import open_file
 from services.cli.importing.mapping import Mapping as Meant
 from services.cli.importing.names import REPORTED, Occurrences, row_name
 from services.cli.importing.times import instant
-from services.ingest.candidate import NUMBER_OUT_OF_RANGE
-from services.ingest.verdicts import Code, Refused
+from services.ingest.events.candidate import NUMBER_OUT_OF_RANGE
+from services.ingest.events.verdicts import Code, Refused
 from shared.errors import FatalError
 
 _CHUNK_BYTES = 1 << 20

@@ -12,8 +12,8 @@ import httpx
 from services.cli.client.target import Target
 from services.cli.importing.formats.cells import Problem
 from services.cli.importing.rows import Row
+from services.ingest.events.verdicts import event_too_large
 from services.ingest.limits import Limits
-from services.ingest.verdicts import event_too_large
 from shared.errors import FatalError, TransientError
 
 _ENDPOINT = "/v1/touchpoints"

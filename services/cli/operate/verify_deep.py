@@ -12,9 +12,9 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.cli import queries
-from services.stager import folding
-from services.stager.subjects import Standing, decode_standings
-from shared.contracts import envelope
+from services.stager.fold import fold_subject
+from services.stager.records.decode import decode_stored
+from services.stager.subjects.subject import Standing, decode_standings
 from shared.contracts.subjects import is_person
 from shared.journey.compile import CompiledJourney, compile_journey
 from shared.journey.fold import advance, refold
@@ -97,7 +97,7 @@ async def _history(
 ) -> list[Touchpoint]:
     read = queries.history_of_person if kind is SubjectKind.PERSON else queries.history_of_subject
     rows = await read(connection, row.workspace_id, row.subject_id)
-    return [folding.touchpoint(envelope.decode(text.encode()), person) for text, person in rows]
+    return [fold_subject.touchpoint(decode_stored(text), person) for text, person in rows]
 
 
 def _is_same(

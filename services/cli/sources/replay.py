@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.cli import queries
 from services.cli.client.errors import REFUSED, fail
 from services.cli.client.http import print_json
-from services.ingest.adapters.webhooks.delivery import Way, read_letter
-from services.ingest.service import Ingest
+from services.ingest.events.verdicts import Refused
+from services.ingest.intake import Ingest
+from services.ingest.protocols.webhooks.parse import Way, read_letter
 from services.ingest.settings import IngestSettings
-from services.ingest.verdicts import Refused
 from shared.clock import SystemClock
 from shared.contracts.envelope import Envelope, decode
 from shared.eventlog.factory import open_writer

@@ -12,11 +12,11 @@ from services.cli.client.errors import REFUSED, fail, printable
 from services.cli.client.http import print_json
 from services.cli.client.target import target
 from services.cli.sources.lookup import found as found_source
-from services.ingest.adapters.webhooks import delivery
-from services.ingest.adapters.webhooks.delivery import Delivery, Item, Way
-from services.ingest.door.admission import Admitted, admit, in_common
+from services.ingest.events.verdicts import Refused
 from services.ingest.limits import Limits
-from services.ingest.verdicts import Refused
+from services.ingest.protocols.webhooks import parse as delivery
+from services.ingest.protocols.webhooks.parse import Delivery, Item, Way
+from services.ingest.validation import Admitted, admit, in_common
 from shared.clock import SystemClock
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.principal import Principal

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from prometheus_client import CollectorRegistry
 
-from services.ingest.candidate import Candidate, ForeignCandidate
+from services.ingest.events.candidate import Candidate, ForeignCandidate
+from services.ingest.events.verdicts import Code, Refused
 from services.ingest.recorder import Recorder
-from services.ingest.verdicts import Code, Refused
 from shared.contracts.envelope import Envelope
 from shared.errors import DatabaseUnavailable
 from shared.ids import WorkspaceId

@@ -14,9 +14,9 @@ from services.cli.importing.formats.cells import (
     Source,
     column_names,
 )
-from services.ingest.adapters import strict_json
-from services.ingest.candidate import NOT_AN_OBJECT
-from services.ingest.verdicts import Refused
+from services.ingest.events import strict_json
+from services.ingest.events.candidate import NOT_AN_OBJECT
+from services.ingest.events.verdicts import Refused
 from shared.errors import FatalError
 
 _TOO_LONG = f"a line longer than {LONGEST_ROW_CHARS:,} characters"

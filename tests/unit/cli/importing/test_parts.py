@@ -11,7 +11,7 @@ from services.cli.importing.fields import FIELDS, KINDS, OBJECTS, as_text, fitte
 from services.cli.importing.formats.cells import column_names
 from services.cli.importing.mapping import Mapping, read_mapping
 from services.cli.importing.names import Occurrences, row_name
-from services.ingest.candidate import Candidate
+from services.ingest.events.candidate import Candidate
 from shared.errors import FatalError
 
 
