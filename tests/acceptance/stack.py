@@ -20,7 +20,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
-from services.cli.verify import Report, examine
+from services.cli.operate.verify import Report, examine
 from services.standalone import prepare
 from services.standalone.together import Settings, Together, opened, settings_from
 from shared.clock import ManualClock

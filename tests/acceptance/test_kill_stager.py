@@ -17,7 +17,7 @@ import asyncpg
 import httpx
 import pytest
 
-from services.cli.verify import Report, examine
+from services.cli.operate.verify import Report, examine
 from services.standalone import prepare
 from services.standalone.children import Child
 from shared.clock import SystemClock
