@@ -20,13 +20,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
-from services.cli.verify import Report, examine
+from services.cli.operate.verify import Report, examine
 from services.standalone import prepare
 from services.standalone.together import Settings, Together, opened, settings_from
 from shared.clock import ManualClock
 from shared.contracts.topics import TOUCHPOINTS
 from shared.eventlog import kafka_topics
-from shared.http.server import bind
+from shared.process.listener import bind
 from tests.support.database import connected, owner_transaction
 from tests.support.eventually import eventually
 
@@ -93,8 +93,13 @@ class Log:
 
 def environ_of(database_url: str, log: Log) -> dict[str, str]:
     """Environment variables for services on a database and a log, with everything short."""
-    settings = {"database_url": database_url} | _QUICK | log.overrides()
+    settings = overrides_of(database_url, log)
     return {f"STAGELINE_{name.upper()}": value for name, value in settings.items()}
+
+
+def overrides_of(database_url: str, log: Log) -> dict[str, str]:
+    """The same by field name."""
+    return {"database_url": database_url} | _QUICK | log.overrides()
 
 
 class Stack:
@@ -215,7 +220,7 @@ class Stack:
 
     def settings(self) -> Settings:
         """Settings of the three services."""
-        return settings_from(environ_of(self.database_url, self.log))
+        return settings_from(**overrides_of(self.database_url, self.log))
 
     async def start(self) -> None:
         """Start and return once everything answers."""

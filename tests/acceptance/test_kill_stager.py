@@ -17,11 +17,11 @@ import asyncpg
 import httpx
 import pytest
 
-from services.cli.verify import Report, examine
+from services.cli.operate.verify import Report, examine
 from services.standalone import prepare
 from services.standalone.children import Child
 from shared.clock import SystemClock
-from shared.http.server import bind
+from shared.process.listener import bind
 from shared.storage.connect import DatabaseRole, open_pool
 from tests.acceptance import stack
 from tests.acceptance.stack import Log

@@ -20,9 +20,9 @@ from shared.clock import SystemClock
 from shared.contracts.envelope import Envelope
 from shared.contracts.topics import TOUCHPOINTS
 from shared.errors import FatalError
-from shared.http.server import bind
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.token import KeyKind
+from shared.process.listener import bind
 from shared.sources.source import SourceKind, SourceSettings
 from shared.storage import keys, source_changes
 from tests.acceptance.stack import PARTITIONS, Log, environ_of

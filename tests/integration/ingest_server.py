@@ -15,10 +15,11 @@ from shared.clock import SystemClock
 from shared.contracts.envelope import Envelope, decode
 from shared.contracts.topics import TOUCHPOINTS
 from shared.eventlog.factory import ensure_topics, open_writer
-from shared.http.server import bind, serve
+from shared.http.server import serve
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.cache import KeyCache
 from shared.keys.token import KeyKind
+from shared.process.listener import bind
 from shared.sources.registry import SourceRegistry
 from shared.storage import keys, sources
 from shared.storage.connect import DatabaseRole, create_engine
