@@ -67,10 +67,9 @@ STATES = [
 
 
 def _of_server(state: str) -> asyncpg.PostgresError:
-    kind: type[asyncpg.PostgresError] = type(
-        "Raised", (asyncpg.PostgresError,), {"sqlstate": state}
-    )
-    return kind("x")
+    error: asyncpg.PostgresError = asyncpg.PostgresError.new({"C": state, "M": "x"})
+    assert error.sqlstate == state
+    return error
 
 
 def _wrapped(error: Exception, *, is_invalidated: bool = False) -> DBAPIError:
@@ -91,7 +90,7 @@ def test_a_state_means_the_same_through_both_drivers(state: str, meaning: Meanin
 @pytest.mark.parametrize(
     ("error", "meaning"),
     [
-        (_of_server(""), AWAY),
+        (asyncpg.PostgresError("x"), AWAY),
         (asyncpg.InterfaceError("connection is closed"), AWAY),
         (asyncpg.InternalClientError("got result for unknown protocol state"), AWAY),
         (_wrapped(asyncpg.InterfaceError("connection is closed")), AWAY),
