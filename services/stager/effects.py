@@ -14,7 +14,8 @@ from uuid import UUID
 from services.stager.rows import CurrentTransition, JourneyKey, Row, StoredAlert
 from services.stager.subjects import encode_json
 from shared.journey.compile import CompiledJourney
-from shared.journey.model import Effect, Stage, Stall, Status, Transition
+from shared.journey.map import Stage
+from shared.journey.model import Effect, Stall, Status, Transition
 from shared.journey.state import State
 
 Visit = tuple[str, int, datetime]
