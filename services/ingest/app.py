@@ -10,26 +10,24 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from services.ingest.openapi.part import part
-from services.ingest.routes import (
-    beacon,
-    browser,
-    cloudevents,
-    people,
-    pixel,
-    posthog,
-    rudder,
-    webhooks,
-)
-from services.ingest.routes.beacon import BeaconEndpoint
-from services.ingest.routes.cloudevents import CloudEventsEndpoint
-from services.ingest.routes.people import ROUTE as ERASE
-from services.ingest.routes.people import EraseEndpoint
-from services.ingest.routes.pixel import PixelEndpoint
-from services.ingest.routes.segment import CALLS, TrackingEndpoint
-from services.ingest.routes.touchpoints import PATH, TouchpointsEndpoint
-from services.ingest.routes.webhooks import WebhookEndpoint
-from services.ingest.service import Ingest
+from services.ingest.document import part
+from services.ingest.intake import Ingest
+from services.ingest.protocols.beacon import route as beacon
+from services.ingest.protocols.beacon.route import BeaconEndpoint
+from services.ingest.protocols.browser import route as browser
+from services.ingest.protocols.cloudevents import route as cloudevents
+from services.ingest.protocols.cloudevents.route import CloudEventsEndpoint
+from services.ingest.protocols.people import route as people
+from services.ingest.protocols.people.route import ROUTE as ERASE
+from services.ingest.protocols.people.route import EraseEndpoint
+from services.ingest.protocols.pixel import route as pixel
+from services.ingest.protocols.pixel.route import PixelEndpoint
+from services.ingest.protocols.posthog import route as posthog
+from services.ingest.protocols.rudder import route as rudder
+from services.ingest.protocols.segment.route import CALLS, TrackingEndpoint
+from services.ingest.protocols.touchpoints.route import PATH, TouchpointsEndpoint
+from services.ingest.protocols.webhooks import route as webhooks
+from services.ingest.protocols.webhooks.route import WebhookEndpoint
 from shared.http import front
 from shared.http import health as health_routes
 from shared.http.front import Front

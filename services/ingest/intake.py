@@ -1,93 +1,190 @@
-"""From the items of one request to the records that go into the log and the refusals told. Pure."""
+"""What ingest works with, and the steps that every kind of request shares."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import collections
+from collections.abc import Sequence
 from datetime import datetime
+from time import monotonic
 
-from services.ingest.adapters.strict_json import TOO_DEEP, hazard
-from services.ingest.candidate import Candidate
-from services.ingest.door.admission import Correction, admit, in_common
-from services.ingest.door.door import Door
-from services.ingest.limits import MAX_DEPTH, MAX_LETTER_BYTES, Limits
-from services.ingest.verdicts import Dropped, Refused, event_too_large
-from shared.contracts.envelope import Envelope, encode
-from shared.eventlog.port import NewRecord
-from shared.keys.principal import Principal
+import structlog
+from prometheus_client import Counter
 
+from services.ingest.decisions import Intake, take_in
+from services.ingest.events.candidate import Candidate
+from services.ingest.events.verdicts import Code, DropReason, Refused
+from services.ingest.gatekeeper.gatekeeper import Entrance
+from services.ingest.http.body import Budget
+from services.ingest.http.rejections import AT_THE_ENTRANCE, TurnedAway, by_key, by_log
+from services.ingest.limits import Limits
+from services.ingest.recorder import Recorder
+from services.ingest.validation import Correction
+from shared.clock import Clock
+from shared.errors import LogUnavailable
+from shared.eventlog.port import LogWriter
+from shared.http.auth import MissingScope, NotAuthenticated, authorize
+from shared.keys.cache import AuthFailure, KeyCache
+from shared.keys.principal import Principal, Scope
+from shared.sources.registry import SourceRegistry
+from shared.telemetry.metrics import Metrics
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intake:
-    """What becomes of one request's items; `refused` and `dropped` have the position of each."""
+log = structlog.get_logger(__name__)
 
-    records: Sequence[NewRecord]
-    envelopes: Sequence[Envelope]
-    """What `records` hold, in their order."""
-    refused: Sequence[tuple[int, Refused]]
-    dropped: Sequence[tuple[int, Dropped]]
-    """Not kept out of respect for a person, and answered like what was accepted."""
-    corrections: Mapping[Correction, int]
-
-    @property
-    def accepted(self) -> int:
-        """Events that a sender is told to be accepted."""
-        return len(self.records) + len(self.dropped)
+_LOG_EVERY_SECONDS = 10.0
 
 
-def take_in(
-    items: Sequence[Candidate | Refused],
-    *,
-    principal: Principal,
-    received_at: datetime,
-    limits: Limits,
-    door: Door,
-) -> Intake:
-    """Admit, drop or refuse each item, in order."""
-    records: list[NewRecord] = []
-    envelopes: list[Envelope] = []
-    refused: list[tuple[int, Refused]] = []
-    dropped: list[tuple[int, Dropped]] = []
-    corrections: dict[Correction, int] = {}
-    common = in_common(principal, received_at)
-    for index, item in enumerate(items):
-        verdict = item if isinstance(item, Refused) else admit(item, common)
-        if isinstance(verdict, Refused):
-            refused.append((index, verdict))
-            continue
+class Ingest:
+    """The parts of the service, handed in; one per process."""
+
+    def __init__(
+        self,
+        *,
+        writer: LogWriter,
+        keys: KeyCache,
+        sources: SourceRegistry,
+        clock: Clock,
+        metrics: Metrics,
+        limits: Limits | None = None,
+        public_base_url: str = "",
+        recorder: Recorder | None = None,
+    ) -> None:
+        """Without a `recorder` nobody can watch a source; everything else works."""
+        self.writer = writer
+        self.keys = keys
+        self.sources = sources
+        self.clock = clock
+        self.metrics = metrics
+        self.limits = limits or Limits()
+        self.public_base_url = public_base_url
+        """Address by which senders reach this service; empty where only their requests tell."""
+        self.recorder = recorder
+        self.entrance = Entrance(sources, clock, self.limits)
+        self.budget = Budget(self.limits.max_held_bytes)
+        self._logged_at: dict[str, float] = {}
+        # Looking up a child by its labels costs more than counting.
+        self._accepted_by_route: dict[str, Counter] = {}
+        self._corrected: dict[Correction, Counter] = {
+            correction: metrics.ingest_clock_corrected.labels(correction)
+            for correction in Correction
+            if correction is not Correction.NONE
+        }
+        # There before the first refusal, or that one would be no increase.
+        for code in Code:
+            metrics.ingest_refused.labels(code)
+        for away in AT_THE_ENTRANCE:
+            metrics.ingest_turned_away.labels(away)
+        for reason in DropReason:
+            metrics.ingest_dropped.labels(reason)
+        for failure in AuthFailure:
+            metrics.ingest_auth_failures.labels(failure)
+
+    async def authenticate(
+        self, token: str | None, route: str, *, scope: Scope = Scope.EVENTS_WRITE
+    ) -> Principal:
+        """Who sends, and holds `scope`. Raises TurnedAway, counted and logged."""
         try:
-            envelope = door.let_through(verdict.envelope)
-            if isinstance(envelope, Refused):
-                refused.append((index, envelope))
-                continue
-            if isinstance(envelope, Dropped):
-                dropped.append((index, envelope))
-                continue
-            value = encode(envelope)
-        except RecursionError:
-            refused.append((index, TOO_DEEP))
-            continue
-        if len(value) > limits.max_event_bytes:
-            is_letter = envelope.type == "unmapped"
-            most = MAX_LETTER_BYTES if is_letter else limits.max_event_bytes
-            if len(value) > most:
-                refused.append((index, event_too_large(most)))
-                continue
-        # Whoever nests deep has many brackets; nearly nobody has, and is not walked.
-        if value.count(b"{") + value.count(b"[") > MAX_DEPTH and _nests_too_deep(envelope):
-            refused.append((index, TOO_DEEP))
-            continue
-        if verdict.correction is not Correction.NONE:
-            corrections[verdict.correction] = corrections.get(verdict.correction, 0) + 1
-        records.append(NewRecord(key=envelope.partition_key(), value=value))
-        envelopes.append(envelope)
-    return Intake(
-        records=records,
-        envelopes=envelopes,
-        refused=refused,
-        dropped=dropped,
-        corrections=corrections,
-    )
+            return await authorize(self.keys, token, scope)
+        except NotAuthenticated as exc:
+            self.count_failure(exc.failure, route)
+            raise by_key(exc) from None
+        except MissingScope as exc:
+            self.count_failure("missing_scope", route)
+            raise by_key(exc) from None
 
+    def judge(
+        self, items: Sequence[Candidate | Refused], *, principal: Principal, received_at: datetime
+    ) -> Intake:
+        """What would become of the items. Nothing is stored, counted or told."""
+        return take_in(
+            items,
+            principal=principal,
+            received_at=received_at,
+            limits=self.limits,
+            door=self.entrance.door(principal),
+        )
 
-def _nests_too_deep(envelope: Envelope) -> bool:
-    objects = (envelope.properties, envelope.traits, envelope.account_traits, envelope.context)
-    return any(hazard(value, depth=2) is TOO_DEEP for value in objects)
+    async def store(
+        self,
+        items: Sequence[Candidate | Refused],
+        *,
+        principal: Principal,
+        received_at: datetime,
+        route: str,
+    ) -> Intake:
+        """Admit the items and return once the log has acknowledged all that were accepted.
+
+        Raises TurnedAway: nothing may be answered with a 2xx then.
+        """
+        intake = self.judge(items, principal=principal, received_at=received_at)
+        if intake.records:
+            try:
+                await self.writer.append(intake.records)
+            except LogUnavailable as exc:
+                self.metrics.ingest_unavailable.inc()
+                raise by_log() from exc
+            self._accepted(route).inc(len(intake.records))
+        self.entrance.charge(principal, sent=len(items), accepted=len(intake.records))
+        if intake.refused:
+            self._count_refusals(intake.refused, principal, route)
+        for _, drop in intake.dropped:
+            self.metrics.ingest_dropped.labels(drop.reason).inc()
+        if self.recorder is not None:
+            self.recorder.stored(
+                items,
+                accepted=intake.envelopes,
+                refused=intake.refused,
+                dropped=[(index, drop.reason.value) for index, drop in intake.dropped],
+                principal=principal,
+                received_at=received_at,
+                route=route,
+            )
+        for correction, times in intake.corrections.items():
+            self._corrected[correction].inc(times)
+        return intake
+
+    def note_turned_away(self, away: TurnedAway, principal: Principal, route: str) -> None:
+        """Count it, and let those who watch the sender's source see that nothing was stored."""
+        self.metrics.ingest_turned_away.labels(away.code).inc()
+        if away.code in AT_THE_ENTRANCE and self._may_log(f"{away.code} {principal.key_id}"):
+            log.warning("sender_turned_away", route=route, key_id=principal.key_id, code=away.code)
+        if self.recorder is not None:
+            self.recorder.turned_away(
+                principal,
+                code=away.code,
+                detail=away.noted,
+                received_at=self.clock.now(),
+                route=route,
+            )
+
+    def _accepted(self, route: str) -> Counter:
+        counter = self._accepted_by_route.get(route)
+        if counter is None:
+            counter = self.metrics.ingest_accepted.labels(route)
+            self._accepted_by_route[route] = counter
+        return counter
+
+    def _count_refusals(
+        self, refused: Sequence[tuple[int, Refused]], principal: Principal, route: str
+    ) -> None:
+        codes = collections.Counter(refusal.code for _, refusal in refused)
+        for code, times in codes.items():
+            self.metrics.ingest_refused.labels(code).inc(times)
+        if self._may_log(f"refused {principal.key_id}"):
+            log.warning(
+                "events_refused",
+                route=route,
+                key_id=principal.key_id,
+                codes={code.value: times for code, times in codes.items()},
+            )
+
+    def count_failure(self, reason: str, route: str) -> None:
+        """Count and log somebody who could not show who they are."""
+        self.metrics.ingest_auth_failures.labels(reason).inc()
+        if self._may_log(f"failure {reason}"):
+            log.warning("authentication_failed", route=route, reason=reason)
+
+    def _may_log(self, subject: str) -> bool:
+        """Whether `subject` was not logged lately: a sender's loop must not become our log's."""
+        now = monotonic()
+        if now - self._logged_at.get(subject, float("-inf")) < _LOG_EVERY_SECONDS:
+            return False
+        self._logged_at[subject] = now
+        return True

@@ -3,9 +3,9 @@
 from services.api import document as api_document
 from services.api import openapi as api_openapi
 from services.api.app import Api
+from services.ingest import document as ingest_openapi
+from services.ingest.intake import Ingest
 from services.ingest.limits import Limits
-from services.ingest.openapi import part as ingest_openapi
-from services.ingest.service import Ingest
 from shared.http.front import Front
 from shared.http.openapi import Json, document, text
 

@@ -26,13 +26,12 @@ import uvloop
 from alembic import command
 from alembic.config import Config
 
-from services.stager.__main__ import tune_collection
-from services.stager.batch import Writer
+from services.stager.batch.batch_writer import Writer
+from services.stager.records.records import take
 from services.stager.settings import StagerSettings
-from services.stager.store import writing
+from services.stager.store import write
 from services.stager.store.session import Pool
-from services.stager.subjects import Memory
-from services.stager.taking import take
+from services.stager.subjects.cache import Memory
 from services.standalone.postgres import EmbeddedPostgres
 from shared.clock import SystemClock
 from shared.contracts import envelope as wire
@@ -40,6 +39,7 @@ from shared.contracts.envelope import Envelope
 from shared.eventlog.port import Record
 from shared.ids import DEFAULT_WORKSPACE, new_message_id
 from shared.maps import parse, templates
+from shared.process.collector import tune_collector
 from shared.storage import journeys
 from shared.storage.connect import DatabaseRole, connect, create_engine, open_pool
 
@@ -206,7 +206,7 @@ async def bare(url: str, records: Sequence[Record]) -> float:
         if number == skipped:
             started = perf_counter()
         async with pool.acquire() as connection, connection.transaction():
-            await writing.touchpoints(connection, rows, now)
+            await write.touchpoints(connection, rows, now)
             await connection.execute(_SUBJECT, workspaces, subjects, states, now)
             await connection.execute(_OFFSET, number)
     seconds = perf_counter() - started
@@ -269,7 +269,7 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true")
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    tune_collection()
+    tune_collector()
     with (
         tempfile.TemporaryDirectory() as folder,
         EmbeddedPostgres(Path(folder) / "pg") as server,

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from playwright.async_api import Browser, Page
 
-from services.ingest.turned_away import TurnedAway
+from services.ingest.http.rejections import TurnedAway
 from shared.sources.source import SourceKind, SourceSettings
 from tests.compat import pages
 from tests.compat.browser import site, visit

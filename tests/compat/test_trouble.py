@@ -22,7 +22,7 @@ from tests.compat.sdks import ALL, POSTHOG_V1, Played, Run, Sdk, play, started
 from tests.compat.service import Applied, Service
 from tests.compat.stories import numbered, numbers
 from tests.compat.trouble import TOO_MANY, UNAVAILABLE, Fault, first_posts, proxied
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 _TOLERANCE = timedelta(seconds=5)
 _OUTAGE_SECONDS = 20

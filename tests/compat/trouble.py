@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Literal
 
-from services.ingest import turned_away
-from services.ingest.answers import Answer
-from services.ingest.routes import posthog, segment
-from services.ingest.turned_away import TurnedAway
+from services.ingest.http import rejections as turned_away
+from services.ingest.http.rejections import TurnedAway
+from services.ingest.http.response import Answer
+from services.ingest.protocols.posthog import route as posthog
+from services.ingest.protocols.segment import route as segment
 from shared.clock import SystemClock
 
 _FORWARD_SECONDS = 30.0

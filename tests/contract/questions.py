@@ -106,9 +106,6 @@ def _all(
 def _try(operation: Any, mode: GenerationMode, examples: int, ask: Callable[[Case], None]) -> None:
     @settings(
         max_examples=examples,
-        deadline=None,
-        derandomize=True,
-        database=None,
         suppress_health_check=list(HealthCheck),
         phases=[Phase.explicit, Phase.generate],
     )

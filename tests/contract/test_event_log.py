@@ -12,7 +12,7 @@ import pytest
 from shared.errors import DatabaseUnavailable, FatalError
 from shared.eventlog.port import MAX_RECORD_BYTES, LogReader, NewRecord, Record
 from tests.contract.event_log_harness import EventLogHarness, StoredOffsets
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 ALL = frozenset({0, 1, 2, 3})
 

@@ -9,13 +9,13 @@ import msgspec
 import pytest
 
 from services.ingest.app import create_app
-from services.ingest.candidate import FIELDS
+from services.ingest.document import part
+from services.ingest.events.candidate import FIELDS
+from services.ingest.events.verdicts import BodyCode
 from services.ingest.limits import Limits
-from services.ingest.openapi import posthog as openapi_posthog
-from services.ingest.openapi import segment as openapi_segment
-from services.ingest.openapi.part import part
-from services.ingest.openapi.touchpoints import LATER, TOUCHPOINT, touchpoint_schema
-from services.ingest.verdicts import BodyCode
+from services.ingest.protocols.posthog import document as openapi_posthog
+from services.ingest.protocols.segment import document as openapi_segment
+from services.ingest.protocols.touchpoints.document import LATER, TOUCHPOINT, touchpoint_schema
 from shared.http.openapi import document
 from tests.contract.questions import Case, fuzz
 from tests.contract.test_openapi import DESCRIBED, answers, examples, operations

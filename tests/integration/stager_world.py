@@ -10,14 +10,14 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from services.stager.batch import Writer
-from services.stager.erased import Erased
-from services.stager.refold_jobs import RefoldJobs
+from services.stager.batch.batch_writer import Writer
+from services.stager.batch.tombstones import Erased
+from services.stager.jobs.refold_jobs import RefoldJobs
+from services.stager.jobs.timers import Timers
+from services.stager.records.records import Stored, Taken, take
 from services.stager.store import queues
 from services.stager.store.session import Pool, transaction
-from services.stager.subjects import Memory
-from services.stager.taking import Stored, Taken, take
-from services.stager.timers import Timers
+from services.stager.subjects.cache import Memory
 from shared.clock import ManualClock
 from shared.contracts import envelope as wire
 from shared.contracts.envelope import Envelope
@@ -28,6 +28,7 @@ from shared.maps import parse
 from shared.storage import journeys
 from shared.storage.connect import DatabaseRole, connect, create_engine, open_pool
 from shared.telemetry.metrics import Metrics
+from tests.support import touchpoints
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
@@ -129,8 +130,7 @@ class World:
         """An event `at` after the start (a number: days)."""
         when = START + (at if isinstance(at, timedelta) else timedelta(days=at))
         fields.setdefault("message_id", f"m{next(self.numbers):04}")
-        fields.setdefault("workspace_id", 1)
-        return Envelope(event=name, occurred_at=when, received_at=when, **fields)
+        return touchpoints.event(name, when, **fields)
 
     async def rows(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in await self.pool.fetch(query, *arguments)]

@@ -13,9 +13,9 @@ from services.api.queries.connections import StageConnections, opener
 from services.standalone.postgres import EmbeddedPostgres
 from shared.errors import DatabaseUnavailable
 from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
-from tests.conftest import migrate
-from tests.eventually import eventually
 from tests.integration.api_world import World, api_world
+from tests.support.database import migrate
+from tests.support.eventually import eventually
 
 OTHER = WorkspaceId(2)
 _STAGES = "SELECT subject_id FROM placement"

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tests.eventually import eventually
 from tests.integration.api_world import SHOP, World, api_world
+from tests.support.eventually import eventually
 
 
 @pytest.fixture

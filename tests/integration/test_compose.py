@@ -8,8 +8,8 @@ import pytest
 
 from shared.clock import SystemClock
 from tests.conftest import ROOT
-from tests.eventually import eventually
 from tests.integration.compose import SERVICES, ComposeStack, declared
+from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import httpx
 
-from tests.eventually import eventually
 from tests.integration.ingest_server import make_key, stored
+from tests.support.eventually import eventually
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 
 from services.standalone.kafka import LocalKafka, prepare
 from shared.errors import FatalError
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 
 async def _cluster_id(bootstrap: str) -> str:

@@ -13,8 +13,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from shared.http.guard import GuardedProtocol
-from tests.eventually import eventually
 from tests.integration.ingest_server import Server, serving
+from tests.support.eventually import eventually
 
 NATIVE = "/v1/touchpoints"
 EVENT = b'{"event":"Plan Chosen","user_id":"u"}'

@@ -14,7 +14,7 @@ import pytest
 from shared.clock import ManualClock
 from tests.acceptance.stack import Log, Stack
 from tests.conftest import ROOT
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECRET = "a word that both know"

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from services.stager.batch import Writer
-from services.stager.subjects import Memory
-from services.stager.taking import take
+from services.stager.batch.batch_writer import Writer
+from services.stager.records.records import take
+from services.stager.subjects.cache import Memory
 from shared.contracts.envelope import Envelope
 from shared.errors import FatalError, Fenced
 from tests.integration.stager_world import HABIT, SALES, START, world

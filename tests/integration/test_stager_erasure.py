@@ -8,18 +8,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.cli.database import transact
-from services.cli.verify import examine
-from services.stager.batch import Writer
-from services.stager.subjects import Memory
+from services.cli.client.database import transact
+from services.cli.operate.verify import examine
+from services.stager.batch.batch_writer import Writer
+from services.stager.subjects.cache import Memory
 from shared.contracts.envelope import Envelope
 from shared.eventlog.factory import ensure_topics
 from shared.sources.hashing import hashed
 from shared.storage.connect import DatabaseRole, connect
-from tests.eventually import eventually
 from tests.integration.stager_world import HABIT, SALES, START, World, snapshot, story, wipe, world
 from tests.integration.test_stager_identity import _batches
 from tests.integration.test_stager_process import append, running, settings_of, wait_for
+from tests.support.eventually import eventually
 
 
 def erase(w: World, day: float = 20, **names: Any) -> Envelope:

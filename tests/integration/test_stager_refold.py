@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from services.stager.batch import Writer
-from services.stager.refold_jobs import RefoldJobs
-from services.stager.subjects import Memory
+from services.stager.batch.batch_writer import Writer
+from services.stager.jobs.refold_jobs import RefoldJobs
+from services.stager.subjects.cache import Memory
 from tests.integration.stager_world import HABIT, SALES, START, world
 
 STRICTER = SALES.replace("count: 3", "count: 2")

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from services.stager.retention import Retention
+from services.stager.jobs.retention import Retention
 from services.stager.settings import StagerSettings
 from shared.contracts.topics import DEAD_LETTERS, TOUCHPOINTS
 from shared.eventlog.factory import ensure_topics, open_writer

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import msgspec
 
-from services.stager.batch import Writer
-from services.stager.subjects import Memory
-from services.stager.timers import Timers
+from services.stager.batch.batch_writer import Writer
+from services.stager.jobs.timers import Timers
+from services.stager.subjects.cache import Memory
 from tests.integration.stager_world import SALES, START, World, world
 
 PATIENT = """

@@ -11,7 +11,7 @@ from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.cache import AuthFailure, KeyCache
 from shared.keys.principal import Principal, Scope, StoredKey
 from shared.keys.token import KeyKind, NewKey, generate
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

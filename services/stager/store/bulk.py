@@ -12,7 +12,7 @@ from secrets import token_hex
 from typing import Any
 
 from services.stager.errors import DataRejected
-from services.stager.rows import Row
+from services.stager.store.rows import Row
 
 _SPLIT = "string_to_array(${}, $1, substr($1, 2))"
 """What follows the separator's first character stands for NULL."""

@@ -5,8 +5,8 @@ from datetime import datetime
 
 import msgspec
 
-from services.stager.links import Key
-from services.stager.rows import Advance, DeadLetter, Job, JourneyKey, PublishedMap
+from services.stager.identity.names import Key
+from services.stager.store.rows import Advance, DeadLetter, Job, JourneyKey, PublishedMap
 from services.stager.store.session import Connection, count
 from shared.errors import Fenced
 

@@ -13,6 +13,7 @@ from shared.journey.map import Journey, Loop, Milestone, Outcome, Stage
 from shared.journey.model import Effect, Reached, Stall, SubjectKind, Touchpoint, Transition
 from shared.journey.state import State
 from shared.journey.trackers import Since
+from tests.support.touchpoints import touchpoint
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -79,11 +80,8 @@ def milestone(key: str, when: Condition) -> Milestone:
 
 def at(number: float, event: str, message_id: str = "", **more: Any) -> Touchpoint:
     """A touchpoint on day `number`; its id sorts by instant unless one is given."""
-    return Touchpoint(
-        message_id=message_id or f"{number:09.3f}-{event}",
-        occurred_at=day(number),
-        event=event,
-        **more,
+    return touchpoint(
+        event, day(number), message_id=message_id or f"{number:09.3f}-{event}", **more
     )
 
 

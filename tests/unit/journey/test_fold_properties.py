@@ -26,9 +26,6 @@ from tests.unit.journey.reference import SOME_TIMER, Reference
 
 fixed = settings(
     max_examples=200,
-    deadline=None,
-    derandomize=True,
-    database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 thorough = settings(fixed, max_examples=400)

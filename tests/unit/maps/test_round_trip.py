@@ -24,7 +24,7 @@ VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 
 
 @given(maps)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_map_survives_storing_and_reading(data: dict[str, Any]) -> None:
     document = parse(json.dumps(data))
     stored = json.loads(json.dumps(document.definition()))
@@ -49,7 +49,7 @@ _Quoting.add_representer(
 
 
 @given(maps)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_map_reads_the_same_as_yaml_and_json_and_fits_the_schema(data: dict[str, Any]) -> None:
     document = parse(json.dumps(data, ensure_ascii=False))
 
@@ -59,7 +59,7 @@ def test_any_map_reads_the_same_as_yaml_and_json_and_fits_the_schema(data: dict[
 
 
 @given(maps)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_map_can_be_linted_and_compiled(data: dict[str, Any]) -> None:
     document = parse(json.dumps(data))
 
@@ -83,7 +83,7 @@ JUNK = st.one_of(
 
 
 @given(maps, JUNK, st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_junk_at_any_place_is_refused_at_most(
     data: dict[str, Any], junk: object, choose: st.DataObject
 ) -> None:
@@ -102,6 +102,6 @@ def test_junk_at_any_place_is_refused_at_most(
 
 
 @given(st.one_of(st.text(), st.binary()))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_at_all_is_a_map_or_is_refused(text: str | bytes) -> None:
     refusal_of(text)

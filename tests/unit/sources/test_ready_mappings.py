@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from services.ingest.adapters.webhooks.delivery import Way, read_item
-from services.ingest.candidate import ForeignCandidate
+from services.ingest.events.candidate import ForeignCandidate
+from services.ingest.protocols.webhooks.parse import Way, read_item
 from shared.sources import mappings
 from shared.sources.mapping import compile_mapping
 from shared.sources.source import SourceKind, SourceSettings

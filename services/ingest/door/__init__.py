@@ -1,1 +1,0 @@
-"""What an event passes between its adapter and the log: admission, consent, privacy, limits. Pure."""

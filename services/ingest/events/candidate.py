@@ -1,0 +1,200 @@
+"""A touchpoint as somebody sent it: form checked, meaning not yet (see `admission`).
+
+The native API decodes straight into `Candidate`, so the field set below is the API; adapters for
+foreign formats build a `ForeignCandidate` through `build`. Both get the same checks and codes.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, get_args
+
+import msgspec
+from msgspec import Meta
+
+from services.ingest.events.verdicts import Code, Refused
+from shared.contracts.envelope import (
+    MAX_EVENT_CHARS,
+    MAX_ID_CHARS,
+    MAX_MESSAGE_ID_CHARS,
+    EventType,
+    Survey,
+)
+from shared.sources.hashing import is_hashed
+
+MAX_LABEL_CHARS = 100
+"""Longest channel, role, emotion or friction: they are names out of a short list."""
+
+MAX_WORDS_CHARS = 4_000
+"""Longest thought or question: a paragraph, as somebody said it."""
+
+_Id = Annotated[str, Meta(max_length=MAX_ID_CHARS)]
+_Label = Annotated[str, Meta(max_length=MAX_LABEL_CHARS)]
+_Words = Annotated[str, Meta(max_length=MAX_WORDS_CHARS)]
+_Instant = Annotated[datetime, Meta(tz=True)]
+
+
+class SentCampaign(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What brought the customer here, by the five names of the UTM convention."""
+
+    name: _Id | None = None
+    source: _Id | None = None
+    medium: _Id | None = None
+    term: _Id | None = None
+    content: _Id | None = None
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """The body of `POST /v1/touchpoints`; null and absent mean the same."""
+
+    event: Annotated[str, Meta(max_length=MAX_EVENT_CHARS)]
+    account_id: _Id | None = None
+    user_id: _Id | None = None
+    anonymous_id: _Id | None = None
+    email: _Id | None = None
+    occurred_at: _Instant | None = None
+    sent_at: _Instant | None = None
+    """The sender's clock when it sent the event; corrects `occurred_at` for a wrong clock."""
+    message_id: Annotated[str, Meta(max_length=MAX_MESSAGE_ID_CHARS)] | None = None
+    channel: _Label | None = None
+    role: _Label | None = None
+    properties: dict[str, Any] | None = None
+    traits: dict[str, Any] | None = None
+    account_traits: dict[str, Any] | None = None
+    sentiment: Annotated[int, Meta(ge=1, le=5)] | None = None
+    emotion: _Label | None = None
+    friction: _Label | None = None
+    thought: _Words | None = None
+    question: _Words | None = None
+    survey: Survey | None = None
+    score: float | None = None
+    logged_by: _Id | None = None
+    internal: bool | None = None
+    campaign: SentCampaign | None = None
+    value: float | None = None
+    context: dict[str, Any] | None = None
+
+
+class ForeignCandidate(Candidate, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """A touchpoint out of another format, with what only such formats carry."""
+
+    type: EventType = "track"
+    original_timestamp: str | None = None
+    previous_id: _Id | None = None
+    previous_account_id: _Id | None = None
+
+
+FIELDS = Candidate.__struct_fields__
+
+
+def build(fields: Mapping[str, Any]) -> ForeignCandidate | Refused:
+    """Check the form of what an adapter has mapped."""
+    try:
+        return msgspec.convert(fields, ForeignCandidate)
+    except msgspec.ValidationError as exc:
+        return refusal(exc)
+
+
+def build_native(fields: Mapping[str, Any]) -> Candidate | Refused:
+    """Check the form of a touchpoint in our own form that came by another way."""
+    try:
+        return msgspec.convert(fields, Candidate)
+    except msgspec.ValidationError as exc:
+        return refusal(exc)
+
+
+def is_email(text: str) -> bool:
+    """A light look: one @ with something on both sides and no white space; no more can be known.
+
+    The pseudonym of an address is one as well: it names the same person.
+    """
+    local, at, domain = text.partition("@")
+    if not at:
+        return is_hashed(text)
+    return bool(local and domain) and "@" not in domain and text.split() == [text]
+
+
+def refusal(error: msgspec.ValidationError) -> Refused:
+    """Say what a failed check means. Names fields of ours, never what was sent."""
+    message = str(error)
+    if message.startswith("Object contains unknown field") and "`$.campaign`" not in message:
+        return _unknown_field(message)
+    if message.startswith("Object missing required field"):
+        return Refused(Code.MISSING_EVENT, "`event` is required: the name of what happened.")
+    where = _WHERE.search(message)
+    if where is None:
+        return NOT_AN_OBJECT
+    if "out of range" in message:
+        return NUMBER_OUT_OF_RANGE
+    code, detail = _EXPECTED.get(where[1], _EXPECTED["properties"])
+    return Refused(code, detail)
+
+
+NOT_AN_OBJECT = Refused(Code.NOT_AN_OBJECT, "An event is a JSON object.")
+NUMBER_OUT_OF_RANGE = Refused(
+    Code.NUMBER_OUT_OF_RANGE,
+    "Numbers are finite, and integers lie between -2^63 and 2^63-1; send longer ones as strings.",
+)
+
+_WHERE = re.compile(r"- at `\$\.([a-z_]+)")
+_UNKNOWN = re.compile(r"unknown field `(.{1,64})`")
+
+
+def _unknown_field(message: str) -> Refused:
+    name = _UNKNOWN.search(message)
+    near = difflib.get_close_matches(_snake(name[1]), FIELDS, n=1) if name else []
+    hint = f"Did you mean `{near[0]}`?" if near else "Put your own fields into `properties`."
+    return Refused(Code.UNKNOWN_FIELD, f"A top-level field is not known here. {hint}")
+
+
+def _snake(name: str) -> str:
+    name = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
+    return {"timestamp": "occurred_at", "group_id": "account_id", "name": "event"}.get(name, name)
+
+
+def _text(name: str, limit: int) -> str:
+    return f"`{name}` is a string of at most {limit} characters."
+
+
+_OBJECT = "`{}` is a JSON object."
+_INSTANT = (
+    "`{}` is an RFC 3339 instant with its offset, like 2026-03-01T12:00:00Z or"
+    " 2026-03-01T13:00:00+01:00; a time without an offset does not name an instant."
+)
+
+_EXPECTED: dict[str, tuple[Code, str]] = {
+    "event": (Code.INVALID_EVENT, _text("event", MAX_EVENT_CHARS)),
+    "account_id": (Code.INVALID_ACCOUNT_ID, _text("account_id", MAX_ID_CHARS)),
+    "user_id": (Code.INVALID_USER_ID, _text("user_id", MAX_ID_CHARS)),
+    "anonymous_id": (Code.INVALID_ANONYMOUS_ID, _text("anonymous_id", MAX_ID_CHARS)),
+    "previous_id": (Code.INVALID_PREVIOUS_ID, _text("previous_id", MAX_ID_CHARS)),
+    "previous_account_id": (
+        Code.INVALID_PREVIOUS_ID,
+        _text("previous_account_id", MAX_ID_CHARS),
+    ),
+    "email": (Code.INVALID_EMAIL, _text("email", MAX_ID_CHARS)),
+    "occurred_at": (Code.INVALID_OCCURRED_AT, _INSTANT.format("occurred_at")),
+    "sent_at": (Code.INVALID_SENT_AT, _INSTANT.format("sent_at")),
+    "message_id": (Code.INVALID_MESSAGE_ID, _text("message_id", MAX_MESSAGE_ID_CHARS)),
+    "channel": (Code.INVALID_CHANNEL, _text("channel", MAX_LABEL_CHARS)),
+    "role": (Code.INVALID_ROLE, _text("role", MAX_LABEL_CHARS)),
+    "properties": (Code.INVALID_PROPERTIES, _OBJECT.format("properties")),
+    "traits": (Code.INVALID_TRAITS, _OBJECT.format("traits")),
+    "account_traits": (Code.INVALID_ACCOUNT_TRAITS, _OBJECT.format("account_traits")),
+    "context": (Code.INVALID_CONTEXT, _OBJECT.format("context")),
+    "sentiment": (Code.INVALID_SENTIMENT, "`sentiment` is a whole number from 1 to 5."),
+    "emotion": (Code.INVALID_EMOTION, _text("emotion", MAX_LABEL_CHARS)),
+    "friction": (Code.INVALID_FRICTION, _text("friction", MAX_LABEL_CHARS)),
+    "thought": (Code.INVALID_THOUGHT, _text("thought", MAX_WORDS_CHARS)),
+    "question": (Code.INVALID_QUESTION, _text("question", MAX_WORDS_CHARS)),
+    "survey": (Code.INVALID_SURVEY, f"`survey` is one of {', '.join(get_args(Survey))}."),
+    "score": (Code.INVALID_SCORE, "`score` is a number on the scale of its `survey`."),
+    "logged_by": (Code.INVALID_LOGGED_BY, _text("logged_by", MAX_ID_CHARS)),
+    "internal": (Code.INVALID_INTERNAL, "`internal` is true or false."),
+    "campaign": (
+        Code.INVALID_CAMPAIGN,
+        f"`campaign` has name, source, medium, term, content: at most {MAX_ID_CHARS} characters each.",
+    ),
+    "value": (Code.INVALID_VALUE, "`value` is a number."),
+}

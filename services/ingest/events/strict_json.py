@@ -1,0 +1,154 @@
+"""JSON that can be stored, sent on and read again by everybody; the rest is refused with its reason.
+
+msgspec already refuses NaN, Infinity, 1e400, lone surrogates, invalid UTF-8 and nesting beyond the
+interpreter's limit. What it lets pass and Postgres, JavaScript or our engine would choke on is
+looked for here: NUL, integers beyond 64 bits, nesting beyond MAX_DEPTH. Of a duplicate key the last
+value wins, as everywhere.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from services.ingest.events.candidate import NOT_AN_OBJECT, NUMBER_OUT_OF_RANGE
+from services.ingest.events.verdicts import BodyCode, BodyRefused, Code, Refused
+from services.ingest.limits import MAX_DEPTH
+
+TOO_DEEP = Refused(Code.TOO_DEEP, f"An event nests at most {MAX_DEPTH} levels deep.")
+_UTF8 = Refused(Code.INVALID_UTF8, "The event is not valid UTF-8.")
+_BAD_TEXT = Refused(
+    Code.INVALID_UNICODE,
+    "Text holds neither the NUL character (\\u0000) nor half of a surrogate pair (\\ud800 to"
+    " \\udfff).",
+)
+_MALFORMED = Refused(Code.MALFORMED_JSON, "The event is not valid JSON.")
+
+_MIN_INT, _MAX_INT = -(2**63), 2**63 - 1
+_DIGITS_OF_MAX_INT = 19
+_LONG_RUN = b"0" * _DIGITS_OF_MAX_INT
+# Digits become 0 and all else a space: a run of 19 is then one search, not a regular expression.
+_DIGITS = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else 32 for byte in range(256))  # noqa: PLR2004 - ASCII
+# Of each pattern, group 1 is what is fine and group 2 what is not: so that a body full of escapes costs no
+# call for each. A half of a surrogate pair is one that is not before, or after, its other half.
+_HALF = rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+_PAIR = rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_LONE = re.compile(rb"((?:[^\\]++|%b|(?!%b)\\.)*+)(%b)?" % (_PAIR, _HALF, _HALF), re.DOTALL)
+# Python and others write numbers that JSON does not know; the same word inside of a text is fine.
+_WORD = rb"-?(?:NaN|Infinity)"
+_TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
+_NO_NUMBER = re.compile(rb'((?:[^"NI-]++|%b|(?!%b).)*+)(%b)?' % (_TEXT, _WORD, _WORD), re.DOTALL)
+_MOST_MENDED = 100_000
+"""A text with more was made to cost, and stays as it is."""
+
+_CONTAINERS = (dict, list)  # named once: `dict | list` would be made anew at every look
+
+_T = TypeVar("_T")
+
+_decode_any: Callable[[bytes], Any] = msgspec.json.Decoder().decode
+
+
+def may_hold_hazards(body: bytes) -> bool:
+    """Whether an item of `body` might hold a NUL or an integer beyond 64 bits. False is certain.
+
+    Cost: two passes in C over the bytes, so that clean bodies need no walk. Depth cannot be told
+    from the bytes of a batch; `intake` looks at each event.
+    """
+    return b"\\u0000" in body or _LONG_RUN in body.translate(_DIGITS)
+
+
+def hazard(value: object, depth: int = 1) -> Refused | None:
+    """First thing in `value` that cannot be stored, or None.
+
+    Level by level: what is hostile is wide, and a call for each thing in it would cost 30 times this.
+    """
+    level = [value]
+    while level:
+        below: list[object] = []
+        for each in level:
+            if isinstance(each, str):
+                if "\x00" in each:
+                    return _BAD_TEXT
+            elif isinstance(each, int):
+                if not _MIN_INT <= each <= _MAX_INT:
+                    return NUMBER_OUT_OF_RANGE
+            elif isinstance(each, _CONTAINERS):
+                if depth > MAX_DEPTH:
+                    return TOO_DEEP
+                below += each
+                if isinstance(each, dict):
+                    below += each.values()
+        depth += 1
+        level = below
+    return None
+
+
+def decode(item: bytes) -> object | Refused:
+    """Read one event; None is JSON's null."""
+    value = read(item, _decode_any)
+    return hazard(value) or value
+
+
+def read(item: bytes, decoder: Callable[[bytes], _T]) -> _T | Refused:
+    """Read one event with `decoder`, a hazard in it being the caller's to look for.
+
+    Half of a surrogate pair becomes NUL, for `hazard` to find; see `mended`.
+    """
+    try:
+        return decoder(item)
+    except UnicodeDecodeError:
+        return _UTF8
+    except RecursionError:
+        return TOO_DEEP
+    except msgspec.ValidationError as exc:
+        return NOT_AN_OBJECT if str(exc).startswith("Expected `object`") else NUMBER_OUT_OF_RANGE
+    except msgspec.DecodeError:
+        text = mended(item)
+        return _MALFORMED if text == item else read(text, decoder)
+
+
+def mended(text: bytes) -> bytes:
+    """`text` with halves of surrogate pairs turned into NUL, and NaN and Infinity into 1e999.
+
+    A body with one is no JSON to the parser; this lets the items around it be told apart. `decode`
+    refuses what takes their place as well.
+    """
+    text = _replaced(_LONE, rb"\u0000", text)
+    if b"NaN" in text or b"Infinity" in text:
+        text = _replaced(_NO_NUMBER, b"1e999", text)
+    return text
+
+
+def _replaced(pattern: re.Pattern[bytes], by: bytes, text: bytes) -> bytes:
+    mended, times = pattern.subn(
+        lambda found: found[1] + (by if found[2] else b""), text, count=_MOST_MENDED
+    )
+    return mended if times < _MOST_MENDED else text
+
+
+def outer_problem(body: bytes) -> BodyRefused | None:
+    """What is wrong with a body before its JSON is looked at, or None."""
+    if body.startswith((b"{", b"[")) and b"\x00" not in body[:4]:
+        return None
+    if not body or body.isspace():
+        return EMPTY_BODY
+    if body.startswith(b"\x1f\x8b"):
+        return BodyRefused(
+            BodyCode.BROKEN_ENCODING,
+            "The body is gzip where JSON was expected: compress once and send"
+            " `Content-Encoding: gzip`.",
+        )
+    if body.startswith(b"\xef\xbb\xbf"):
+        return MARKED_BODY
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in body[:4]:
+        return BodyRefused(BodyCode.NOT_UTF8, "The body looks like UTF-16 or UTF-32: send UTF-8.")
+    return None
+
+
+EMPTY_BODY = BodyRefused(BodyCode.EMPTY_BODY, "The body is empty: send events as JSON.")
+MARKED_BODY = BodyRefused(
+    BodyCode.NOT_UTF8, "The body begins with a byte order mark: send UTF-8 without one."
+)
+MALFORMED_BODY = BodyRefused(BodyCode.MALFORMED_JSON, "The body is not valid JSON.")
+TOO_DEEP_BODY = BodyRefused(BodyCode.TOO_DEEP, f"An event nests at most {MAX_DEPTH} levels deep.")

@@ -1,0 +1,1 @@
+"""HTTP as ingest speaks it: bodies within bounds, queries, ready responses, rejected requests."""

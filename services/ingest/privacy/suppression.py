@@ -1,0 +1,74 @@
+"""Whether an event is about a person who wants to be left alone. Pure.
+
+Every name in the event counts, those that it has hashed already too (see `person_digest`), and an
+e-mail address counts wherever a name can stand.
+"""
+
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+
+from services.ingest.privacy import emails
+from shared.contracts.envelope import Envelope
+from shared.contracts.subjects import ANONYMOUS, EMAIL, USER
+from shared.sources.hashing import is_hashed, person_digest
+
+_MAX_REMEMBERED = 50_000
+"""Names known not to be on the list; some megabytes of them."""
+
+
+class Suppression:
+    """The list of a workspace, as it is at one time.
+
+    Remembers names that are not on it: the keyed hash of a name costs as much as admitting an event.
+    """
+
+    __slots__ = ("_clear", "_digests", "_key")
+
+    def __init__(self, digests: AbstractSet[bytes], key: bytes) -> None:
+        self._digests = digests
+        self._key = key
+        self._clear: set[str] = set()
+
+    def covers(self, envelope: Envelope) -> bool:
+        """Whether any name in the event is on the list."""
+        return any(map(self._holds, _names(envelope)))
+
+    def _holds(self, name: str) -> bool:
+        if name in self._clear:
+            return False
+        if person_digest(name, key=self._key) in self._digests:
+            return True
+        if len(self._clear) < _MAX_REMEMBERED:
+            self._clear.add(name)
+        return False
+
+
+def _names(envelope: Envelope) -> Iterator[str]:
+    if envelope.user_id:
+        yield USER + envelope.user_id
+    if envelope.email:
+        yield EMAIL + envelope.email.lower()
+    if envelope.anonymous_id:
+        yield ANONYMOUS + envelope.anonymous_id
+    if envelope.previous_id:
+        yield ANONYMOUS + envelope.previous_id
+        yield USER + envelope.previous_id
+    for address in _addresses(envelope):
+        yield EMAIL + address.lower()
+
+
+def _addresses(envelope: Envelope) -> Iterator[str]:
+    """Addresses outside of their own field."""
+    for name in (
+        envelope.user_id, envelope.anonymous_id, envelope.previous_id,
+        envelope.account_id, envelope.previous_account_id,
+    ):  # fmt: skip
+        if name and ("@" in name or is_hashed(name)):
+            yield name
+    for traits in (envelope.traits, envelope.context.get("traits")):
+        of_traits = traits.get("email") if isinstance(traits, dict) else None
+        if isinstance(of_traits, str) and of_traits != envelope.email and of_traits.strip():
+            yield of_traits.strip()
+    if envelope.type == "unmapped":
+        # Nobody knows yet where in it a person is named.
+        yield from emails.found_in(envelope.properties)

@@ -1,0 +1,1 @@
+"""One package a protocol: `route` (HTTP), `parse` (payload to candidates, pure), `document` (OpenAPI)."""

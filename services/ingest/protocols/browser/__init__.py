@@ -1,0 +1,1 @@
+"""Settings that browser SDKs fetch before they send."""

@@ -1,0 +1,111 @@
+"""What browser SDKs fetch at start, in the OpenAPI document."""
+
+import msgspec
+
+from services.ingest.http.rejections import TurnedAway
+from services.ingest.protocols.browser import route as browser
+from services.ingest.protocols.common.endpoint import as_problem
+from shared.http.openapi import Json, fault_answer, refusal
+
+TAGS = {"browser": "What browser SDKs fetch at start: nothing that depends on the key."}
+
+_EXAMPLE_KEY = f"sl_wk_{'0' * 12}_{'0' * 48}"
+_PATH_KEY: Json = {
+    "name": "write_key",
+    "in": "path",
+    "required": True,
+    "description": "A write key; one that does not work gets the same answer.",
+    "schema": {"type": "string", "pattern": "^sl_wk_[0-9a-f]{12}_[0-9a-f]{48}$"},
+    "example": _EXAMPLE_KEY,
+}
+_VERSION: Json = {
+    "name": "v",
+    "in": "query",
+    "description": "Form of the answer that the SDK knows; all are answered alike.",
+    "schema": {"type": "integer"},
+}
+_OBJECT: Json = {"type": "object"}
+
+
+def paths() -> Json:
+    """The paths of SDKs; PostHog's flags are taken without the last slash, too."""
+    settings = {
+        "integrations": {"Segment.io": {"apiKey": _EXAMPLE_KEY, "apiHost": "events.example/v1"}},
+        "metrics": {"sampleRate": 0},
+    }
+    config = browser.config_of(_EXAMPLE_KEY)
+    script: Json = {
+        "application/javascript": {
+            "schema": {"type": "string"},
+            "example": browser.script_of(config).decode(),
+        }
+    }
+    return {
+        browser.SETTINGS: {
+            "get": _operation(
+                "browserSettings",
+                "Settings of analytics.js",
+                "Where to send, for `cdnURL`. The address is `STAGELINE_PUBLIC_BASE_URL`, else the one"
+                " by which this request came.",
+                _json(settings),
+                refused=[browser.no_write_key(), browser.no_address()],
+            )
+        },
+        browser.CONFIG: {
+            "get": _operation(
+                "browserConfig",
+                "Settings of posthog-js",
+                "Nothing is switched on that this service has nothing for.",
+                _json(config),
+                refused=[browser.no_write_key()],
+            )
+        },
+        browser.CONFIG_SCRIPT: {
+            "get": _operation(
+                "browserConfigScript",
+                "Settings of posthog-js, as a script",
+                "Leaves the settings where the SDK looks for them.",
+                script,
+                refused=[browser.no_write_key()],
+            )
+        },
+        **{
+            path: {
+                method: _operation(
+                    f"browser{name}{method.capitalize()}",
+                    "PostHog's feature flags",
+                    "There are none. The body is not looked at.",
+                    _json(browser.FLAGS_ANSWER),
+                    refused=[],
+                )
+                for method in ("get", "post")
+            }
+            for path, name in (("/flags/", "Flags"), ("/decide/", "Decide"))
+        },
+    }
+
+
+def _json(example: object) -> Json:
+    return {"application/json": {"schema": _OBJECT, "example": example}}
+
+
+def _operation(
+    name: str, summary: str, description: str, content: Json, *, refused: list[TurnedAway]
+) -> Json:
+    told: dict[int, Json] = {}
+    for away in refused:
+        example = msgspec.json.decode(as_problem(away).body)
+        told.setdefault(away.status, {})[away.code] = {"value": example}
+    return {
+        "operationId": name,
+        "tags": ["browser"],
+        "summary": summary,
+        "description": description,
+        "security": [{}],
+        "parameters": [_PATH_KEY if refused else _VERSION],
+        "responses": {
+            "200": {"description": "As asked.", "content": content},
+            **{str(status): refusal(status, examples) for status, examples in told.items()},
+            "500": fault_answer(),
+        },
+    }

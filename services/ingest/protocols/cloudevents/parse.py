@@ -1,0 +1,229 @@
+"""CloudEvents 1.0 over HTTP: binary, structured, batched.
+
+What becomes of an event:
+- `id` and `source` together name it for ever, `time` is when it happened, `type` is the event's name;
+- a `type` of `stageline.touchpoint.v1` says that `data` is a touchpoint in our own form;
+- else `data` are the properties, and who it was stands in extension attributes (`accountid`, `userid`,
+  `anonymousid`, `email`), in `data` under our names or in camel case, or in `subject`.
+
+Source: CloudEvents 1.0.2, its JSON format and its HTTP protocol binding.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+from services.ingest.events import strict_json
+from services.ingest.events.candidate import NOT_AN_OBJECT, Candidate, build_native
+from services.ingest.events.verdicts import (
+    BodyCode,
+    BodyRefused,
+    Code,
+    Refused,
+    event_too_large,
+    too_many_events,
+)
+from services.ingest.limits import Limits
+from shared.contracts.envelope import MAX_MESSAGE_ID_CHARS
+from shared.contracts.subjects import ANONYMOUS, EMAIL, USER
+
+TOUCHPOINT_TYPE = "stageline.touchpoint.v1"
+"""`type` of an event whose `data` is a touchpoint in our own form."""
+
+STRUCTURED = b"application/cloudevents+json"
+BATCHED = b"application/cloudevents-batch+json"
+
+Item = Candidate | Refused
+
+_PREFIX = b"ce-"
+_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*+"')
+_ESCAPED = re.compile(rb"\\(.)")
+_IDENTITIES = {
+    "account_id": ("accountid", "account_id", "accountId"),
+    "user_id": ("userid", "user_id", "userId"),
+    "anonymous_id": ("anonymousid", "anonymous_id", "anonymousId"),
+    "email": ("email",),
+}
+"""Field to its names: the first as an extension attribute, all of them in `data`."""
+_CORE = frozenset(
+    {"specversion", "id", "source", "type", "time", "subject", "datacontenttype", "dataschema"}
+    | {"data", "data_base64"}
+)
+_PERSONS = {USER: "user_id", EMAIL: "email", ANONYMOUS: "anonymous_id"}
+
+_raw_many = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def parse_binary(
+    headers: Iterable[tuple[bytes, bytes]], content_type: bytes, body: bytes, limits: Limits
+) -> Item:
+    """One event whose attributes are headers and whose data is the body."""
+    if len(body) > limits.max_event_bytes:
+        return event_too_large(limits.max_event_bytes)
+    attributes: dict[str, Any] = {}
+    for name, value in headers:
+        if name.startswith(_PREFIX):
+            try:
+                text = unquote_to_bytes(_unquoted(value)).decode()
+            except UnicodeDecodeError:
+                return _NOT_UTF8
+            attributes[name.removeprefix(_PREFIX).decode("latin-1")] = text
+    data = _body(content_type, body)
+    return data if isinstance(data, Refused) else _event({**attributes, **data})
+
+
+def _unquoted(value: bytes) -> bytes:
+    """A header's value without the quotes that may be around it (RFC 9110, 5.6.4), as the binding has it."""
+    return _ESCAPED.sub(rb"\1", value[1:-1]) if _QUOTED.fullmatch(value) else value
+
+
+def _body(content_type: bytes, body: bytes) -> dict[str, Any] | Refused:
+    """The body as the JSON format has it: `data`, or `data_base64` for what is neither JSON nor text."""
+    if not body:
+        return {}
+    if _is_json(content_type):
+        data = strict_json.decode(body)
+        return data if isinstance(data, Refused) else {"data": data}
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        encoded = base64.b64encode(body).decode()
+        return {"data_base64": encoded, "datacontenttype": content_type.decode("latin-1")}
+    return strict_json.hazard(text) or {"data": text}
+
+
+def parse_structured(body: bytes, limits: Limits) -> Item | BodyRefused:
+    """One event as a JSON object."""
+    problem = strict_json.outer_problem(body)
+    return problem if problem is not None else _item(body, limits)
+
+
+def parse_batch(body: bytes, limits: Limits) -> Sequence[Item] | BodyRefused:
+    """Events as a JSON array, each with its own verdict."""
+    problem = strict_json.outer_problem(body)
+    if problem is not None:
+        return problem
+    for mend in (bytes, strict_json.mended):
+        try:
+            raws = _raw_many.decode(mend(body))
+        except RecursionError:
+            return strict_json.TOO_DEEP_BODY
+        except msgspec.ValidationError:
+            return BAD_BATCH
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+        if len(raws) > limits.max_events:
+            return too_many_events(limits.max_events)
+        return [_item(bytes(raw), limits) for raw in raws]
+    return strict_json.MALFORMED_BODY
+
+
+def _item(text: bytes, limits: Limits) -> Item:
+    if len(text) > limits.max_event_bytes:
+        return event_too_large(limits.max_event_bytes)
+    value = strict_json.decode(text)
+    if isinstance(value, Refused):
+        return value
+    return _event(value) if isinstance(value, dict) else NOT_AN_OBJECT
+
+
+def _event(told: Mapping[str, Any]) -> Item:
+    """The candidate of one event, its attributes and its data side by side."""
+    if told.get("specversion") != "1.0":
+        return _VERSION
+    names = [told.get(name) for name in ("id", "source", "type")]
+    if not all(isinstance(name, str) and name for name in names):
+        return _ATTRIBUTES
+    # Headers were looked at by nobody yet; in JSON this is a second look at short strings.
+    unfit = strict_json.hazard({k: v for k, v in told.items() if k not in {"data", "data_base64"}})
+    if unfit is not None:
+        return unfit
+    data = _data(told)
+    if isinstance(data, Refused):
+        return data
+    fixed = {
+        "message_id": _message_id(told["source"], told["id"]),
+        "occurred_at": told.get("time"),
+        "context": _context(told),
+    }
+    if told["type"] == TOUCHPOINT_TYPE:
+        own = {name: value for name, value in data.items() if value is not None}
+        return build_native(
+            {**own, **{name: value for name, value in fixed.items() if value is not None}}
+        )
+    identity = _identity(told, data)
+    channel = {"channel": told["channel"]} if isinstance(told.get("channel"), str) else {}
+    return build_native({"event": told["type"], **fixed, **identity, **channel, "properties": data})
+
+
+def _data(told: Mapping[str, Any]) -> dict[str, Any] | Refused:
+    encoded = told.get("data_base64")
+    if encoded is not None:
+        try:
+            raw = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError, TypeError):
+            return _BASE64
+        if not _is_json(str(told.get("datacontenttype", "")).encode()):
+            return {"data_base64": encoded}
+        decoded = strict_json.decode(raw)
+        if isinstance(decoded, Refused):
+            return decoded
+        told = {"data": decoded}
+    data = told.get("data")
+    if data is None:
+        return {}
+    return data if isinstance(data, dict) else {"data": data}
+
+
+def _identity(told: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for field, (attribute, *rest) in _IDENTITIES.items():
+        named = [told.get(attribute), *(data.get(name) for name in (attribute, *rest))]
+        value = next((each for each in named if each is not None and each != ""), None)
+        if value is not None:
+            is_number = isinstance(value, int) and not isinstance(value, bool)
+            found[field] = str(value) if is_number else value
+    subject = told.get("subject")
+    if found or not isinstance(subject, str):
+        return found
+    for prefix, field in _PERSONS.items():
+        if subject.startswith(prefix):
+            return {field: subject.removeprefix(prefix)}
+    return {"account_id": subject}
+
+
+def _context(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What else the event says of itself: nothing that was sent is lost."""
+    kept = {name: value for name, value in told.items() if name not in _CORE}
+    return {"cloudevent": {**kept, "source": told["source"], "type": told["type"]}}
+
+
+def _message_id(source: str, event_id: str) -> str:
+    """Name of the event: one for each pair, whatever either half holds."""
+    readable = f"ce:{source} {event_id}"
+    if len(readable) <= MAX_MESSAGE_ID_CHARS and " " not in source:
+        return readable
+    pair = msgspec.json.encode([source, event_id])
+    return f"ce:{blake2b(pair, digest_size=24).hexdigest()}"
+
+
+def _is_json(content_type: bytes) -> bool:
+    media_type = content_type.partition(b";")[0].strip().lower()
+    return media_type in {b"", b"application/json", b"text/json"} or media_type.endswith(b"+json")
+
+
+BAD_BATCH = BodyRefused(BodyCode.INVALID_BATCH, "A batch of CloudEvents is a JSON array.")
+_VERSION = Refused(Code.INVALID_CLOUDEVENT, "`specversion` is 1.0.")
+_ATTRIBUTES = Refused(
+    Code.INVALID_CLOUDEVENT, "`id`, `source` and `type` are required: strings that are not empty."
+)
+_BASE64 = Refused(Code.INVALID_CLOUDEVENT, "`data_base64` is a string in base64.")
+_NOT_UTF8 = Refused(
+    Code.INVALID_CLOUDEVENT, "Headers of a CloudEvent are UTF-8, percent-encoded where not ASCII."
+)

@@ -1,0 +1,1 @@
+"""What several protocols share: the endpoint, strict mode, campaigns."""

@@ -1,0 +1,1 @@
+"""`POST /v1/people/{person}:erase`: erasure of a person."""

@@ -1,0 +1,41 @@
+"""A touchpoint in the address of an image: what a link in an e-mail can carry. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.ingest.events import strict_json
+from services.ingest.events.candidate import Candidate, build_native
+from services.ingest.events.verdicts import Refused
+
+DEFAULT_EVENT = "Email Opened"
+_FIELDS = (
+    "event", "account_id", "user_id", "anonymous_id", "email", "occurred_at", "message_id", "channel",
+    "role",
+)  # fmt: skip
+_CAMPAIGN = {
+    "campaign": "name", "utm_campaign": "name", "utm_source": "source", "utm_medium": "medium",
+    "utm_term": "term", "utm_content": "content",
+}  # fmt: skip
+
+
+def parse(parameters: Mapping[str, str]) -> Candidate | Refused:
+    """The candidate; parameters that are no fields of ours become properties."""
+    unfit = strict_json.hazard(dict(parameters))
+    if unfit is not None:
+        return unfit
+    fields: dict[str, Any] = {"event": DEFAULT_EVENT, "channel": "email"}
+    campaign: dict[str, str] = {}
+    properties: dict[str, str] = {}
+    for name, value in parameters.items():
+        if not value:
+            continue
+        if name in _FIELDS:
+            # Templates write addresses as they are, and a plus in a query means a space: no address has one.
+            fields[name] = value.strip().replace(" ", "+") if name == "email" else value
+        elif name in _CAMPAIGN:
+            campaign[_CAMPAIGN[name]] = value
+        else:
+            properties[name] = value
+    if campaign:
+        fields["campaign"] = campaign
+    return build_native({**fields, "properties": properties})

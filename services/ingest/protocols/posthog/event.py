@@ -1,0 +1,260 @@
+"""One event of a PostHog SDK, and the touchpoint that it becomes. Pure.
+
+- Names of calls that we have a word for become ours (`_CALLS`); all others stay, with their `$`.
+- Properties stay as sent, but for nulls, for what says who, whose and how sent, and for what the context
+  of a touchpoint has a place for (`_CONTEXT`).
+- Who: see `posthog_names`.
+
+Source: the SDKs' own code, and what they were seen to send.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.ingest.events.candidate import ForeignCandidate, build, is_email
+from services.ingest.events.verdicts import Code, Refused
+from services.ingest.protocols.common import campaign
+from services.ingest.protocols.common.instants import instant
+from services.ingest.protocols.posthog.identity import Group, account_of, identifier, person_of
+from shared.contracts.envelope import MAX_EVENT_CHARS, EventType
+from shared.keys import token as tokens
+
+Properties = dict[str, Any]
+
+_CALLS: Mapping[object, tuple[EventType, str]] = {
+    "$pageview": ("page", "Page Viewed"),
+    "$screen": ("screen", "Screen Viewed"),
+    "$identify": ("identify", "Person Identified"),
+    "$set": ("identify", "Person Identified"),
+    "$set_once": ("identify", "Person Identified"),
+    "$unset": ("identify", "Person Identified"),
+    "$create_alias": ("alias", "Person Aliased"),
+    "$merge_dangerously": ("alias", "Person Aliased"),
+    "$groupidentify": ("group", "Account Identified"),
+}
+_OTHER_GROUP: tuple[EventType, str] = ("track", "Group Identified")
+"""A `$groupidentify` about a group that is not the account."""
+
+_CONTEXT: Mapping[str, tuple[str, ...]] = {
+    "$ip": ("ip",),
+    "$raw_user_agent": ("userAgent",),
+    "$browser_language": ("locale",),
+    "$timezone": ("timezone",),
+    "$session_id": ("sessionId",),
+    "$device_id": ("device", "id"),
+    "$lib": ("library", "name"),
+    "$lib_version": ("library", "version"),
+    "$current_url": ("page", "url"),
+    "$pathname": ("page", "path"),
+    "$referrer": ("page", "referrer"),
+}
+"""Property to its place in a context of Segment's shape, so that one privacy rule fits all senders."""
+
+_ABOUT_SENDING = frozenset(
+    {"distinct_id", "$set", "$set_once", "$unset", "$groups", "$insert_id"}
+    | {"$time", "$is_identified", "$user_state", "$user_id", "$process_person_profile"}
+    | {"$ignore_sent_at", "$geoip_disable", "$is_server"}
+)
+_KEYS = ("api_key", "token")
+_OF_CALL: Mapping[object, frozenset[str]] = {
+    "$identify": frozenset({"$anon_distinct_id"}),
+    "$create_alias": frozenset({"alias"}),
+    "$merge_dangerously": frozenset({"alias"}),
+    "$groupidentify": frozenset({"$group_type", "$group_key", "$group_set"}),
+}
+_AUTOMATIC = ("$", "utm_")
+"""Beginnings of the names that browser SDKs set once by themselves."""
+_DIRECT = "$direct"
+"""What the SDK calls the referrer of a page that nobody led to."""
+
+NO_EVENT = Refused(Code.MISSING_EVENT, "`event` is required: the name of what happened.")
+_BAD_TIME = Refused(Code.INVALID_OCCURRED_AT, "`timestamp` is an ISO 8601 instant.")
+_BAD_PROPERTIES = Refused(Code.INVALID_PROPERTIES, "`properties` is a JSON object.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What is said of all events of a request."""
+
+    received_at: datetime
+    sent_at: datetime | None = None
+    is_historical: bool = False
+    """The events are out of somebody's archive: their times are no readings of the sender's clock."""
+    library: Mapping[str, str] | None = None
+
+
+def key_in(fields: Mapping[str, Any]) -> str | None:
+    """The key that browser SDKs put among the `fields` of an event; what is no key is the sender's own."""
+    return next((fields[name] for name in _KEYS if _is_key(name, fields.get(name))), None)
+
+
+def mapped(sent: Mapping[str, Any], around: Around) -> ForeignCandidate | Refused:
+    """The touchpoint of one event."""
+    event = sent.get("event")
+    if event is None:
+        return NO_EVENT
+    told = sent.get("properties")
+    if not isinstance(told, dict | None):
+        return _BAD_PROPERTIES
+    given = {name: value for name, value in (told or {}).items() if value is not None}
+    given |= _from_options(sent)
+    when = _when(sent, given, around)
+    if isinstance(when, Refused):
+        return when
+    occurred_at, sent_at = when
+    name = event if isinstance(event, str) else None
+    group = account_of(name, given)
+    person = person_of(name, _distinct_id(sent, given), given)
+    calls = _CALLS.get(name, ("track", event))
+    kind, event = _OTHER_GROUP if name == "$groupidentify" and not group.is_told else calls
+    traits = _traits(sent, given)
+    context = _context(given, group, around)
+    timestamp = sent.get("timestamp")
+    return build(
+        {
+            "type": kind,
+            "event": event,
+            "account_id": group.account_id,
+            "user_id": person.user_id,
+            "anonymous_id": person.anonymous_id,
+            "previous_id": person.previous_id,
+            "email": _email(traits),
+            "occurred_at": occurred_at,
+            "original_timestamp": timestamp if isinstance(timestamp, str) else None,
+            "sent_at": sent_at,
+            "message_id": identifier(sent.get("uuid")) or identifier(given.get("$insert_id")),
+            "properties": _properties(name, given, context, group),
+            "traits": traits,
+            "account_traits": given.get("$group_set") if group.is_told else None,
+            "context": context,
+            "campaign": campaign.from_parameters(given) or _of_page(context),
+        }
+    )
+
+
+def _is_key(name: str, value: object) -> bool:
+    return name in _KEYS and isinstance(value, str) and tokens.looks_like_ours(value)
+
+
+def _distinct_id(sent: Mapping[str, Any], given: Properties) -> Any:  # noqa: ANN401 - as it came
+    own = identifier(sent.get("distinct_id"))
+    return identifier(given.get("distinct_id")) if own is None else own
+
+
+def _from_options(sent: Mapping[str, Any]) -> Properties:
+    """What the newest capture call lifts out of the properties, by its name there."""
+    options = sent.get("options")
+    if not isinstance(options, dict):
+        options = {}
+    lifted = {
+        "$session_id": sent.get("session_id"),
+        "$process_person_profile": options.get("process_person_profile"),
+        "$ignore_sent_at": options.get("disable_skew_correction"),
+    }
+    return {name: value for name, value in lifted.items() if value is not None}
+
+
+def _when(
+    sent: Mapping[str, Any], given: Properties, around: Around
+) -> tuple[datetime | None, datetime | None] | Refused:
+    """When it happened and when it was sent, both by the sender's clock."""
+    told = sent.get("timestamp")
+    sent_at = instant(sent.get("sent_at")) or around.sent_at
+    if told is not None:
+        occurred_at = instant(told)
+        if occurred_at is None:
+            return _BAD_TIME
+        if around.is_historical or given.get("$ignore_sent_at"):
+            sent_at = None
+        return occurred_at, sent_at
+    offset = sent.get("offset")
+    if not isinstance(offset, int | float) or not math.isfinite(offset):
+        return None, None
+    try:
+        age = timedelta(milliseconds=max(offset, 0))
+        # Milliseconds before the request was sent, by a clock that needs no correction then.
+        return around.received_at - age, None
+    except OverflowError:
+        return _BAD_TIME
+
+
+def _traits(sent: Mapping[str, Any], given: Properties) -> Any:  # noqa: ANN401 - of whatever type
+    """Facts about the person; those to be set once yield to the others.
+
+    What an SDK sets once by itself is left out: where the visitor came from (the event has that), and
+    null for every advertisement that they did not come from.
+    """
+    found: Properties = {}
+    for name in ("$set_once", "$set"):
+        for holder in (given, sent):
+            traits = holder.get(name)
+            if traits is None:
+                continue
+            if not isinstance(traits, dict):
+                return traits
+            found |= _own(traits) if name == "$set_once" else traits
+    unset = given.get("$unset")
+    if isinstance(unset, list | dict):
+        found |= {name: None for name in unset if isinstance(name, str)}
+    return found
+
+
+def _own(traits: Properties) -> Properties:
+    return {
+        name: value
+        for name, value in traits.items()
+        if value is not None and not name.startswith(_AUTOMATIC)
+    }
+
+
+def _email(traits: object) -> str | None:
+    """E-mail among the traits, if it is one; a trait is not refused for its content."""
+    if not isinstance(traits, dict):
+        return None
+    email = traits.get("email", traits.get("$email"))
+    if not isinstance(email, str) or len(email) > MAX_EVENT_CHARS or not is_email(email.strip()):
+        return None
+    return email.strip()
+
+
+def _context(given: Properties, group: Group, around: Around) -> Properties:
+    context: Properties = {}
+    if around.library is not None:
+        context["library"] = dict(around.library)
+    for name, place in _CONTEXT.items():
+        value = given.get(name)
+        if value is None or value == _DIRECT:
+            continue
+        *rooms, last = place
+        inner = context
+        for room in rooms:
+            inner = inner.setdefault(room, {})
+        inner[last] = value
+    if group.all:
+        context["groups"] = dict(group.all)
+    return context
+
+
+def _of_page(context: Properties) -> Any:  # noqa: ANN401 - a campaign, which `build` checks
+    return campaign.from_context(context)
+
+
+def _properties(
+    name: str | None, given: Properties, context: Properties, group: Group
+) -> Properties:
+    of_call = _OF_CALL.get(name, frozenset())
+    if name == "$groupidentify" and not group.is_told:
+        of_call = frozenset()
+    kept = {
+        key: value
+        for key, value in given.items()
+        if not (key in _ABOUT_SENDING or key in _CONTEXT or key in of_call or _is_key(key, value))
+    }
+    if name == "$pageview":
+        return {**context.get("page", {}), **kept}
+    if name == "$screen" and "$screen_name" in kept:
+        return {"name": kept["$screen_name"], **kept}
+    return kept

@@ -1,0 +1,188 @@
+"""PostHog's capture calls: one event, an array of them, or `{"api_key", "batch": [...]}`.
+
+Each of the events may be looked at alone, so that what is wrong with one refuses it and no other. The
+key stands beside the events or in the first that names one; two keys in one request are refused.
+Source: the SDKs' own code.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from services.ingest.events import strict_json
+from services.ingest.events.candidate import NOT_AN_OBJECT, ForeignCandidate
+from services.ingest.events.verdicts import BodyCode, BodyRefused, Refused, too_many_events
+from services.ingest.limits import Limits
+from services.ingest.protocols.common.instants import instant
+from services.ingest.protocols.posthog.event import Around, key_in, mapped
+from shared.contracts.envelope import MAX_MESSAGE_ID_CHARS
+
+Item = ForeignCandidate | Refused
+
+BAD_BATCH = BodyRefused(
+    BodyCode.INVALID_BATCH,
+    "The body is an event, an array of events, or an object with an array `batch`.",
+)
+TWO_KEYS = BodyRefused(
+    BodyCode.INVALID_BATCH, "The events of one request are sent with one and the same key."
+)
+BAD_FORM = BodyRefused(
+    BodyCode.BROKEN_ENCODING, "`data` of a form is base64, of JSON or of gzip of it."
+)
+
+_PERCENT = {
+    b"%2B": b"+", b"%2F": b"/", b"%3D": b"=", b"%2b": b"+", b"%2f": b"/", b"%3d": b"=",
+}  # fmt: skip
+_FIELD = b"data="
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=_ -]")
+_URL_SAFE = bytes.maketrans(b"-_ ", b"+/+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """What a body holds, in the order sent: items, the id that each gave itself, and the key."""
+
+    items: Sequence[Item]
+    uuids: Sequence[str | None]
+    api_key: str | None
+
+
+class _Outer(msgspec.Struct, frozen=True, gc=False):
+    """What surrounds the events, or these fields of a single one."""
+
+    batch: list[msgspec.Raw] | None = None
+    api_key: Any = None
+    token: Any = None
+    sent_at: Any = None
+    historical_migration: Any = None
+
+
+class _Named(msgspec.Struct, frozen=True, gc=False):
+    """An event of which nothing else can be read."""
+
+    uuid: str | None = None
+
+
+_outer = msgspec.json.Decoder(_Outer)
+_named = msgspec.json.Decoder(_Named)
+_many = msgspec.json.Decoder(list[msgspec.Raw])
+_any = msgspec.json.Decoder()
+
+
+def parse(body: bytes, around: Around, limits: Limits) -> Parsed | BodyRefused:
+    """Candidates and refusals of a body."""
+    problem = strict_json.outer_problem(body)
+    if problem is not None:
+        return problem
+    split = _split(body.strip())
+    if isinstance(split, BodyRefused):
+        return split
+    text, outer, raws = split
+    if len(raws) > limits.max_events:
+        return too_many_events(limits.max_events)
+    around = replace(
+        around,
+        sent_at=instant(outer.sent_at) or around.sent_at,
+        is_historical=outer.historical_migration is True,
+    )
+    # What was mended holds the hazards that stand for what was wrong with it.
+    read = strict_json.decode if strict_json.may_hold_hazards(text) else _read
+    events = [read(raw) for raw in raws]
+    api_key = _text(outer.api_key) or _text(outer.token)
+    if api_key is None:
+        keys = {key for event in events if (key := _key(event)) is not None}
+        if len(keys) > 1:
+            return TWO_KEYS
+        api_key = next(iter(keys), None)
+    return Parsed(
+        items=[_item(event, around) for event in events],
+        uuids=[_uuid(event, raw) for event, raw in zip(events, raws, strict=True)],
+        api_key=api_key,
+    )
+
+
+def form_data(body: bytes) -> bytes | BodyRefused | None:
+    """What a form's field `data` encodes, or None for a body that is no such form.
+
+    The field's percent signs can only stand for the three characters of base64 that need one.
+    """
+    start = 0 if body.startswith(_FIELD) else body.find(b"&" + _FIELD) + 1
+    if not body.startswith(_FIELD, start):
+        return None
+    start += len(_FIELD)
+    end = body.find(b"&", start)
+    text = body[start : end if end >= 0 else len(body)]
+    for coded, plain in _PERCENT.items():
+        text = text.replace(coded, plain)
+    return unarmoured(text)
+
+
+def unarmoured(text: bytes) -> bytes | BodyRefused:
+    """What base64 stands for, in either alphabet, padded or not."""
+    if _NOT_BASE64.search(text):
+        return BAD_FORM
+    text = text.translate(_URL_SAFE).rstrip(b"=")
+    try:
+        return base64.b64decode(text + b"=" * (-len(text) % 4))
+    except binascii.Error:
+        return BAD_FORM
+
+
+def _split(body: bytes) -> tuple[bytes, _Outer, list[bytes]] | BodyRefused:
+    """The body as it can be read, what surrounds its events, and each of them."""
+    for mend in (bytes, strict_json.mended):
+        text = mend(body)
+        try:
+            if text.startswith(b"["):
+                return text, _Outer(), [bytes(raw) for raw in _many.decode(text)]
+            outer = _outer.decode(text)
+        except RecursionError:
+            return strict_json.TOO_DEEP_BODY
+        except msgspec.ValidationError:
+            return BAD_BATCH
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+        if outer.batch is None:
+            return text, outer, [text]
+        return text, outer, [bytes(raw) for raw in outer.batch]
+    return strict_json.MALFORMED_BODY
+
+
+def _read(raw: bytes) -> object | Refused:
+    return strict_json.read(raw, _any.decode)
+
+
+def _item(event: object, around: Around) -> Item:
+    if isinstance(event, Refused):
+        return event
+    return mapped(event, around) if isinstance(event, dict) else NOT_AN_OBJECT
+
+
+def _key(event: object) -> str | None:
+    if not isinstance(event, dict):
+        return None
+    properties = event.get("properties")
+    own = key_in(event)
+    return key_in(properties) if own is None and isinstance(properties, dict) else own
+
+
+def _uuid(event: object, raw: bytes) -> str | None:
+    """The event's own id, also of one that is refused; what could be no id is not repeated."""
+    if isinstance(event, dict):
+        uuid = _text(event.get("uuid"))
+    else:
+        try:
+            uuid = _named.decode(raw).uuid
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+    is_id = uuid is not None and len(uuid) <= MAX_MESSAGE_ID_CHARS and "\0" not in uuid
+    return uuid if is_id else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

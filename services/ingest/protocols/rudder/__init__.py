@@ -1,0 +1,1 @@
+"""What RudderStack's SDKs call beside Segment's paths."""

@@ -1,0 +1,1 @@
+"""Segment's HTTP Tracking API."""

@@ -1,0 +1,220 @@
+"""The native way in, in the OpenAPI document: its touchpoint, and answers that other ways share.
+
+Schemas come from the struct that decodes, example errors from the answers that are sent.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from services.ingest.events.candidate import Candidate
+from services.ingest.events.verdicts import Code, Refused
+from services.ingest.http import response as answers
+from services.ingest.http.rejections import TurnedAway
+from services.ingest.http.response import Answer
+from services.ingest.limits import Limits
+from services.ingest.protocols.common.endpoint import as_problem
+from services.ingest.protocols.touchpoints import route as touchpoints
+from shared.http.openapi import REF, Json, header, refusal
+from shared.http.problem import MEDIA_TYPE, fault
+from shared.keys.principal import Scope
+
+_ABOUT = {
+    "event": "What happened, like `Demo Requested`.",
+    "account_id": "The account. Does not begin with `user:`, `email:` or `anonymous:`.",
+    "user_id": "The person, as your own system names them.",
+    "anonymous_id": "The device or browser, before anybody has said who they are.",
+    "email": "The person's address.",
+    "occurred_at": "When it happened: RFC 3339 with an offset. Left out: now.",
+    "sent_at": "The sender's clock at sending; corrects `occurred_at` for a wrong clock.",
+    "message_id": "Names the event for ever: sent again, it counts once. Left out: made.",
+    "channel": "Where it happened, like `website`.",
+    "role": "The person's part in the decision, like `champion`.",
+    "properties": "Facts about the event; your own fields belong here.",
+    "traits": "Facts about the person.",
+    "account_traits": "Facts about the account.",
+    "sentiment": "From 1 (very unhappy) to 5 (very happy).",
+    "emotion": "In a word; docs/touchpoints.md has a list.",
+    "friction": "What was in the way, in a word; docs/touchpoints.md has a list.",
+    "thought": "What the customer thought, in their words or the observer's.",
+    "question": "What the customer wanted to know.",
+    "survey": "Kind of question that `score` answers.",
+    "score": "Answer to a survey: nps 0 to 10, csat and pulse 1 to 5, ces 1 to 7.",
+    "logged_by": "Who reported it, where a person did: a sales rep, a support agent.",
+    "internal": "True for work that the customer does not see, or that we do not.",
+    "campaign": "What brought the customer here, by the names of the UTM convention.",
+    "value": "What it is worth, in your own unit.",
+    "context": "What surrounded it: `ip`, `userAgent`, `page`, `consent`.",
+}
+"""Field of a touchpoint to what it is for; as many as there are fields (tested)."""
+
+TOUCHPOINT: Json = {
+    "event": "Demo Requested",
+    "account_id": "acme",
+    "user_id": "leah",
+    "email": "leah@acme.example",
+    "occurred_at": "2026-03-02T09:30:00Z",
+    "message_id": "crm-117",
+    "channel": "website",
+    "role": "champion",
+    "properties": {"plan": "pro", "seats": 40},
+    "account_traits": {"industry": "manufacturing"},
+    "sentiment": 4,
+    "value": 12000.0,
+}
+LATER: Json = {"event": "Pricing Viewed", "account_id": "acme", "anonymous_id": "7f3a"}
+
+_REJECTION: Json = {
+    "type": "object",
+    "description": "One event that was not stored. `index` counts from 0; blank lines do not count.",
+    "properties": {
+        "index": {"type": "integer", "minimum": 0},
+        "code": {"type": "string", "description": "Stable; docs/ingest.md lists them."},
+        "detail": {"type": "string"},
+    },
+    "required": ["index", "code", "detail"],
+}
+_VERDICTS: Json = {
+    "accepted": {"type": "integer", "minimum": 0, "description": "Events that are stored."},
+    "rejected": {"type": "array", "items": {"$ref": REF.format(model="Rejection")}},
+}
+_REFUSED = Refused(Code.MISSING_EVENT, "`event` is required: the name of what happened.")
+
+
+SCHEMAS_OF_ANSWERS: Json = {
+    "Rejection": _REJECTION,
+    "Accepted": {
+        "type": "object",
+        "properties": _VERDICTS,
+        "required": ["accepted", "rejected"],
+    },
+    "NoEventAccepted": {
+        "description": "A problem with a verdict for each event.",
+        "allOf": [{"$ref": REF.format(model="Problem")}],
+        "properties": _VERDICTS,
+        "required": ["accepted", "rejected"],
+    },
+}
+
+
+def touchpoint_schema() -> Json:
+    """Schema of one event: what the decoder takes, and who must be named."""
+    components = msgspec.json.schema_components([Candidate])[1]
+    schema = components.pop(Candidate.__name__)
+    for name, described in schema["properties"].items():
+        # The one struct inside is written where it stands: nothing else refers to it.
+        inside = [
+            components.get(str(each.get("$ref")).rpartition("/")[2], each)
+            for each in described.get("anyOf", ())
+        ]
+        if inside:
+            described["anyOf"] = inside
+        described["description"] = _ABOUT[name]
+        described.pop("default", None)
+    schema["properties"]["event"]["minLength"] = 1
+    named = ("account_id", "user_id", "anonymous_id", "email")
+    text = {"type": "string", "minLength": 1}
+    return {
+        "type": "object",
+        "description": "Something that happened. null means absent. At least one of"
+        f" {', '.join(named)} names somebody.",
+        **{key: schema[key] for key in ("properties", "required", "additionalProperties")},
+        "anyOf": [{"properties": {name: text}, "required": [name]} for name in named],
+    }
+
+
+def operation(limits: Limits, away: Sequence[TurnedAway]) -> Json:
+    """The call itself; `away` are the ways in which a request is turned away."""
+    one = {"$ref": REF.format(model="Touchpoint")}
+    lines = "\n".join(msgspec.json.encode(each).decode() for each in (TOUCHPOINT, LATER)) + "\n"
+    return {
+        "operationId": "sendTouchpoints",
+        "tags": ["touchpoints"],
+        "summary": "Send touchpoints",
+        "description": "Takes one object, an array of them, or one a line. Each event gets its own"
+        " verdict: one that is refused does not keep the others out. The body may be compressed"
+        " (`Content-Encoding: gzip` or `deflate`). The content type only tells lines from the"
+        f" rest, so any other works as well.\n\nScope: `{Scope.EVENTS_WRITE}`.",
+        "x-scope": Scope.EVENTS_WRITE.value,
+        "security": [{"key": []}],
+        "requestBody": {
+            "required": True,
+            "description": f"At most {limits.max_body_bytes} bytes after decompression,"
+            f" {limits.max_events} events, and {limits.max_event_bytes} bytes an event.",
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "oneOf": [
+                            one,
+                            {"type": "array", "items": one, "maxItems": limits.max_events},
+                        ]
+                    },
+                    "examples": {
+                        "one": {"value": TOUCHPOINT},
+                        "several": {"value": [TOUCHPOINT, LATER]},
+                    },
+                },
+                "application/x-ndjson": {
+                    "schema": {"type": "string", "description": "One touchpoint a line."},
+                    "example": lines,
+                },
+            },
+        },
+        "responses": responses(away),
+    }
+
+
+def responses(away: Sequence[TurnedAway]) -> Json:
+    """Answers of every way in that speaks of each event in our own form."""
+    return {"202": _accepted(), **_errors(away)}
+
+
+def _accepted() -> Json:
+    return {
+        "description": "At least one event is stored; `rejected` tells of those that are not.",
+        "content": {
+            "application/json": {
+                "schema": {"$ref": REF.format(model="Accepted")},
+                "examples": {
+                    "all": {"value": {"accepted": 2, "rejected": []}},
+                    "some": {"value": _told(touchpoints.told(1, [(1, _REFUSED)]))},
+                },
+            }
+        },
+    }
+
+
+def _errors(away: Sequence[TurnedAway]) -> Json:
+    refused = [
+        *map(as_problem, away),
+        touchpoints.told(0, [(0, _REFUSED)]),
+        answers.of(fault()),
+    ]
+    described = {
+        str(status): refusal(
+            status, examples, schema="NoEventAccepted" if status == _NONE else "Problem"
+        )
+        for status, examples in _by_status(refused).items()
+    }
+    described["415"]["headers"] = {"Accept-Encoding": header("The encodings that are taken.")}
+    return described
+
+
+_NONE = 422
+
+
+def _by_status(refused: Iterable[Answer]) -> dict[int, Json]:
+    """Status to code to example, of the answers that are problems."""
+    found: dict[int, Json] = {}
+    for answer in sorted(refused, key=lambda each: each.status):
+        if (b"content-type", MEDIA_TYPE.encode()) not in answer.headers:
+            message = "an error of the native call is a problem"
+            raise AssertionError(message)
+        told = _told(answer)
+        found.setdefault(answer.status, {})[told["code"]] = {"value": told}
+    return found
+
+
+def _told(answer: Answer) -> Json:
+    told: Json = msgspec.json.decode(answer.body)
+    return told

@@ -1,0 +1,1 @@
+"""`POST /v1/webhooks/{provider}/{source_id}`: deliveries of providers."""

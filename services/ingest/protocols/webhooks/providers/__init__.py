@@ -1,0 +1,1 @@
+"""One module a provider: an item of its deliveries in, touchpoints out. Pure."""

@@ -1,0 +1,268 @@
+"""Salesforce: records out of outbound messages, Flow callouts and change events.
+
+A record is an object with its type in `attributes.type`, as Salesforce's REST API writes it; a change
+event carries `ChangeEventHeader`. A contact or lead is an anonymous id (`salesforce:contact:003...`),
+an account is `salesforce:account:001...`. Opportunities and cases are anonymous ids as well: a change
+event names the account only when that is what changed. Ids are kept in their form of 18 characters.
+Source: Salesforce's object reference and "Change Data Capture Developer Guide".
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from services.ingest.protocols.webhooks.providers import item as reading
+from services.ingest.protocols.webhooks.providers.item import Json, Reading, present, text
+from shared.sources.source import SourceSettings
+
+PROVIDER = "salesforce"
+
+NOTIFICATION = "notificationId"
+"""Where the id of an outbound message's notification is put: it names the delivery."""
+
+_THINGS = {
+    "Account": ("account", "Company"),
+    "Contact": ("contact", "Contact"),
+    "Lead": ("lead", "Lead"),
+    "Opportunity": ("opportunity", "Deal"),
+    "Case": ("case", "Ticket"),
+    "Task": ("task", "Activity"),
+    "Event": ("event", "Activity"),
+}
+_DONE = {"CREATE": "Created", "DELETE": "Deleted", "UNDELETE": "Restored"}
+_CHANGES = {"CREATE", "UPDATE", "DELETE", "UNDELETE"}
+"""Others say that changes were missed and tell nothing of them."""
+
+_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Z0-5]{3})?")
+_CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+
+_NOT_TRAITS = {"attributes", "ChangeEventHeader", NOTIFICATION, "Id"}
+
+
+def record_id(value: object) -> str | None:
+    """A record's id in its form of 18 characters, which says of each letter whether it is a capital."""
+    if not isinstance(value, str) or _ID.fullmatch(value) is None:
+        return None
+    core = value[:15]
+    blocks = (core[start : start + 5] for start in (0, 5, 10))
+    bits = (sum(1 << place for place, char in enumerate(b) if char.isupper()) for b in blocks)
+    return core + "".join(_CHECK[each] for each in bits)
+
+
+def record_of(item: Json) -> Json:
+    """The record inside whatever brings it: a change event, the relay's envelope, or as it is."""
+    for _ in range(3):
+        inner = next(
+            (
+                item[name]
+                for name in ("detail", "data", "payload")
+                if isinstance(item.get(name), dict)
+            ),
+            None,
+        )
+        if "ChangeEventHeader" in item or "attributes" in item or inner is None:
+            break
+        item = inner
+    return item
+
+
+def read(item: Json, settings: SourceSettings) -> Reading:
+    """What one record says."""
+    record = record_of(item)
+    header = reading.mapping(record.get("ChangeEventHeader"))
+    if header:
+        return _change_event(record, header, settings)
+    kind = text(reading.mapping(record.get("attributes")).get("type")) or ""
+    number = record_id(record.get("Id"))
+    changed_at = record.get("LastModifiedDate") or record.get("SystemModstamp")
+    notification = record.get(NOTIFICATION)
+    name = (
+        reading.message_id(PROVIDER, notification)
+        if notification is not None
+        else reading.message_id(PROVIDER, number, changed_at)
+    )
+    touchpoints = None
+    if number is not None and kind in _THINGS:
+        touchpoints = _Record(kind, number, record, "", settings).touchpoints(name)
+    return Reading(
+        type=kind or "record",
+        message_id=name,
+        occurred_at=reading.instant(changed_at),
+        touchpoints=touchpoints,
+    )
+
+
+def _change_event(record: Json, header: Mapping[str, Any], settings: SourceSettings) -> Reading:
+    kind, change = text(header.get("entityName")) or "", text(header.get("changeType")) or ""
+    ids = header.get("recordIds")
+    numbers = [record_id(each) for each in ids] if isinstance(ids, list) else []
+    name = reading.message_id(
+        PROVIDER, header.get("transactionKey"), header.get("sequenceNumber") or 0, kind
+    )
+    touchpoints: list[Json] | None = None
+    if kind in _THINGS and change in _CHANGES and numbers and None not in numbers:
+        touchpoints = []
+        for number in filter(None, numbers):
+            own = None if name is None else reading.shortened(f"{name}:{number}")
+            found = _Record(kind, number, record, change, settings).touchpoints(own)
+            if own is not None and found:
+                found[0].setdefault("message_id", own)
+            touchpoints += found
+    return Reading(
+        type=f"{kind}.{change}",
+        message_id=name,
+        occurred_at=reading.instant(header.get("commitTimestamp")),
+        touchpoints=touchpoints,
+    )
+
+
+class _Record:
+    """One record and what is known of its change; `change` is empty where nobody says."""
+
+    def __init__(
+        self, kind: str, number: str, record: Json, change: str, settings: SourceSettings
+    ) -> None:
+        self._kind = kind
+        self._thing, self._title = _THINGS[kind]
+        self._number = number
+        self._record = record
+        self._change = change
+        self._account_property = settings.account_id_property
+
+    def touchpoints(self, name: str | None) -> list[Json]:
+        """At least one; others have a message id of their own, made of `name`."""
+        found = [self._main()]
+        for suffix, fields in self._more():
+            own = None if name is None else reading.shortened(f"{name}:{suffix}")
+            found.append({**fields, "message_id": own})
+        return found
+
+    def _main(self) -> Json:  # noqa: PLR0911 - a table
+        survivor = record_id(self._record.get("MasterRecordId"))
+        if survivor is not None and survivor != self._number:
+            return self._merged(survivor)
+        if self._change in _DONE:
+            event = f"{self._title} {_DONE[self._change]}"
+            event = "Ticket Opened" if event == "Ticket Created" else event
+            return self._touchpoint(event, **self._facts())
+        match self._kind:
+            case "Opportunity" if self._record.get("StageName") is not None:
+                return self._touchpoint("Deal Stage Changed", **self._facts())
+            case "Case":
+                return self._touchpoint(self._case_event(), **self._facts())
+            case "Lead":
+                return self._lead()
+            case "Task" | "Event":
+                return self._touchpoint("Activity Logged", **self._facts())
+            case _:
+                return self._touchpoint(f"{self._title} Updated", **self._facts())
+
+    def _more(self) -> list[tuple[str, Json]]:
+        more: list[tuple[str, Json]] = []
+        account_id = self._account_named()
+        if self._kind == "Account" and account_id is not None:
+            merge = {"type": "merge", "event": "Company Merged", "channel": "crm"}
+            former = f"{PROVIDER}:account:{self._number}"
+            fields = {**merge, "account_id": account_id, "previous_account_id": former}
+            more.append(("account", fields))
+        is_closed = _true(self._record.get("IsClosed"))
+        if self._kind == "Opportunity" and _true(self._record.get("IsWon")):
+            more.append(("closed", self._touchpoint("Deal Won", **self._facts())))
+        elif self._kind == "Opportunity" and is_closed and self._change != "DELETE":
+            more.append(("closed", self._touchpoint("Deal Lost", **self._facts())))
+        return more
+
+    def _account_named(self) -> str | None:
+        name = self._account_property
+        return None if name is None else reading.identifier(self._record.get(name))
+
+    def _touchpoint(self, event: str, **more: Any) -> Json:  # noqa: ANN401 - fields
+        channel = "support" if self._kind == "Case" else "crm"
+        return {"event": event, "channel": channel, **self._who(), **more}
+
+    def _who(self) -> Json:
+        own = f"{PROVIDER}:{self._thing}:{self._number}"
+        if self._kind == "Account":
+            return {"account_id": own}
+        account = record_id(self._record.get("AccountId"))
+        account_id = self._account_named() or (account and f"{PROVIDER}:account:{account}")
+        person = own
+        contact = record_id(self._record.get("ContactId") or self._record.get("WhoId"))
+        if contact is not None and self._kind in ("Case", "Task", "Event"):
+            thing = "lead" if contact.startswith("00Q") else "contact"
+            person = f"{PROVIDER}:{thing}:{contact}"
+        address = reading.email(self._record.get("Email"))
+        return present({"anonymous_id": person, "account_id": account_id, "email": address})
+
+    def _facts(self) -> Json:
+        record = self._record
+        match self._kind:
+            case "Account" | "Contact" | "Lead":
+                traits = {
+                    name: value
+                    for name, value in record.items()
+                    if name not in _NOT_TRAITS and isinstance(value, str | int | float | bool)
+                }
+                if self._kind == "Account":
+                    return {"type": "group", "account_traits": traits}
+                return {"type": "identify", "traits": traits}
+            case "Opportunity":
+                properties = {
+                    "deal_id": self._number,
+                    "stage": record.get("StageName"),
+                    "name": record.get("Name"),
+                    "currency": record.get("CurrencyIsoCode"),
+                }
+                value = reading.number(record.get("Amount"))
+                return present({"properties": present(properties), "value": value})
+            case "Case":
+                properties = {
+                    "ticket_id": self._number,
+                    "status": record.get("Status"),
+                    "priority": record.get("Priority"),
+                    "subject": record.get("Subject"),
+                }
+                friction = text(record.get("Reason"))
+                return present({"properties": present(properties), "friction": friction})
+            case _:
+                names = ("Subject", "Status", "Type", "CallType")
+                told = {name.lower(): record.get(name) for name in names}
+                return {"properties": present({"activity_id": self._number, **told})}
+
+    def _case_event(self) -> str:
+        if _true(self._record.get("IsClosed")) or self._record.get("Status") == "Closed":
+            return "Ticket Solved"
+        if self._record.get("Status") == "New":
+            return "Ticket Opened"
+        return "Ticket Updated"
+
+    def _lead(self) -> Json:
+        contact = record_id(self._record.get("ConvertedContactId"))
+        if contact is not None:
+            account = record_id(self._record.get("ConvertedAccountId"))
+            who = present(
+                {
+                    "anonymous_id": f"{PROVIDER}:contact:{contact}",
+                    "previous_id": f"{PROVIDER}:lead:{self._number}",
+                    "account_id": account and f"{PROVIDER}:account:{account}",
+                    "email": reading.email(self._record.get("Email")),
+                }
+            )
+            return {"type": "alias", "event": "Lead Converted", "channel": "crm", **who}
+        status = text(self._record.get("Status"))
+        if status is None:
+            return self._touchpoint("Lead Updated", **self._facts())
+        facts = {**self._facts(), "properties": {"stage": status}}
+        return self._touchpoint("Lead Status Changed", **facts)
+
+    def _merged(self, survivor: str) -> Json:
+        own, kept = (f"{PROVIDER}:{self._thing}:{each}" for each in (self._number, survivor))
+        event = {"event": f"{self._title} Merged", "channel": "crm"}
+        if self._kind == "Account":
+            return {**event, "type": "merge", "account_id": kept, "previous_account_id": own}
+        return {**event, "type": "alias", "anonymous_id": kept, "previous_id": own}
+
+
+def _true(value: object) -> bool:
+    """XML has no booleans but words."""
+    return value is True or value == "true"

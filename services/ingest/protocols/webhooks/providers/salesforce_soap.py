@@ -1,0 +1,94 @@
+"""Salesforce's outbound messages: SOAP 1.1, as bytes from a stranger.
+
+No document type, no entity and nothing outside is followed: such a body is refused before anything of
+it is read. Source: Salesforce's "Outbound Messaging".
+"""
+
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import DefusedXMLParser
+
+from services.ingest.protocols.webhooks.providers.item import Json
+from services.ingest.protocols.webhooks.providers.salesforce import NOTIFICATION
+
+_OUTBOUND = "{http://soap.sforce.com/2005/09/outbound}"
+_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
+_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+
+_MOST_FIELDS = 1_000
+"""Of a record; Salesforce allows 800 fields of one's own."""
+_MAX_DEPTH = 32
+"""A message nests seven levels; a tree of a hundred thousand takes a second to build."""
+
+ACKNOWLEDGED = (
+    b'<?xml version="1.0" encoding="UTF-8"?>'
+    b'<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>'
+    b'<notificationsResponse xmlns="http://soap.sforce.com/2005/09/outbound"><Ack>true</Ack>'
+    b"</notificationsResponse></soapenv:Body></soapenv:Envelope>"
+)
+"""Anything else, and Salesforce sends the message again for a day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """An outbound message: whose, and its records in the form of Salesforce's JSON."""
+
+    organization_id: str
+    records: tuple[Json, ...]
+
+
+def parse(body: bytes) -> Message | None:
+    """Read a message; None for what is none. Never raises for anything that bytes can hold."""
+    try:
+        parser = DefusedXMLParser(target=_Builder(), forbid_dtd=True)
+        parser.feed(body)
+        root = parser.close()
+    except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError):
+        return None
+    found = root.find(f"./*/{_OUTBOUND}notifications")
+    if found is None:
+        return None
+    records = [_record(each) for each in found.findall(f"{_OUTBOUND}Notification")]
+    if not records or None in records:
+        return None
+    return Message(
+        organization_id=(found.findtext(f"{_OUTBOUND}OrganizationId") or "").strip(),
+        records=tuple(record for record in records if record is not None),
+    )
+
+
+class _Builder(TreeBuilder):
+    """A tree that does not grow deep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._depth = 0
+
+    def start(self, tag: str, attrs: dict[str, str], /) -> Element:
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise ValueError
+        return super().start(tag, attrs)
+
+    def end(self, tag: str, /) -> Element:
+        self._depth -= 1
+        return super().end(tag)
+
+
+def _record(notification: Element) -> Json | None:
+    """`Id` and fields as Salesforce's JSON has them; a field that is nil is null."""
+    found = notification.find(f"{_OUTBOUND}sObject")
+    if found is None or len(found) > _MOST_FIELDS:
+        return None
+    record: Json = {
+        NOTIFICATION: (notification.findtext(f"{_OUTBOUND}Id") or "").strip(),
+        "attributes": {"type": found.get(_TYPE, "").rpartition(":")[2]},
+    }
+    for field in found:
+        # A record inside a record has children; its fields are not this one's.
+        if len(field) == 0 and isinstance(field.tag, str):
+            name = field.tag.rpartition("}")[2]
+            record[name] = None if field.get(_NIL) == "true" else field.text or ""
+    return record

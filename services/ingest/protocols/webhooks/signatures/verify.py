@@ -1,0 +1,46 @@
+"""Which scheme a source's sender uses."""
+
+from datetime import datetime
+
+from services.ingest.protocols.webhooks.signatures import (
+    hubspot,
+    shared_secret,
+    standard_webhooks,
+    stripe,
+)
+from services.ingest.protocols.webhooks.signatures.request import Failure, Signed, Verdict
+from shared.sources.source import Source, SourceKind
+
+
+def needs_url(source: Source) -> bool:
+    """Whether the public address of this service must be known to check the signature."""
+    return source.kind is SourceKind.HUBSPOT and hubspot.needs_url(
+        source.settings.hubspot_signatures
+    )
+
+
+def verify(  # noqa: PLR0911 - a table
+    source: Source, signed: Signed, *, now: datetime
+) -> Verdict:
+    """Whether `signed` is from the sender that `source` stands for. Never raises for any input.
+
+    A source without a secret believes nobody.
+    """
+    secrets = [secret for secret in source.secrets if secret]
+    match source.kind:
+        case SourceKind.HUBSPOT:
+            versions = source.settings.hubspot_signatures
+            return hubspot.verify(signed, secrets, versions=versions, now=now)
+        case SourceKind.STRIPE:
+            return stripe.verify(signed, secrets, now=now)
+        case SourceKind.STANDARD_WEBHOOKS:
+            return standard_webhooks.verify(signed, secrets, now=now)
+        case SourceKind.PIPEDRIVE:
+            return shared_secret.verify_password(signed, secrets)
+        case SourceKind.SALESFORCE:
+            return shared_secret.verify(signed, secrets, takes_hub=False)
+        case SourceKind.GENERIC:
+            return shared_secret.verify(signed, secrets, takes_hub=True)
+        case _:
+            # A web or server source has keys; no webhook is its.
+            return Failure.MISSING

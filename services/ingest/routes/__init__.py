@@ -1,1 +1,0 @@
-"""Ways in: one file a protocol, from a request to its answer. What is taken in, `service` stores."""

@@ -1,0 +1,1 @@
+"""One batch, one transaction: from decoded records to committed rows and offsets."""

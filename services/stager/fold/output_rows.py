@@ -1,0 +1,308 @@
+"""What the engine decided, as rows. Pure: nothing here reads or writes anything.
+
+A subject's journey gives at most: transitions (and which current ones they supersede), alerts of
+stalls, its placement, and notices in the outbox.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from hashlib import blake2b
+from uuid import UUID
+
+from services.stager.records.records import STALL
+from services.stager.store.rows import CurrentTransition, JourneyKey, Row, StoredAlert
+from services.stager.subjects.subject import encode_json
+from shared.journey.compile import CompiledJourney
+from shared.journey.map import Stage
+from shared.journey.model import Effect, Stall, Status, Transition
+from shared.journey.state import State
+
+Visit = tuple[str, int, datetime]
+"""Stage, cycle, start: which visit of a journey an alert is about."""
+
+
+class Resolution(StrEnum):
+    """Why the stager resolved an alert."""
+
+    MOVED = "moved"
+    """The subject moved on; the instant is that of the move."""
+    CORRECTED = "corrected"
+    """A late event or a new map version took the finding away."""
+    MERGED = "merged"
+    """The subject became part of another one, or left the journey's kind of subject."""
+
+
+class Notice(StrEnum):
+    """`outbox.type`: what others can subscribe to."""
+
+    ENTERED = "journey.stage.entered"
+    EXITED = "journey.stage.exited"
+    STALLED = "journey.stage.stalled"
+    CORRECTED = "journey.stage.corrected"
+
+
+class Refold(StrEnum):
+    """Why a history was folded anew."""
+
+    LATE = "late"
+    MERGE = "merge"
+    MAP = "map"
+    ERASE = "erase"
+
+
+def transition_row(key: JourneyKey, t: Transition) -> Row:
+    """Row of `transition`; columns 3 to 14 are what makes two transitions the same."""
+    return (
+        *key,
+        t.sequence,
+        t.kind.value,
+        t.from_stage,
+        t.to_stage,
+        t.outcome,
+        t.cycle,
+        t.occurred_at,
+        t.dwell_seconds,
+        t.cause.message_id,
+        t.cause.event,
+        t.cause.timer,
+        t.rule,
+        t.map_version,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How a re-folded history differs from the current one."""
+
+    superseded: list[int]
+    """Ids of transitions that no longer happened so."""
+    added: list[Transition]
+
+
+def difference(
+    current: Sequence[CurrentTransition], anew: Sequence[Transition], key: JourneyKey
+) -> Difference:
+    """Compare all but `map_version` and `processed_at`: what stayed the same stays untouched."""
+    remaining = {transition.facts: transition.transition_id for transition in current}
+    added = [t for t in anew if remaining.pop(transition_row(key, t)[3:15], None) is None]
+    return Difference(superseded=sorted(remaining.values()), added=added)
+
+
+def visits_stalled(effects: Iterable[Effect]) -> dict[Visit, Stall]:
+    """Each stall once, in its last form: cleared, if it was."""
+    return {
+        (effect.stage, effect.cycle, effect.entered_at): effect
+        for effect in effects
+        if isinstance(effect, Stall)
+    }
+
+
+def alert_row(key: JourneyKey, stall: Stall, compiled: CompiledJourney) -> Row:
+    """Row of `alert`, resolved if the stall was cleared. The id is a function of the visit."""
+    stage = stage_of(compiled, stall.stage)
+    last = stall.last_touchpoint
+    stall_after = stage.stall_after.total_seconds() if stage and stage.stall_after else None
+    return (
+        key[0],
+        alert_id(key, stall),
+        "open" if stall.cleared_at is None else "resolved",
+        key[1],
+        key[2],
+        stall.stage,
+        stall.cycle,
+        stall.entered_at,
+        stage.owner if stage else None,
+        stall.stalled_at,
+        stall.cleared_at,
+        None if stall.cleared_at is None else Resolution.MOVED.value,
+        None if last is None else encode_json(last),
+        stall.value,
+        encode_json(
+            {
+                "entered_at": stall.entered_at,
+                "stalled_at": stall.stalled_at,
+                "stall_after_seconds": stall_after,
+                "map_version": compiled.journey.version,
+            }
+        ),
+        _summary(key[1], stall, stage),
+    )
+
+
+def alert_id(key: JourneyKey, stall: Stall) -> str:
+    """Name an alert by its visit: replayed, it is the same alert."""
+    visit = (*key, STALL, stall.stage, stall.cycle, stall.entered_at.isoformat())
+    digest = blake2b(repr(visit).encode(), digest_size=16).digest()
+    return str(UUID(bytes=digest, version=5))
+
+
+def stage_of(compiled: CompiledJourney, key: str) -> Stage | None:
+    """A stage of the journey by its key."""
+    return next((stage for stage in compiled.journey.stages if stage.key == key), None)
+
+
+_UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+
+
+def _span(seconds: float) -> str:
+    for size, unit in _UNITS:
+        if seconds >= size:
+            number = int(seconds // size)
+            return f"{number} {unit}{'' if number == 1 else 's'}"
+    return "a moment"
+
+
+def _summary(subject_id: str, stall: Stall, stage: Stage | None) -> str:
+    title = stage.title if stage else stall.stage
+    waited = _span((stall.stalled_at - stall.entered_at).total_seconds())
+    text = f"{subject_id} has been in {title} for {waited} without moving on"
+    last = stall.last_touchpoint
+    if last is None:
+        return f"{text}."
+    channel = f" ({last.channel})" if last.channel else ""
+    return f"{text}; the last touchpoint was {last.event}{channel} on {last.occurred_at:%Y-%m-%d}."
+
+
+def alerts_to_end(
+    stored: Sequence[StoredAlert], stalls: dict[Visit, Stall], resolution: Resolution
+) -> list[tuple[str, str]]:
+    """(id, resolution) of open alerts whose stall is not among `stalls` any more."""
+    return [
+        (alert.alert_id, resolution.value)
+        for alert in stored
+        if alert.state != "resolved" and alert.visit not in stalls
+    ]
+
+
+def alerts_to_write(
+    stored: Sequence[StoredAlert], stalls: dict[Visit, Stall]
+) -> tuple[list[Stall], list[Stall]]:
+    """(stalls whose alert is missing or tells otherwise, those of them that are news)."""
+    known = {alert.visit: alert for alert in stored}
+    write: list[Stall] = []
+    news: list[Stall] = []
+    ours = {each.value for each in Resolution}
+    for visit, stall in stalls.items():
+        alert = known.get(visit)
+        if alert is None:
+            write.append(stall)
+            if stall.cleared_at is None:
+                news.append(stall)
+        elif alert.state != "resolved":
+            if stall.cleared_at is not None:
+                write.append(stall)
+        elif alert.resolution in ours and alert.resolved_at != stall.cleared_at:
+            write.append(stall)
+    return write, news
+
+
+def placement_row(
+    key: JourneyKey, compiled: CompiledJourney, state: State, version: int
+) -> Row | None:
+    """Row of `placement` without `processed_at`; None for a subject that is not on the journey."""
+    if state.status is Status.NOT_STARTED:
+        return None
+    return (
+        *key,
+        compiled.journey.version,
+        state.status.value,
+        state.stage,
+        state.outcome,
+        state.cycle,
+        state.entered_at,
+        state.stalled_at,
+        encode_json(state.milestones),
+        version,
+    )
+
+
+def placement_differs(before: State, after: State) -> bool:
+    """Whether the placement has to be written, as far as the states tell."""
+    return (
+        before.sequence != after.sequence
+        or before.status is not after.status
+        or before.stage != after.stage
+        or before.entered_at != after.entered_at
+        or before.cycle != after.cycle
+        or before.outcome != after.outcome
+        or before.stalled_at != after.stalled_at
+        or before.milestones != after.milestones
+    )
+
+
+def notices(key: JourneyKey, t: Transition, now: datetime) -> list[Row]:
+    """Rows of `outbox` for a move: the stage left, then the one entered."""
+    payload = encode_json(
+        {
+            "account_id": key[1],
+            "journey": key[2],
+            "kind": t.kind,
+            "from_stage": t.from_stage,
+            "to_stage": t.to_stage,
+            "outcome": t.outcome,
+            "cycle": t.cycle,
+            "occurred_at": t.occurred_at,
+            "processed_at": now,
+            "dwell_seconds": t.dwell_seconds,
+            "cause": _cause(t),
+            "rule": t.rule,
+            "map_version": t.map_version,
+        }
+    )
+    rows: list[Row] = []
+    if t.from_stage is not None and t.dwell_seconds is not None:
+        rows.append((key[0], Notice.EXITED.value, key[1], payload))
+    if t.to_stage is not None:
+        rows.append((key[0], Notice.ENTERED.value, key[1], payload))
+    return rows
+
+
+def _cause(t: Transition) -> dict[str, str | None]:
+    if t.cause.timer is not None:
+        return {"timer": t.cause.timer}
+    return {"message_id": t.cause.message_id, "event": t.cause.event}
+
+
+def stalled_notice(key: JourneyKey, stall: Stall, compiled: CompiledJourney) -> Row:
+    """Row of `outbox` for a stall that was found."""
+    stage = stage_of(compiled, stall.stage)
+    payload = {
+        "account_id": key[1],
+        "journey": key[2],
+        "stage": stall.stage,
+        "cycle": stall.cycle,
+        "entered_at": stall.entered_at,
+        "stalled_at": stall.stalled_at,
+        "alert_id": alert_id(key, stall),
+        "owner": stage.owner if stage else None,
+        "last_touchpoint": stall.last_touchpoint,
+        "value_at_risk": stall.value,
+        "map_version": compiled.journey.version,
+    }
+    return (key[0], Notice.STALLED.value, key[1], encode_json(payload))
+
+
+def corrected_notice(
+    key: JourneyKey,
+    compiled: CompiledJourney,
+    state: State,
+    change: Difference,
+    reason: Refold,
+) -> Row:
+    """Row of `outbox`: the history of a subject reads differently now; where it stands."""
+    payload = {
+        "account_id": key[1],
+        "journey": key[2],
+        "reason": reason,
+        "status": state.status,
+        "stage": state.stage,
+        "outcome": state.outcome,
+        "cycle": state.cycle,
+        "entered_at": state.entered_at,
+        "superseded": len(change.superseded),
+        "added": len(change.added),
+        "map_version": compiled.journey.version,
+    }
+    return (key[0], Notice.CORRECTED.value, key[1], encode_json(payload))

@@ -1,0 +1,1 @@
+"""Who an event is about: names, the links between them, and where they lead. Pure."""

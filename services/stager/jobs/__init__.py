@@ -1,0 +1,1 @@
+"""Work beside the batches: deadlines, re-folds, dead letters, retention."""

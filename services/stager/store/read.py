@@ -1,0 +1,223 @@
+"""What the stager reads before it decides. Every answer is keyed; what is missing has no row."""
+
+from collections.abc import Iterable
+
+import asyncpg
+
+from services.stager.identity.names import Key, Link
+from services.stager.store.rows import CurrentTransition, JourneyKey, Kept, StoredAlert
+from services.stager.store.session import Connection
+from services.stager.subjects.subject import Member, Subject, decode_object, decode_standings
+
+# Names, with where they lead.
+_LINKS = """
+    SELECT i.workspace_id, i.identifier, i.parent, i.linked_at, i.linked_by, i.person_id, i.subject_id
+    FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name)
+    JOIN identifier i ON i.workspace_id = k.workspace_id AND i.identifier = k.name
+"""
+
+# The same, held against change until the transaction ends; in order, so that two cannot deadlock.
+_LINKS_SHARED = """
+    SELECT i.workspace_id, i.identifier, i.parent, i.linked_at, i.linked_by, i.person_id, i.subject_id
+    FROM identifier i
+    WHERE (i.workspace_id, i.identifier) IN (
+        SELECT k.workspace_id, k.name FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name))
+    ORDER BY i.workspace_id, i.identifier FOR SHARE OF i
+"""
+_LINKS_LOCKED = _LINKS_SHARED.replace("FOR SHARE", "FOR UPDATE")
+
+# Every weaker name under the given ones, at any depth (chains are short).
+_WEAKER = """
+    WITH RECURSIVE tree AS (
+        SELECT i.* FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name)
+        JOIN identifier i ON i.workspace_id = k.workspace_id AND i.parent = k.name
+        UNION
+        SELECT i.* FROM tree t
+        JOIN identifier i ON i.workspace_id = t.workspace_id AND i.parent = t.identifier
+    )
+    SELECT workspace_id, identifier, parent, linked_at, linked_by, person_id, subject_id FROM tree
+"""
+
+_SUBJECTS = """
+    SELECT s.workspace_id, s.subject_id, s.version, s.touchpoints, s.last_occurred_at,
+           s.last_message_id, s.states, s.account_traits, s.value, s.merged_into
+    FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name)
+    JOIN subject s ON s.workspace_id = k.workspace_id AND s.subject_id = k.name
+"""
+
+_MEMBERS = """
+    SELECT m.workspace_id, m.subject_id, m.person_id, m.role, m.traits, m.first_seen_at
+    FROM unnest($1::int[], $2::text[], $3::text[]) AS k (workspace_id, subject_id, person_id)
+    JOIN member m ON m.workspace_id = k.workspace_id AND m.subject_id = k.subject_id
+                 AND m.person_id = k.person_id
+"""
+
+# All members of the given subjects.
+_MEMBERS_OF = """
+    SELECT m.workspace_id, m.subject_id, m.person_id, m.role, m.traits, m.first_seen_at
+    FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name)
+    JOIN member m ON m.workspace_id = k.workspace_id AND m.subject_id = k.name
+"""
+
+# Where the given persons have been seen.
+_SEEN_IN = """
+    SELECT m.workspace_id, m.person_id, m.subject_id
+    FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name)
+    JOIN member m ON m.workspace_id = k.workspace_id AND m.person_id = k.name
+"""
+
+# Who has been seen in the given subjects.
+_PERSONS_IN = """
+    SELECT DISTINCT m.workspace_id, m.person_id
+    FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name)
+    JOIN member m ON m.workspace_id = k.workspace_id AND m.subject_id = k.name
+"""
+
+# The history of the given subjects; the caller sorts.
+_HISTORY = """
+    SELECT t.workspace_id, t.message_id, t.subject_id, t.person_id, t.envelope
+    FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name)
+    JOIN touchpoint t ON t.workspace_id = k.workspace_id AND t.subject_id = k.name
+"""
+
+# Current transitions of the given subjects, in sequence.
+_TRANSITIONS = """
+    SELECT t.workspace_id, t.subject_id, t.journey, t.transition_id, t.sequence, t.kind, t.from_stage,
+           t.to_stage, t.outcome, t.cycle, t.occurred_at, t.dwell_seconds, t.cause_message_id,
+           t.cause_event, t.cause_timer, t.rule
+    FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name)
+    JOIN transition t ON t.workspace_id = k.workspace_id AND t.subject_id = k.name
+    WHERE t.superseded_at IS NULL
+    ORDER BY t.sequence
+"""
+
+# Stall alerts of the given subjects, one a visit.
+_ALERTS = """
+    SELECT a.workspace_id, a.subject_id, a.journey, a.alert_id, a.state, a.resolution, a.resolved_at,
+           a.stage, a.cycle, a.visit_entered_at
+    FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name)
+    JOIN alert a ON a.workspace_id = k.workspace_id AND a.subject_id = k.name
+    WHERE a.kind = 'stall'
+"""
+
+
+def _split(keys: Iterable[Key]) -> tuple[list[int], list[str]]:
+    ordered = sorted(keys)
+    return [key[0] for key in ordered], [key[1] for key in ordered]
+
+
+def _link(row: asyncpg.Record) -> tuple[Key, Link]:
+    return (row["workspace_id"], row["identifier"]), Link(
+        row["parent"], row["linked_at"], row["linked_by"], row["person_id"], row["subject_id"]
+    )
+
+
+async def links(connection: Connection, names: Iterable[Key]) -> dict[Key, Link]:
+    """Rows of `identifier`."""
+    return dict(_link(row) for row in await connection.fetch(_LINKS, *_split(names)))
+
+
+async def links_held(
+    connection: Connection, names: Iterable[Key], *, for_update: bool = False
+) -> dict[Key, Link]:
+    """Rows of `identifier`, locked until the transaction ends, in key order."""
+    statement = _LINKS_LOCKED if for_update else _LINKS_SHARED
+    return dict(_link(row) for row in await connection.fetch(statement, *_split(names)))
+
+
+async def weaker_names(connection: Connection, names: Iterable[Key]) -> dict[Key, Link]:
+    """Everything below the given names."""
+    return dict(_link(row) for row in await connection.fetch(_WEAKER, *_split(names)))
+
+
+async def subjects(connection: Connection, keys: Iterable[Key]) -> dict[Key, Subject]:
+    """Rows of `subject`. Raises msgspec.MsgspecError on a state that this code cannot read."""
+    rows = await connection.fetch(_SUBJECTS, *_split(keys))
+    found: dict[Key, Subject] = {}
+    for row in rows:
+        at, message_id = row["last_occurred_at"], row["last_message_id"]
+        found[row["workspace_id"], row["subject_id"]] = Subject(
+            version=row["version"],
+            touchpoints=row["touchpoints"],
+            last=None if at is None else (at, message_id),
+            standings=decode_standings(row["states"]),
+            account_traits=decode_object(row["account_traits"]),
+            value=row["value"],
+            merged_into=row["merged_into"],
+        )
+    return found
+
+
+def _member(row: asyncpg.Record) -> tuple[tuple[int, str, str], Member]:
+    return (row["workspace_id"], row["subject_id"], row["person_id"]), Member(
+        row["role"], decode_object(row["traits"]), row["first_seen_at"]
+    )
+
+
+async def members(
+    connection: Connection, keys: Iterable[tuple[int, str, str]]
+) -> dict[tuple[int, str, str], Member]:
+    """Rows of `member` by their key."""
+    ordered = sorted(keys)
+    columns = [[key[place] for key in ordered] for place in range(3)]
+    return dict(_member(row) for row in await connection.fetch(_MEMBERS, *columns))
+
+
+async def members_of(
+    connection: Connection, keys: Iterable[Key]
+) -> dict[tuple[int, str, str], Member]:
+    """All members of the given subjects."""
+    return dict(_member(row) for row in await connection.fetch(_MEMBERS_OF, *_split(keys)))
+
+
+async def seen_in(connection: Connection, persons: Iterable[Key]) -> dict[Key, set[str]]:
+    """Subjects in which each person has been seen."""
+    found: dict[Key, set[str]] = {}
+    for row in await connection.fetch(_SEEN_IN, *_split(persons)):
+        found.setdefault((row["workspace_id"], row["person_id"]), set()).add(row["subject_id"])
+    return found
+
+
+async def persons_in(connection: Connection, subjects: Iterable[Key]) -> set[Key]:
+    """Everybody who has been seen in the given subjects."""
+    return {(row[0], row[1]) for row in await connection.fetch(_PERSONS_IN, *_split(subjects))}
+
+
+async def history(connection: Connection, keys: Iterable[Key]) -> dict[Key, list[Kept]]:
+    """Every touchpoint of the given subjects, unordered, by subject."""
+    found: dict[Key, list[Kept]] = {}
+    for workspace, *kept in await connection.fetch(_HISTORY, *_split(keys)):
+        row = Kept(*kept)
+        found.setdefault((workspace, row.subject_id), []).append(row)
+    return found
+
+
+async def transitions(
+    connection: Connection, keys: Iterable[Key]
+) -> dict[JourneyKey, list[CurrentTransition]]:
+    """Current transitions of the given subjects, by journey, in sequence."""
+    found: dict[JourneyKey, list[CurrentTransition]] = {}
+    for row in await connection.fetch(_TRANSITIONS, *_split(keys)):
+        key = (row["workspace_id"], row["subject_id"], row["journey"])
+        facts = tuple(row)[4:]
+        found.setdefault(key, []).append(CurrentTransition(row["transition_id"], facts))
+    return found
+
+
+async def alerts(
+    connection: Connection, keys: Iterable[Key]
+) -> dict[JourneyKey, list[StoredAlert]]:
+    """Stall alerts of the given subjects, by journey."""
+    found: dict[JourneyKey, list[StoredAlert]] = {}
+    for row in await connection.fetch(_ALERTS, *_split(keys)):
+        key = (row["workspace_id"], row["subject_id"], row["journey"])
+        found.setdefault(key, []).append(
+            StoredAlert(
+                str(row["alert_id"]),
+                row["state"],
+                row["resolution"],
+                row["resolved_at"],
+                (row["stage"], row["cycle"], row["visit_entered_at"]),
+            )
+        )
+    return found

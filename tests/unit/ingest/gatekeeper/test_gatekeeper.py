@@ -1,0 +1,409 @@
+"""Who may come in now: pauses, origins, rates and quotas, by HTTP."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from services.ingest.app import Ingest
+from services.ingest.gatekeeper.gatekeeper import Entrance
+from services.ingest.http.rejections import TurnedAway
+from services.ingest.limits import Limits
+from services.ingest.settings import IngestSettings
+from shared.clock import ManualClock
+from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
+from shared.keys.token import KeyKind
+from shared.sources.hashing import person_digest
+from shared.sources.source import (
+    ConsentRule,
+    SourceKind,
+    SourceSettings,
+    Suppressed,
+    Usage,
+    WorkspaceRules,
+)
+from tests.unit.ingest.conftest import NOW, ListLog, Shelf
+
+NATIVE, SEGMENT = "/v1/touchpoints", "/v1/track"
+EVENT = {"event": "Plan Chosen", "user_id": "u"}
+CALL = {"event": "Plan Chosen", "userId": "u"}
+SHOP = {"Origin": "https://shop.example"}
+
+
+async def post(
+    client: httpx.AsyncClient, *headers: dict[str, str], count: int = 1
+) -> httpx.Response:
+    merged = {name: value for each in headers for name, value in each.items()}
+    return await client.post(NATIVE, json=[EVENT] * count, headers=merged)
+
+
+def verdict(answer: httpx.Response) -> tuple[int, str | None]:
+    return answer.status_code, answer.json().get("code")
+
+
+# -- sources that are paused, removed, or somebody else's -------------------------------------------
+
+
+async def test_a_paused_source_asks_its_senders_to_wait(
+    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+) -> None:
+    key = shelf.bind(SourceSettings())
+    shelf.sources[0] = replace(shelf.sources[0], paused_at=NOW)
+
+    native = await post(client, key)
+    segment = await client.post(SEGMENT, json=CALL, headers=key)
+
+    assert verdict(native) == verdict(segment) == (503, "source_paused")
+    assert native.headers["retry-after"] == segment.headers["retry-after"] == "60"
+    assert event_log.records == []
+
+
+async def test_a_key_of_a_source_that_is_not_known_stores_nothing(
+    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+) -> None:
+    key = shelf.bind(SourceSettings(hash_fields=("email",)))
+    shelf.sources = []
+
+    answer = await post(client, key)
+
+    assert verdict(answer) == (503, "source_unavailable")
+    assert answer.headers["retry-after"] == "5"
+    assert event_log.records == []
+
+
+async def test_a_source_that_is_removed_while_a_request_is_read_lets_nothing_through(
+    ingest: Ingest, shelf: Shelf, event_log: ListLog
+) -> None:
+    shelf.bind(SourceSettings(hash_fields=("email",)))
+    principal = shelf.keys[-1].principal()
+    await ingest.entrance.let_in(principal, method="POST", origin=None)
+    shelf.sources = []
+    await ingest.sources.refresh()
+
+    with pytest.raises(TurnedAway, match="source_unavailable"):
+        await ingest.store([], principal=principal, received_at=NOW, route=NATIVE)
+
+    assert event_log.records == []
+
+
+async def test_a_source_of_another_workspace_is_none(
+    client: httpx.AsyncClient, shelf: Shelf
+) -> None:
+    key = shelf.bind(SourceSettings())
+    shelf.sources[0] = replace(shelf.sources[0], workspace_id=WorkspaceId(2))
+
+    assert verdict(await post(client, key)) == (503, "source_unavailable")
+
+
+async def test_a_new_source_works_at_once(
+    client: httpx.AsyncClient, shelf: Shelf, ingest: Ingest
+) -> None:
+    await ingest.sources.refresh()
+    key = shelf.bind(SourceSettings())
+
+    assert (await post(client, key)).status_code == 202
+
+
+async def test_nothing_passes_while_rules_cannot_be_read_and_are_not_known(
+    ingest: Ingest, client: httpx.AsyncClient, shelf: Shelf, bearer: dict[str, str]
+) -> None:
+    await ingest.keys.refresh()
+    shelf.is_away = True
+
+    assert verdict(await post(client, bearer)) == (503, "source_unavailable")
+
+
+async def test_rules_that_were_read_go_on_without_a_database(
+    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+) -> None:
+    key = shelf.bind(SourceSettings(deny_properties=("properties.card",)))
+    await post(client, key)
+    shelf.is_away = True
+
+    answer = await client.post(NATIVE, json={**EVENT, "properties": {"card": 1}}, headers=key)
+
+    assert answer.status_code == 202
+    assert event_log.envelopes[-1].properties == {}
+
+
+# -- origins ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("headers", "wanted"),
+    [
+        (SHOP, 202),
+        ({"Origin": "https://SHOP.example:443"}, 202),
+        ({"Origin": "https://de.shop.example"}, 202),
+        ({"Origin": "https://a.de.shop.example"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "http://shop.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": ""}, 403),
+        ({"Origin": "https://sh\xf6p.example"}, 403),
+        ({}, 403),
+        ({"Referer": "https://shop.example/"}, 403),
+    ],
+)
+async def test_a_web_source_takes_events_from_its_pages_alone(
+    client: httpx.AsyncClient, shelf: Shelf, headers: dict[str, str], wanted: int
+) -> None:
+    key = shelf.bind(
+        SourceSettings(allowed_origins=("https://shop.example", "https://*.shop.example"))
+    )
+    sent = {**key, **headers}.items()
+    encoded = [(name.encode(), value.encode("latin-1")) for name, value in sent]
+
+    answer = await client.post(NATIVE, json=EVENT, headers=encoded)
+
+    assert answer.status_code == wanted
+    assert answer.headers["access-control-allow-origin"] == "*"
+    if wanted == 403:
+        assert answer.json()["code"] == "origin_not_allowed"
+
+
+async def test_a_server_is_not_asked_where_it_is_but_a_page_with_its_key_is(
+    client: httpx.AsyncClient, shelf: Shelf
+) -> None:
+    key = shelf.bind(
+        SourceSettings(allowed_origins=("https://shop.example",)), kind=SourceKind.SERVER
+    )
+
+    answers = [await post(client, key, each) for each in ({}, SHOP, {"Origin": "https://e.vil"})]
+
+    assert [answer.status_code for answer in answers] == [202, 202, 403]
+
+
+async def test_a_source_without_origins_takes_events_from_any_page(
+    client: httpx.AsyncClient, shelf: Shelf
+) -> None:
+    key = shelf.bind(SourceSettings())
+
+    answers = [await post(client, key, each) for each in ({}, SHOP, {"Origin": "null"})]
+
+    assert [answer.status_code for answer in answers] == [202] * 3
+
+
+async def test_a_picture_in_a_mail_has_no_origin_and_is_counted(
+    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+) -> None:
+    key = shelf.bind(SourceSettings(allowed_origins=("https://shop.example",)))
+    token = key["Authorization"].removeprefix("Bearer ")
+    query = {"write_key": token, "event": "Email Opened", "user_id": "u"}
+
+    await client.get("/v1/pixel.gif", params=query)
+    await client.get("/v1/pixel.gif", params=query, headers={"Origin": "https://evil.example"})
+
+    assert [envelope.event for envelope in event_log.envelopes] == ["Email Opened"]
+
+
+# -- rates and quotas -------------------------------------------------------------------------------
+
+
+async def test_more_than_a_source_may_send_is_told_when_to_come_again(
+    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+) -> None:
+    key = shelf.bind(SourceSettings(events_per_second=0.1, burst=10))
+
+    first = await post(client, key, count=14)
+    native = await post(client, key)
+    segment = await client.post(SEGMENT, json=CALL, headers=key)
+
+    assert first.status_code == 202
+    assert first.headers["ratelimit-policy"] == '"default";q=10;w=100'
+    # It holds ten, owes four, and gets one in ten seconds.
+    assert first.headers["ratelimit"] == '"default";r=0;t=140'
+    assert verdict(native) == verdict(segment) == (429, "rate_limited")
+    assert len(event_log.records) == 14
+    for answer in (native, segment):
+        # Four are owed and one is needed, at one in ten seconds; these lines took time as well.
+        wait = int(answer.headers["retry-after"])
+        assert wait in (49, 50)
+        assert answer.headers["ratelimit-policy"] == '"default";q=10;w=100'
+        assert answer.headers["ratelimit"] == f'"default";r=0;t={wait}'
+        assert answer.headers["x-ratelimit-reset"] == str(int(NOW.timestamp()) + wait)
+        exposed = answer.headers["access-control-expose-headers"]
+        assert {"retry-after", "ratelimit", "ratelimit-policy"} <= set(exposed.split(", "))
+
+
+async def test_all_keys_of_a_source_share_its_limit_and_others_do_not(
+    client: httpx.AsyncClient, shelf: Shelf
+) -> None:
+    settings = SourceSettings(events_per_second=0.01, burst=1)
+    one, two = shelf.bind(settings), shelf.bind(settings)
+    other = shelf.bind(settings, source_id="other")
+
+    answers = [await post(client, each) for each in (one, two, other)]
+
+    assert [answer.status_code for answer in answers] == [202, 429, 202]
+
+
+async def test_requests_without_any_event_cost_as_well(
+    client: httpx.AsyncClient, shelf: Shelf
+) -> None:
+    key = shelf.bind(SourceSettings(events_per_second=0.01, burst=2))
+
+    answers = [await client.post(NATIVE, content=b"junk", headers=key) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [400, 400, 429]
+    assert "ratelimit" in answers[0].headers
+
+
+async def test_a_process_may_limit_keys_whose_source_does_not(
+    client: httpx.AsyncClient, ingest: Ingest, shelf: Shelf, bearer: dict[str, str]
+) -> None:
+    own = shelf.bind(SourceSettings(events_per_second=1_000.0))
+    ingest.entrance = Entrance(ingest.sources, ingest.clock, Limits(events_per_second=0.01))
+
+    keyless = [await post(client, bearer) for _ in range(2)]
+    sourced = [await post(client, own) for _ in range(2)]
+
+    assert [answer.status_code for answer in keyless] == [202, 429]
+    assert [answer.status_code for answer in sourced] == [202, 202]
+
+
+async def test_without_any_limit_nothing_is_said_of_one(
+    client: httpx.AsyncClient, bearer: dict[str, str]
+) -> None:
+    answer = await post(client, bearer)
+
+    assert answer.status_code == 202
+    assert not {"ratelimit", "ratelimit-policy"} & set(answer.headers)
+
+
+async def test_a_source_has_its_events_of_the_day_and_no_more(
+    client: httpx.AsyncClient, ingest: Ingest, shelf: Shelf, event_log: ListLog
+) -> None:
+    key = shelf.bind(SourceSettings(events_per_day=5))
+
+    answers = [await post(client, key, count=3) for _ in range(3)]
+    assert isinstance(ingest.clock, ManualClock)
+    ingest.clock.advance(timedelta(days=1))
+    tomorrow = await post(client, key)
+
+    assert [answer.status_code for answer in answers] == [202, 202, 429]
+    assert answers[2].json()["code"] == "quota_exceeded"
+    assert answers[2].headers["retry-after"] == "3600"
+    assert answers[2].headers["ratelimit-policy"] == '"daily";q=5;w=86400'
+    assert answers[2].headers["ratelimit"] == '"daily";r=0;t=3600'
+    assert tomorrow.status_code == 202
+    assert len(event_log.records) == 7
+
+
+async def test_what_other_processes_accepted_counts(
+    client: httpx.AsyncClient, shelf: Shelf
+) -> None:
+    key = shelf.bind(SourceSettings(events_per_day=5))
+    shelf.usage["src"] = Usage(NOW.date(), 5)
+
+    assert verdict(await post(client, key)) == (429, "quota_exceeded")
+
+
+async def test_what_is_refused_or_dropped_uses_up_no_quota(
+    client: httpx.AsyncClient, shelf: Shelf
+) -> None:
+    key = shelf.bind(SourceSettings(events_per_day=1, consent=ConsentRule(required=("ads",))))
+
+    answers = [await post(client, key) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [202] * 3
+
+
+# -- what a sender is told of events that are not kept ----------------------------------------------
+
+
+async def test_a_dropped_event_is_answered_like_an_accepted_one_and_counted(
+    client: httpx.AsyncClient, ingest: Ingest, shelf: Shelf, event_log: ListLog
+) -> None:
+    digest = person_digest("user:u", key=shelf.rules.hash_key)
+    shelf.suppressed.append(
+        Suppressed(change=1, workspace_id=DEFAULT_WORKSPACE, digest=digest, is_lifted=False)
+    )
+    key = shelf.bind(SourceSettings())
+
+    native = await client.post(NATIVE, json=[EVENT, {**EVENT, "user_id": "other"}], headers=key)
+    segment = await client.post(SEGMENT, json=CALL, headers=key)
+
+    assert (native.status_code, native.json()) == (202, {"accepted": 2, "rejected": []})
+    assert (segment.status_code, segment.json()) == (200, {"success": True})
+    assert [envelope.user_id for envelope in event_log.envelopes] == ["other"]
+    assert _counted(ingest, "stageline_ingest_events_dropped_total", reason="suppressed") == 2
+    assert _counted(ingest, "stageline_ingest_events_accepted_total", route=NATIVE) == 1
+
+
+async def test_somebody_who_is_let_in_again_is_heard_at_the_next_read(
+    client: httpx.AsyncClient, ingest: Ingest, shelf: Shelf, bearer: dict[str, str]
+) -> None:
+    digest = person_digest("user:u", key=shelf.rules.hash_key)
+    change = Suppressed(change=1, workspace_id=DEFAULT_WORKSPACE, digest=digest, is_lifted=False)
+    shelf.suppressed.append(change)
+    await post(client, bearer)
+    shelf.suppressed.append(
+        Suppressed(change=2, workspace_id=DEFAULT_WORKSPACE, digest=digest, is_lifted=True)
+    )
+
+    await ingest.sources.refresh()
+    await post(client, bearer)
+
+    assert _counted(ingest, "stageline_ingest_events_dropped_total", reason="suppressed") == 1
+    assert _counted(ingest, "stageline_ingest_events_accepted_total", route=NATIVE) == 1
+
+
+async def test_an_event_of_servers_is_refused_by_name(
+    client: httpx.AsyncClient, shelf: Shelf, bearer: dict[str, str]
+) -> None:
+    shelf.rules = WorkspaceRules(hash_key=b"k", server_only=frozenset({"Order Completed"}))
+    secret = shelf.put(KeyKind.SECRET)
+    order = {**EVENT, "event": "Order Completed"}
+
+    browser = await client.post(NATIVE, json=[EVENT, order], headers=bearer)
+    server = await client.post(
+        NATIVE, json=order, headers={"Authorization": f"Bearer {secret.token}"}
+    )
+
+    assert browser.json()["accepted"] == 1
+    assert [each["code"] for each in browser.json()["rejected"]] == ["server_only_event"]
+    assert server.status_code == 202
+
+
+async def test_an_event_that_nests_too_deep_is_refused_whatever_the_rules(
+    client: httpx.AsyncClient, shelf: Shelf
+) -> None:
+    key = shelf.bind(
+        SourceSettings(
+            hash_fields=("email", "properties.x"),
+            deny_properties=("properties.a.b",),
+            allow_properties=("properties.x", "properties.a.c"),
+        )
+    )
+    deep = b"[" * 900 + b"]" * 900
+    body = b'{"event":"E","email":"ann@acme.example","properties":{"x":%b,"a":%b}}' % (deep, deep)
+
+    answer = await client.post(NATIVE, content=body, headers=key)
+
+    assert answer.status_code == 422
+    assert answer.json()["rejected"][0]["code"] == "too_deep"
+
+
+async def test_every_sender_that_is_turned_away_is_counted(
+    client: httpx.AsyncClient, ingest: Ingest, shelf: Shelf
+) -> None:
+    key = shelf.bind(SourceSettings(allowed_origins=("https://shop.example",)))
+
+    await post(client, key)
+
+    name = "stageline_ingest_requests_turned_away_total"
+    assert _counted(ingest, name, code="origin_not_allowed") == 1
+
+
+def test_a_limit_is_a_setting() -> None:
+    settings = IngestSettings.model_validate(
+        {"database_url": "postgresql://x", "event_log": "postgres", "events_per_second": 50}
+    )
+
+    assert settings.limits().events_per_second == 50.0
+
+
+def _counted(ingest: Ingest, name: str, **labels: str) -> float:
+    return ingest.metrics.registry.get_sample_value(name, labels) or 0.0

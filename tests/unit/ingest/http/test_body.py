@@ -1,0 +1,158 @@
+import asyncio
+import gzip
+from collections.abc import Sequence
+
+import pytest
+from starlette.types import Message
+
+from services.ingest.errors import ClientGone
+from services.ingest.events.verdicts import BodyCode, BodyRefused
+from services.ingest.http.body import Budget, Lease, gunzipped, read
+from services.ingest.limits import Limits
+
+LIMITS = Limits(max_body_bytes=1_000, body_timeout_seconds=0.05)
+
+
+class Sender:
+    """Hands out messages; waits for ever after the last, as a silent sender does."""
+
+    def __init__(self, messages: Sequence[Message], *, waits: bool = False) -> None:
+        self._messages = list(messages)
+        self._waits = waits
+        self.asked = 0
+
+    async def __call__(self) -> Message:
+        self.asked += 1
+        if self._waits:
+            await asyncio.sleep(0)
+        if not self._messages:
+            await asyncio.Event().wait()
+        return self._messages.pop(0)
+
+
+def part(body: bytes, *, more: bool = False) -> Message:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+async def take(
+    sender: Sender,
+    budget: Budget | None = None,
+    *,
+    length: bytes | None = None,
+    encoding: bytes | None = None,
+    answer_first: bool = False,
+    finds_gzip: bool = False,
+) -> bytes | BodyRefused:
+    lease = Lease(budget or Budget(10_000))
+    try:
+        return await read(
+            sender,
+            content_length=length,
+            content_encoding=encoding,
+            may_answer_first=answer_first,
+            limits=LIMITS,
+            lease=lease,
+            finds_gzip=finds_gzip,
+        )
+    finally:
+        lease.release()
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_parts_are_put_together(waits: bool) -> None:  # noqa: FBT001 - a case
+    sender = Sender([part(b"ab", more=True), part(b"", more=True), part(b"c")], waits=waits)
+
+    assert await take(sender) == b"abc"
+
+
+@pytest.mark.parametrize("first", [[], [part(b"a", more=True)]])
+async def test_a_silent_sender_is_given_up(first: list[Message]) -> None:
+    answer = await take(Sender(first))
+
+    assert isinstance(answer, BodyRefused)
+    assert answer.code is BodyCode.BODY_TIMEOUT
+
+
+async def test_a_sender_that_hangs_up_is_not_answered() -> None:
+    sender = Sender([part(b"a", more=True), {"type": "http.disconnect"}], waits=True)
+
+    with pytest.raises(ClientGone):
+        await take(sender)
+
+
+async def test_what_is_too_large_is_read_to_its_end_but_not_for_ever() -> None:
+    polite = Sender([part(b"x" * 600, more=True), part(b"x" * 600, more=True), part(b"x")])
+    at_the_end = Sender([part(b"x" * 600, more=True), part(b"x" * 600)])
+    endless = Sender([part(b"x" * 1_000, more=True)] * 100)
+
+    answers = [
+        await take(polite),
+        await take(at_the_end),
+        await take(endless, length=b"100000"),
+    ]
+
+    assert [a.code for a in answers if isinstance(a, BodyRefused)] == [BodyCode.BODY_TOO_LARGE] * 3
+    assert (polite.asked, at_the_end.asked, endless.asked) == (3, 2, 8)
+
+
+async def test_whoever_asks_first_is_told_before_sending() -> None:
+    sender = Sender([])
+
+    answer = await take(sender, length=b"1001", answer_first=True)
+
+    assert isinstance(answer, BodyRefused)
+    assert sender.asked == 0
+
+
+async def test_bodies_share_a_budget_and_give_it_back() -> None:
+    budget = Budget(1_500)
+    held = Lease(budget)
+    held.take(1_000)
+
+    busy = await take(Sender([part(b"x" * 600)]), budget)
+    held.release()
+    fine = await take(Sender([part(b"x" * 600)]), budget)
+
+    assert isinstance(busy, BodyRefused)
+    assert busy.code is BodyCode.BUSY
+    assert fine == b"x" * 600
+    assert budget.held_bytes == 0
+
+
+async def test_what_is_unpacked_counts_too() -> None:
+    packed = gzip.compress(b"x" * 900)
+
+    busy = await take(Sender([part(packed)]), Budget(500), encoding=b"gzip")
+    fine = await take(Sender([part(packed)]), Budget(1_000), encoding=b"gzip")
+
+    assert isinstance(busy, BodyRefused)
+    assert busy.code is BodyCode.BUSY
+    assert fine == b"x" * 900
+
+
+async def test_gzip_that_no_header_names_is_found_only_where_it_is_looked_for() -> None:
+    packed = gzip.compress(b"x" * 900)
+
+    assert await take(Sender([part(packed)]), finds_gzip=True) == b"x" * 900
+    assert await take(Sender([part(b"plain")]), finds_gzip=True) == b"plain"
+    assert await take(Sender([part(packed)])) == packed
+
+
+async def test_gzip_that_was_found_is_held_to_the_same_bounds() -> None:
+    bomb = await take(Sender([part(gzip.compress(b" " * 1_000_000))]), finds_gzip=True)
+    cut = await take(Sender([part(gzip.compress(b"x" * 900)[:-1])]), finds_gzip=True)
+    busy = await take(Sender([part(gzip.compress(b"x" * 900))]), Budget(500), finds_gzip=True)
+
+    codes = [each.code for each in (bomb, cut, busy) if isinstance(each, BodyRefused)]
+    assert codes == [BodyCode.BODY_TOO_LARGE, BodyCode.BROKEN_ENCODING, BodyCode.BUSY]
+
+
+async def test_a_body_of_nothing_but_empty_members_is_not_worked_through() -> None:
+    member = gzip.compress(b"", mtime=0)
+    limits = Limits(max_body_bytes=1_000_000)
+    few, many = member * 256, member * 257
+
+    assert gunzipped(few, limits, Lease(Budget(10_000))) == b""
+    refused = gunzipped(many, limits, Lease(Budget(10_000)))
+    assert isinstance(refused, BodyRefused)
+    assert refused.code is BodyCode.BROKEN_ENCODING

@@ -1,0 +1,188 @@
+"""Forgetting a person: a record in the log that names them, whatever else the door may say."""
+
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from services.ingest.app import Ingest
+from services.ingest.protocols.people.route import PATH
+from shared.ids import DEFAULT_WORKSPACE
+from shared.keys.principal import Scope
+from shared.keys.token import KeyKind
+from shared.sources.hashing import hashed, person_digest
+from shared.sources.source import SourceSettings, Suppressed
+from tests.unit.ingest.conftest import NOW, ListLog, Shelf
+
+
+@pytest.fixture
+def eraser(client: httpx.AsyncClient, shelf: Shelf) -> httpx.AsyncClient:
+    """Comes with a key that may erase."""
+    key = shelf.put(KeyKind.SECRET, frozenset({Scope.PEOPLE_ERASE}))
+    client.headers["Authorization"] = f"Bearer {key.token}"
+    return client
+
+
+async def erase(client: httpx.AsyncClient, person: str, **options: Any) -> httpx.Response:
+    return await client.post(f"/v1/people/{quote(person, safe='')}:erase", **options)
+
+
+@pytest.mark.parametrize(
+    ("person", "named"),
+    [
+        ("user:u-17", ("u-17", None, None)),
+        ("email:Ann@acme.example", (None, "Ann@acme.example", None)),
+        ("anonymous:hubspot:contact:201", (None, None, "hubspot:contact:201")),
+        ("user:a/b c+d%?:erase", ("a/b c+d%?:erase", None, None)),
+        ("user:\u65e5\u672c", ("\u65e5\u672c", None, None)),
+        ("user:two\r\nlines", ("two\r\nlines", None, None)),
+    ],
+)
+async def test_an_erasure_goes_into_the_log(
+    eraser: httpx.AsyncClient, event_log: ListLog, person: str, named: tuple[str | None, ...]
+) -> None:
+    answer = await erase(eraser, person, json={"message_id": "request-17"})
+
+    (envelope,) = event_log.envelopes
+    assert (answer.status_code, answer.json()) == (202, {"message_id": "request-17"})
+    assert (envelope.type, envelope.message_id) == ("erase", "request-17")
+    assert (envelope.user_id, envelope.email, envelope.anonymous_id) == named
+    assert (envelope.workspace_id, envelope.received_at) == (DEFAULT_WORKSPACE, NOW)
+
+
+async def test_an_erasure_without_a_name_of_its_own_is_given_one(
+    eraser: httpx.AsyncClient, event_log: ListLog
+) -> None:
+    answers = [await erase(eraser, "user:u", content=body) for body in (b"", b" ", b"{}")]
+
+    ids = [answer.json()["message_id"] for answer in answers]
+    assert [envelope.message_id for envelope in event_log.envelopes] == ids
+    assert len(set(ids)) == 3
+
+
+async def test_people_who_are_left_alone_can_still_be_forgotten(
+    eraser: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+) -> None:
+    digest = person_digest("user:u", key=shelf.rules.hash_key)
+    shelf.suppressed.append(
+        Suppressed(change=1, workspace_id=DEFAULT_WORKSPACE, digest=digest, is_lifted=False)
+    )
+
+    answer = await erase(eraser, "user:u")
+
+    assert answer.status_code == 202
+    assert len(event_log.records) == 1
+
+
+async def test_neither_pause_nor_limit_nor_hashing_of_a_source_stands_in_the_way(
+    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+) -> None:
+    shelf.bind(SourceSettings(hash_fields=("email",), events_per_second=0.01, burst=1))
+    shelf.sources[0] = replace(shelf.sources[0], paused_at=NOW)
+    key = shelf.put(KeyKind.SECRET, source_id="src")
+    client.headers["Authorization"] = f"Bearer {key.token}"
+
+    answers = [await erase(client, "email:ann@acme.example") for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [202] * 3
+    assert {envelope.email for envelope in event_log.envelopes} == {"ann@acme.example"}
+
+
+async def test_a_pseudonym_can_be_forgotten(
+    eraser: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+) -> None:
+    pseudonym = hashed("ann@acme.example", shelf.rules.hash_key)
+
+    answer = await erase(eraser, f"email:{pseudonym}")
+
+    assert answer.status_code == 202
+    assert event_log.envelopes[0].email == pseudonym
+
+
+@pytest.mark.parametrize(
+    ("person", "body", "wanted"),
+    [
+        ("acme", b"", (400, "invalid_person")),
+        ("user:", b"", (400, "invalid_person")),
+        ("user: ", b"", (400, "invalid_person")),
+        ("user:\r\n", b"", (400, "invalid_person")),
+        ("\n", b"", (400, "invalid_person")),
+        ("account:acme", b"", (400, "invalid_person")),
+        ("email:ann", b"", (400, "invalid_person")),
+        ("user:" + "x" * 513, b"", (400, "invalid_person")),
+        ("user:\0", b"", (400, "invalid_person")),
+        ("user:u", b"[]", (422, "invalid_body")),
+        ("user:u", b"null", (422, "invalid_body")),
+        ("user:u", b"{", (422, "invalid_body")),
+        ("user:u", b'{"message_id": 17}', (422, "invalid_body")),
+        ("user:u", b'{"message_id": ""}', (422, "invalid_body")),
+        ("user:u", b'{"message_id": "  "}', (422, "invalid_body")),
+        ("user:u", b'{"message_id": "%b"}' % (b"x" * 101), (422, "invalid_body")),
+        ("user:u", rb'{"message_id": "a\u0000"}', (422, "invalid_body")),
+        ("user:u", rb'{"message_id": "\ud800"}', (422, "invalid_body")),
+        ("user:u", b'{"reason": "asked"}', (422, "invalid_body")),
+        ("user:u", b"[" * 100_000, (422, "invalid_body")),
+    ],
+)
+async def test_what_names_nobody_or_says_too_much_is_refused(
+    eraser: httpx.AsyncClient, event_log: ListLog, person: str, body: bytes, wanted: tuple[int, str]
+) -> None:
+    answer = await erase(eraser, person, content=body)
+
+    assert (answer.status_code, answer.json()["code"]) == wanted
+    assert event_log.records == []
+
+
+async def test_the_call_is_counted_by_its_template(
+    eraser: httpx.AsyncClient, ingest: Ingest
+) -> None:
+    await erase(eraser, "user:u")
+
+    labels = {"service": "ingest", "route": PATH, "method": "POST", "status": "202"}
+    assert ingest.metrics.registry.get_sample_value("stageline_http_requests_total", labels) == 1
+
+
+async def test_a_path_that_is_no_text_names_nobody(
+    eraser: httpx.AsyncClient, event_log: ListLog
+) -> None:
+    answer = await eraser.post("/v1/people/user:%ff:erase")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_person")
+    assert event_log.records == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "scopes"),
+    [
+        (KeyKind.WRITE, None),
+        (KeyKind.WRITE, frozenset({Scope.PEOPLE_ERASE})),
+        (KeyKind.SECRET, frozenset({Scope.EVENTS_WRITE, Scope.PEOPLE_WRITE})),
+    ],
+)
+async def test_only_a_secret_key_with_the_scope_may_erase(
+    client: httpx.AsyncClient,
+    shelf: Shelf,
+    event_log: ListLog,
+    kind: KeyKind,
+    scopes: frozenset[Scope] | None,
+) -> None:
+    client.headers["Authorization"] = f"Bearer {shelf.put(kind, scopes).token}"
+
+    answer = await erase(client, "user:u")
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "missing_scope")
+    assert "people:erase" in answer.json()["detail"]
+    assert event_log.records == []
+
+
+async def test_an_erasure_that_the_log_does_not_acknowledge_is_not_done(
+    eraser: httpx.AsyncClient, event_log: ListLog
+) -> None:
+    event_log.is_away = True
+
+    answer = await erase(eraser, "user:u")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "log_unavailable")
+    assert answer.headers["retry-after"] == "2"

@@ -1,0 +1,211 @@
+"""What each thing that Stripe tells becomes; expectations are written by hand."""
+
+from typing import Any
+
+import pytest
+
+from services.ingest.events.candidate import ForeignCandidate
+from services.ingest.protocols.webhooks.parse import Way, read_item
+from services.ingest.protocols.webhooks.providers.stripe import major_units
+from shared.sources.source import SourceKind, SourceSettings
+from tests.unit.ingest.protocols.webhooks.senders import MILLISECONDS, told
+
+
+def happened(kind: str, before: dict[str, Any] | None = None, **thing: Any) -> dict[str, Any]:
+    return {
+        "id": "evt_1",
+        "type": kind,
+        "created": MILLISECONDS // 1000,
+        "data": {"object": thing, "previous_attributes": before or {}},
+    }
+
+
+CUSTOMER: dict[str, Any] = {"anonymous_id": "stripe:customer:cus_1", "channel": "billing"}
+INVOICE: dict[str, Any] = {
+    "object": "invoice",
+    "id": "in_1",
+    "customer": "cus_1",
+    "customer_email": "ann@acme.example",
+    "currency": "eur",
+    "amount_paid": 1999,
+    "amount_due": 1999,
+}
+SUBSCRIPTION: dict[str, Any] = {
+    "object": "subscription",
+    "id": "sub_1",
+    "customer": {"id": "cus_1"},
+    "status": "active",
+    "currency": "jpy",
+    "items": {
+        "data": [
+            {"price": {"id": "p1", "unit_amount": 500, "recurring": {"interval": "month"}}, "quantity": 3}
+        ]
+    },
+}  # fmt: skip
+PRICED: dict[str, Any] = {
+    "value": 1500.0,
+    "properties": {
+        "subscription_id": "sub_1",
+        "status": "active",
+        "currency": "jpy",
+        "interval": "month",
+        "quantity": 3,
+        "price_id": "p1",
+    },
+}
+KNOWN = {**CUSTOMER, "email": "ann@acme.example"}
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        (
+            happened("invoice.paid", **INVOICE, billing_reason="subscription_cycle"),
+            [
+                {
+                    **KNOWN,
+                    "event": event,
+                    "value": 19.99,
+                    "properties": {
+                        "invoice_id": "in_1",
+                        "currency": "eur",
+                        "billing_reason": "subscription_cycle",
+                    },
+                }
+                for event in ("Invoice Paid", "Subscription Renewed")
+            ],
+        ),
+        (
+            happened("invoice.payment_failed", **INVOICE, attempt_count=2),
+            [
+                {
+                    **KNOWN,
+                    "event": "Payment Failed",
+                    "friction": "payment failed",
+                    "value": 19.99,
+                    "properties": {"invoice_id": "in_1", "currency": "eur", "attempt_count": 2},
+                }
+            ],
+        ),
+        (
+            happened("customer.subscription.created", **SUBSCRIPTION),
+            [{**CUSTOMER, "event": "Subscription Started", **PRICED}],
+        ),
+        (
+            happened(
+                "customer.subscription.updated",
+                {"cancel_at_period_end": False},
+                **SUBSCRIPTION,
+                cancel_at_period_end=True,
+                cancellation_details={"feedback": "too_expensive", "comment": "No budget"},
+            ),
+            [
+                {
+                    **CUSTOMER,
+                    "event": "Cancellation Scheduled",
+                    **PRICED,
+                    "friction": "too_expensive",
+                    "thought": "No budget",
+                }
+            ],
+        ),
+        (
+            happened("customer.subscription.updated", {"status": "trialing"}, **SUBSCRIPTION),
+            [
+                {
+                    **CUSTOMER,
+                    "event": "Subscription Started",
+                    "value": 1500.0,
+                    "properties": {**PRICED["properties"], "previous": "trialing"},
+                }
+            ],
+        ),
+        (
+            happened("customer.subscription.deleted", **{**SUBSCRIPTION, "status": "canceled"}),
+            [
+                {
+                    **CUSTOMER,
+                    "event": "Subscription Cancelled",
+                    "value": 1500.0,
+                    "properties": {**PRICED["properties"], "status": "canceled"},
+                }
+            ],
+        ),
+        (
+            happened("customer.created", object="customer", id="cus_1", email="ann@acme.example", name="Ann"),
+            [{**KNOWN, "type": "identify", "event": "Customer Created", "traits": {"name": "Ann"}}],
+        ),
+        (
+            happened(
+                "checkout.session.completed",
+                object="checkout.session",
+                id="cs_1",
+                customer_details={"email": "ann@acme.example"},
+                amount_total=5000,
+                currency="usd",
+            ),
+            [
+                {
+                    "channel": "billing",
+                    "email": "ann@acme.example",
+                    "event": "Checkout Completed",
+                    "value": 50.0,
+                    "properties": {"session_id": "cs_1", "currency": "usd"},
+                }
+            ],
+        ),
+    ],
+)  # fmt: skip
+def test_what_stripe_tells(item: dict[str, Any], expected: list[dict[str, Any]]) -> None:
+    assert told(SourceKind.STRIPE, item) == expected
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "expected"),
+    [
+        (1999, "eur", 19.99),
+        (500, "JPY", 500.0),
+        (500, "kwd", 0.5),
+        (500, "isk", 5.0),
+        (-100, "usd", -1.0),
+        (0, "usd", 0.0),
+        (None, "usd", None),
+        (True, "usd", None),
+        ("1999", "usd", None),
+        (1999, None, 19.99),
+    ],
+)
+def test_amounts_come_in_major_units(
+    amount: object, currency: object, expected: float | None
+) -> None:
+    assert major_units(amount, currency) == expected
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"metadata": {"account": "acme"}},
+        {"subscription_details": {"metadata": {"account": "acme"}}},
+        {"parent": {"subscription_details": {"metadata": {"account": "acme"}}}},
+        {"account": "acme"},
+    ],
+)
+def test_stripes_metadata_name_our_account(more: dict[str, Any]) -> None:
+    (found,) = told(
+        SourceKind.STRIPE,
+        happened("invoice.paid", **INVOICE, **more),
+        account_id_property="account",
+    )
+
+    assert found["account_id"] == "acme"
+
+
+def test_stripes_two_events_about_one_payment_are_one() -> None:
+    way = Way(kind=SourceKind.STRIPE, source_id="s", settings=SourceSettings())
+    names = set()
+    for number, kind in enumerate(("invoice.paid", "invoice.payment_succeeded")):
+        (found,) = read_item({**happened(kind, **INVOICE), "id": f"evt_{number}"}, way)
+        assert isinstance(found, ForeignCandidate)
+        names.add(found.message_id)
+
+    assert names == {"stripe:in_1:paid"}
