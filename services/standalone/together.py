@@ -96,7 +96,7 @@ class Together:
             group.create_task(self._key_cache.run(stop), name="keys")
             group.create_task(self._ingest.sources.run(stop), name="sources")
             group.create_task(self._recorder.run(stop), name="recorder")
-            group.create_task(self.api.population.run(stop), name="population")
+            group.create_task(self.api.stage_gauges.run(stop), name="stage-gauges")
             group.create_task(self.stager.run(stager_stop), name="stager")
             await serve(self.app, listener, stop, shutdown_seconds=shutdown_seconds)
             self.health.stopping = True
