@@ -9,20 +9,17 @@ import sys
 import structlog
 import uvloop
 
-from services.ingest.app import Ingest, create_app, create_health
-from services.ingest.recorder import LAST_WRITE_SECONDS, Recorder
+from services.ingest.app import create_app, create_health
+from services.ingest.compose import composed, refresh
+from services.ingest.intake import Ingest
 from services.ingest.settings import IngestSettings
 from shared.clock import SystemClock
 from shared.errors import FatalError, LogUnavailable
-from shared.eventlog.factory import ensure_topics, open_writer
+from shared.eventlog.factory import ensure_topics
 from shared.eventlog.port import LogWriter
 from shared.http.draining import serve_and_drain
 from shared.http.server import bind
-from shared.keys.cache import KeyCache
 from shared.settings import load, redacted
-from shared.sources.registry import SourceRegistry
-from shared.storage import keys, source_events, sources
-from shared.storage.connect import DatabaseRole, create_engine
 from shared.telemetry import logging, metrics
 
 log = structlog.get_logger(__name__)
@@ -63,51 +60,14 @@ async def _run(settings: IngestSettings, listener: socket.socket) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     log.info("starting", settings=redacted(settings))
-    writer = open_writer(settings)
-    engine = create_engine(
-        settings.database_url.get_secret_value(),
-        role=DatabaseRole.INGEST,
-        application_name="stageline-ingest",
-        pool_size=1,
-    )
-    # Of its own: what people watch must not keep a revocation waiting.
-    recorder_engine = create_engine(
-        settings.database_url.get_secret_value(),
-        role=DatabaseRole.INGEST,
-        application_name="stageline-ingest-recorder",
-        pool_size=1,
-    )
-    clock = SystemClock()
-    measured = metrics.of_process()
-    recorder = Recorder(source_events.writer(recorder_engine), measured)
-    key_cache = KeyCache(keys.loader(engine), clock, refresh_seconds=settings.key_refresh_seconds)
-    registry = SourceRegistry(
-        sources.loader(engine, clock), refresh_seconds=settings.key_refresh_seconds
-    )
-    ingest = Ingest(
-        writer=writer,
-        keys=key_cache,
-        sources=registry,
-        clock=clock,
-        metrics=measured,
-        limits=settings.limits(),
-        recorder=recorder,
-        public_base_url=settings.public_base_url,
-    )
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(key_cache.run(stop), name="keys")
-            group.create_task(registry.run(stop), name="sources")
-            group.create_task(recorder.run(stop), name="recorder")
-            await _start(settings, writer, stop)
-            if not stop.is_set():
-                await _serve(ingest, settings, listener, stop)
-    finally:
-        await writer.stop()
-        # What came in while the last requests were answered.
-        await recorder.flush(LAST_WRITE_SECONDS)
-        await recorder_engine.dispose()
-        await engine.dispose()
+    async with (
+        composed(settings, clock=SystemClock(), metrics=metrics.of_process()) as ingest,
+        asyncio.TaskGroup() as group,
+    ):
+        refresh(ingest, group, stop)
+        await _start(settings, ingest.writer, stop)
+        if not stop.is_set():
+            await _serve(ingest, settings, listener, stop)
     log.info("stopped")
 
 
