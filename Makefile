@@ -46,7 +46,7 @@ bench: $(DEV_READY) ## measure our paths beside their bare limits
 	done
 
 docs: $(DEV_READY) ## write the generated documents anew (schemas, OpenAPI, metrics)
-	@$(BIN)/python -m services.cli.generate
+	@$(BIN)/python -m services.cli.docs.generate
 
 # -- set-up: repeated only when a lock file changes --------------------------------------------
 

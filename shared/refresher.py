@@ -15,6 +15,7 @@ from time import monotonic
 import structlog
 
 from shared.errors import TransientError
+from shared.process.waiting import pause
 
 log = structlog.get_logger(__name__)
 
@@ -55,11 +56,7 @@ class Refresher:
         """Read again and again until `stop` is set: one task of the service's task group."""
         while not stop.is_set():
             await self.refresh()
-            try:
-                async with asyncio.timeout(self._refresh_seconds):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+            await pause(stop, self._refresh_seconds)
 
     async def _refreshed_since(self, asked_at: float) -> bool:
         """Whether a read that began after `asked_at` succeeded; makes one if there is none yet."""

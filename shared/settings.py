@@ -4,23 +4,51 @@ Settings are built once at start-up and handed down frozen; no other module read
 docs/configuration.md has a row for each field (tested).
 """
 
-import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from shared.errors import FatalError
 
 PREFIX = "STAGELINE_"
+_UNREADABLE = "unreadable_file"
 
 S = TypeVar("S", bound=BaseSettings)
 
 
+class _Unreadable(str):
+    """Why the file of a setting cannot be read; stands for the value until validation reports it."""
+
+    __slots__ = ()
+
+
+class _FileSettingsSource(EnvSettingsSource):
+    """Values from files: the variable `<NAME>_FILE` holds the path (container secrets)."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Content of the field's file without white space around it, or None without a file."""
+        path, _, is_complex = super().get_field_value(field, f"{field_name}_file")
+        if path is None:
+            return None, field_name, is_complex
+        try:
+            return Path(path).read_text("utf-8").strip(), field_name, is_complex
+        except OSError as exc:
+            return _Unreadable(exc.strerror), field_name, is_complex
+        except UnicodeDecodeError:
+            return _Unreadable("not UTF-8"), field_name, is_complex
+
+
 class CommonSettings(BaseSettings):
-    """What every process needs to know."""
+    """Settings that every process has."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
@@ -51,37 +79,42 @@ class CommonSettings(BaseSettings):
         default=10.0, gt=0, le=120, description="Budget of a graceful stop."
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - there is no .env file
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - see _FileSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then the files that the environment names."""
+        return init_settings, env_settings, _FileSettingsSource(settings_cls)
 
-def load(kind: type[S], environ: Mapping[str, str] | None = None) -> S:
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_unreadable(cls, value: object) -> object:
+        if isinstance(value, _Unreadable):
+            raise PydanticCustomError(_UNREADABLE, "{reason}", {"reason": str(value)})
+        return value
+
+
+def load(kind: type[S], **overrides: str) -> S:
     """Build settings from the environment, naming every bad variable at once.
 
-    `<NAME>_FILE` holds the path of a file whose content is the value (container secrets).
-    Raises FatalError whose text lists variable and reason, never the value.
+    `overrides`, by field name, win over the environment. Raises FatalError whose text lists variable
+    and reason, never the value.
     """
-    environ = os.environ if environ is None else environ
-    values: dict[str, Any] = {}
-    problems: list[str] = []
-    for name in kind.model_fields:
-        variable = PREFIX + name.upper()
-        if variable in environ:
-            values[name] = environ[variable]
-        elif f"{variable}_FILE" in environ:
-            try:
-                values[name] = Path(environ[f"{variable}_FILE"]).read_text("utf-8").strip()
-            except OSError as exc:
-                problems.append(f"{variable}_FILE: {exc.strerror}")
     try:
-        settings = kind.model_validate(values)
+        return kind.model_validate(overrides)
     except ValidationError as exc:
-        problems += [
-            f"{PREFIX}{'.'.join(str(part) for part in error['loc']).upper()}: {error['msg']}"
+        problems = [
+            f"{PREFIX}{'.'.join(str(part) for part in error['loc']).upper()}"
+            f"{'_FILE' if error['type'] == _UNREADABLE else ''}: {error['msg']}"
             for error in exc.errors(include_input=False, include_url=False)
         ]
-    else:
-        if not problems:
-            return settings
-    message = "cannot start, the configuration is wrong:\n  " + "\n  ".join(problems)
-    raise FatalError(message)
+        message = "cannot start, the configuration is wrong:\n  " + "\n  ".join(problems)
+        raise FatalError(message) from None
 
 
 def redacted(settings: BaseSettings) -> dict[str, Any]:

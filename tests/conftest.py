@@ -11,19 +11,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from uuid import uuid4
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
-from alembic import command
-from alembic.config import Config
 from hypothesis import HealthCheck, settings
 from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.standalone.kafka import LocalKafka, prepare
 from services.standalone.postgres import EmbeddedPostgres
 from shared.errors import FatalError
-from shared.storage.connect import DatabaseRole, connect
+from tests.support.database import Connection, connected, engine_of, fresh_database, migrate
 from tests.support.eventually import eventually
 
 ROOT = Path(__file__).parent.parent
@@ -86,25 +84,32 @@ def postgres_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-async def template_database(postgres_url: str) -> str:
+async def template_database(postgres_url: str) -> AsyncIterator[str]:
     """Name of a database at the newest migration, to be copied per test."""
-    name = f"template_{uuid4().hex[:12]}"
-    await _execute(postgres_url, f'CREATE DATABASE "{name}"')
-    await migrate(with_database(postgres_url, name))
-    return name
+    async with fresh_database(postgres_url) as url:
+        await migrate(url)
+        yield make_url(url).database or ""
 
 
 @pytest.fixture
 async def database_url(postgres_url: str, template_database: str) -> AsyncIterator[str]:
     """Address of a fresh database of this test alone; it may commit as it likes."""
-    name = f"test_{uuid4().hex[:12]}"
-    # Files are copied several times faster than blocks through the log of a server that never syncs.
-    await _execute(
-        postgres_url,
-        f'CREATE DATABASE "{name}" TEMPLATE "{template_database}" STRATEGY FILE_COPY',
-    )
-    yield with_database(postgres_url, name)
-    await _execute(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+    async with fresh_database(postgres_url, template=template_database) as url:
+        yield url
+
+
+@pytest.fixture
+async def owner(database_url: str) -> AsyncIterator[Connection]:
+    """A connection as the owner of the tables of `database_url`."""
+    async with connected(database_url) as connection:
+        yield connection
+
+
+@pytest.fixture
+async def owner_engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """An engine as the owner of the tables of `database_url`."""
+    async with engine_of(database_url) as engine:
+        yield engine
 
 
 @pytest.fixture(scope="session")
@@ -177,24 +182,3 @@ async def _remove_topics(bootstrap: str) -> None:
         await eventually(are_gone, within=30, every=0.1)
     finally:
         await admin.close()
-
-
-async def migrate(database_url: str) -> None:
-    """Bring a database to the newest migration."""
-    config = Config(str(ROOT / "alembic.ini"))
-    config.set_main_option("script_location", str(ROOT / "migrations"))
-    config.attributes["database_url"] = database_url
-    await asyncio.to_thread(command.upgrade, config, "head")
-
-
-def with_database(url: str, name: str) -> str:
-    """The same server, another database."""
-    return make_url(url).set(database=name).render_as_string(hide_password=False)
-
-
-async def _execute(url: str, statement: str) -> None:
-    connection = await connect(url, role=DatabaseRole.OWNER, application_name="tests")
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()

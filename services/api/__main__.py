@@ -1,48 +1,25 @@
 """`python -m services.api`: the read side as a process of its own, configured by the environment."""
 
 import asyncio
-import signal
 import socket
-import sys
-
-import structlog
-import uvloop
 
 from services.api.app import Api, build, create_app, create_health
 from services.api.settings import ApiSettings
 from shared.clock import SystemClock
-from shared.errors import FatalError
 from shared.http.draining import serve_and_drain
-from shared.http.server import bind
 from shared.keys.cache import KeyCache
-from shared.settings import load, redacted
+from shared.process.frame import run_service
 from shared.storage import keys
 from shared.storage.connect import DatabaseRole, create_engine
-from shared.telemetry import logging, metrics
-
-log = structlog.get_logger(__name__)
+from shared.telemetry import metrics
 
 
 def main() -> int:
     """Run until SIGTERM or SIGINT. Exit code 0 after a clean stop, 1 when it could not start."""
-    try:
-        settings = load(ApiSettings)
-        logging.configure(service="api", level=settings.log_level, log_format=settings.log_format)
-        listener = bind(settings.host, settings.port)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(settings, listener))
-    except FatalError as exc:
-        sys.stderr.write(f"stageline api: {exc}\n")
-        return 1
-    return 0
+    return run_service("api", ApiSettings, _run)
 
 
-async def _run(settings: ApiSettings, listener: socket.socket) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    log.info("starting", settings=redacted(settings))
+async def _run(settings: ApiSettings, listener: socket.socket, stop: asyncio.Event) -> None:
     # The keys have a connection of their own: slow lists must not keep a revocation waiting.
     engine = create_engine(
         settings.database_url.get_secret_value(),
@@ -61,13 +38,12 @@ async def _run(settings: ApiSettings, listener: socket.socket) -> None:
     finally:
         await api.close()
         await engine.dispose()
-    log.info("stopped")
 
 
 async def _serve(
     api: Api, settings: ApiSettings, listener: socket.socket, stop: asyncio.Event
 ) -> None:
-    """Serve until `stop`; then not ready first, so that balancers turn away before we do."""
+    """Serve until `stop`; then not ready first, so that balancers stop sending before it closes."""
     health = create_health(api)
     await serve_and_drain(
         create_app(api, health),

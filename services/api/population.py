@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.api.queries import population as stored
 from services.api.queries.connections import translated, workspace_transaction
 from shared.errors import TransientError
+from shared.process.waiting import pause
 from shared.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -42,11 +43,7 @@ class Population:
             except TransientError as exc:
                 log.warning("population_not_counted", error=type(exc.__cause__ or exc).__name__)
             pause_seconds = max(self._period_seconds, _SHARE * (monotonic() - began))
-            try:
-                async with asyncio.timeout(pause_seconds):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+            await pause(stop, pause_seconds)
 
     async def count(self) -> None:
         """Count once, over all workspaces. Raises DatabaseUnavailable."""

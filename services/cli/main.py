@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import typer
 from typer.main import get_group
 
-from services.cli.connection import adopt_folder_database
-from services.cli.friendly import FriendlyGroup
+from services.cli.client.errors import FriendlyGroup
+from services.cli.client.target import adopt_folder_database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +64,8 @@ class SourceCommands(Commands):
     """`stageline source`."""
 
     later: ClassVar[Mapping[str, Later]] = {
-        "test": Later(module="source_test", name="try_sample"),
-        "replay": Later(module="source_replay", name="replay"),
+        "test": Later(module="sources.test", name="try_sample"),
+        "replay": Later(module="sources.replay", name="replay"),
     }
 
 
@@ -73,18 +73,18 @@ class Stageline(Commands):
     """`stageline`."""
 
     later: ClassVar[Mapping[str, Later]] = {
-        "migrate": Later(module="migrate", name="migrate", panel="Data"),
-        "import": Later(module="import_file", name="import_file", panel="Data"),
-        "verify": Later(module="verify", name="verify", panel="Data"),
-        "tail": Later(module="tail", name="tail", panel="Data"),
-        "dlq": Later(module="dlq", help="Records that could not be applied."),
-        "map": Later(module="maps", help="Journey maps."),
+        "migrate": Later(module="operate.migrate", name="migrate", panel="Data"),
+        "import": Later(module="importing.command", name="import_file", panel="Data"),
+        "verify": Later(module="operate.verify", name="verify", panel="Data"),
+        "tail": Later(module="sources.tail", name="tail", panel="Data"),
+        "dlq": Later(module="operate.dlq", help="Records that could not be applied."),
+        "map": Later(module="operate.maps", help="Journey maps."),
         "source": Later(
-            module="sources",
+            module="sources.commands",
             help="Who sends events, and what is done to them.",
             group=SourceCommands,
         ),
-        "keys": Later(module="keys", help="API keys."),
+        "keys": Later(module="operate.keys", help="API keys."),
     }
 
 

@@ -19,6 +19,7 @@ from shared.contracts.envelope import MAX_EVENT_CHARS, MAX_MESSAGE_ID_CHARS, Env
 from shared.errors import TransientError
 from shared.ids import WorkspaceId
 from shared.keys.principal import Principal
+from shared.process.waiting import pause
 from shared.sources.event import Outcome, SourceEvent, SourceEventWriter, SourceUsage
 from shared.telemetry.metrics import Metrics
 
@@ -183,11 +184,7 @@ class Recorder:
     async def run(self, stop: asyncio.Event) -> None:
         """Write twice a second until `stop`, and once more then: one task of the service."""
         while not stop.is_set():
-            try:
-                async with asyncio.timeout(_INTERVAL_SECONDS):
-                    await stop.wait()
-            except TimeoutError:
-                pass
+            await pause(stop, _INTERVAL_SECONDS)
             await self.flush()
 
     async def flush(self, within_seconds: float = _WRITE_SECONDS) -> None:

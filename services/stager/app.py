@@ -16,13 +16,13 @@ from services.stager.jobs.timers import Timers
 from services.stager.settings import StagerSettings
 from services.stager.store.session import Pool, translated
 from services.stager.subjects.cache import Memory
-from services.stager.waiting import Backoff, pause
 from shared.clock import Clock
 from shared.contracts.topics import DEAD_LETTERS, TOUCHPOINTS
 from shared.errors import FatalError, TransientError
 from shared.eventlog.factory import open_reader, open_writer
 from shared.eventlog.port import LogReader, LogWriter
 from shared.http.health import Check
+from shared.process.waiting import until_up
 from shared.storage.connect import DatabaseRole, open_pool
 from shared.telemetry.metrics import Metrics
 
@@ -121,8 +121,8 @@ class Stager:
 
     async def _connect(self, stop: asyncio.Event) -> "Pool | None":
         """Open the pool; a database that comes up after us is no reason to die."""
-        backoff = Backoff()
-        while not stop.is_set():
+
+        async def connect() -> Pool:
             try:
                 return await open_pool(
                     self._settings.database_url.get_secret_value(),
@@ -133,11 +133,11 @@ class Stager:
                 )
             except Exception as exc:
                 meaning = translated(exc)
-                if not isinstance(meaning, TransientError):
-                    raise FatalError(f"cannot use the database: {type(exc).__name__}") from exc
-                log.warning("database_unavailable", error=str(meaning))
-                await pause(stop, backoff.next())
-        return None
+                if isinstance(meaning, TransientError):
+                    raise meaning from exc
+                raise FatalError(f"cannot use the database: {type(exc).__name__}") from exc
+
+        return await until_up(connect, stop, failure="database_unavailable")
 
 
 def _late(stager: Stager, name: str) -> Check:

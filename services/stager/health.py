@@ -8,11 +8,11 @@ from starlette.types import ASGIApp
 
 from services.stager.consume.consumer import Consumer
 from services.stager.store.session import Pool, answers
-from services.stager.waiting import pause
 from shared.errors import TransientError
 from shared.eventlog.port import LogReader
 from shared.http.health import Check, Health, routes
 from shared.http.observe import Observe
+from shared.process.waiting import pause
 from shared.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)

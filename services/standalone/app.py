@@ -1,10 +1,7 @@
 """The life of a one-process Stageline between a bound port and a stop signal."""
 
 import asyncio
-import signal
 import socket
-
-import uvloop
 
 from services.standalone import prepare, terminal
 from services.standalone.credentials import FILE_NAME, Credentials
@@ -12,6 +9,7 @@ from services.standalone.settings import StandaloneSettings
 from services.standalone.together import Settings, Together, opened
 from shared.clock import SystemClock
 from shared.errors import FatalError, TransientError
+from shared.process.frame import run_until_stopped
 
 _READY_SECONDS = 60.0
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared, not bound
@@ -21,17 +19,20 @@ def run(
     settings: StandaloneSettings, parts: Settings, listener: socket.socket, *, embedded_url: str
 ) -> None:
     """Run until SIGINT or SIGTERM. Raises StagelineError, also within an ExceptionGroup."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_run(settings, parts, listener, embedded_url))
+
+    async def work(stop: asyncio.Event) -> None:
+        await _run(settings, parts, listener, embedded_url, stop)
+
+    run_until_stopped(work)
 
 
 async def _run(
-    settings: StandaloneSettings, parts: Settings, listener: socket.socket, embedded_url: str
+    settings: StandaloneSettings,
+    parts: Settings,
+    listener: socket.socket,
+    embedded_url: str,
+    stop: asyncio.Event,
 ) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
     clock = SystemClock()
     target = await prepare.furnish(
         parts.ingest.database_url.get_secret_value(),

@@ -21,7 +21,7 @@ from services.standalone.postgres import EmbeddedPostgres
 from services.standalone.settings import StandaloneSettings
 from shared.clock import SystemClock
 from shared.errors import FatalError
-from shared.http.server import bind
+from shared.process.listener import bind
 from shared.settings import load
 
 _SERVICES = ("ingest", "api", "stager")

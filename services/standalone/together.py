@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -37,13 +37,12 @@ class Settings:
     api: ApiSettings
 
 
-def settings_from(environ: Mapping[str, str], **overrides: str) -> Settings:
-    """Read the three services' settings. Raises FatalError naming what is wrong."""
-    environ = {**environ, **{f"STAGELINE_{name.upper()}": v for name, v in overrides.items()}}
+def settings_from(**overrides: str) -> Settings:
+    """Read the three services' settings; `overrides` win over the environment. Raises FatalError."""
     return Settings(
-        ingest=load(IngestSettings, environ),
-        stager=load(StagerSettings, environ),
-        api=load(ApiSettings, environ),
+        ingest=load(IngestSettings, **overrides),
+        stager=load(StagerSettings, **overrides),
+        api=load(ApiSettings, **overrides),
     )
 
 

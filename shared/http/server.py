@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-from shared.errors import FatalError
 from shared.http.guard import GuardedProtocol
 
 
@@ -17,27 +16,6 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to the process: one stop event serves all its parts."""
         yield
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """Take the port before anything else starts; port 0 takes a free one.
-
-    Raises FatalError with a sentence a person can act on when the port is taken.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as exc:
-        listener.close()
-        message = (
-            f"port {port} on {host} is not free ({exc.strerror}): stop what uses it,"
-            " or choose another with STAGELINE_PORT"
-        )
-        raise FatalError(message) from exc
-    listener.set_inheritable(True)
-    return listener
 
 
 async def serve(

@@ -20,14 +20,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
-from services.cli.verify import Report, examine
+from services.cli.operate.verify import Report, examine
 from services.standalone import prepare
 from services.standalone.together import Settings, Together, opened, settings_from
 from shared.clock import ManualClock
 from shared.contracts.topics import TOUCHPOINTS
 from shared.eventlog import kafka_topics
-from shared.http.server import bind
-from shared.storage.connect import DatabaseRole, connect, create_engine
+from shared.process.listener import bind
+from tests.support.database import connected, owner_transaction
 from tests.support.eventually import eventually
 
 PARTITIONS = 2
@@ -43,11 +43,12 @@ _QUICK = {
     "partitions": str(PARTITIONS),
 }
 
-# How many records were taken from the log, and how much waits for its turn.
+# Records with a verdict; jobs and timers that are still to be done.
 _PROGRESS = """
-    SELECT (SELECT coalesce(sum(applied + duplicate + dead + erased), 0)::int FROM consumer_offset),
+    SELECT (SELECT coalesce(sum(applied + duplicate + dead + erased), 0)::int
+            FROM consumer_offset) AS read,
            (SELECT count(*)::int FROM refold_job WHERE finished_at IS NULL)
-           + (SELECT count(*)::int FROM deadline WHERE due_at <= $1)
+           + (SELECT count(*)::int FROM deadline WHERE due_at <= $1) AS waiting
 """
 
 
@@ -92,8 +93,13 @@ class Log:
 
 def environ_of(database_url: str, log: Log) -> dict[str, str]:
     """Environment variables for services on a database and a log, with everything short."""
-    settings = {"database_url": database_url} | _QUICK | log.overrides()
+    settings = overrides_of(database_url, log)
     return {f"STAGELINE_{name.upper()}": value for name, value in settings.items()}
+
+
+def overrides_of(database_url: str, log: Log) -> dict[str, str]:
+    """The same by field name."""
+    return {"database_url": database_url} | _QUICK | log.overrides()
 
 
 class Stack:
@@ -148,20 +154,14 @@ class Stack:
 
     async def settled(self) -> None:
         """Wait until everything accepted is applied and nothing due is left."""
-        connection = await connect(
-            self.database_url, role=DatabaseRole.OWNER, application_name="test-settled"
-        )
+        async with connected(self.database_url) as owner:
 
-        async def is_settled() -> bool:
-            (row,) = await connection.fetch(_PROGRESS, self.clock.now())
-            taken, waiting = int(row[0]), int(row[1])
-            return taken >= self.accepted and waiting == 0
+            async def is_settled() -> bool:
+                (row,) = await owner.fetch(_PROGRESS, self.clock.now())
+                return int(row["read"]) >= self.accepted and int(row["waiting"]) == 0
 
-        try:
-            # Not as often as can be: who asks is in one process with those who work.
+            # The services work in this process too: polling more often would slow them down.
             await eventually(is_settled, within=_APPLY_SECONDS, every=0.05)
-        finally:
-            await connection.close()
 
     async def advance_clock(self, by: timedelta) -> None:
         """Let time pass, and wait until the timers that are due have gone off."""
@@ -175,14 +175,8 @@ class Stack:
 
     async def verified(self, *, deep: bool = True) -> Report:
         """The account that `stageline verify` takes, by the test's clock."""
-        engine = create_engine(
-            self.database_url, role=DatabaseRole.OWNER, application_name="test-verify"
-        )
-        try:
-            async with engine.begin() as connection:
-                return await examine(connection, deep=deep, now=self.clock.now())
-        finally:
-            await engine.dispose()
+        async with owner_transaction(self.database_url) as connection:
+            return await examine(connection, deep=deep, now=self.clock.now())
 
     # -- what it reads ---------------------------------------------------------------------------
 
@@ -226,7 +220,7 @@ class Stack:
 
     def settings(self) -> Settings:
         """Settings of the three services."""
-        return settings_from(environ_of(self.database_url, self.log))
+        return settings_from(**overrides_of(self.database_url, self.log))
 
     async def start(self) -> None:
         """Start and return once everything answers."""

@@ -13,7 +13,7 @@ import pytest
 from services.standalone.together import Settings, settings_from
 from shared.clock import ManualClock
 from tests.acceptance.conftest import START
-from tests.acceptance.stack import Log, Stack, environ_of
+from tests.acceptance.stack import Log, Stack, overrides_of
 from tests.acceptance.stories import event, path
 from tests.support.eventually import eventually
 
@@ -49,7 +49,9 @@ class ToldItsAddress(Stack):
     """A Stageline that knows by which address providers call it."""
 
     def settings(self) -> Settings:
-        return settings_from(environ_of(self.database_url, self.log), public_base_url=PUBLIC_URL)
+        return settings_from(
+            **overrides_of(self.database_url, self.log), public_base_url=PUBLIC_URL
+        )
 
 
 @pytest.fixture

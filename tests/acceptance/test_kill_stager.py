@@ -17,15 +17,16 @@ import asyncpg
 import httpx
 import pytest
 
-from services.cli.verify import Report, examine
+from services.cli.operate.verify import Report, examine
 from services.standalone import prepare
 from services.standalone.children import Child
 from shared.clock import SystemClock
-from shared.http.server import bind
-from shared.storage.connect import DatabaseRole, create_engine, open_pool
+from shared.process.listener import bind
+from shared.storage.connect import DatabaseRole, open_pool
 from tests.acceptance import stack
 from tests.acceptance.stack import Log
 from tests.acceptance.stories import event
+from tests.support.database import owner_transaction
 from tests.support.eventually import eventually
 
 KILLS = 20
@@ -191,14 +192,8 @@ class Front:
 
     async def verified(self) -> Report:
         """The account that `stageline verify --deep` takes."""
-        engine = create_engine(
-            self.database_url, role=DatabaseRole.OWNER, application_name="test-verify"
-        )
-        try:
-            async with engine.begin() as connection:
-                return await examine(connection, deep=True)
-        finally:
-            await engine.dispose()
+        async with owner_transaction(self.database_url) as connection:
+            return await examine(connection, deep=True)
 
 
 @pytest.mark.timeout(900)

@@ -4,8 +4,8 @@ from typing import Any
 
 import httpx
 
-from shared.storage.connect import DatabaseRole, connect
 from tests.acceptance.stack import Stack
+from tests.support.database import connected
 from tests.support.eventually import eventually
 
 MAP = """\
@@ -56,22 +56,14 @@ async def dropped(stack: Stack, reason: str) -> float:
 
 async def tables_with(stack: Stack, text: str) -> set[str]:
     """Tables that hold `text` anywhere, the event log among them where it is in Postgres."""
-    owner = await connect(stack.database_url, role=DatabaseRole.OWNER, application_name="test")
-    try:
-        names = [
-            row["tablename"]
-            for row in await owner.fetch(
-                "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
-            )
-        ]
-        found = set()
-        for name in names:
+    async with connected(stack.database_url) as owner:
+        tables = await owner.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        holding = set()
+        for (name,) in tables:
             rows = await owner.fetch(f'SELECT * FROM "{name}"')  # noqa: S608 - our own tables
             if any(text.encode() in repr(tuple(row.values())).lower().encode() for row in rows):
-                found.add(name)
-        return found
-    finally:
-        await owner.close()
+                holding.add(name)
+        return holding
 
 
 async def test_what_is_to_be_hashed_left_out_or_refused_never_reaches_the_log(stack: Stack) -> None:

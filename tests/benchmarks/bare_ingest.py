@@ -15,7 +15,8 @@ from starlette.routing import Route
 
 from shared.eventlog.factory import ensure_topics, open_writer
 from shared.eventlog.port import NewRecord
-from shared.http.server import bind, serve
+from shared.http.server import serve
+from shared.process.listener import bind
 from shared.settings import CommonSettings, load
 
 

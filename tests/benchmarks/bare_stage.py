@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from shared.http.server import bind, serve
+from shared.http.server import serve
+from shared.process.listener import bind
 from shared.settings import CommonSettings, load
 from shared.storage.connect import DatabaseRole, open_pool
 

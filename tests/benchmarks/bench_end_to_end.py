@@ -35,8 +35,8 @@ from shared.maps import templates
 from shared.storage.connect import DatabaseRole, connect
 from tests.benchmarks.bench_ingest import event as half_a_kilobyte
 from tests.benchmarks.http_load import post_all
-from tests.conftest import with_database
 from tests.integration.ingest_server import make_key
+from tests.support.database import execute, with_database
 
 BATCH = 100
 CONNECTIONS = 8
@@ -210,9 +210,7 @@ async def measure(options: argparse.Namespace, folder: Path, server: str) -> Non
     batches = bodies(options.events)
     rates: dict[str, float] = {}
     for name, side in (("bare", bare), ("ours", ours)):
-        connection = await connect(server, role=DatabaseRole.OWNER, application_name="benchmark")
-        await connection.execute(f'CREATE DATABASE "{name}"')
-        await connection.close()
+        await execute(server, f'CREATE DATABASE "{name}"')
         url = with_database(server, name)
         await asyncio.to_thread(migrate, url)
         environment = {

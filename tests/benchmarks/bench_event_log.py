@@ -24,7 +24,7 @@ from shared.eventlog.factory import ensure_topics, open_reader, open_writer
 from shared.eventlog.port import LogReader, NewRecord
 from shared.settings import CommonSettings
 from shared.storage.connect import DatabaseRole, connect
-from tests.conftest import migrate
+from tests.support.database import migrate
 
 BATCH = 100
 CONCURRENT = 8

@@ -26,7 +26,6 @@ import uvloop
 from alembic import command
 from alembic.config import Config
 
-from services.stager.__main__ import tune_collection
 from services.stager.batch.batch_writer import Writer
 from services.stager.records.records import take
 from services.stager.settings import StagerSettings
@@ -40,6 +39,7 @@ from shared.contracts.envelope import Envelope
 from shared.eventlog.port import Record
 from shared.ids import DEFAULT_WORKSPACE, new_message_id
 from shared.maps import parse, templates
+from shared.process.collector import tune_collector
 from shared.storage import journeys
 from shared.storage.connect import DatabaseRole, connect, create_engine, open_pool
 
@@ -269,7 +269,7 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true")
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    tune_collection()
+    tune_collector()
     with (
         tempfile.TemporaryDirectory() as folder,
         EmbeddedPostgres(Path(folder) / "pg") as server,

@@ -11,8 +11,9 @@ from tests.acceptance.stack import Log
 from tests.compat import machine
 from tests.compat.browser import launched
 from tests.compat.sdks import Sdk
-from tests.compat.service import Service, fresh_database
+from tests.compat.service import Service
 from tests.conftest import require
+from tests.support.database import fresh_database
 
 
 @pytest.fixture(scope="package")
@@ -20,7 +21,7 @@ async def service(
     postgres_url: str, template_database: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Service]:
     """Ingest and the stager on the log in PostgreSQL, shared by the tests; each names its own run."""
-    async with fresh_database(postgres_url, template_database) as database_url:
+    async with fresh_database(postgres_url, template=template_database) as database_url:
         running = Service(database_url, Log(), tmp_path_factory.mktemp("compat"))
         async with running.running():
             yield running

@@ -20,15 +20,14 @@ from shared.clock import SystemClock
 from shared.contracts.envelope import Envelope
 from shared.contracts.topics import TOUCHPOINTS
 from shared.errors import FatalError
-from shared.http.server import bind
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.token import KeyKind
+from shared.process.listener import bind
 from shared.sources.source import SourceKind, SourceSettings
 from shared.storage import keys, source_changes
-from shared.storage.connect import DatabaseRole, connect, create_engine
 from tests.acceptance.stack import PARTITIONS, Log, environ_of
 from tests.compat.pace import Pace
-from tests.conftest import with_database
+from tests.support.database import connected, owner_transaction
 from tests.support.eventually import eventually
 
 _WITHIN_SECONDS = 90.0
@@ -136,10 +135,7 @@ class Service:
     async def key_of_source(self, kind: SourceKind, settings: SourceSettings) -> str:
         """Write key of a new source, once ingest knows both."""
         now = SystemClock().now()
-        engine = create_engine(
-            self.database_url, role=DatabaseRole.OWNER, application_name="test-compat-source"
-        )
-        async with engine.begin() as connection:
+        async with owner_transaction(self.database_url) as connection:
             source = await source_changes.create(
                 connection,
                 workspace_id=DEFAULT_WORKSPACE,
@@ -155,7 +151,6 @@ class Service:
                 now=now,
                 source_id=source.source_id,
             )
-        await engine.dispose()
         async with httpx.AsyncClient(base_url=self.url) as client:
 
             async def is_known() -> bool:
@@ -226,13 +221,8 @@ class Service:
         return Verdicts(**dict(row))
 
     async def _rows(self, query: str, *arguments: object) -> Sequence[Any]:
-        connection = await connect(
-            self.database_url, role=DatabaseRole.OWNER, application_name="test-compat"
-        )
-        try:
-            rows: Sequence[Any] = await connection.fetch(query, *arguments)
-        finally:
-            await connection.close()
+        async with connected(self.database_url) as owner:
+            rows: Sequence[Any] = await owner.fetch(query, *arguments)
         return rows
 
 
@@ -242,22 +232,3 @@ def _free_port() -> int:
             return port
     message = f"no free port from {_PORTS.start} to {_PORTS.stop}"
     raise FatalError(message)
-
-
-@asynccontextmanager
-async def fresh_database(postgres_url: str, template: str) -> AsyncIterator[str]:
-    """Address of a migrated database, for longer than one test."""
-    name = f"compat_{uuid4().hex[:12]}"
-    await _execute(postgres_url, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    try:
-        yield with_database(postgres_url, name)
-    finally:
-        await _execute(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-async def _execute(url: str, statement: str) -> None:
-    connection = await connect(url, role=DatabaseRole.OWNER, application_name="tests")
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()

@@ -22,6 +22,7 @@ from shared.eventlog.postgres_wire import encode_headers
 from shared.eventlog.postgres_writer import PostgresWriter
 from shared.storage.connect import DatabaseRole, connect
 from tests.contract.reader_process import short_lived_reader
+from tests.support.database import connected
 
 PARTITIONS = 4
 
@@ -191,13 +192,9 @@ async def frozen(harness: EventLogHarness, broker: LocalKafka | None) -> AsyncIt
         finally:
             broker.resume()
         return
-    connection = await connect(harness.address, role=DatabaseRole.OWNER, application_name="tests")
-    try:
-        async with connection.transaction():
-            await connection.execute("LOCK TABLE log_partition, log_record, log_reader")
-            yield
-    finally:
-        await connection.close()
+    async with connected(harness.address) as owner, owner.transaction():
+        await owner.execute("LOCK TABLE log_partition, log_record, log_reader")
+        yield
 
 
 class StoredOffsets:

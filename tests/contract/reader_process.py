@@ -14,7 +14,7 @@ from shared.errors import TransientError
 from shared.eventlog.kafka_reader import KafkaReader
 from shared.eventlog.port import LogReader
 from shared.eventlog.postgres_reader import PostgresReader
-from shared.telemetry.logging import configure
+from shared.process.logging import configure
 
 SESSION_SECONDS = 2.0
 

@@ -18,8 +18,7 @@ from services.standalone.kafka import LocalKafka
 from services.standalone.postgres import EmbeddedPostgres
 from shared.errors import LogUnavailable
 from shared.eventlog.port import LogReader, NewRecord, Record
-from shared.storage.connect import DatabaseRole, connect
-from tests.conftest import migrate, postgres_folder
+from tests.conftest import postgres_folder
 from tests.contract.event_log_harness import (
     EventLogHarness,
     KafkaHarness,
@@ -28,6 +27,7 @@ from tests.contract.event_log_harness import (
     frozen,
 )
 from tests.contract.reader_process import SESSION_SECONDS
+from tests.support.database import execute, migrate
 from tests.support.eventually import eventually
 
 ALL = [0, 1, 2, 3]
@@ -236,12 +236,11 @@ async def test_a_writer_and_a_reader_whose_sessions_are_cut_go_on_with_others(
 
 
 async def _cut_sessions(database_url: str) -> None:
-    connection = await connect(database_url, role=DatabaseRole.OWNER, application_name="tests")
-    await connection.execute(
+    await execute(
+        database_url,
         """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-           WHERE datname = current_database() AND application_name LIKE 'stageline-log%'"""
+           WHERE datname = current_database() AND application_name LIKE 'stageline-log%'""",
     )
-    await connection.close()
 
 
 async def test_many_small_appends_at_once_all_arrive(event_log: EventLogHarness) -> None:

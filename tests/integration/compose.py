@@ -20,7 +20,7 @@ import yaml
 
 from services.standalone.kafka import LocalKafka
 from services.standalone.postgres import EmbeddedPostgres
-from shared.http.server import bind
+from shared.process.listener import bind
 from tests.conftest import ROOT
 
 COMPOSE_FILE = ROOT / "docker-compose.yml"

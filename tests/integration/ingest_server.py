@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import asyncpg
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
@@ -18,12 +17,13 @@ from shared.clock import SystemClock
 from shared.contracts.envelope import Envelope, decode
 from shared.contracts.topics import TOUCHPOINTS
 from shared.eventlog.factory import ensure_topics, open_writer
-from shared.http.server import bind, serve
+from shared.http.server import serve
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.token import KeyKind
+from shared.process.listener import bind
 from shared.storage import keys
-from shared.storage.connect import DatabaseRole, connect, create_engine
 from shared.telemetry.metrics import Metrics
+from tests.support.database import connected, owner_transaction
 from tests.support.eventually import eventually
 
 
@@ -104,12 +104,10 @@ async def _response(reader: asyncio.StreamReader) -> Response:
 
 async def make_key(database_url: str, kind: KeyKind = KeyKind.WRITE) -> str:
     """Token of a new key of the default workspace."""
-    engine = create_engine(database_url, role=DatabaseRole.OWNER, application_name="test")
-    async with engine.begin() as connection:
+    async with owner_transaction(database_url) as connection:
         key = await keys.create(
             connection, workspace_id=DEFAULT_WORKSPACE, kind=kind, now=SystemClock().now()
         )
-    await engine.dispose()
     return key.token
 
 
@@ -162,15 +160,10 @@ def port_of(listener: socket.socket) -> int:
 
 async def stored(database_url: str) -> list[Envelope]:
     """What the Postgres log holds, in order within each partition."""
-    connection: asyncpg.Connection[asyncpg.Record] = await connect(
-        database_url, role=DatabaseRole.OWNER, application_name="test"
-    )
-    try:
-        rows = await connection.fetch(
+    async with connected(database_url) as owner:
+        rows = await owner.fetch(
             "SELECT record_value FROM log_record WHERE topic = $1"
             " ORDER BY partition, record_offset",
             TOUCHPOINTS,
         )
-    finally:
-        await connection.close()
     return [decode(row["record_value"]) for row in rows]

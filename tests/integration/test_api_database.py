@@ -13,8 +13,8 @@ from services.api.queries.connections import StageConnections, opener
 from services.standalone.postgres import EmbeddedPostgres
 from shared.errors import DatabaseUnavailable
 from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
-from tests.conftest import migrate
 from tests.integration.api_world import World, api_world
+from tests.support.database import migrate
 from tests.support.eventually import eventually
 
 OTHER = WorkspaceId(2)

@@ -31,7 +31,7 @@ async def app_of(service: str, database_url: str) -> AsyncIterator[ASGIApp]:
         async with serving(database_url) as server:
             yield create_app(server.ingest)
     else:
-        settings = settings_from({}, database_url=database_url, event_log="postgres")
+        settings = settings_from(database_url=database_url, event_log="postgres")
         async with opened(settings, SystemClock()) as together:
             yield together.app
 

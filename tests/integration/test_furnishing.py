@@ -1,22 +1,11 @@
 """What a folder is furnished with at the first start, and at a start after an update."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
-
-import asyncpg
-import pytest
 
 from services.standalone import prepare
 from services.standalone.credentials import Credentials
 from shared.clock import SystemClock
-from shared.storage.connect import DatabaseRole, connect
-
-
-@pytest.fixture
-async def owner(database_url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    connection = await connect(database_url, role=DatabaseRole.OWNER, application_name="test")
-    yield connection
-    await connection.close()
+from tests.support.database import Connection
 
 
 async def furnished(database_url: str, home: Path) -> Credentials:
@@ -25,7 +14,7 @@ async def furnished(database_url: str, home: Path) -> Credentials:
     )
 
 
-async def source_of(owner: "asyncpg.Connection[asyncpg.Record]", token: str) -> str | None:
+async def source_of(owner: Connection, token: str) -> str | None:
     name: str | None = await owner.fetchval(
         "SELECT s.name FROM api_key k JOIN source s USING (workspace_id, source_id)"
         " WHERE k.key_id = $1",
@@ -35,7 +24,7 @@ async def source_of(owner: "asyncpg.Connection[asyncpg.Record]", token: str) -> 
 
 
 async def test_the_write_key_belongs_to_a_source_that_can_be_watched(
-    database_url: str, owner: "asyncpg.Connection[asyncpg.Record]", tmp_path: Path
+    database_url: str, owner: Connection, tmp_path: Path
 ) -> None:
     first = await furnished(database_url, tmp_path)
     second = await furnished(database_url, tmp_path)
@@ -46,7 +35,7 @@ async def test_the_write_key_belongs_to_a_source_that_can_be_watched(
 
 
 async def test_keys_of_an_earlier_version_get_a_source_and_the_rights_that_have_come_since(
-    database_url: str, owner: "asyncpg.Connection[asyncpg.Record]", tmp_path: Path
+    database_url: str, owner: Connection, tmp_path: Path
 ) -> None:
     before = await furnished(database_url, tmp_path)
     await owner.execute("UPDATE api_key SET source_id = NULL")
@@ -61,7 +50,7 @@ async def test_keys_of_an_earlier_version_get_a_source_and_the_rights_that_have_
 
 
 async def test_a_source_that_was_renamed_keeps_its_key(
-    database_url: str, owner: "asyncpg.Connection[asyncpg.Record]", tmp_path: Path
+    database_url: str, owner: Connection, tmp_path: Path
 ) -> None:
     known = await furnished(database_url, tmp_path)
     await owner.execute("UPDATE source SET name = 'shop'")
@@ -72,7 +61,7 @@ async def test_a_source_that_was_renamed_keeps_its_key(
 
 
 async def test_a_source_of_that_name_that_takes_no_keys_is_left_alone(
-    database_url: str, owner: "asyncpg.Connection[asyncpg.Record]", tmp_path: Path
+    database_url: str, owner: Connection, tmp_path: Path
 ) -> None:
     await owner.execute(
         "INSERT INTO source (workspace_id, source_id, name, kind, created_at)"

@@ -22,8 +22,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from shared.clock import ManualClock
-from shared.http.server import bind, serve
+from shared.http.server import serve
 from shared.maps import templates
+from shared.process.listener import bind
 from tests.acceptance.stack import Log, Stack
 from tests.conftest import require
 

@@ -13,7 +13,7 @@ import pytest
 import xlsxwriter
 from pyarrow import parquet
 
-from services.cli.friendly import REFUSED
+from services.cli.client.errors import REFUSED
 from shared.clock import ManualClock
 from tests.acceptance.stack import Log, Stack
 from tests.compat.snippets import snippet

@@ -5,14 +5,12 @@ import gzip
 import json
 import zlib
 from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import pytest
 
 from shared.http.guard import GuardedProtocol
-from shared.storage.connect import DatabaseRole, connect
-from tests.conftest import with_database
 from tests.integration.ingest_server import Response, Server, serving
+from tests.support.database import fresh_database
 from tests.support.eventually import eventually
 
 CANARY = b"canary-7f3a91"
@@ -22,11 +20,11 @@ OK: tuple[int, str | None] = (200, None)
 
 @pytest.fixture(scope="module")
 async def server(postgres_url: str, template_database: str) -> AsyncIterator[Server]:
-    name = f"test_{uuid4().hex[:12]}"
-    await _execute(postgres_url, f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"')
-    async with serving(with_database(postgres_url, name), body_timeout_seconds=0.5) as server:
+    async with (
+        fresh_database(postgres_url, template=template_database) as url,
+        serving(url, body_timeout_seconds=0.5) as server,
+    ):
         yield server
-    await _execute(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def native(value: bytes) -> bytes:
@@ -298,11 +296,3 @@ def verdict(status: int, body: bytes) -> tuple[int, str | None]:
     answer = json.loads(body)
     rejected = answer.get("rejected")
     return status, rejected[0]["code"] if rejected else answer.get("code")
-
-
-async def _execute(url: str, statement: str) -> None:
-    connection = await connect(url, role=DatabaseRole.OWNER, application_name="tests")
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -12,9 +11,8 @@ from sqlalchemy import make_url
 from services.standalone.kafka import LocalKafka
 from shared.contracts.envelope import decode
 from shared.contracts.topics import TOUCHPOINTS
-from shared.storage.connect import DatabaseRole, connect
-from tests.conftest import with_database
 from tests.integration.ingest_server import Response, Server, serving, stored
+from tests.support.database import execute, fresh_database
 from tests.support.eventually import eventually
 
 PATH = "/v1/touchpoints"
@@ -27,10 +25,8 @@ def event(message_id: str) -> bytes:
 @pytest.fixture
 async def keys_url(postgres_url: str, template_database: str) -> AsyncIterator[str]:
     """Another database, for the keys alone, so that it can go while the log stays."""
-    name = f"test_{uuid4().hex[:12]}"
-    await _execute(postgres_url, f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"')
-    yield with_database(postgres_url, name)
-    await _execute(postgres_url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    async with fresh_database(postgres_url, template=template_database) as url:
+        yield url
 
 
 async def test_known_keys_post_on_while_their_database_is_gone(
@@ -40,7 +36,7 @@ async def test_known_keys_post_on_while_their_database_is_gone(
     async with serving(database_url, keys_url=keys_url) as server:
         before = await server.post(PATH, event("before"))
         name = make_url(keys_url).database
-        await _execute(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+        await execute(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
         refreshed = await server.ingest.keys.refresh()
         during = await server.post(PATH, event("during"))
         stranger = await server.send(
@@ -61,15 +57,15 @@ async def test_a_log_that_is_away_is_a_503_in_time_and_recovers_by_itself(
     name = make_url(database_url).database
     async with serving(database_url, keys_url=keys_url, log_timeout_seconds=1.0) as server:
         first = await server.post(PATH, event("first"))
-        await _execute(postgres_url, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
-        await _execute(
+        await execute(postgres_url, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        await execute(
             postgres_url,
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1",
             name,
         )
         async with asyncio.timeout(5):
             away = await server.post(PATH, event("second"))
-        await _execute(postgres_url, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        await execute(postgres_url, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
         again = await eventually(lambda: _accepted(server, "second"))
 
     assert first.status == 202
@@ -127,11 +123,3 @@ async def _in_kafka(bootstrap: str) -> set[str]:
     finally:
         await consumer.stop()
     return set(found)
-
-
-async def _execute(url: str, statement: str, *values: object) -> None:
-    connection = await connect(url, role=DatabaseRole.OWNER, application_name="tests")
-    try:
-        await connection.execute(statement, *values)
-    finally:
-        await connection.close()

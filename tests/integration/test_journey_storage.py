@@ -30,13 +30,6 @@ stages:
 
 
 @pytest.fixture
-async def owner(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url, role=DatabaseRole.OWNER, application_name="test")
-    yield engine
-    await engine.dispose()
-
-
-@pytest.fixture
 async def api(database_url: str) -> AsyncIterator[AsyncEngine]:
     engine = create_engine(database_url, role=DatabaseRole.API, application_name="test")
     yield engine
@@ -44,8 +37,8 @@ async def api(database_url: str) -> AsyncIterator[AsyncEngine]:
 
 
 @pytest.fixture
-async def other_workspace(owner: AsyncEngine) -> WorkspaceId:
-    async with owner.begin() as connection:
+async def other_workspace(owner_engine: AsyncEngine) -> WorkspaceId:
+    async with owner_engine.begin() as connection:
         added = await connection.execute(
             insert(workspace).values(name="other").returning(workspace.c.workspace_id)
         )
@@ -92,14 +85,14 @@ async def count(engine: AsyncEngine, workspace_id: WorkspaceId) -> tuple[int, in
 
 
 async def test_each_change_is_the_next_version_with_a_job_that_applies_it(
-    api: AsyncEngine, owner: AsyncEngine
+    api: AsyncEngine, owner_engine: AsyncEngine
 ) -> None:
     first = await publish(api, "One")
     second = await publish(api, "Two", now=LATER)
 
     assert first == Published(version=1, changed=True)
     assert second == Published(version=2, changed=True)
-    async with owner.begin() as connection:
+    async with owner_engine.begin() as connection:
         jobs = (
             await connection.execute(
                 select(refold_job.c.journey, refold_job.c.version, refold_job.c.created_at)
@@ -111,13 +104,13 @@ async def test_each_change_is_the_next_version_with_a_job_that_applies_it(
 
 
 async def test_publishing_what_is_in_force_writes_nothing(
-    api: AsyncEngine, owner: AsyncEngine
+    api: AsyncEngine, owner_engine: AsyncEngine
 ) -> None:
     await publish(api, "One")
     again = await publish(api, "One", now=LATER)
 
     assert again == Published(version=1, changed=False)
-    assert await count(owner, DEFAULT_WORKSPACE) == (1, 1)
+    assert await count(owner_engine, DEFAULT_WORKSPACE) == (1, 1)
 
 
 async def test_an_older_map_can_be_published_anew(api: AsyncEngine) -> None:
@@ -165,7 +158,7 @@ async def test_versions_are_found_one_by_one_and_all_together(api: AsyncEngine) 
 
 
 async def test_two_who_publish_at_once_get_consecutive_versions(
-    api: AsyncEngine, owner: AsyncEngine
+    api: AsyncEngine, owner_engine: AsyncEngine
 ) -> None:
     first_has_written = asyncio.Event()
 
@@ -177,7 +170,7 @@ async def test_two_who_publish_at_once_get_consecutive_versions(
                 connection, DEFAULT_WORKSPACE, parse(written), written, "key_1", NOW
             )
             first_has_written.set()
-            await wait_until_somebody_waits(owner)
+            await wait_until_somebody_waits(owner_engine)
             return published
 
     async def quick() -> Published:
@@ -193,7 +186,7 @@ async def test_two_who_publish_at_once_get_consecutive_versions(
 
 
 async def test_a_crowd_that_publishes_one_map_makes_one_version(
-    api: AsyncEngine, owner: AsyncEngine
+    api: AsyncEngine, owner_engine: AsyncEngine
 ) -> None:
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
         all_tasks = [
@@ -203,27 +196,27 @@ async def test_a_crowd_that_publishes_one_map_makes_one_version(
     results = [task.result() for task in all_tasks]
     assert sorted(result.changed for result in results) == [False] * 5 + [True]
     assert {result.version for result in results} == {1}
-    assert await count(owner, DEFAULT_WORKSPACE) == (1, 1)
+    assert await count(owner_engine, DEFAULT_WORKSPACE) == (1, 1)
 
 
-async def wait_until_somebody_waits(owner: AsyncEngine) -> None:
+async def wait_until_somebody_waits(owner_engine: AsyncEngine) -> None:
     """Hold on until another session queues for the lock that publishing takes."""
     waiting = text(
         "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     )
     while True:
-        async with owner.begin() as connection:
+        async with owner_engine.begin() as connection:
             if await connection.scalar(waiting):
                 return
 
 
 async def test_a_reader_who_asks_for_newer_ones_never_misses_a_publication(
-    api: AsyncEngine, owner: AsyncEngine, other_workspace: WorkspaceId
+    api: AsyncEngine, owner_engine: AsyncEngine, other_workspace: WorkspaceId
 ) -> None:
     """Publications of different workspaces, too, become visible in the order of their numbers."""
     await publish(api, "Known already")
-    async with owner.begin() as connection:
+    async with owner_engine.begin() as connection:
         known = (await journeys.newer_than(connection, 0))[-1].publication
     first_has_written = asyncio.Event()
 
@@ -235,7 +228,7 @@ async def test_a_reader_who_asks_for_newer_ones_never_misses_a_publication(
                 connection, DEFAULT_WORKSPACE, parse(written), written, "key_1", NOW
             )
             first_has_written.set()
-            await wait_until_somebody_waits(owner)
+            await wait_until_somebody_waits(owner_engine)
 
     async def quick() -> None:
         await first_has_written.wait()
@@ -246,7 +239,7 @@ async def test_a_reader_who_asks_for_newer_ones_never_misses_a_publication(
     async def read() -> None:
         at = known
         while len(seen) < 2:
-            async with owner.begin() as connection:
+            async with owner_engine.begin() as connection:
                 for each in await journeys.newer_than(connection, at):
                     seen.append(each.definition["title"])
                     at = each.publication

@@ -17,13 +17,6 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-async def owner(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url, role=DatabaseRole.OWNER, application_name="test")
-    yield engine
-    await engine.dispose()
-
-
-@pytest.fixture
 async def key_cache(database_url: str) -> AsyncIterator[KeyCache]:
     engine = create_engine(database_url, role=DatabaseRole.INGEST, application_name="test")
     yield KeyCache(keys.loader(engine), ManualClock(NOW), spacing_seconds=0.0)
@@ -31,14 +24,14 @@ async def key_cache(database_url: str) -> AsyncIterator[KeyCache]:
 
 
 async def test_a_created_key_authenticates_until_it_is_revoked(
-    owner: AsyncEngine, key_cache: KeyCache
+    owner_engine: AsyncEngine, key_cache: KeyCache
 ) -> None:
-    async with owner.begin() as connection:
+    async with owner_engine.begin() as connection:
         key = await keys.create(
             connection, workspace_id=DEFAULT_WORKSPACE, kind=KeyKind.SECRET, now=NOW, label="crm"
         )
     created = await key_cache.authenticate(key.token)
-    async with owner.begin() as connection:
+    async with owner_engine.begin() as connection:
         revoked = await keys.revoke(connection, DEFAULT_WORKSPACE, key.key_id, NOW)
     await key_cache.refresh()
 
@@ -48,9 +41,11 @@ async def test_a_created_key_authenticates_until_it_is_revoked(
     assert await key_cache.authenticate(key.token) is AuthFailure.REVOKED
 
 
-async def test_the_list_shows_every_key_of_the_workspace_but_no_secret(owner: AsyncEngine) -> None:
+async def test_the_list_shows_every_key_of_the_workspace_but_no_secret(
+    owner_engine: AsyncEngine,
+) -> None:
     later = NOW + timedelta(minutes=1)
-    async with owner.begin() as connection:
+    async with owner_engine.begin() as connection:
         second = await keys.create(
             connection, workspace_id=DEFAULT_WORKSPACE, kind=KeyKind.WRITE, now=later
         )
@@ -74,8 +69,8 @@ async def test_the_list_shows_every_key_of_the_workspace_but_no_secret(owner: As
     assert first.token.rsplit("_", 1)[1] not in repr(listed)
 
 
-async def test_a_key_cannot_hold_more_than_its_kind(owner: AsyncEngine) -> None:
-    async with owner.begin() as connection:
+async def test_a_key_cannot_hold_more_than_its_kind(owner_engine: AsyncEngine) -> None:
+    async with owner_engine.begin() as connection:
         with pytest.raises(ValueError, match="events:write"):
             await keys.create(
                 connection,
@@ -87,9 +82,9 @@ async def test_a_key_cannot_hold_more_than_its_kind(owner: AsyncEngine) -> None:
 
 
 async def test_revoking_again_keeps_the_first_instant_and_an_unknown_id_is_told(
-    owner: AsyncEngine,
+    owner_engine: AsyncEngine,
 ) -> None:
-    async with owner.begin() as connection:
+    async with owner_engine.begin() as connection:
         key = await keys.create(
             connection, workspace_id=DEFAULT_WORKSPACE, kind=KeyKind.WRITE, now=NOW
         )

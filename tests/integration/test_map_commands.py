@@ -11,8 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from services.cli.main import app
-from shared.http.server import bind, serve
+from shared.http.server import serve
 from shared.maps import templates
+from shared.process.listener import bind
 from tests.integration.api_world import api_world
 
 SMALL = """\

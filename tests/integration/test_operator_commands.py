@@ -2,31 +2,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import asyncpg
 import pytest
 from typer.testing import CliRunner
 
-from services.cli.database import transact
+from services.cli.client.database import transact
 from services.cli.main import app
-from services.cli.verify import examine
+from services.cli.operate.verify import examine
 from shared.contracts.topics import TOUCHPOINTS
-from shared.storage.connect import DatabaseRole, connect
+from tests.support.database import Connection
 
-if TYPE_CHECKING:
-    Owner = asyncpg.Connection[asyncpg.Record]
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-async def owner(database_url: str) -> AsyncIterator[Owner]:
-    connection = await connect(database_url, role=DatabaseRole.OWNER, application_name="test")
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture
@@ -52,7 +41,7 @@ class Ran:
 
 
 async def read_from_log(
-    owner: Owner, *, next_offset: int, applied: int, duplicate: int, dead: int
+    owner: Connection, *, next_offset: int, applied: int, duplicate: int, dead: int
 ) -> None:
     await owner.execute(
         """INSERT INTO consumer_offset
@@ -62,7 +51,7 @@ async def read_from_log(
     )  # fmt: skip
 
 
-async def keep_dead_letter(owner: Owner, offset: int) -> int:
+async def keep_dead_letter(owner: Connection, offset: int) -> int:
     number: int = await owner.fetchval(
         """INSERT INTO dead_letter (workspace_id, topic, partition, record_offset, record_key,
            record_value, reason, detail, created_at)
@@ -73,7 +62,7 @@ async def keep_dead_letter(owner: Owner, offset: int) -> int:
 
 
 async def test_verify_is_content_when_each_record_has_one_verdict(
-    owner: Owner, database_url: str
+    owner: Connection, database_url: str
 ) -> None:
     await read_from_log(owner, next_offset=103, applied=0, duplicate=2, dead=1)
     await keep_dead_letter(owner, 101)
@@ -84,7 +73,7 @@ async def test_verify_is_content_when_each_record_has_one_verdict(
 
 
 async def test_verify_names_the_partition_that_does_not_add_up(
-    owner: Owner, database_url: str
+    owner: Connection, database_url: str
 ) -> None:
     await read_from_log(owner, next_offset=105, applied=1, duplicate=2, dead=1)
 
@@ -97,7 +86,7 @@ async def test_verify_names_the_partition_that_does_not_add_up(
     ]
 
 
-async def test_the_exit_code_of_verify_tells_a_script(owner: Owner, command: Command) -> None:
+async def test_the_exit_code_of_verify_tells_a_script(owner: Connection, command: Command) -> None:
     clean = await asyncio.to_thread(command, "verify", "--json")
     await read_from_log(owner, next_offset=101, applied=0, duplicate=0, dead=0)
     broken = await asyncio.to_thread(command, "verify", "--json")
@@ -107,7 +96,7 @@ async def test_the_exit_code_of_verify_tells_a_script(owner: Owner, command: Com
 
 
 async def test_a_dead_letter_is_listed_shown_and_replayed_into_the_log(
-    owner: Owner, command: Command
+    owner: Connection, command: Command
 ) -> None:
     await owner.execute(
         "INSERT INTO log_partition (topic, partition) VALUES ($1, 0) ON CONFLICT DO NOTHING",

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from services.cli.asking import client
-from services.cli.connection import Target
+from services.cli.client.http import client
+from services.cli.client.target import Target
 from services.cli.main import app
-from services.cli.tail import events
-from shared.http.server import bind, serve
+from services.cli.sources.tail import events
+from shared.http.server import serve
 from shared.ids import DEFAULT_WORKSPACE
+from shared.process.listener import bind
 from tests.integration.api_world import NOW, World, api_world
 
 

@@ -3,15 +3,15 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
-import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.errors import DatabaseUnavailable
 from shared.ids import DEFAULT_WORKSPACE
 from shared.sources.event import Outcome, SourceEvent, SourceUsage
-from shared.storage.connect import DatabaseRole, connect, create_engine
+from shared.storage.connect import DatabaseRole, create_engine
 from shared.storage.source_events import KEPT_EVENTS, writer
+from tests.support.database import Connection
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -23,18 +23,15 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     await engine.dispose()
 
 
-@pytest.fixture
-async def owner(database_url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    connection = await connect(database_url, role=DatabaseRole.OWNER, application_name="test")
+@pytest.fixture(autouse=True)
+async def _two_sources(owner: Connection) -> None:
     for name in ("website", "app"):
-        await connection.execute(
+        await owner.execute(
             "INSERT INTO source (workspace_id, source_id, name, kind, created_at)"
             " VALUES (1, $1, $2, 'web', now())",
             f"src_{name}",
             name,
         )
-    yield connection
-    await connection.close()
 
 
 def seen(number: int, source_id: str = "src_website") -> SourceEvent:
@@ -60,7 +57,7 @@ def used(source_id: str = "src_website", accepted: int = 1) -> SourceUsage:
 
 
 async def test_the_newest_are_kept_of_each_source_in_their_order(
-    engine: AsyncEngine, owner: "asyncpg.Connection[asyncpg.Record]"
+    engine: AsyncEngine, owner: Connection
 ) -> None:
     write = writer(engine)
     await write([seen(0, "src_app")], [])
@@ -80,9 +77,7 @@ async def test_the_newest_are_kept_of_each_source_in_their_order(
     assert (other["outcome"], other["code"], other["person"]) == ("accepted", None, None)
 
 
-async def test_usage_adds_up_over_processes(
-    engine: AsyncEngine, owner: "asyncpg.Connection[asyncpg.Record]"
-) -> None:
+async def test_usage_adds_up_over_processes(engine: AsyncEngine, owner: Connection) -> None:
     write = writer(engine)
     await write([], [used("src_app", 2), used("src_website", 3)])
     await write([], [used("src_app", 5)])
@@ -95,7 +90,7 @@ async def test_usage_adds_up_over_processes(
 
 
 async def test_a_source_that_was_removed_meanwhile_leaves_nothing_behind(
-    engine: AsyncEngine, owner: "asyncpg.Connection[asyncpg.Record]"
+    engine: AsyncEngine, owner: Connection
 ) -> None:
     await writer(engine)([seen(1, "src_gone"), seen(2)], [used("src_gone"), used()])
 
@@ -105,7 +100,7 @@ async def test_a_source_that_was_removed_meanwhile_leaves_nothing_behind(
 
 
 async def test_what_cannot_be_stored_is_told_as_such_and_writes_nothing(
-    engine: AsyncEngine, owner: "asyncpg.Connection[asyncpg.Record]"
+    engine: AsyncEngine, owner: Connection
 ) -> None:
     broken = SourceEvent(
         workspace_id=DEFAULT_WORKSPACE,

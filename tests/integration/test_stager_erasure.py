@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.cli.database import transact
-from services.cli.verify import examine
+from services.cli.client.database import transact
+from services.cli.operate.verify import examine
 from services.stager.batch.batch_writer import Writer
 from services.stager.subjects.cache import Memory
 from shared.contracts.envelope import Envelope

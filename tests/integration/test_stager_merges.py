@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.api.queries import accounts
-from services.cli.database import transact
-from services.cli.verify import examine
+from services.cli.client.database import transact
+from services.cli.operate.verify import examine
 from services.stager.batch.batch_writer import Writer
 from services.stager.subjects.cache import Memory
 from shared.contracts.envelope import Envelope

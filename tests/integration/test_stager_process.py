@@ -31,14 +31,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def settings_of(url: str, **more: str) -> StagerSettings:
-    return load(
-        StagerSettings,
-        {
-            "STAGELINE_DATABASE_URL": url,
-            "STAGELINE_STAGER_TIMER_SECONDS": "0.05",
-            **{f"STAGELINE_{name.upper()}": value for name, value in more.items()},
-        },
-    )
+    return load(StagerSettings, database_url=url, stager_timer_seconds="0.05", **more)
 
 
 async def append(settings: StagerSettings, *values: Envelope | bytes) -> None:

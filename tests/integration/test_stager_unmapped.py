@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from services.cli.database import transact
+from services.cli.client.database import transact
 from services.cli.main import app
-from services.cli.verify import examine
+from services.cli.operate.verify import examine
 from shared.contracts import envelope as wire
 from shared.contracts.envelope import Envelope
 from shared.contracts.topics import TOUCHPOINTS

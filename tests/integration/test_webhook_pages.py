@@ -19,7 +19,7 @@ from services.standalone.together import Settings, settings_from
 from shared.clock import ManualClock, SystemClock
 from shared.sources.mapping import compile_mapping
 from shared.sources.source import SourceKind, SourceSettings
-from tests.acceptance.stack import Log, Stack, environ_of
+from tests.acceptance.stack import Log, Stack, overrides_of
 from tests.compat.snippets import snippet
 from tests.conftest import ROOT, require
 
@@ -40,7 +40,9 @@ class Reachable(Stack):
     """A Stageline that knows the address at which it is reached."""
 
     def settings(self) -> Settings:
-        return settings_from(environ_of(self.database_url, self.log), public_base_url=self.base_url)
+        return settings_from(
+            **overrides_of(self.database_url, self.log), public_base_url=self.base_url
+        )
 
 
 @pytest.fixture

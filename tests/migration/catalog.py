@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from shared.storage.connect import DatabaseRole, connect
+from tests.support.database import connected
 
 _COLUMNS = """
     SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull,
@@ -59,13 +59,8 @@ async def everything(database_url: str) -> list[str]:
 
 
 async def _lines(database_url: str, queries: tuple[str, ...]) -> list[str]:
-    connection = await connect(database_url, role=DatabaseRole.OWNER, application_name="tests")
-    try:
-        return sorted(
-            [_line(row) for query in queries for row in await connection.fetch(query)],
-        )
-    finally:
-        await connection.close()
+    async with connected(database_url) as owner:
+        return sorted([_line(row) for query in queries for row in await owner.fetch(query)])
 
 
 def _line(row: asyncpg.Record) -> str:

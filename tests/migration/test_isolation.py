@@ -7,7 +7,7 @@ it stands in the short list of tables that hold all workspaces together.
 # ruff: noqa: S608 - table names come from Postgres' own catalogue
 
 from datetime import UTC, date, datetime
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -15,8 +15,7 @@ import pytest
 
 from shared.storage.catalog import TENANT_TABLES
 from shared.storage.connect import DatabaseRole, connect
-
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+from tests.support.database import Connection
 
 WITHOUT_WORKSPACE = {
     "alembic_version", "consumer_offset", "log_partition", "log_reader", "log_record",

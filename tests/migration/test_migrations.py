@@ -9,10 +9,9 @@ from alembic import command
 from alembic.script import ScriptDirectory
 
 from shared.storage.catalog import metadata
-from shared.storage.connect import DatabaseRole, connect, create_engine
 from tests.conftest import ROOT
 from tests.migration import catalog
-from tests.migration.conftest import alembic_config, run
+from tests.support.database import alembic_config, connected, owner_transaction, run_alembic
 
 
 def test_there_is_one_newest_migration() -> None:
@@ -24,12 +23,12 @@ def test_there_is_one_newest_migration() -> None:
 async def test_down_and_up_again_gives_the_same_schema_rights_and_policies(
     empty_database_url: str,
 ) -> None:
-    await run(command.upgrade, empty_database_url, "head")
+    await run_alembic(command.upgrade, empty_database_url, "head")
     first = await catalog.everything(empty_database_url)
 
-    await run(command.downgrade, empty_database_url, "base")
+    await run_alembic(command.downgrade, empty_database_url, "base")
     nothing = await catalog.everything(empty_database_url)
-    await run(command.upgrade, empty_database_url, "head")
+    await run_alembic(command.upgrade, empty_database_url, "head")
     second = await catalog.everything(empty_database_url)
 
     assert nothing == []
@@ -42,27 +41,25 @@ async def test_each_migration_can_be_undone_alone(empty_database_url: str) -> No
     revisions = [revision.revision for revision in script.walk_revisions()][::-1]
 
     for revision in revisions:
-        await run(command.upgrade, empty_database_url, revision)
+        await run_alembic(command.upgrade, empty_database_url, revision)
         up = await catalog.everything(empty_database_url)
-        await run(command.downgrade, empty_database_url, "-1")
-        await run(command.upgrade, empty_database_url, revision)
+        await run_alembic(command.downgrade, empty_database_url, "-1")
+        await run_alembic(command.upgrade, empty_database_url, revision)
 
         assert await catalog.everything(empty_database_url) == up
 
 
 async def test_alembic_finds_nothing_to_generate(empty_database_url: str) -> None:
-    await run(command.upgrade, empty_database_url, "head")
+    await run_alembic(command.upgrade, empty_database_url, "head")
 
-    await run(command.check, empty_database_url)
+    await run_alembic(command.check, empty_database_url)
 
 
 async def test_the_migrated_schema_is_the_declared_one_to_collations_and_storage(
     database_url: str, empty_database_url: str
 ) -> None:
-    engine = create_engine(empty_database_url, role=DatabaseRole.OWNER, application_name="tests")
-    async with engine.begin() as connection:
+    async with owner_transaction(empty_database_url) as connection:
         await connection.run_sync(metadata.create_all)
-    await engine.dispose()
 
     assert await catalog.shape(database_url) == await catalog.shape(empty_database_url)
 
@@ -72,14 +69,9 @@ async def test_three_runners_at_once_migrate_once(empty_database_url: str) -> No
         *(asyncio.to_thread(_upgrade_in_a_process, empty_database_url) for _ in range(3))
     )
 
-    connection = await connect(
-        empty_database_url, role=DatabaseRole.OWNER, application_name="tests"
-    )
-    try:
-        workspaces = await connection.fetch("SELECT name FROM workspace")
-        versions = await connection.fetchval("SELECT count(*) FROM alembic_version")
-    finally:
-        await connection.close()
+    async with connected(empty_database_url) as owner:
+        workspaces = await owner.fetch("SELECT name FROM workspace")
+        versions = await owner.fetchval("SELECT count(*) FROM alembic_version")
     assert [runner.returncode for runner in runners] == [0, 0, 0], runners[0].stderr
     assert [row["name"] for row in workspaces] == ["default"]
     assert versions == 1

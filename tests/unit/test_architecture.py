@@ -20,7 +20,7 @@ SQL_PLACES = (
 CONNECTION_NAMES = {"AsyncConnection", "AsyncEngine", "Row"}
 """What others may know of the driver: the types by which a connection is handed on."""
 
-MAY_NAME_DRIVER_ERRORS = "services/cli/friendly.py"
+MAY_NAME_DRIVER_ERRORS = "services/cli/client/errors.py"
 """The one place outside that tells a person what a driver's error means."""
 
 MAY_READ_ENVIRONMENT = (

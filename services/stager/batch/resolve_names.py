@@ -13,7 +13,7 @@ from services.stager.errors import Conflict
 from services.stager.identity import resolution
 from services.stager.identity.names import Key, Link, Named, is_equal, named
 from services.stager.identity.resolution import Evidence, Plan
-from services.stager.records.decode import reread
+from services.stager.records.decode import decode_stored
 from services.stager.store import erasure, read, write
 from services.stager.store.rows import Kept, Writes
 from services.stager.store.session import Connection
@@ -231,7 +231,7 @@ def _deeds(rows: Sequence[Kept], accounts: dict[Key, str]) -> list[Named]:
     """What stored events say about identity; fills in which account stands for those they name."""
     deeds: list[Named] = []
     for row in rows:
-        deed = named(reread(row.envelope))
+        deed = named(decode_stored(row.envelope))
         deeds.append(deed)
         if deed.account is not None:
             accounts.setdefault((deed.workspace_id, deed.account), row.subject_id)
@@ -334,7 +334,7 @@ def _ends(plan: Plan) -> tuple[set[Key], set[Key]]:
 
 
 def _reread(row: Kept) -> tuple[Named, Kept]:
-    return named(reread(row.envelope)), row
+    return named(decode_stored(row.envelope)), row
 
 
 def _owner(plan: Plan, said: Named, row: Kept) -> tuple[str | None, str]:

@@ -22,11 +22,11 @@ from services.stager.records.records import Stored, Taken, take
 from services.stager.settings import StagerSettings
 from services.stager.store import queues
 from services.stager.store.session import transaction
-from services.stager.waiting import Backoff, pause
 from shared.clock import Clock
 from shared.contracts.topics import TOUCHPOINTS
 from shared.errors import FatalError, Fenced, TransientError
 from shared.eventlog.port import LogReader
+from shared.process.waiting import Backoff, pause, until_up
 from shared.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -112,16 +112,11 @@ class Consumer:
         return stored
 
     async def _join(self, stop: asyncio.Event) -> None:
-        backoff = Backoff()
-        while not stop.is_set():
-            try:
-                await self._reader.start(self.load_offsets)
-            except TransientError as exc:
-                self._beat()
-                log.warning("log_unavailable", error=str(exc))
-                await pause(stop, backoff.next())
-            else:
-                return
+        async def start() -> None:
+            self._beat()
+            await self._reader.start(self.load_offsets)
+
+        await until_up(start, stop, failure="log_unavailable")
 
     async def _fetch(self, lanes: Sequence[Lane], stop: asyncio.Event) -> None:
         backoff = Backoff()

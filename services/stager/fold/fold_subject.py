@@ -6,10 +6,9 @@ fold of a whole history, `tick` lets time pass.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, cast
+from datetime import datetime
+from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from services.stager.fold import output_rows as made
@@ -45,52 +44,20 @@ class Output:
     """As they will be once the transaction has committed."""
 
 
-class _Seen(msgspec.Struct, gc=False):
-    """The fields of `Touchpoint`, by their names in an envelope.
-
-    A struct is made several times faster than a frozen dataclass, and of a kept event at once from
-    its text.
-    """
-
-    message_id: str
-    occurred_at: datetime
-    event: str
-    person: Any = None
-    """As resolved; an envelope has no such field, whatever a text may call so."""
-    channel: str | None = None
-    role: str | None = None
-    properties: dict[str, Any] = {}
-    traits: dict[str, Any] = {}
-    account_traits: dict[str, Any] = {}
-    value: float | None = None
-
-    @property
-    def order(self) -> Order:
-        return (self.occurred_at, self.message_id)
-
-
-_decoder = msgspec.json.Decoder(_Seen)
-
-
 def touchpoint(e: Envelope, person: str | None) -> Touchpoint:
-    """What the engine sees of an event."""
-    seen = _Seen(
-        e.message_id, e.occurred_at, e.event, person, e.channel, e.role, e.properties, e.traits,
-        e.account_traits, e.value,
-    )  # fmt: skip
-    return cast(Touchpoint, seen)
-
-
-def kept_touchpoint(text: str, person: str | None) -> Touchpoint:
-    """The same of an envelope that `touchpoint` keeps: it was checked before it was stored.
-
-    Raises msgspec.MsgspecError if the format has moved on without a migration. About 1.5 us.
-    """
-    seen = _decoder.decode(text)
-    seen.person = person
-    if seen.occurred_at.tzinfo is not UTC:
-        seen.occurred_at = seen.occurred_at.astimezone(UTC)
-    return cast(Touchpoint, seen)
+    """What the engine sees of an event. `person`: the acting person after identity resolution."""
+    return Touchpoint(
+        message_id=e.message_id,
+        occurred_at=e.occurred_at,
+        event=e.event,
+        person=person,
+        channel=e.channel,
+        role=e.role,
+        properties=e.properties,
+        traits=e.traits,
+        account_traits=e.account_traits,
+        value=e.value,
+    )
 
 
 def is_current(subject: Subject, journeys: Iterable[CompiledJourney], *, has_history: bool) -> bool:

@@ -11,10 +11,11 @@ from operator import attrgetter
 
 from services.stager.errors import FoldFailed
 from services.stager.fold import fold_subject
-from services.stager.fold.fold_subject import Output, Stored, kept_touchpoint
+from services.stager.fold.fold_subject import Output, Stored, touchpoint
 from services.stager.fold.journeys import Journeys
 from services.stager.fold.output_rows import Refold
 from services.stager.identity.names import Key, Link
+from services.stager.records.decode import decode_stored
 from services.stager.store import read
 from services.stager.store.rows import Kept
 from services.stager.store.session import Connection
@@ -165,6 +166,6 @@ async def _kept(
 
 def in_order(rows: Sequence[Kept]) -> list[Touchpoint]:
     """Rows of `touchpoint` as the engine sees them, sorted by event order."""
-    history = [kept_touchpoint(row.envelope, row.person_id) for row in rows]
+    history = [touchpoint(decode_stored(row.envelope), row.person_id) for row in rows]
     history.sort(key=_order)
     return history

@@ -12,10 +12,10 @@ from services.stager.batch.batch_writer import Writer
 from services.stager.store import queues
 from services.stager.store.rows import DeadLetter
 from services.stager.store.session import transaction
-from services.stager.waiting import Backoff, pause
 from shared.contracts.topics import TOUCHPOINTS
 from shared.errors import TransientError
 from shared.eventlog.port import LogWriter, NewRecord
+from shared.process.waiting import Backoff, pause
 
 log = structlog.get_logger(__name__)
 

@@ -23,11 +23,11 @@ from services.stager.store.rows import Job
 from services.stager.store.session import Connection, transaction
 from services.stager.subjects import traits
 from services.stager.subjects.subject import NEW_SUBJECT, Subject
-from services.stager.waiting import pause
 from shared.contracts.subjects import is_person
 from shared.errors import TransientError
 from shared.journey.compile import CompiledJourney
 from shared.journey.model import SubjectKind
+from shared.process.waiting import pause
 from shared.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)

@@ -13,10 +13,10 @@ from services.stager.batch.batch_writer import Writer
 from services.stager.settings import StagerSettings
 from services.stager.store import queues
 from services.stager.store.session import transaction
-from services.stager.waiting import pause
 from shared.contracts.topics import DEAD_LETTERS, TOUCHPOINTS
 from shared.errors import TransientError
 from shared.eventlog.factory import DEAD_LETTER_PARTITIONS, trim
+from shared.process.waiting import pause
 
 log = structlog.get_logger(__name__)
 

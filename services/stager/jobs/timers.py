@@ -19,10 +19,10 @@ from services.stager.store import queues, read, write
 from services.stager.store.rows import JourneyKey
 from services.stager.store.session import Connection, transaction
 from services.stager.subjects.subject import Subject
-from services.stager.waiting import pause
 from shared.errors import TransientError
 from shared.journey.compile import CompiledJourney
 from shared.journey.state import FORMAT
+from shared.process.waiting import pause
 from shared.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)

@@ -100,10 +100,11 @@ def decode(value: bytes | None, *, max_bytes: int) -> Envelope | Poison:  # noqa
     return envelope
 
 
-def reread(text: str) -> Envelope:
-    """Read an envelope that `touchpoint` keeps: it was decoded before it was stored.
+def decode_stored(text: str) -> Envelope:
+    """Read an envelope that table `touchpoint` keeps; it was checked before it was stored.
 
-    Raises msgspec.MsgspecError if the format has moved on without a migration.
+    `occurred_at` of the answer is UTC. Raises msgspec.MsgspecError if the format has changed without
+    a migration. About 1.5 us.
     """
     envelope = wire.decode(text.encode())
     if envelope.occurred_at.tzinfo is UTC:

@@ -21,6 +21,7 @@ from shared.journey.model import (
     Transition,
 )
 from shared.journey.state import State
+from tests.support.touchpoints import touchpoint
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -87,11 +88,8 @@ def milestone(key: str, when: Condition) -> Milestone:
 
 def at(number: float, event: str, message_id: str = "", **more: Any) -> Touchpoint:
     """A touchpoint on day `number`; its id sorts by instant unless one is given."""
-    return Touchpoint(
-        message_id=message_id or f"{number:09.3f}-{event}",
-        occurred_at=day(number),
-        event=event,
-        **more,
+    return touchpoint(
+        event, day(number), message_id=message_id or f"{number:09.3f}-{event}", **more
     )
 
 

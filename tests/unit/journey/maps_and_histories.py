@@ -3,12 +3,12 @@
 Few event names, short spans and many equal instants, so that rules meet each other often.
 """
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec import structs
 
 from shared.journey.conditions import (
     All,
@@ -38,6 +38,7 @@ from shared.journey.model import (
     Touchpoint,
     WinBack,
 )
+from tests.support.touchpoints import touchpoint
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LAST_MINUTE = 30
@@ -183,10 +184,9 @@ TOLD: tuple[dict[str, Any], ...] = (
     {"plan": 1},
 )
 FLAVOURS = tuple(
-    Touchpoint(
-        message_id="",
-        occurred_at=START,
-        event="",
+    touchpoint(
+        "",
+        START,
         properties=_shapes.choice(PROPERTIES),
         person=_shapes.choice([None, "ann", "bob"]),
         traits=_shapes.choice(TOLD),
@@ -207,7 +207,7 @@ def histories(draw: st.DrawFn, *, most: int = 14) -> list[Touchpoint]:
     drawn = draw(st.lists(_happenings, min_size=size, max_size=size))
     # Multiplying by a unit modulo 17 mixes the ids, so that they do not follow the list.
     return [
-        replace(
+        structs.replace(
             flavour,
             message_id=f"msg-{(at * 5 + 3) % 17:02}",
             occurred_at=START + timedelta(minutes=minute),

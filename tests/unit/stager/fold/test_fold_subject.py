@@ -1,6 +1,7 @@
 import pytest
 
-from services.stager.fold.fold_subject import kept_touchpoint, touchpoint
+from services.stager.fold.fold_subject import touchpoint
+from services.stager.records.decode import decode_stored
 from shared.contracts import envelope as wire
 
 _FULL = """{
@@ -24,7 +25,7 @@ def test_an_old_event_reads_as_it_did_when_it_was_new(
 ) -> None:
     new = touchpoint(wire.decode(text.replace("%s", "").encode()), person)
 
-    old = kept_touchpoint(text % more, person)
+    old = touchpoint(decode_stored(text % more), person)
 
     assert old == new
     assert old.person == person

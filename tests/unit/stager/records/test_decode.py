@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.stager.records.decode import Poison, Reason, decode, reread
+from services.stager.records.decode import Poison, Reason, decode, decode_stored
 from shared.contracts.envelope import Envelope
 
 GOOD: dict[str, Any] = {
@@ -154,4 +154,4 @@ def test_instants_are_in_utc_whatever_zone_they_came_in() -> None:
 
     assert isinstance(envelope, Envelope)
     assert envelope.occurred_at.isoformat() == "2026-01-05T09:00:00+00:00"
-    assert reread(text.decode()).occurred_at.isoformat() == "2026-01-05T09:00:00+00:00"
+    assert decode_stored(text.decode()).occurred_at.isoformat() == "2026-01-05T09:00:00+00:00"

@@ -1,0 +1,1 @@
+"""How commands reach Stageline: the api over HTTP, the database, and what a failure is reported as."""

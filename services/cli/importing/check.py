@@ -1,0 +1,144 @@
+"""`stageline import --dry-run`: a whole file judged by ingest's own rules, and nothing sent."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from services.cli.importing.distinct import Distinct
+from services.cli.importing.formats.cells import Problem
+from services.cli.importing.mapping import Mapping
+from services.cli.importing.names import REPORTED
+from services.cli.importing.refused import RefusedFile
+from services.cli.importing.rows import Row, Rows, unused_columns
+from services.cli.importing.sender import batches
+from services.ingest.compose import DryRun
+from services.ingest.events.candidate import Candidate
+from services.ingest.events.verdicts import BodyRefused, Refused
+
+_FIRST_LINES = 5
+_NAMES = 1_000
+"""Most event names, and most columns of NDJSON, that are told apart."""
+
+_INGEST = DryRun()
+
+
+@dataclass(slots=True, kw_only=True)
+class Findings:
+    """What a file holds. Memory is bounded: see `Distinct` and `_NAMES`."""
+
+    rows: int = 0
+    accepted: int = 0
+    by_code: Counter[str] = field(default_factory=Counter)
+    first_lines: dict[str, list[int]] = field(default_factory=dict)
+    earliest: datetime | None = None
+    latest: datetime | None = None
+    later_than_now: int = 0
+    events: Counter[str] = field(default_factory=Counter)
+    other_events: int = 0
+    """Rows whose event is not among the first thousand names."""
+    accounts: Distinct = field(default_factory=Distinct)
+    people: Distinct = field(default_factory=Distinct)
+    columns: dict[str, None] = field(default_factory=dict)
+    """As the file orders them."""
+    unused_columns: list[str] = field(default_factory=list)
+
+    @property
+    def refused(self) -> int:
+        """Rows that would not become touchpoints."""
+        return sum(self.by_code.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as `--json` prints it."""
+        return {
+            "rows": self.rows,
+            "accepted": self.accepted,
+            "refused": self.refused,
+            "refused_by_code": {
+                code: {"rows": count, "first_lines": self.first_lines[code]}
+                for code, count in self.by_code.most_common()
+            },
+            "from": self.earliest.isoformat() if self.earliest else None,
+            "to": self.latest.isoformat() if self.latest else None,
+            "later_than_now": self.later_than_now,
+            "events": dict(self.events.most_common()),
+            "other_events": self.other_events,
+            "accounts": {"count": self.accounts.count, "exact": self.accounts.is_exact},
+            "people": {"count": self.people.count, "exact": self.people.is_exact},
+            "unused_columns": self.unused_columns,
+        }
+
+
+def check_rows(
+    rows: Rows, mapping: Mapping, *, now: datetime, batch_rows: int, kept: RefusedFile | None
+) -> Findings:
+    """Read everything. `now` is what times are compared with; refused rows go to `kept`.
+
+    Raises FatalError when the file as a whole cannot be read.
+    """
+    findings = Findings(columns=dict.fromkeys(rows.columns or ()))
+    for batch in batches(rows.rows, batch_rows=batch_rows):
+        good = [row for row in batch.rows if row.problem is None]
+        problems = {row.line: row.problem for row in batch.rows if row.problem is not None}
+        problems |= {problem.line: problem for problem in _judge(good, now, findings)}
+        for row in batch.rows:
+            findings.rows += 1
+            if rows.columns is None:
+                _note_columns(findings, row.cells or {})
+            if (problem := problems.get(row.line)) is not None:
+                _note_problem(findings, problem)
+                if kept is not None:
+                    kept.add(problem, row)
+    findings.unused_columns = unused_columns(mapping, list(findings.columns))
+    return findings
+
+
+def _judge(rows: Sequence[Row], now: datetime, findings: Findings) -> list[Problem]:
+    """What ingest would refuse of `rows`; the others are noted."""
+    if not rows:
+        return []
+    body = b"[" + b",".join(row.body for row in rows) + b"]"
+    items = _INGEST.touchpoints(body)
+    if isinstance(items, BodyRefused):  # too large in one piece: judged one by one
+        if len(rows) == 1:
+            return [Problem(line=rows[0].line, code=items.code, detail=items.detail)]
+        middle = len(rows) // 2
+        return _judge(rows[:middle], now, findings) + _judge(rows[middle:], now, findings)
+    decided = _INGEST.decide(items, received_at=now)
+    refused = dict(decided.refused)
+    for index, item in enumerate(items):
+        if index not in refused and not isinstance(item, Refused):
+            _note_accepted(findings, item, now)
+    return [
+        Problem(line=rows[index].line, code=refusal.code, detail=refusal.detail)
+        for index, refusal in decided.refused
+    ]
+
+
+def _note_accepted(findings: Findings, candidate: Candidate, now: datetime) -> None:
+    findings.accepted += 1
+    if (told := candidate.occurred_at) is not None:
+        findings.later_than_now += told > now
+        findings.earliest = min(findings.earliest or told, told)
+        findings.latest = max(findings.latest or told, told)
+    if candidate.event in findings.events or len(findings.events) < _NAMES:
+        findings.events[candidate.event] += 1
+    else:
+        findings.other_events += 1
+    if candidate.account_id:
+        findings.accounts.add(candidate.account_id)
+    if person := candidate.user_id or candidate.email or candidate.anonymous_id:
+        findings.people.add(person)
+
+
+def _note_problem(findings: Findings, problem: Problem) -> None:
+    findings.by_code[problem.code] += 1
+    lines = findings.first_lines.setdefault(problem.code, [])
+    if len(lines) < _FIRST_LINES:
+        lines.append(problem.line)
+
+
+def _note_columns(findings: Findings, names: Iterable[str]) -> None:
+    if len(findings.columns) < _NAMES:
+        findings.columns |= dict.fromkeys(name for name in names if name not in REPORTED)

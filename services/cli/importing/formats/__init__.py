@@ -1,0 +1,1 @@
+"""CSV, NDJSON, XLSX and Parquet, plain or gzip: every format read into the same named cells."""

@@ -1,0 +1,145 @@
+"""Workbooks and Parquet files: rows as `table_process` reads them, in a process with bounded memory."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from services.cli.importing.formats import table_process
+from services.cli.importing.formats.cells import (
+    LONGEST_CELL_CHARS,
+    LONGEST_ROW_CHARS,
+    UNREADABLE,
+    Format,
+    Problem,
+    Reading,
+    Shape,
+    Source,
+    column_names,
+)
+from shared.errors import FatalError
+
+MEMORY_BYTES = 2_000_000_000
+"""What the reading process may have. A sheet is held as a whole: a million rows of six cells take
+about 0.6 GB; Parquet comes in pieces."""
+
+_PACKAGE = {Format.XLSX: "python_calamine", Format.PARQUET: "pyarrow"}
+_TITLE = {Format.XLSX: "a workbook (XLSX)", Format.PARQUET: "Parquet"}
+_ROOT = Path(__file__).parents[4]
+_LONGEST_FRAME = 16 * LONGEST_ROW_CHARS
+_STOP_SECONDS = 5.0
+
+_EXTENSIONS = {table_process.INSTANT: datetime.fromisoformat, table_process.DAY: date.fromisoformat}
+
+
+def _extension(code: int, data: memoryview) -> datetime | date:
+    return _EXTENSIONS[code](bytes(data).decode())
+
+
+_decode = msgspec.msgpack.Decoder(dict[str, Any], ext_hook=_extension).decode
+
+
+@contextmanager
+def open_table(path: Path, shape: Shape) -> Iterator[Source]:
+    """Rows of a table; its reader ends with the context. Raises FatalError. May block."""
+    if find_spec(_PACKAGE[shape.format]) is None:
+        raise FatalError(
+            f"to read {_TITLE[shape.format]}, install the extra `files`:"
+            ' pip install "stageline[files]", in a checkout .venv/bin/pip install -e ".[files]"'
+        )
+    asked = {
+        "path": str(path),
+        "format": shape.format.value,
+        "sheet": shape.sheet,
+        "header_row": shape.header_row,
+        "memory_bytes": MEMORY_BYTES,
+        "longest_cell": LONGEST_CELL_CHARS,
+        "longest_row": LONGEST_ROW_CHARS,
+    }
+    # -P: nothing in the folder that the command runs in may pass for a module.
+    child = subprocess.Popen(  # noqa: S603 - our own module
+        [sys.executable, "-P", "-m", table_process.__name__, json.dumps(asked)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=_environment(),
+        process_group=0,  # Ctrl-C is for the import to answer
+    )
+    assert child.stdout is not None  # noqa: S101 - it was asked for
+    try:
+        frames = _frames(child.stdout)
+        head = next(frames, None)
+        if head is None:
+            raise FatalError(_GAVE_UP)
+        columns = column_names([str(name) for name in head["columns"]])
+        yield Source(
+            columns=columns,
+            total=head["total"],
+            readings=_readings(frames, columns),
+            is_typed=True,
+        )
+    finally:
+        child.kill()
+        child.stdout.close()
+        child.wait(_STOP_SECONDS)
+
+
+def _environment() -> dict[str, str]:
+    given = os.environ.get("PYTHONPATH")
+    return os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(_ROOT), *([given] if given else [])]),
+        "RUST_BACKTRACE": "0",
+        # Its own pools reserve more address space than the limit leaves.
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+    }
+
+
+def _frames(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
+    """Frames up to the end. Raises FatalError for an error told, or a reader that died."""
+    while True:
+        head = stream.read(table_process.LENGTH.size)
+        size = table_process.LENGTH.unpack(head)[0] if len(head) == table_process.LENGTH.size else 0
+        body = stream.read(size) if 0 < size <= _LONGEST_FRAME else b""
+        if not body or len(body) < size:
+            raise FatalError(_GAVE_UP)
+        frame = _decode(body)
+        if "end" in frame:
+            return
+        if "error" in frame:
+            raise FatalError(_GAVE_UP if frame["error"] == "memory" else frame["error"])
+        yield frame
+
+
+_GAVE_UP = (
+    f"the file is damaged, or takes more than {MEMORY_BYTES // 1_000_000:,} MB of memory to read;"
+    " save it as CSV"
+)
+
+
+def _readings(frames: Iterator[dict[str, Any]], columns: tuple[str, ...]) -> Iterator[Reading]:
+    for frame in frames:
+        for number, cells in frame["rows"]:
+            if isinstance(cells, str):
+                problem = Problem(line=number, code=UNREADABLE, detail=cells)
+                yield Reading(line=number, position=number, problem=problem)
+                continue
+            # A sheet's row may be shorter or, without a header above it, longer.
+            if len(cells) > len(columns) and any(
+                cell is not None for cell in cells[len(columns) :]
+            ):
+                problem = Problem(
+                    line=number, code=UNREADABLE, detail="cells beyond the last named column"
+                )
+                yield Reading(line=number, position=number, problem=problem)
+                continue
+            yield Reading(
+                line=number, position=number, cells=dict(zip(columns, cells, strict=False))
+            )

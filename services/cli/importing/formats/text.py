@@ -1,0 +1,152 @@
+"""CSV and NDJSON, a line at a time; no line, however long, is held as a whole."""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import BinaryIO, Protocol
+
+from services.cli.importing.formats.cells import (
+    LONGEST_CELL_CHARS,
+    LONGEST_ROW_CHARS,
+    UNREADABLE,
+    Problem,
+    Reading,
+    Source,
+    column_names,
+)
+from services.ingest.events import strict_json
+from services.ingest.events.candidate import NOT_AN_OBJECT
+from services.ingest.events.verdicts import Refused
+from shared.errors import FatalError
+
+_TOO_LONG = f"a line longer than {LONGEST_ROW_CHARS:,} characters"
+
+_SPELLED = {";": "';'", "\t": "$'\\t'", "|": "'|'", ",": "','"}
+"""What programs write between cells, as a shell takes it."""
+
+_RAW_CHARS = 10_000
+"""How much of a line that is no JSON is kept for the file of refused rows."""
+
+
+class _Reader(Protocol):
+    """What the standard library's csv.reader makes."""
+
+    line_num: int
+
+    def __next__(self) -> list[str]: ...
+
+
+class _Lines:
+    """Lines of a text; one beyond the limit is cut, and `is_cut` then says so."""
+
+    def __init__(self, text: io.TextIOBase) -> None:
+        self._text = text
+        self.is_cut = False
+        self._record: list[str] | None = None
+        self._record_chars = 0
+
+    def begin(self) -> None:
+        """A record begins: keep what it is made of."""
+        self.is_cut = False
+        self._record, self._record_chars = [], 0
+
+    def record(self) -> str:
+        """The record so far as it stands in the file; a little more than the longest row at most."""
+        return "".join(self._record or ())
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._text.readline(LONGEST_ROW_CHARS):
+            rest = line
+            while len(rest) == LONGEST_ROW_CHARS and not rest.endswith(("\n", "\r")):
+                self.is_cut = True
+                rest = self._text.readline(LONGEST_ROW_CHARS)
+            if self._record is not None and self._record_chars < LONGEST_ROW_CHARS:
+                self._record.append(line)
+                self._record_chars += len(line)
+            yield line
+
+
+def read_csv(text: io.TextIOBase, stored: BinaryIO, total: int, delimiter: str) -> Source:
+    """Cells of a CSV. `stored` tells how far it is read. Raises FatalError for a bad header."""
+    csv.field_size_limit(LONGEST_CELL_CHARS)
+    lines = _Lines(text)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    try:
+        header = next(reader, [])
+    except csv.Error as exc:
+        raise FatalError(f"the header cannot be read as CSV: {exc}") from exc
+    if not any(name.strip() for name in header):
+        raise FatalError("the file is empty: its first line must name the columns")
+    other = next((each for each in _SPELLED if len(header) == 1 and each in header[0]), None)
+    if other is not None:
+        raise FatalError(f"the header names one column; --delimiter {_SPELLED[other]} parts it")
+    columns = column_names(header)
+
+    def readings() -> Iterator[Reading]:
+        for line, values in _records(reader, lines):
+            position = stored.tell()
+            if isinstance(values, str):
+                yield _unreadable(line, position, values, "" if lines.is_cut else lines.record())
+            elif len(values) != len(columns):
+                problem = f"{len(values)} cells where the header names {len(columns)}"
+                yield _unreadable(line, position, problem, values)
+            else:
+                cells = dict(zip(columns, values, strict=True))
+                yield Reading(line=line, position=position, cells=cells)
+
+    return Source(columns=columns, total=total, readings=readings())
+
+
+def _records(reader: _Reader, lines: _Lines) -> Iterator[tuple[int, list[str] | str]]:
+    """First line and cells of each record that is not empty, or why it has none."""
+    while True:
+        line = reader.line_num + 1
+        lines.begin()
+        try:
+            values = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as exc:
+            # A quotation mark that nothing closes takes the rows behind it along.
+            end = f", up to line {reader.line_num}" if reader.line_num > line else ""
+            yield line, _TOO_LONG if lines.is_cut else f"not CSV: {exc}{end}"
+            continue
+        if lines.is_cut:
+            yield line, _TOO_LONG
+        elif any(values):
+            yield line, values
+
+
+def read_ndjson(text: io.TextIOBase, stored: BinaryIO, total: int) -> Source:
+    """Objects of an NDJSON file, each judged by ingest's own reading of JSON."""
+    lines = _Lines(text)
+
+    def readings() -> Iterator[Reading]:
+        for number, content in enumerate(lines, start=1):
+            is_cut, lines.is_cut = lines.is_cut, False
+            item = content.strip()
+            if not item:
+                continue
+            raw = item[:_RAW_CHARS]
+            if is_cut:
+                yield _unreadable(number, stored.tell(), _TOO_LONG, raw)
+                continue
+            if number == 1 and item.startswith("["):
+                raise FatalError(
+                    "this is one JSON array, not one object a line; `jq -c '.[]' FILE` makes that"
+                )
+            value = strict_json.decode(item.encode("utf-8", "surrogatepass"))
+            if not isinstance(value, Refused | dict):
+                value = NOT_AN_OBJECT
+            if isinstance(value, Refused):
+                problem_told = Problem(line=number, code=value.code, detail=value.detail)
+                yield Reading(line=number, position=stored.tell(), raw=raw, problem=problem_told)
+                continue
+            yield Reading(line=number, position=stored.tell(), cells=value)
+
+    return Source(columns=None, total=total, readings=readings())
+
+
+def _unreadable(line: int, position: int, detail: str, raw: list[str] | str) -> Reading:
+    problem = Problem(line=line, code=UNREADABLE, detail=detail)
+    return Reading(line=line, position=position, raw=raw, problem=problem)

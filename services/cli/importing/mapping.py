@@ -1,0 +1,156 @@
+"""Which column of a file is which field of a touchpoint."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+
+from services.cli.importing.fields import FIELDS, OBJECTS, as_text
+from services.cli.importing.times import Epoch
+from shared.errors import FatalError
+
+TIME_NAMES = ("occurred_at", "timestamp", "time", "date")
+"""Names tried for the time when none is given."""
+
+Constant = str | bool | int | float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapping:
+    """How a row becomes a touchpoint."""
+
+    columns: dict[str, str] = field(default_factory=dict)
+    """Field -> column; a field that is missing here takes the column of its own name, and one whose
+    column is the empty text takes none."""
+    objects: dict[str, dict[str, str]] = field(default_factory=dict)
+    """`properties`, `traits`, `account_traits`, `campaign` ... -> key -> column."""
+    constants: dict[str, Constant] = field(default_factory=dict)
+    """Field -> value, where no column gives one."""
+    values: dict[str, dict[str, Constant]] = field(default_factory=dict)
+    """Field -> what the file says -> what is meant; anything else stays as it is."""
+    rename: dict[str, str] = field(default_factory=dict)
+    """Event name in the file -> event name to send."""
+    event_prefix: str = ""
+    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    """Of times that say none themselves."""
+    time_format: str | None = None
+    epoch: Epoch = "auto"
+
+    def named_columns(self) -> set[str]:
+        """Columns that the mapping asks for by name: each must be in the file."""
+        named = {
+            *self.columns.values(),
+            *(column for keys in self.objects.values() for column in keys.values()),
+        }
+        return named - {""}
+
+    def time_columns(self) -> tuple[str, ...]:
+        """Columns that may hold the time, the likeliest first."""
+        named = self.columns.get("occurred_at")
+        return TIME_NAMES if named is None else (named,)
+
+    def used_columns(self) -> set[str]:
+        """Columns that a row is made from, as far as they are in the file."""
+        free = {name for name in (*FIELDS, *OBJECTS) if name not in self.columns}
+        return self.named_columns() | free | {*self.time_columns()} - {""}
+
+
+def _as_written(said: object) -> object:
+    if isinstance(said, bool):
+        raise ValueError("put it into quotes: YAML makes a truth value of it")  # noqa: TRY004
+    return as_text(said)
+
+
+_Written = Annotated[str, BeforeValidator(_as_written)]
+
+
+class _MappingFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    columns: dict[str, str | None] = Field(default_factory=dict)
+    constants: dict[str, Constant] = Field(default_factory=dict)
+    values: dict[str, dict[_Written, Constant]] = Field(default_factory=dict)
+    rename: dict[str, str] = Field(default_factory=dict)
+    event_prefix: str = ""
+    timezone: str = "UTC"
+    time_format: str | None = None
+    epoch: Epoch = "auto"
+
+
+_objects: dict[str, Any] = {
+    name: (dict[str, str] | list[str], Field(default_factory=dict)) for name in OBJECTS
+}
+_File = create_model("_File", __base__=_MappingFile, **_objects)
+
+
+def read_mapping(path: Path) -> Mapping:
+    """Read a mapping file (YAML). Raises FatalError that names each wrong entry."""
+    try:
+        content = yaml.safe_load(path.read_text("utf-8")) or {}
+        parsed = _File.model_validate(content)
+    except OSError as exc:
+        raise FatalError(f"{path}: {exc.strerror}") from exc
+    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+        raise FatalError(f"{path} is not YAML: {exc}") from exc
+    except ValidationError as exc:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in error['loc']) or 'file'}: {error['msg']}"
+            for error in exc.errors(include_input=False, include_url=False)
+        )
+        raise FatalError(f"{path}: {problems}") from exc
+    return checked(
+        Mapping(
+            columns={name: column or "" for name, column in parsed.columns.items()},
+            objects={name: _by_key(getattr(parsed, name)) for name in OBJECTS},
+            constants=parsed.constants,
+            values={name: dict(table) for name, table in parsed.values.items()},
+            rename=parsed.rename,
+            event_prefix=parsed.event_prefix,
+            timezone=time_zone(parsed.timezone),
+            time_format=parsed.time_format,
+            epoch=parsed.epoch,
+        )
+    )
+
+
+def with_options(base: Mapping, **changes: Any) -> Mapping:  # noqa: ANN401 - fields of Mapping
+    """The mapping with options laid over it: tables are joined, single values replaced if given."""
+    tables = ("columns", "constants", "rename")
+    joined = {name: getattr(base, name) | changes.pop(name, {}) for name in tables}
+    objects = changes.pop("objects", {})
+    joined["objects"] = {
+        name: base.objects.get(name, {}) | objects.get(name, {}) for name in OBJECTS
+    }
+    given = {name: value for name, value in changes.items() if value is not None}
+    return checked(replace(base, **joined, **given))
+
+
+def time_zone(name: str) -> ZoneInfo:
+    """Time zone by its name. Raises FatalError when there is none."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
+        raise FatalError(f"no time zone is called '{name}'; try UTC or Europe/Berlin") from exc
+
+
+def checked(mapping: Mapping) -> Mapping:
+    """The mapping itself. Raises FatalError when it names a field that no touchpoint has."""
+    for table in (mapping.columns, mapping.constants, mapping.values):
+        for name in table:
+            if name in OBJECTS:
+                raise FatalError(
+                    f"'{name}' holds several columns: give it as {name}: {{key: column}}"
+                )
+            if name not in FIELDS:
+                known = ", ".join(FIELDS)
+                raise FatalError(f"a touchpoint has no field '{name}'; it has {known}")
+    if mapping.epoch not in get_args(Epoch):
+        raise FatalError(f"epoch is one of {', '.join(get_args(Epoch))}")
+    return mapping
+
+
+def _by_key(entry: dict[str, str] | list[str]) -> dict[str, str]:
+    return entry if isinstance(entry, dict) else {name: name for name in entry}

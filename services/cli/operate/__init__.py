@@ -1,0 +1,1 @@
+"""Commands of an operator: dead letters, verification, API keys, maps, migrations."""

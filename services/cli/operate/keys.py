@@ -1,0 +1,167 @@
+"""`stageline keys`: make, list and revoke API keys. Works on the database, not through the api."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.cli.client.database import in_transaction
+from services.cli.client.errors import fail
+from shared.clock import SystemClock
+from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
+from shared.keys.principal import Scope, StoredKey
+from shared.keys.token import KeyKind, NewKey
+from shared.sources.source import KINDS_WITH_KEYS
+from shared.storage import keys, source_changes
+
+app = typer.Typer(no_args_is_help=True)
+
+_Workspace = Annotated[int, typer.Option(help="Workspace that the key leads to.")]
+_Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
+
+
+class State(StrEnum):
+    """What a key is at this moment."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+@app.command()
+def create(
+    *,
+    kind: Annotated[KeyKind, typer.Option(help="write: may only send events; secret: by scopes.")],
+    label: Annotated[str, typer.Option(help="What the key is for.")] = "",
+    scope: Annotated[
+        list[Scope] | None, typer.Option(help="Scope of the key; repeat it. Default: all.")
+    ] = None,
+    expires_in_days: Annotated[
+        int | None, typer.Option(min=1, max=36_500, help="Days until the key expires.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Name or id of the source that a write key is for.")
+    ] = None,
+    workspace: _Workspace = DEFAULT_WORKSPACE,
+    as_json: _Json = False,
+) -> None:
+    """Make a key. It is shown this once: only a hash is stored."""
+    if source is not None and kind is not KeyKind.WRITE:
+        fail("a source has write keys; a secret key is for the whole workspace", 2)
+    now = SystemClock().now()
+    expires_at = now + timedelta(days=expires_in_days) if expires_in_days else None
+    workspace_id = WorkspaceId(workspace)
+
+    async def make(connection: AsyncConnection) -> NewKey:
+        return await keys.create(
+            connection,
+            workspace_id=workspace_id,
+            kind=kind,
+            now=now,
+            label=label,
+            scopes=scope or None,
+            expires_at=expires_at,
+            source_id=await _source_id(connection, workspace_id, source),
+        )
+
+    try:
+        key = in_transaction(make)
+    except ValueError as exc:
+        fail(str(exc))
+    if as_json:
+        _print_json({"key_id": key.key_id, "kind": key.kind, "key": key.token})
+        return
+    typer.echo(key.token)
+    typer.secho(
+        f"Keep it now, it is not shown again. To revoke: stageline keys revoke {key.key_id}",
+        err=True,
+        dim=True,
+    )
+
+
+async def _source_id(
+    connection: AsyncConnection, workspace_id: WorkspaceId, source: str | None
+) -> str | None:
+    if source is None:
+        return None
+    found = await source_changes.get(connection, workspace_id, source)
+    found = found or await source_changes.by_name(connection, workspace_id, source)
+    if found is None:
+        fail("there is no such source in this workspace; `stageline source list` shows them")
+    if found.kind not in KINDS_WITH_KEYS:
+        fail(f"{found.kind} sources are known by a secret: stageline source secret add {source}")
+    return found.source_id
+
+
+@app.command("list")
+def list_(*, workspace: _Workspace = DEFAULT_WORKSPACE, as_json: _Json = False) -> None:
+    """Show the keys of a workspace, never their secrets."""
+    now = SystemClock().now()
+    stored = in_transaction(lambda connection: keys.list_keys(connection, WorkspaceId(workspace)))
+    if as_json:
+        _print_json({"items": [_shown(key, now) for key in stored]})
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("id", no_wrap=True)  # to be copied
+    for column in ("kind", "state", "label", "scopes", "created", "expires"):
+        table.add_column(column, overflow="fold")
+    for key in stored:
+        table.add_row(
+            key.key_id,
+            key.kind,
+            _state(key, now),
+            "\n".join(each for each in (key.label, key.source_id) if each),
+            "\n".join(sorted(key.scopes)),
+            f"{key.created_at:%Y-%m-%d}",
+            f"{key.expires_at:%Y-%m-%d}" if key.expires_at else "never",
+        )
+    Console().print(table)
+
+
+@app.command()
+def revoke(
+    key_id: Annotated[str, typer.Argument(help="Id of the key: its part after sl_wk_ or sl_sk_.")],
+    *,
+    workspace: _Workspace = DEFAULT_WORKSPACE,
+    as_json: _Json = False,
+) -> None:
+    """Revoke a key for good. Running services stop taking it within seconds."""
+    now = SystemClock().now()
+    found = in_transaction(
+        lambda connection: keys.revoke(connection, WorkspaceId(workspace), key_id, now)
+    )
+    if not found:
+        fail("there is no such key in this workspace; `stageline keys list` shows them")
+    if as_json:
+        _print_json({"key_id": key_id, "state": State.REVOKED})
+    else:
+        typer.echo(f"{key_id} is revoked")
+
+
+def _shown(key: StoredKey, now: datetime) -> dict[str, Any]:
+    return {
+        "key_id": key.key_id,
+        "kind": key.kind,
+        "state": _state(key, now),
+        "label": key.label,
+        "source_id": key.source_id,
+        "scopes": sorted(key.scopes),
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "revoked_at": key.revoked_at,
+    }
+
+
+def _state(key: StoredKey, now: datetime) -> State:
+    if key.revoked_at is not None:
+        return State.REVOKED
+    return State.EXPIRED if key.expires_at is not None and key.expires_at <= now else State.ACTIVE
+
+
+def _print_json(answer: dict[str, Any]) -> None:
+    typer.echo(msgspec.json.format(msgspec.json.encode(answer)).decode())

@@ -1,0 +1,193 @@
+"""`stageline map`: check maps offline; publish and look at them through the api."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from services.cli.client.errors import REFUSED, fail
+from services.cli.client.http import call, print_json
+from services.cli.client.target import target
+from shared.clock import SystemClock
+from shared.maps import MapDocument, MapInvalid, MapProblem, lint, parse, schema, templates
+
+app = typer.Typer(no_args_is_help=True)
+
+_ENDPOINT = "/v1/journeys"
+_STDIN = Path("-")
+
+_Url = Annotated[str | None, typer.Option(help="Address of the api; also STAGELINE_URL.")]
+_Key = Annotated[str | None, typer.Option(help="Secret key with maps:write; also STAGELINE_KEY.")]
+_Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
+
+
+@app.command()
+def validate(
+    files: Annotated[list[Path], typer.Argument(help="Maps as YAML or JSON; - reads stdin.")],
+    *,
+    strict: Annotated[bool, typer.Option(help="Warnings fail, too.")] = False,
+    as_json: _Json = False,
+) -> None:
+    """Check maps and give advice, without any server. Leaves with 3 if a map is refused."""
+    findings: list[dict[str, Any]] = []
+    errors = warnings = 0
+    for file in files:
+        found_errors, found_warnings = _check(_text(file))
+        errors += len(found_errors)
+        warnings += len(found_warnings)
+        for severity, problems in (("error", found_errors), ("warning", found_warnings)):
+            findings += [_finding(file, severity, problem) for problem in problems]
+    if as_json:
+        print_json({"errors": errors, "warnings": warnings, "findings": findings})
+    else:
+        for finding in findings:
+            _print_finding(finding)
+        typer.echo(
+            f"{_counted(len(files), 'map')}: {_counted(errors, 'error')},"
+            f" {_counted(warnings, 'warning')}"
+        )
+    if errors or (strict and warnings):
+        raise typer.Exit(REFUSED)
+
+
+@app.command()
+def publish(
+    file: Annotated[
+        Path, typer.Argument(help="Map as YAML or JSON, or the name of a ready one; - reads stdin.")
+    ],
+    *,
+    url: _Url = None,
+    key: _Key = None,
+    as_json: _Json = False,
+) -> None:
+    """Publish a map as the next version of its journey; the history is placed anew by it."""
+    text = _text(file)
+    errors, warnings = _check(text)
+    for severity, problems in (("error", errors), ("warning", warnings)):
+        for problem in problems:
+            _print_finding(_finding(file, severity, problem), err=True)
+    if errors:
+        fail("the map is not published", REFUSED)
+    answer = call(
+        target(url, key, secret=True),
+        "POST",
+        _ENDPOINT,
+        content=text,
+        headers={"content-type": "application/yaml"},
+    )
+    if as_json:
+        print_json(answer)
+    elif answer["changed"]:
+        typer.echo(f"{answer['key']} version {answer['version']} is published")
+    else:
+        typer.echo(f"{answer['key']} version {answer['version']} says the same already")
+
+
+@app.command("list")
+def list_(*, url: _Url = None, key: _Key = None, as_json: _Json = False) -> None:
+    """List the journeys of the workspace, each in its newest version."""
+    answer = call(target(url, key, secret=True), "GET", _ENDPOINT)
+    if as_json:
+        print_json(answer)
+        return
+    table = Table("journey", "version", "title", "subject", "stages", "published")
+    for item in answer["items"]:
+        table.add_row(
+            *(escape(str(item[name])) for name in ("key", "version", "title", "subject")),
+            escape(" > ".join(item["stages"])),
+            escape(item["published_at"]),
+        )
+    Console().print(table)
+
+
+@app.command()
+def show(
+    journey: Annotated[str, typer.Argument(help="Key of the journey.")],
+    *,
+    version: Annotated[int | None, typer.Option(min=1, help="Default: the newest.")] = None,
+    url: _Url = None,
+    key: _Key = None,
+    as_json: _Json = False,
+) -> None:
+    """Print a published map as its author wrote it; with --json as data."""
+    parameters = {} if version is None else {"version": str(version)}
+    path = f"{_ENDPOINT}/{quote(journey, safe='')}"
+    answer = call(target(url, key, secret=True), "GET", path, params=parameters)
+    if as_json:
+        print_json(answer)
+    else:
+        typer.echo(answer["source"], nl=not answer["source"].endswith("\n"))
+
+
+@app.command("templates")
+def templates_(
+    name: Annotated[str | None, typer.Argument(help="Print this one.")] = None,
+) -> None:
+    """List the ready maps, or print one of them to begin your own with."""
+    if name is not None:
+        if name not in templates.names():
+            fail(f"no ready map of that name; there are: {', '.join(templates.names())}")
+        typer.echo(templates.read(name), nl=False)
+        return
+    table = Table("name", "subject", "stages")
+    for each in templates.names():
+        document = parse(templates.read(each))
+        mark = " (default)" if each == templates.DEFAULT else ""
+        stages = " > ".join(stage.title for stage in document.stages)
+        table.add_row(f"{each}{mark}", document.subject, stages)
+    Console().print(table)
+
+
+@app.command("schema")
+def schema_() -> None:
+    """Print the JSON Schema of maps, for editors."""
+    typer.echo(schema.as_text(), nl=False)
+
+
+def _text(file: Path) -> bytes:
+    """Text of a map: of the file, else of the ready map of that name. Raises OSError."""
+    if file == _STDIN:
+        return sys.stdin.buffer.read()
+    if not file.exists() and str(file) in templates.names():
+        return templates.read(str(file)).encode()
+    return file.read_bytes()
+
+
+def _check(text: bytes) -> tuple[list[MapProblem], list[MapProblem]]:
+    try:
+        document: MapDocument = parse(text)
+    except MapInvalid as exc:
+        return list(exc.problems), []
+    return [], lint(document, today=SystemClock().now().date())
+
+
+def _finding(file: Path, severity: str, problem: MapProblem) -> dict[str, Any]:
+    return {
+        "file": "stdin" if file == _STDIN else str(file),
+        "severity": severity,
+        "line": problem.line,
+        "column": problem.column,
+        "path": problem.path,
+        "message": problem.message,
+        "hint": problem.hint,
+    }
+
+
+def _print_finding(finding: dict[str, Any], *, err: bool = False) -> None:
+    # `file:line:column:` is what editors and terminals make a link of.
+    place = ":".join(
+        str(part) for part in (finding["file"], finding["line"], finding["column"]) if part
+    )
+    path = f" {finding['path']}:" if finding["path"] else ""
+    typer.echo(f"{place}: {finding['severity']}:{path} {finding['message']}", err=err)
+    if finding["hint"]:
+        typer.echo(f"    {finding['hint']}", err=err)
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,1 @@
+"""`stageline source` and `stageline tail`: sources set up, tried, replayed and watched."""

@@ -1,0 +1,267 @@
+"""`stageline source`: who sends events, set up through the api."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from services.cli.client.errors import fail, printable
+from services.cli.client.http import call, print_json
+from services.cli.client.target import Target, of_this_folder, target
+from services.cli.sources import view
+from services.cli.sources.lookup import ENDPOINT, found, ingest_url, path
+from services.cli.sources.settings import changed_settings
+from services.cli.sources.snippet import snippet as snippet_of
+from shared.sources.source import SourceKind
+
+app = typer.Typer(no_args_is_help=True)
+
+_USAGE_DAYS = 7
+
+_Name = Annotated[str, typer.Argument(help="Name or id of the source.")]
+_Pairs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="name=value: ip=drop allowed_origins=https://a.example consent.required=ads"
+    ),
+]
+_File = Annotated[
+    Path | None, typer.Option("--settings", help="Settings as YAML or JSON, instead or beside.")
+]
+_Url = Annotated[str | None, typer.Option(help="Address of the api; also STAGELINE_URL.")]
+_Key = Annotated[
+    str | None, typer.Option(help="Secret key with sources:write; also STAGELINE_KEY.")
+]
+_Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="What to call it: one website, app or system.")],
+    pairs: _Pairs = None,
+    *,
+    kind: Annotated[SourceKind, typer.Option(help="What sends.")],
+    settings: _File = None,
+    url: _Url = None,
+    key: _Key = None,
+    as_json: _Json = False,
+) -> None:
+    """Make a source."""
+    chosen = changed_settings(pairs or [], settings, present={})
+    to = target(url, key, secret=True)
+    body = {"name": name, "kind": kind, "settings": chosen}
+    made = call(to, "POST", ENDPOINT, json=body)
+    if as_json:
+        print_json(made | _address(made, to))
+        return
+    typer.echo(f"{made['name']} is made: {made['source_id']}")
+    if made["webhook_path"]:
+        typer.echo(f"Let the provider post to: {_address(made, to)['webhook_url']}")
+        _hint(f"stageline source secret add {name}")
+    else:
+        _hint(f"stageline source key {name}")
+
+
+@app.command("list")
+def list_(*, url: _Url = None, key: _Key = None, as_json: _Json = False) -> None:
+    """Show the sources of the workspace."""
+    answer = call(target(url, key, secret=True), "GET", ENDPOINT)
+    if as_json:
+        print_json(answer)
+    else:
+        view.print_list(answer["items"])
+
+
+@app.command()
+def show(
+    name: _Name,
+    *,
+    snippet: Annotated[
+        bool, typer.Option("--snippet", help="Print the tag to paste into a website, alone.")
+    ] = False,
+    url: _Url = None,
+    key: _Key = None,
+    as_json: _Json = False,
+) -> None:
+    """Show one source: settings, keys, secrets (never their values), usage, webhook address."""
+    to = target(url, key, secret=True)
+    source = found(to, name)
+    if snippet:
+        _print_snippet(source, to)
+        return
+    usage = call(to, "GET", f"{path(source)}/usage", params={"days": _USAGE_DAYS})["items"]
+    if as_json:
+        print_json(source | _address(source, to) | {"usage": usage})
+    else:
+        view.print_one(source, usage, ingest_url(to))
+
+
+@app.command("set")
+def set_(
+    name: _Name,
+    pairs: _Pairs = None,
+    *,
+    settings: _File = None,
+    rename: Annotated[str | None, typer.Option(help="Give it another name.")] = None,
+    url: _Url = None,
+    key: _Key = None,
+    as_json: _Json = False,
+) -> None:
+    """Change settings; `name=` puts one back to its default. Ingest follows within seconds."""
+    if not pairs and settings is None and rename is None:
+        fail("nothing to change: write name=value, --settings FILE or --rename NAME", 2)
+    to = target(url, key, secret=True)
+    source = found(to, name)
+    changes = changed_settings(pairs or [], settings, present=source["settings"])
+    body = {"settings": changes} | ({"name": rename} if rename is not None else {})
+    _tell(call(to, "PATCH", path(source), json=body), "is changed", as_json=as_json)
+
+
+@app.command()
+def pause(name: _Name, *, url: _Url = None, key: _Key = None, as_json: _Json = False) -> None:
+    """Hold its senders off: they get 503 and keep their events, as far as they can."""
+    to = target(url, key, secret=True)
+    answer = call(to, "POST", f"{path(found(to, name))}:pause")
+    _tell(answer, "is paused", as_json=as_json)
+
+
+@app.command()
+def resume(name: _Name, *, url: _Url = None, key: _Key = None, as_json: _Json = False) -> None:
+    """Let its senders in again."""
+    to = target(url, key, secret=True)
+    answer = call(to, "POST", f"{path(found(to, name))}:resume")
+    _tell(answer, "is active", as_json=as_json)
+
+
+@app.command()
+def delete(
+    name: _Name,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    url: _Url = None,
+    key: _Key = None,
+    as_json: _Json = False,
+) -> None:
+    """Remove a source; its keys are revoked. What came in by it stays."""
+    to = target(url, key, secret=True)
+    source = found(to, name)
+    if not yes and not _confirmed(source):
+        fail("nothing was removed; --yes removes without asking")
+    call(to, "DELETE", path(source))
+    _tell(source, "is removed", as_json=as_json)
+
+
+@app.command("key")
+def key_(
+    name: _Name,
+    *,
+    label: Annotated[str, typer.Option(help="What the key is for.")] = "",
+    expires_in_days: Annotated[
+        int | None, typer.Option(min=1, max=36_500, help="Days until the key expires.")
+    ] = None,
+    url: _Url = None,
+    key: _Key = None,
+    as_json: _Json = False,
+) -> None:
+    """Make a write key that sends by this source. It is shown this once."""
+    to = target(url, key, secret=True)
+    body = {"label": label, "expires_in_days": expires_in_days}
+    made = call(to, "POST", f"{path(found(to, name))}/keys", json=body)
+    if as_json:
+        print_json(made)
+        return
+    typer.echo(made["key"])
+    _hint(f"stageline keys revoke {made['key_id']}", "Keep it now. To revoke:")
+
+
+secret = typer.Typer(no_args_is_help=True)
+app.add_typer(secret, name="secret", help="Secrets by which webhooks are checked.")
+
+
+@secret.command()
+def add(
+    name: _Name,
+    *,
+    value: Annotated[
+        str | None,
+        typer.Option(help="As the provider shows it; - reads stdin. Left out: one is made."),
+    ] = None,
+    others_end_in_hours: Annotated[
+        float | None,
+        typer.Option(min=0, max=8_760, help="When those in use end. Default: not at all."),
+    ] = None,
+    url: _Url = None,
+    key: _Key = None,
+    as_json: _Json = False,
+) -> None:
+    """Take a secret into use, beside the others."""
+    to = target(url, key, secret=True)
+    if value == "-":
+        value = sys.stdin.readline()
+    hours = others_end_in_hours
+    body = {
+        "value": value,
+        "others_expire_in_seconds": None if hours is None else round(hours * 3_600),
+    }
+    made = call(to, "POST", f"{path(found(to, name))}/secrets", json=body)
+    if as_json:
+        print_json(made)
+        return
+    if made["value"]:
+        typer.echo(made["value"])
+    _hint(f"stageline source secret expire {name} {made['secret_id']}", "In use. To end it:")
+
+
+@secret.command()
+def expire(
+    name: _Name,
+    secret_id: Annotated[str, typer.Argument(help="Id of the secret; `source show` has it.")],
+    *,
+    in_hours: Annotated[float, typer.Option(min=0, max=8_760, help="Not at once.")] = 0,
+    url: _Url = None,
+    key: _Key = None,
+    as_json: _Json = False,
+) -> None:
+    """End a secret."""
+    to = target(url, key, secret=True)
+    source = found(to, name)
+    seconds = round(in_hours * 3_600)
+    call(to, "DELETE", f"{path(source)}/secrets/{secret_id}", params={"in_seconds": seconds})
+    if as_json:
+        print_json({"secret_id": secret_id, "in_seconds": seconds})
+    else:
+        typer.echo(f"the secret ends {'now' if seconds == 0 else f'in {in_hours:g} hours'}")
+
+
+def _address(source: dict[str, Any], to: Target) -> dict[str, str | None]:
+    has_one = source["webhook_path"] is not None
+    return {"webhook_url": ingest_url(to) + source["webhook_path"] if has_one else None}
+
+
+def _print_snippet(source: dict[str, Any], to: Target) -> None:
+    if source["kind"] != SourceKind.WEB:
+        fail("a tag is for sources of the kind web")
+    here = of_this_folder()
+    ids = {key["key_id"] for key in source["keys"] if not key["revoked_at"]}
+    is_ours = here is not None and any(f"_{key_id}_" in here.write_key for key_id in ids)
+    write_key = here.write_key if here is not None and is_ours else "<write key>"
+    typer.echo(snippet_of(base_url=ingest_url(to), write_key=write_key))
+    if not is_ours:
+        _hint(f"stageline source key {source['name']}", "Put in a key of this source:")
+
+
+def _confirmed(source: dict[str, Any]) -> bool:
+    question = f"Remove {printable(source['name'])} and revoke its keys?"
+    return sys.stdin.isatty() and typer.confirm(question)
+
+
+def _tell(source: dict[str, Any], what: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(source)
+    else:
+        typer.echo(f"{printable(source['name'])} {what}")
+
+
+def _hint(command: str, before: str = "Next:") -> None:
+    typer.secho(f"{before} {command}", err=True, dim=True)

@@ -1,0 +1,116 @@
+"""`stageline tail`: watch events arrive, and what becomes of them."""
+
+import contextlib
+from collections.abc import Iterator
+from time import sleep
+from typing import Annotated, Any
+
+import httpx
+import msgspec
+import typer
+from rich.console import Console
+
+from services.cli.client.http import call, client, told
+from services.cli.client.target import Target, target
+from services.cli.sources.lookup import ENDPOINT, found, path
+from services.cli.sources.tail_lines import Event, Follower, is_error, line
+
+_EVERY_SECONDS = 1.0
+_MOST = 200
+
+_Watched = tuple[dict[str, Any], Follower]
+
+
+def tail(
+    source: Annotated[
+        str | None, typer.Argument(help="Name or id of a source. Default: all of them.")
+    ] = None,
+    *,
+    last: Annotated[
+        int, typer.Option("--last", "-n", min=0, max=_MOST, help="Events of before to begin with.")
+    ] = 10,
+    errors_only: Annotated[
+        bool, typer.Option("--errors-only", help="Refusals and dead letters alone.")
+    ] = False,
+    url: Annotated[str | None, typer.Option(help="Address of the api; also STAGELINE_URL.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Secret key with sources:read; also STAGELINE_KEY.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Watch events arrive: what came, what was said to it, what became of it. Ctrl-C ends it.
+
+    At high rates not every accepted event is shown; refusals come first.
+    """
+    to = target(url, key, secret=True)
+    with contextlib.suppress(KeyboardInterrupt), client(to) as asking:
+        for name, event in events(to, asking, source, last):
+            if errors_only and not is_error(event):
+                continue
+            if as_json:
+                typer.echo(msgspec.json.encode({"source": name, **event}).decode())
+            else:
+                _CONSOLE.print(line(event, None if source else name), soft_wrap=True)
+                _CONSOLE.file.flush()  # at once through a pipe, too
+
+
+_CONSOLE = Console(highlight=False)
+
+
+def events(
+    to: Target, asking: httpx.Client, source: str | None, last: int
+) -> Iterator[tuple[str, Event]]:
+    """Events with the name of their source, as they come, without end.
+
+    Where no source is named, all are followed, those too that are made later.
+    """
+    watched = _watched(to, source)
+    is_away = False
+    while True:
+        try:
+            if source is None:
+                watched = _still_there(watched, _asked(to, asking, ENDPOINT)["items"])
+            for each, follower in watched:
+                for event in follower.take(_page(to, asking, each, follower, last)):
+                    yield each["name"], event
+        except httpx.TransportError:
+            is_away = True
+            typer.secho("no answer; trying again", err=True, dim=True)
+        else:
+            if is_away:
+                is_away = False
+                typer.secho("it answers again", err=True, dim=True)
+        sleep(_EVERY_SECONDS)
+
+
+def _watched(to: Target, source: str | None) -> list[_Watched]:
+    if source is not None:
+        return [(found(to, source), Follower())]
+    return [(item, Follower()) for item in call(to, "GET", ENDPOINT)["items"]]
+
+
+def _still_there(watched: list[_Watched], items: list[dict[str, Any]]) -> list[_Watched]:
+    """The sources that there are now: of a new one everything is news."""
+    followers = {source["source_id"]: follower for source, follower in watched}
+    return [(item, followers.get(item["source_id"]) or Follower(floor=0)) for item in items]
+
+
+def _page(
+    to: Target, asking: httpx.Client, source: dict[str, Any], follower: Follower, last: int
+) -> list[Event]:
+    """What there is to look at. Raises httpx.TransportError, also for an api that is not ready."""
+    is_first = follower.floor is None
+    limits = {"limit": max(last, 1)} if is_first else {"limit": _MOST, "after": follower.after}
+    items: list[Event] = _asked(to, asking, f"{path(source)}/events", **limits)["items"]
+    if not is_first:
+        return items
+    wanted = items[:last]
+    follower.begin(after=wanted[-1]["id"] - 1 if wanted else items[0]["id"] if items else 0)
+    return wanted
+
+
+def _asked(to: Target, asking: httpx.Client, at: str, **params: int) -> Any:  # noqa: ANN401 - any JSON
+    response = asking.get(at, params=params)
+    if response.is_server_error:
+        raise httpx.RemoteProtocolError(str(response.status_code))
+    return told(to, response)

@@ -1,0 +1,147 @@
+"""`stageline source test`: what a sample becomes, by the very code that ingest runs. Sends nothing."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+import yaml
+
+from services.cli.client.errors import REFUSED, fail, printable
+from services.cli.client.http import print_json
+from services.cli.client.target import target
+from services.cli.sources.lookup import found as found_source
+from services.ingest.compose import DryRun
+from services.ingest.events.verdicts import Refused
+from services.ingest.limits import Limits
+from services.ingest.protocols.webhooks import parse as delivery
+from services.ingest.protocols.webhooks.parse import Delivery, Item, Way
+from shared.clock import SystemClock
+from shared.sources import mappings
+from shared.sources.mapping import CompiledMapping, MappingProblem, compile_mapping
+from shared.sources.source import SourceKind, SourceSettings, settings_from
+
+_INGEST = DryRun(limits=Limits(max_body_bytes=20_000_000))
+_SAMPLE = "sample"
+_OURS = ("v", "workspace_id", "received_at", "source")
+"""Fields of an envelope that say nothing of the sample."""
+
+
+def try_sample(
+    file: Annotated[Path, typer.Argument(help="A body as the provider sends it; JSON or XML.")],
+    *,
+    source: Annotated[
+        str | None, typer.Option(help="Name of a source: its kind, settings and mapping.")
+    ] = None,
+    mapping: Annotated[
+        str | None, typer.Option(help="A mapping: a file, or the name of a ready one.")
+    ] = None,
+    kind: Annotated[
+        SourceKind | None, typer.Option(help="Who sends, where no source says it.")
+    ] = None,
+    url: Annotated[str | None, typer.Option(help="Address of the api.")] = None,
+    key: Annotated[str | None, typer.Option(help="Secret key with sources:read.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
+) -> None:
+    """Show what a sample becomes: touchpoints, dead letters, refusals. Nothing is sent."""
+    body = file.read_bytes()
+    if source is None and mapping is None and kind is None:
+        fail("say how to read it: --source NAME, --mapping FILE or --kind KIND", 2)
+    settings = SourceSettings()
+    if source is not None:
+        stored = found_source(target(url, key, secret=True), source)
+        settings, kind = settings_from(stored["settings"]), SourceKind(stored["kind"])
+    written = settings.mapping if mapping is None else _read(mapping)
+    way = Way(
+        kind=kind or SourceKind.GENERIC,
+        source_id=_SAMPLE,
+        settings=settings,
+        mapping=None if written is None else compiled(written),
+    )
+    found = delivery.read(body, way, _INGEST.limits)
+    if not isinstance(found, Delivery):
+        fail(f"ingest would refuse the body: {found.detail}", REFUSED)
+    told = [
+        _told(position, items, way, is_kept=found.letter(position) is not None)
+        for position, items in enumerate(found.items)
+    ]
+    if as_json:
+        print_json({"items": told})
+    else:
+        for each in told:
+            _show(each)
+    if any(each["unmapped"] is not None or each["rejected"] for each in told):
+        raise typer.Exit(REFUSED)
+
+
+def compiled(written: Mapping[str, Any]) -> CompiledMapping:
+    """A mapping ready for use. Leaves with a sentence for one that cannot be used."""
+    try:
+        return compile_mapping(written)
+    except MappingProblem as exc:
+        fail(f"the mapping cannot be used: {exc}", REFUSED)
+
+
+def _read(name: str) -> dict[str, Any]:
+    """A mapping out of a file, or a ready one by its name."""
+    try:
+        text = mappings.read(name) if name in mappings.names() else Path(name).read_text("utf-8")
+        written = yaml.safe_load(text)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
+        fail(f"{name}: this is neither YAML nor JSON", REFUSED)
+    if not isinstance(written, dict):
+        fail(f"{name}: a mapping is an object with `rules`", REFUSED)
+    return written
+
+
+def _told(position: int, items: Sequence[Item], way: Way, *, is_kept: bool) -> dict[str, Any]:
+    """One item of the sample: its touchpoints, why it is unmapped, and what is refused.
+
+    `is_kept`: ingest would not refuse a part of it, but keep the whole.
+    """
+    touchpoints: list[dict[str, Any]] = []
+    rejected: list[dict[str, str]] = []
+    unmapped: str | None = None
+    received_at = SystemClock().now()
+    for item in items:
+        verdict = (
+            item if isinstance(item, Refused) else _INGEST.validate(item, received_at=received_at)
+        )
+        if isinstance(verdict, Refused):
+            rejected.append({"code": verdict.code, "detail": verdict.detail})
+        elif verdict.envelope.type == "unmapped":
+            unmapped = delivery.why_unmapped(verdict.envelope.properties, way)
+        else:
+            envelope = msgspec.to_builtins(verdict.envelope)
+            touchpoints.append({k: v for k, v in envelope.items() if k not in _OURS})
+    if rejected and is_kept:
+        unmapped = "; ".join(f"{each['code']}: {each['detail']}" for each in rejected)
+        touchpoints, rejected = [], []
+    return {
+        "index": position,
+        "touchpoints": touchpoints,
+        "unmapped": unmapped,
+        "rejected": rejected,
+    }
+
+
+def _show(told: Mapping[str, Any]) -> None:
+    for line in _lines(told):
+        typer.echo(printable(line))
+
+
+def _lines(told: Mapping[str, Any]) -> Iterator[str]:
+    where = f"item {told['index']}"
+    for touchpoint in told["touchpoints"]:
+        yield f"{where}: {touchpoint['event']} ({touchpoint.get('type', 'track')})"
+        for name, value in touchpoint.items():
+            if name not in ("event", "type"):
+                text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+                yield f"  {name}: {text}"
+    for refusal in told["rejected"]:
+        yield f"{where}: refused, {refusal['code']}: {refusal['detail']}"
+    if told["unmapped"] is not None:
+        yield f"{where}: kept as a dead letter: {told['unmapped']}"
+    elif not told["touchpoints"] and not told["rejected"]:
+        yield f"{where}: known and not wanted"

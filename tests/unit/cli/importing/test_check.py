@@ -1,0 +1,231 @@
+"""A dry run says what the real one would: the same rules, rows and codes; refused rows come back."""
+
+import csv
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from services.cli.importing.check import Findings, check_rows
+from services.cli.importing.formats.cells import Shape
+from services.cli.importing.formats.opening import format_of
+from services.cli.importing.mapping import Mapping
+from services.cli.importing.refused import RefusedFile
+from services.cli.importing.rows import open_rows
+from shared.errors import FatalError
+from tests.unit.cli.importing.tables import workbook
+
+NOW = datetime(2024, 7, 1, tzinfo=UTC)
+
+ROWS = (
+    "user_id,email,event,time,plan\n"
+    "ann,,home,2024-03-13 10:00:00,pro\n"
+    "ann,,cart,2024-03-14 10:00:00,\n"
+    ",,home,2024-03-14 10:00:00,\n"
+    ",no-address,home,2024-03-14 10:00:00,\n"
+    "bob,,home,1969-03-14 10:00:00,\n"
+    "bob,,home,soon,\n"
+    "bob,,home\n"
+    "bob,,home,2025-01-01 00:00:00,\n"
+)
+
+
+def check(
+    path: Path, mapping: Mapping | None = None, errors: Path | None = None, **shape: Any
+) -> Findings:
+    settled = mapping or Mapping()
+    how = Shape(format=format_of(path), **shape)
+    with open_rows(path, settled, how) as rows:
+        kept = (
+            RefusedFile(
+                errors, shape=how, mapping=settled, columns=rows.columns, is_continued=False
+            )
+            if errors
+            else None
+        )
+        found = check_rows(rows, settled, now=NOW, batch_rows=3, kept=kept)
+        if kept:
+            kept.close()
+    return found
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    path = tmp_path / "shop.csv"
+    path.write_text(ROWS)
+    return path
+
+
+def test_a_dry_run_counts_what_ingest_would_accept_and_refuse(shop: Path) -> None:
+    assert check(shop).as_json() == {
+        "rows": 8,
+        "accepted": 3,
+        "refused": 5,
+        "refused_by_code": {
+            "invalid_occurred_at": {"rows": 2, "first_lines": [6, 7]},
+            "missing_identity": {"rows": 1, "first_lines": [4]},
+            "invalid_email": {"rows": 1, "first_lines": [5]},
+            "unreadable_row": {"rows": 1, "first_lines": [8]},
+        },
+        "from": "2024-03-13T10:00:00+00:00",
+        "to": "2025-01-01T00:00:00+00:00",
+        "later_than_now": 1,
+        "events": {"home": 2, "cart": 1},
+        "other_events": 0,
+        "accounts": {"count": 0, "exact": True},
+        "people": {"count": 2, "exact": True},
+        "unused_columns": ["plan"],
+    }
+
+
+def test_refused_rows_are_kept_as_they_were_and_go_in_once_mended(
+    shop: Path, tmp_path: Path
+) -> None:
+    errors = tmp_path / "refused.csv"
+
+    check(shop, errors=errors)
+    refused = list(csv.reader(errors.read_text().splitlines()))
+    text = errors.read_text().replace("soon", "2024-03-15").replace("1969", "2024")
+    mended = tmp_path / "mended.csv"
+    mended.write_text(text.replace("no-address", "a@example.com"))
+
+    assert refused[0] == [
+        "import_line", "import_code", "import_detail", "user_id", "email", "event", "time", "plan",
+    ]  # fmt: skip
+    assert refused[4][3:] == ["bob", "", "home", "soon", ""]
+    assert refused[5][:2] == ["8", "unreadable_row"]
+    assert refused[5][3:] == ["bob", "", "home"]
+    again = check(mended)
+    assert (again.accepted, dict(again.by_code)) == (
+        3,
+        {"missing_identity": 1, "unreadable_row": 1},
+    )
+    assert again.unused_columns == ["plan"]
+
+
+def test_a_row_that_was_mended_has_the_name_that_it_has_in_the_mended_original(
+    shop: Path, tmp_path: Path
+) -> None:
+    def names(path: Path) -> dict[str, str]:
+        with open_rows(path, Mapping(), Shape(format=format_of(path))) as rows:
+            bodies = [json.loads(row.body) for row in rows.rows if row.problem is None]
+        return {body["occurred_at"]: body["message_id"] for body in bodies}
+
+    errors = tmp_path / "refused.csv"
+    check(shop, errors=errors)
+    for path in (shop, errors):
+        path.write_text(path.read_text().replace("soon", "2024-03-15"))
+
+    moment = "2024-03-15T00:00:00+00:00"
+    assert names(shop)[moment] == names(errors)[moment]
+
+
+def test_refused_rows_keep_the_manner_of_their_file(tmp_path: Path) -> None:
+    path, errors = tmp_path / "a.csv", tmp_path / "refused.csv"
+    path.write_bytes("user_id;event;time\nJörg;home;soon\n".encode("windows-1252"))
+
+    check(path, errors=errors, delimiter=";", encoding="windows-1252")
+    again = check(errors, delimiter=";", encoding="windows-1252")
+
+    assert errors.read_bytes().splitlines()[1].endswith("J\xf6rg;home;soon".encode("latin-1"))
+    assert dict(again.by_code) == {"invalid_occurred_at": 1}
+
+
+def test_what_is_no_csv_is_kept_as_it_stands_with_the_rows_that_it_took_along(
+    tmp_path: Path,
+) -> None:
+    path, errors = tmp_path / "a.csv", tmp_path / "refused.csv"
+    path.write_text(
+        'user_id,event,time\nann,"ho"me,2024-03-13\nbob,home,2024-03-13\n'
+        'cid,"home,2024-03-13\ndan,home,2024-03-13\n'
+    )
+
+    found = check(path, errors=errors)
+    again = check(errors)
+
+    assert (found.accepted, found.first_lines) == (1, {"unreadable_row": [2, 4]})
+    with errors.open(newline="") as file:
+        _, ann, cid = csv.reader(file)
+    assert ann[3:] == ['ann,"ho"me,2024-03-13\n']
+    assert cid[2].endswith(", up to line 5")
+    assert cid[3:] == ['cid,"home,2024-03-13\ndan,home,2024-03-13\n']
+    assert again.by_code == {"unreadable_row": 2}
+
+
+def test_refused_rows_of_a_workbook_come_as_csv_or_as_ndjson_with_their_numbers(
+    tmp_path: Path,
+) -> None:
+    rows = [["user_id", "event", "time", "seats"], [42, "home", "soon", 12.5]]
+    path = workbook(tmp_path / "a.xlsx", rows)
+
+    check(path, errors=tmp_path / "r.csv")
+    check(path, errors=tmp_path / "r.ndjson")
+
+    assert (tmp_path / "r.csv").read_text().splitlines()[1].endswith("42,home,soon,12.5")
+    line = json.loads((tmp_path / "r.ndjson").read_text())
+    assert (line["import_line"], line["import_code"]) == (2, "invalid_occurred_at")
+    assert (line["user_id"], line["seats"]) == (42, 12.5)
+
+
+def test_a_date_cell_of_a_refused_row_comes_back_in_the_form_that_the_import_reads(
+    tmp_path: Path,
+) -> None:
+    rows = [["email", "event", "time"], ["no-address", "home", datetime(2024, 3, 31, 9, 5)]]  # noqa: DTZ001
+    path, errors = workbook(tmp_path / "a.xlsx", rows), tmp_path / "r.csv"
+    mapping = Mapping(time_format="%d.%m.%Y %H:%M", timezone=ZoneInfo("Europe/Berlin"))
+
+    check(path, mapping, errors)
+    errors.write_text(errors.read_text().replace("no-address", "a@example.com"))
+    again = check(errors, mapping)
+
+    assert errors.read_text().splitlines()[1].endswith("home,31.03.2024 09:05")
+    assert again.accepted == 1
+    assert again.earliest == datetime(2024, 3, 31, 7, 5, tzinfo=UTC)
+
+
+def test_lines_of_ndjson_are_kept_as_ndjson_the_broken_ones_too(tmp_path: Path) -> None:
+    path, errors = tmp_path / "a.ndjson", tmp_path / "refused.ndjson"
+    path.write_text('{"event": "e", "plan": {"a": 1}}\n{"event"\n')
+
+    check(path, errors=errors)
+    kept = [json.loads(line) for line in errors.read_text().splitlines()]
+
+    assert kept[0]["plan"] == {"a": 1}
+    assert kept[1] | {"import_detail": ""} == {
+        "import_row": '{"event"',
+        "import_line": 2,
+        "import_code": "malformed_json",
+        "import_detail": "",
+    }
+    with pytest.raises(FatalError, match=r"--errors FILE\.ndjson"):
+        check(path, errors=tmp_path / "refused.csv")
+
+
+def test_columns_of_ndjson_that_nothing_uses_are_named_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.ndjson"
+    path.write_text('{"event": "e", "user": {"id": "a"}, "time": "2024-03-13", "plan": 1}\n')
+
+    assert check(path, Mapping(columns={"user_id": "user.id"})).unused_columns == ["plan"]
+
+
+def test_more_names_than_are_told_apart_are_counted_together(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    lines = [f"ann,event {n},2024-03-13" for n in range(1_005)]
+    path.write_text("\n".join(["user_id,event,time", *lines, lines[0]]))
+
+    found = check(path)
+
+    assert (len(found.events), found.other_events, found.accepted) == (1_000, 5, 1_006)
+    assert found.events["event 0"] == 2
+
+
+def test_an_event_beyond_ingests_limit_is_refused_with_ingests_code(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"user_id,event,time,text\nann,home,2024-03-13,{'x' * 500_000}\n")
+
+    found = check(path, Mapping(objects={"properties": {"text": "text"}}))
+
+    assert dict(found.by_code) == {"event_too_large": 1}

@@ -1,0 +1,34 @@
+"""Which key an import goes out with."""
+
+from pathlib import Path
+
+import pytest
+
+from services.cli.importing.command import _destination
+from services.standalone import credentials
+from services.standalone.credentials import Credentials
+
+HERE = "http://127.0.0.1:8080"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("STAGELINE_URL", "STAGELINE_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    home = tmp_path / credentials.HOME
+    home.mkdir()
+    keys = Credentials(base_url=HERE, write_key="write-here", secret_key="secret-here")
+    credentials.write(home, keys)
+
+
+def test_of_the_folders_keys_it_is_the_secret_one_which_may_say_everything() -> None:
+    assert _destination(None, None).key == "secret-here"
+
+
+def test_a_key_that_was_given_is_never_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = _destination("http://elsewhere.example", "write-here")
+    monkeypatch.setenv("STAGELINE_KEY", "write-here")
+    told = _destination("http://elsewhere.example", None)
+
+    assert (given.key, told.key) == ("write-here", "write-here")
