@@ -86,7 +86,7 @@ class Together:
         stager_stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             refresh(self._ingest, group, stop)
-            group.create_task(self.api.population.run(stop), name="population")
+            group.create_task(self.api.stage_gauges.run(stop), name="stage-gauges")
             group.create_task(self.stager.run(stager_stop), name="stager")
             await serve(self.app, listener, stop, shutdown_seconds=shutdown_seconds)
             self.health.stopping = True

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from services.api.document import default
+from services.api.described import default
 from services.api.errors import DETAIL, STATUS, Code
 from services.api.schemas.examples import MAP
 from services.api.schemas.stage import Stage, StageAnswer

@@ -134,7 +134,7 @@ class World:
                 connection, workspace_id, parse(source), source, "seed", now
             )
         await engine.dispose()
-        self.api.maps.forget_newest(workspace_id)
+        self.api.maps.invalidate_newest(workspace_id)
         return made.version
 
     async def subject(

@@ -88,7 +88,7 @@ class MapCache:
         self._versions: OrderedDict[tuple[WorkspaceId, str, int], PreparedMap] = OrderedDict()
         self._newest: dict[WorkspaceId, tuple[float, dict[str, PreparedMap]]] = {}
 
-    def known(self, workspace_id: WorkspaceId, key: str, version: int) -> PreparedMap | None:
+    def prepared(self, workspace_id: WorkspaceId, key: str, version: int) -> PreparedMap | None:
         """The version if it is prepared already. Never waits."""
         return self._versions.get((workspace_id, key, version))
 
@@ -117,7 +117,7 @@ class MapCache:
         self._newest[workspace_id] = (monotonic(), found)
         return found
 
-    def forget_newest(self, workspace_id: WorkspaceId) -> None:
+    def invalidate_newest(self, workspace_id: WorkspaceId) -> None:
         """Read the newest versions again at the next call: one was published here."""
         self._newest.pop(workspace_id, None)
 
