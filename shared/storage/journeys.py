@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.ids import WorkspaceId
-from shared.journey.model import Journey
+from shared.journey.map import Journey
 from shared.maps import MapDocument, from_definition, to_journey
 from shared.storage.tables import journey_version, refold_job
 
