@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from hashlib import sha256
 
-from shared.contracts.subjects import EMAIL, RESERVED_PREFIXES
+from shared.contracts import names
 
 _PREFIX = "hmac1:"
 """Says how a value was hashed, so that the way can change later."""
@@ -18,8 +18,7 @@ _PSEUDONYM = re.compile(_PREFIX + "[0-9a-f]{64}")
 def hashed(value: str, key: bytes) -> str:
     """The pseudonym of `value`: equal for equal values, whatever white space surrounds them.
 
-    What holds an `@` is taken for an e-mail address, whose case means nothing; ids keep theirs, or
-    two people whose ids differ by case alone would become one. A pseudonym stays what it is.
+    The hash is of the folded form (see shared.contracts.names). A pseudonym stays what it is.
     """
     return value if is_hashed(value) else _PREFIX + _mac(value, key).hex()
 
@@ -45,15 +44,14 @@ class PersonName:
 
 def person_name(person: str) -> PersonName:
     """Take a name apart. Raises ValueError for what is no name of a person."""
-    kind = next((prefix for prefix in RESERVED_PREFIXES if person.startswith(prefix)), None)
-    value = person[len(kind or "") :].strip()
-    if kind is None or not value:
-        message = f"a person's name begins with one of {', '.join(RESERVED_PREFIXES)}"
+    prefix, value = names.split(names.folded(person))
+    if not prefix or not value:
+        message = f"a person's name begins with one of {', '.join(names.RESERVED_PREFIXES)}"
         raise ValueError(message)
-    initial = kind[:1].encode()
-    if is_hashed(value.lower() if kind == EMAIL else value):
+    initial = prefix[:1].encode()
+    if is_hashed(value):
         return PersonName(initial, value, bytes.fromhex(value[len(_PREFIX) :]))
-    return PersonName(initial, value.lower() if kind == EMAIL else _normal(value))
+    return PersonName(initial, value)
 
 
 def person_digest(person: str, *, key: bytes) -> bytes:
@@ -68,9 +66,4 @@ def person_digest(person: str, *, key: bytes) -> bytes:
 
 
 def _mac(value: str, key: bytes) -> bytes:
-    return hmac.digest(key, _normal(value).encode(), sha256)
-
-
-def _normal(value: str) -> str:
-    normal = value.strip()
-    return normal.lower() if "@" in normal else normal
+    return hmac.digest(key, names.folded_value(value).encode(), sha256)
