@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
-from services.standalone.kafka import LocalKafka
+from deploy.dev.kafka import LocalKafka
 from shared.eventlog import kafka_topics, postgres_topics
 from shared.eventlog.kafka_reader import KafkaReader
 from shared.eventlog.kafka_writer import KafkaWriter

@@ -25,6 +25,7 @@ MAY_NAME_DRIVER_ERRORS = "services/cli/client/errors.py"
 
 MAY_READ_ENVIRONMENT = (
     "shared/settings.py", "migrations/env.py", "services/cli/", "services/standalone/",
+    "deploy/dev/",
 )  # fmt: skip
 
 MOST_LINES = 400
@@ -37,7 +38,7 @@ _STATEMENT = re.compile(
 
 
 def _sources() -> list[Path]:
-    tops = ("services", "shared", "migrations")
+    tops = ("services", "shared", "migrations", "deploy")
     return sorted(path for top in tops for path in (ROOT / top).rglob("*.py"))
 
 
