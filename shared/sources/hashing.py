@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from hashlib import sha256
 
-from shared.contracts.subjects import EMAIL, RESERVED_PREFIXES
+from shared.contracts import names
 
 _PREFIX = "hmac1:"
 """Names the algorithm, so that it can change later."""
@@ -18,8 +18,7 @@ _PSEUDONYM = re.compile(_PREFIX + "[0-9a-f]{64}")
 def hashed(value: str, key: bytes) -> str:
     """The pseudonym of `value`: equal for equal values, whatever white space surrounds them.
 
-    A value with an `@` counts as an e-mail address and is hashed in lower case; other ids keep their
-    case, or two people whose ids differ in case alone would become one. A pseudonym is returned as is.
+    The hash is of the folded form (see shared.contracts.names). A pseudonym is returned as is.
     """
     return value if is_hashed(value) else _PREFIX + _mac(value, key).hex()
 
@@ -45,15 +44,14 @@ class PersonName:
 
 def person_name(person: str) -> PersonName:
     """Split a name into kind and value. Raises ValueError for text that names no person."""
-    kind = next((prefix for prefix in RESERVED_PREFIXES if person.startswith(prefix)), None)
-    value = person[len(kind or "") :].strip()
-    if kind is None or not value:
-        message = f"a person's name begins with one of {', '.join(RESERVED_PREFIXES)}"
+    prefix, value = names.split(names.folded(person))
+    if not prefix or not value:
+        message = f"a person's name begins with one of {', '.join(names.RESERVED_PREFIXES)}"
         raise ValueError(message)
-    initial = kind[:1].encode()
-    if is_hashed(value.lower() if kind == EMAIL else value):
+    initial = prefix[:1].encode()
+    if is_hashed(value):
         return PersonName(initial, value, bytes.fromhex(value[len(_PREFIX) :]))
-    return PersonName(initial, value.lower() if kind == EMAIL else _normal(value))
+    return PersonName(initial, value)
 
 
 def person_digest(person: str, *, key: bytes) -> bytes:
@@ -67,9 +65,4 @@ def person_digest(person: str, *, key: bytes) -> bytes:
 
 
 def _mac(value: str, key: bytes) -> bytes:
-    return hmac.digest(key, _normal(value).encode(), sha256)
-
-
-def _normal(value: str) -> str:
-    normal = value.strip()
-    return normal.lower() if "@" in normal else normal
+    return hmac.digest(key, names.folded_value(value).encode(), sha256)

@@ -15,7 +15,7 @@ from services.cli import queries
 from services.stager.fold import fold_subject
 from services.stager.records.decode import decode_stored
 from services.stager.subjects.subject import Standing, decode_standings
-from shared.contracts.subjects import is_person
+from shared.contracts.names import is_person
 from shared.journey.compile import CompiledJourney
 from shared.journey.fold import advance, refold
 from shared.journey.model import SubjectKind, Touchpoint, Transition

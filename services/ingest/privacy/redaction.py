@@ -19,6 +19,7 @@ from services.ingest.privacy import emails, walking
 from services.ingest.privacy.addresses import Keeping, cut_down, cut_down_within
 from services.ingest.privacy.walking import Json, Keys
 from shared.contracts.envelope import Envelope
+from shared.contracts.names import normal_email
 from shared.sources.hashing import hashed, is_hashed
 from shared.sources.paths import OBJECTS, WORDS, EventPath, to_hash, to_keep, to_leave_out
 from shared.sources.source import SourceSettings
@@ -119,7 +120,7 @@ def _hash(envelope: Envelope, rules: Privacy) -> Envelope:
         if not plain or is_hashed(plain):
             return value
         if is_email(plain):
-            found.add(plain.lower())
+            found.add(normal_email(plain))
         return hashed(plain, rules.key)
 
     changes: dict[str, Any] = {}
