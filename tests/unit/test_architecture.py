@@ -12,7 +12,7 @@ SQL_PLACES = (
     "services/api/queries/",
     "services/cli/queries.py",
     "services/stager/store/",
-    "shared/eventlog/postgres_",
+    "shared/eventlog/postgres/",
     "shared/storage/",
 )
 """Where SQL may be written (migrations aside)."""
