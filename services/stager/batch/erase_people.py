@@ -15,7 +15,7 @@ from services.stager.batch.tombstones import digest_of
 from services.stager.errors import Conflict, DataRejected
 from services.stager.store import erasure as tables
 from services.stager.store.session import Connection
-from shared.contracts.subjects import ANONYMOUS, EMAIL, USER
+from shared.contracts.names import ANONYMOUS, EMAIL, USER
 
 
 class NeedsToBeAlone(Conflict):

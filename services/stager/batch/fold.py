@@ -17,7 +17,7 @@ from services.stager.identity.names import Key
 from services.stager.records.records import BatchEvent
 from services.stager.store.session import Connection
 from services.stager.subjects.subject import Subject
-from shared.contracts.subjects import is_person
+from shared.contracts.names import is_person
 from shared.journey.model import Touchpoint
 
 

@@ -9,7 +9,7 @@ from services.stager.records.decode import decode_stored
 from services.stager.store import erasure, read, write
 from services.stager.store.rows import Row, StoredTouchpoint, Writes
 from services.stager.store.session import Connection
-from shared.contracts.subjects import is_person
+from shared.contracts.names import is_person
 
 
 class DuplicateLinked(Conflict):

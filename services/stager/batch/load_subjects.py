@@ -9,7 +9,7 @@ from services.stager.records.records import BatchEvent
 from services.stager.store import read
 from services.stager.store.session import Connection
 from services.stager.subjects.subject import Subject
-from shared.contracts.subjects import is_person
+from shared.contracts.names import is_person
 
 
 async def load_subjects(connection: Connection, batch: BatchContext) -> None:

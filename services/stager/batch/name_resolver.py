@@ -18,7 +18,7 @@ from services.stager.store import read
 from services.stager.store.rows import StoredTouchpoint
 from services.stager.store.session import Connection
 from services.stager.subjects.cache import RowCache
-from shared.contracts.subjects import is_person
+from shared.contracts.names import is_person
 
 
 class NameResolver:

@@ -3,7 +3,7 @@
 from services.stager.batch.context import BatchContext
 from services.stager.store.session import Connection
 from services.stager.store.write import fold_output
-from shared.contracts.subjects import is_person
+from shared.contracts.names import is_person
 
 
 async def write(connection: Connection, batch: BatchContext) -> None:

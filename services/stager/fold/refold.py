@@ -20,7 +20,7 @@ from services.stager.store.rows import StoredTouchpoint
 from services.stager.store.session import Connection
 from services.stager.subjects.subject import Member, MemberKey, Subject
 from services.stager.subjects.traits import collect_members
-from shared.contracts.subjects import is_person
+from shared.contracts.names import is_person
 from shared.journey.compile import CompiledJourney
 from shared.journey.model import Touchpoint
 

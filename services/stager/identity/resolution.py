@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 from services.stager.identity.graph import IdentityGraph, stored_row_has_no_room_for_home
 from services.stager.identity.names import EventNames, Key, Link
-from shared.contracts.subjects import is_person
+from shared.contracts.names import is_person
 
 
 @dataclass(slots=True)

@@ -24,7 +24,7 @@ from services.stager.subjects.cache import RowCache
 from services.stager.subjects.subject import NEW_SUBJECT, Subject
 from services.stager.subjects.traits import member_row
 from shared.clock import Clock
-from shared.contracts.subjects import is_person
+from shared.contracts.names import is_person
 from shared.errors import TransientError
 from shared.journey.compile import CompiledJourney
 from shared.journey.model import SubjectKind
