@@ -17,7 +17,7 @@ from services.ingest.events.candidate import Candidate, ForeignCandidate, SentCa
 from services.ingest.events.verdicts import Code, Refused
 from shared.contracts import taxonomy
 from shared.contracts.envelope import Campaign, Envelope
-from shared.contracts.subjects import RESERVED_PREFIXES
+from shared.contracts.names import RESERVED_PREFIXES
 from shared.ids import new_message_id
 from shared.keys.principal import Principal
 

@@ -1,7 +1,7 @@
 """The facts of one map, numbered, and the places of the conditions that read them.
 
-A fact is what one condition on touchpoints or traits has to remember. Conditions that read the
-same share a fact, unless a move back may clear the one and not the other: cycle facts of different
+A fact is the part of the history that one condition on touchpoints or traits needs. Equal conditions
+share a fact, unless a move back may clear the one and not the other: cycle facts of different
 stages' `enter` and of different milestones are kept apart by their `group`.
 """
 

@@ -10,9 +10,9 @@ from services.api.dependencies import DECODED, Caller, Database, Now
 from services.api.errors import Code, RequestRefused
 from services.api.http.routing import RequestBody, ScopedRouter
 from services.api.queries import people as stored
-from services.api.queries.stage import canonical
 from services.api.schemas import people as schemas
 from shared.contracts.envelope import MAX_ID_CHARS
+from shared.contracts.names import normal
 from shared.ids import WorkspaceId
 from shared.keys.principal import Scope
 from shared.sources.hashing import PersonName, person_name
@@ -124,7 +124,7 @@ async def unsuppress_person(
 def _person(person: str) -> tuple[str, PersonName]:
     """The person of the path, in the form in which names are stored. Raises RequestRefused."""
     prefix, separator, rest = person.partition(":")
-    written = canonical(prefix + separator + rest.strip())
+    written = normal(prefix + separator + rest.strip())
     if len(rest.strip()) > MAX_ID_CHARS:
         raise RequestRefused(Code.INVALID_PERSON)
     try:

@@ -98,7 +98,7 @@ class Entrance:
         """The sender's source, if it is one of the sender's own workspace."""
         if principal.source_id is None:
             return None
-        known = self._sources.known(principal.source_id)
+        known = self._sources.cached(principal.source_id)
         return known if known is not None and known.workspace_id == principal.workspace_id else None
 
     async def _found(self, principal: Principal) -> Source:

@@ -5,6 +5,7 @@ from urllib.parse import unquote
 
 from services.ingest.privacy import walking
 from services.ingest.privacy.walking import Json
+from shared.contracts.names import normal_email
 
 _ATOM = r"[^\s@%\"'`<>()\[\]{},;:=&?/#|\\]"
 # With a plus sign as links write it, and an apostrophe inside of a name, where it opens no quotation.
@@ -27,7 +28,7 @@ def found_in(value: Json) -> set[str]:
 
     def note(text: str) -> str:
         if may_be_in(text):
-            found.update(unquote(match[0]).lower() for match in ANY.finditer(text))
+            found.update(normal_email(unquote(match[0])) for match in ANY.finditer(text))
         return text
 
     walking.rewritten(value, note, keys=True)

@@ -19,11 +19,12 @@ from services.ingest.privacy import emails, walking
 from services.ingest.privacy.addresses import Keeping, cut_down, cut_down_within
 from services.ingest.privacy.walking import Json, Keys
 from shared.contracts.envelope import Envelope
+from shared.contracts.names import normal_email
 from shared.sources.hashing import hashed, is_hashed
-from shared.sources.paths import OBJECTS, WORDS, Path, to_hash, to_keep, to_leave_out
+from shared.sources.paths import OBJECTS, WORDS, EventPath, to_hash, to_keep, to_leave_out
 from shared.sources.source import SourceSettings
 
-_TRAITS_OF_EMAIL = (Path("traits", ("email",)), Path("context", ("traits", "email")))
+_TRAITS_OF_EMAIL = (EventPath("traits", ("email",)), EventPath("context", ("traits", "email")))
 """Where the address stands a second time, or the only time, by every convention that we know."""
 _NAMES = ("account_id", "previous_account_id", "user_id", "anonymous_id", "previous_id")
 """Fields that may hold an address as somebody's name."""
@@ -41,10 +42,10 @@ class Privacy:
     """The settings, ready for use."""
 
     ip: Keeping = "truncate"
-    denied: tuple[Path, ...] = ()
+    denied: tuple[EventPath, ...] = ()
     allowed: Mapping[str, tuple[Keys, ...]] | None = None
     """Field to the paths inside it that stay; a field without any loses everything."""
-    hashed: tuple[Path, ...] = ()
+    hashed: tuple[EventPath, ...] = ()
     key: bytes = field(default=b"", repr=False)
 
     hashes_emails: bool = False
@@ -68,7 +69,7 @@ def privacy(settings: SourceSettings, key: bytes) -> Privacy:
     )
 
 
-def _by_field(paths: Iterable[Path]) -> Mapping[str, tuple[Keys, ...]]:
+def _by_field(paths: Iterable[EventPath]) -> Mapping[str, tuple[Keys, ...]]:
     found: dict[str, list[Keys]] = {}
     for path in paths:
         found.setdefault(path.field, []).append(path.keys)
@@ -119,7 +120,7 @@ def _hash(envelope: Envelope, rules: Privacy) -> Envelope:
         if not plain or is_hashed(plain):
             return value
         if is_email(plain):
-            found.add(plain.lower())
+            found.add(normal_email(plain))
         return hashed(plain, rules.key)
 
     changes: dict[str, Any] = {}
@@ -139,7 +140,7 @@ def _hash(envelope: Envelope, rules: Privacy) -> Envelope:
 
 
 def _hash_path(
-    envelope: Envelope, path: Path, changes: dict[str, Any], pseudonym: Callable[[str], str]
+    envelope: Envelope, path: EventPath, changes: dict[str, Any], pseudonym: Callable[[str], str]
 ) -> None:
     for name in _ALIKE.get(path.field, (path.field,)):
         value = changes[name] if name in changes else getattr(envelope, name)

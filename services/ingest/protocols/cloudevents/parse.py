@@ -31,7 +31,7 @@ from services.ingest.events.verdicts import (
 )
 from services.ingest.limits import Limits
 from shared.contracts.envelope import MAX_MESSAGE_ID_CHARS
-from shared.contracts.subjects import ANONYMOUS, EMAIL, USER
+from shared.contracts.names import ANONYMOUS, EMAIL, USER
 
 TOUCHPOINT_TYPE = "stageline.touchpoint.v1"
 """`type` of an event whose `data` is a touchpoint in our own form."""

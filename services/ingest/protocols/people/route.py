@@ -21,7 +21,7 @@ from services.ingest.http.rejections import TurnedAway
 from services.ingest.http.response import Answer
 from services.ingest.protocols.common.endpoint import Endpoint, Request
 from shared.contracts.envelope import MAX_ID_CHARS, MAX_MESSAGE_ID_CHARS
-from shared.contracts.subjects import ANONYMOUS, EMAIL, RESERVED_PREFIXES, USER
+from shared.contracts.names import ANONYMOUS, EMAIL, RESERVED_PREFIXES, USER
 from shared.http.auth import bearer_token
 from shared.ids import new_message_id
 from shared.keys.principal import Scope
