@@ -3,8 +3,8 @@
 import re
 from urllib.parse import unquote
 
-from services.ingest.privacy import walking
-from services.ingest.privacy.walking import Json
+from services.ingest.privacy import nested
+from services.ingest.privacy.nested import JsonValue
 from shared.contracts.names import normal_email
 
 _ATOM = r"[^\s@%\"'`<>()\[\]{},;:=&?/#|\\]"
@@ -22,7 +22,7 @@ def may_be_in(text: str) -> bool:
     return "@" in text or "%40" in text
 
 
-def found_in(value: Json) -> set[str]:
+def found_in(value: JsonValue) -> set[str]:
     """All addresses in nested data, its keys too, in lower case. Raises RecursionError."""
     found: set[str] = set()
 
@@ -31,5 +31,5 @@ def found_in(value: Json) -> set[str]:
             found.update(normal_email(unquote(match[0])) for match in ANY.finditer(text))
         return text
 
-    walking.rewritten(value, note, keys=True)
+    nested.rewritten(value, note, keys=True)
     return found

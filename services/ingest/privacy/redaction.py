@@ -15,9 +15,9 @@ from urllib.parse import quote, unquote
 from msgspec.structs import asdict, replace
 
 from services.ingest.events.candidate import is_email
-from services.ingest.privacy import emails, walking
+from services.ingest.privacy import emails, nested
 from services.ingest.privacy.addresses import Keeping, cut_down, cut_down_within
-from services.ingest.privacy.walking import Json, Keys
+from services.ingest.privacy.nested import JsonValue, Keys
 from shared.contracts.envelope import Envelope
 from shared.contracts.names import normal_email
 from shared.sources.hashing import hashed, is_hashed
@@ -38,7 +38,7 @@ _ALIKE = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Privacy:
+class Redaction:
     """The settings, ready for use."""
 
     ip: Keeping = "truncate"
@@ -54,11 +54,11 @@ class Privacy:
     """Only addresses of the internet are looked for."""
 
 
-def privacy(settings: SourceSettings, key: bytes) -> Privacy:
+def privacy(settings: SourceSettings, key: bytes) -> Redaction:
     """Read the settings of a source; `key` is the workspace's, for pseudonyms."""
     allowed = settings.allow_properties
     hashed_paths = tuple(map(to_hash, settings.hash_fields))
-    return Privacy(
+    return Redaction(
         ip=settings.ip,
         denied=tuple(map(to_leave_out, settings.deny_properties)),
         allowed=None if allowed is None else _by_field(map(to_keep, allowed)),
@@ -76,7 +76,7 @@ def _by_field(paths: Iterable[EventPath]) -> Mapping[str, tuple[Keys, ...]]:
     return {name: tuple(keys) for name, keys in found.items()}
 
 
-def protected(envelope: Envelope, rules: Privacy) -> Envelope:
+def redact(envelope: Envelope, rules: Redaction) -> Envelope:
     """The event as it may be stored; itself where nothing is to be done.
 
     Raises RecursionError for an event that nests too deep.
@@ -99,19 +99,19 @@ def protected(envelope: Envelope, rules: Privacy) -> Envelope:
     return _hash(changed, rules) if rules.hashed else changed
 
 
-def _leave_out(parts: dict[str, Json], words: dict[str, Any], rules: Privacy) -> None:
+def _leave_out(parts: dict[str, JsonValue], words: dict[str, Any], rules: Redaction) -> None:
     for path in rules.denied:
         if path.field in parts:
-            parts[path.field] = walking.without(parts[path.field], path.keys) if path.keys else {}
+            parts[path.field] = nested.without(parts[path.field], path.keys) if path.keys else {}
         else:
             words[path.field] = None
     if rules.allowed is not None:
         for name, part in parts.items():
             kept = rules.allowed.get(name)
-            parts[name] = walking.only(part, kept) if kept else {}
+            parts[name] = nested.only(part, kept) if kept else {}
 
 
-def _hash(envelope: Envelope, rules: Privacy) -> Envelope:
+def _hash(envelope: Envelope, rules: Redaction) -> Envelope:
     found: set[str] = set()
     """E-mail addresses that became pseudonyms."""
 
@@ -147,7 +147,7 @@ def _hash_path(
         if not value:
             continue
         changes[name] = (
-            walking.replaced(value, path.keys, pseudonym) if path.keys else pseudonym(value)
+            nested.replaced(value, path.keys, pseudonym) if path.keys else pseudonym(value)
         )
 
 
@@ -204,7 +204,7 @@ def _everywhere(envelope: Envelope, pattern: Callable[[], re.Pattern[str]], key:
     for name in OBJECTS:
         value = getattr(envelope, name)
         if value:
-            changes[name] = walking.rewritten(value, change, keys=True)
+            changes[name] = nested.rewritten(value, change, keys=True)
     for name in _TEXTS:
         value = getattr(envelope, name)
         if value is not None:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from services.ingest.events.candidate import ForeignCandidate
-from services.ingest.protocols.webhooks.parse import Way, read_item
+from services.ingest.protocols.webhooks.parse import DeliveryContext, read_item
 from shared.sources import mappings
 from shared.sources.mapping import compile_mapping
 from shared.sources.source import SourceKind, SourceSettings
@@ -16,7 +16,7 @@ AT = datetime(2026, 3, 1, 11, 30, tzinfo=UTC)
 
 
 def touchpoints_of(name: str, item: dict[str, Any]) -> list[ForeignCandidate]:
-    way = Way(
+    way = DeliveryContext(
         kind=SourceKind.GENERIC,
         source_id="src-1",
         settings=SourceSettings(),
