@@ -20,9 +20,7 @@ from services.api.queries.stage import ping
 from services.api.routes import ROUTERS
 from services.api.routes.campaigns import CampaignRoutes
 from services.api.routes.explain import ExplainRoutes
-from services.api.routes.journeys import JourneyRoutes
 from services.api.routes.kpis import KpiRoutes
-from services.api.routes.people import PeopleRoutes
 from services.api.routes.source_access import SourceAccessRoutes
 from services.api.routes.source_events import SourceEventRoutes
 from services.api.routes.sources import SourceRoutes
@@ -92,8 +90,6 @@ class Api:
             *ExplainRoutes(engine, self.maps, clock).operations(),
             *CampaignRoutes(engine, self.maps, clock).operations(),
             *KpiRoutes(engine, self.maps, clock).operations(),
-            *JourneyRoutes(engine, self.maps, clock, max_map_bytes=max_map_bytes).operations(),
-            *PeopleRoutes(engine, clock).operations(),
             *sources.collection(),
             *SourceEventRoutes(engine, clock).operations(),
             *SourceAccessRoutes(engine, clock).operations(),
