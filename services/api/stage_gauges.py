@@ -13,9 +13,10 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.api.queries import gauges as stored
-from services.api.queries.connections import translated, workspace_transaction
+from services.api.queries.connections import UNAVAILABLE, workspace_transaction
 from shared.errors import TransientError
 from shared.process.waiting import pause
+from shared.storage.errors import transient_as_unavailable
 from shared.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -49,7 +50,7 @@ class StageGauges:
         """Count once, over all workspaces. Raises DatabaseUnavailable."""
         stages: Counter[tuple[str, str, str]] = Counter()
         alerts: Counter[tuple[str, str]] = Counter()
-        with translated():
+        with transient_as_unavailable(UNAVAILABLE):
             async with self._engine.connect() as connection:
                 workspaces = await stored.workspaces(connection)
         for workspace_id in workspaces:

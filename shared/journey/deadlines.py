@@ -1,24 +1,25 @@
-"""When time alone changes something.
+"""When time alone changes a state.
 
-Without touchpoints, truth can change only at a few instants: a windowed touchpoint grows too old,
-the subject has been idle or in its stage long enough, the visit becomes a stall. Those instants are
-candidates; the first at which a rule would really act is the deadline. It is a function of the
-state alone, so it does not matter who asked when.
+Without touchpoints, the truth of a rule can change only at a few instants: a touchpoint leaves a
+window, the subject has been idle or in its stage long enough, the visit becomes a stall. Those instants
+are candidates; the first at which a rule would act is the deadline. It is a function of the
+state alone: sweeps at different times give the same deadline.
 """
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from shared.journey.compile import CompiledJourney
+from shared.journey.condition import Needs
 from shared.journey.model import Status
-from shared.journey.plan import Needs, Plan
+from shared.journey.plan import PositionPlan
 from shared.journey.state import State
 
 _ACTIVE = Status.ACTIVE
 
 
 def next_deadline(compiled: CompiledJourney, state: State) -> datetime | None:
-    """First instant at which time alone changes `state`, if no touchpoint comes; None: never.
+    """First instant at which time alone changes `state`, without further touchpoints; None: never.
 
     Exact: later than `state.advanced_to`, never after the change, and `advance` to it does
     something. It is never before the last touchpoint, and equals it only for a stall due then.
@@ -40,18 +41,18 @@ def next_deadline(compiled: CompiledJourney, state: State) -> datetime | None:
     return stalls_at
 
 
-def stall_due(plan: Plan, state: State) -> datetime | None:
+def stall_due(plan: PositionPlan, state: State) -> datetime | None:
     """Instant at which the present visit becomes a stall; None if it is one or never will be."""
     if plan.stall_after is None or state.status is not _ACTIVE or state.entered_at is None:
         return None
     return state.entered_at + plan.stall_after
 
 
-def is_time_due(plan: Plan, state: State, at: datetime) -> bool:
-    """Whether time may have changed something by `at`: the cheap question before a touchpoint.
+def is_time_due(plan: PositionPlan, state: State, at: datetime) -> bool:
+    """Whether time may have changed something by `at`: a cheap test before each touchpoint.
 
     False only if no candidate lies after the last settled instant and up to `at`, and no stall
-    before it. `state` has a last touchpoint.
+    before it. `state` must have a last touchpoint.
     """
     last = state.last
     if last is None:
@@ -70,7 +71,7 @@ def is_time_due(plan: Plan, state: State, at: datetime) -> bool:
 
 
 def _is_window_due(
-    plan: Plan, times: Mapping[int, list[datetime]], since: datetime, at: datetime
+    plan: PositionPlan, times: Mapping[int, list[datetime]], since: datetime, at: datetime
 ) -> bool:
     for number, within in plan.windows:
         if number in times:
@@ -81,7 +82,7 @@ def _is_window_due(
 
 
 def timer_of(needs: Needs, state: State, at: datetime) -> str:
-    """Which kind of waiting ended at `at` for a rule with `needs`."""
+    """The timer that ended at `at` for a rule with `needs`: `idle`, `in_stage` or `window`."""
     last, entered_at = state.last, state.entered_at
     if last is not None and at - last.occurred_at in needs.idles:
         return "idle"
@@ -90,8 +91,8 @@ def timer_of(needs: Needs, state: State, at: datetime) -> str:
     return "window"
 
 
-def candidates(plan: Plan, state: State) -> Iterator[datetime]:
-    """Instants, past ones and doubles too, at which the truth of a rule may change by itself."""
+def candidates(plan: PositionPlan, state: State) -> Iterator[datetime]:
+    """Instants at which time may change the truth of a rule; unordered, past ones and duplicates too."""
     last, entered_at, times = state.last, state.entered_at, state.times
     if last is not None:
         for duration in plan.idles:
@@ -105,10 +106,8 @@ def candidates(plan: Plan, state: State) -> Iterator[datetime]:
                 yield instant + within
 
 
-def _acts(plan: Plan, state: State, at: datetime) -> bool:
+def _acts(plan: PositionPlan, state: State, at: datetime) -> bool:
     for rule in plan.timed.milestones:
         if rule.key not in state.milestones and rule.check(state, at):
             return True
-    return any(
-        target.check(state, at) and target.to not in state.entered for target in plan.timed.targets
-    )
+    return any(move.check(state, at) and move.to not in state.entered for move in plan.timed.moves)

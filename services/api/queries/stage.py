@@ -11,7 +11,7 @@ from datetime import datetime
 import asyncpg
 
 from services.api.queries.connections import StageConnections
-from shared.contracts.subjects import ANONYMOUS, EMAIL, USER, is_person
+from shared.contracts.names import ANONYMOUS, EMAIL, USER, is_person, normal
 from shared.ids import WorkspaceId
 
 
@@ -21,13 +21,6 @@ class SubjectName:
 
     value: str
     is_person: bool
-
-
-def canonical(account_id: str) -> str:
-    """`account_id` as it is stored: the address of an `email:` name is kept in lower case."""
-    if account_id.startswith(EMAIL):
-        return EMAIL + account_id.removeprefix(EMAIL).strip().lower()
-    return account_id
 
 
 def name_of(
@@ -41,10 +34,10 @@ def name_of(
     given = [
         SubjectName(value, is_person(value))
         for value in (
-            None if account_id is None else canonical(account_id),
+            None if account_id is None else normal(account_id),
             None if user_id is None else USER + user_id,
             None if anonymous_id is None else ANONYMOUS + anonymous_id,
-            None if email is None else canonical(EMAIL + email),
+            None if email is None else normal(EMAIL + email),
         )
         if value is not None
     ]

@@ -10,10 +10,10 @@ from services.api.errors import Code, RequestRefused
 from services.api.operation import Answer, Body, Call, Operation, json_answer
 from services.api.queries import people as stored
 from services.api.queries.connections import workspace_transaction
-from services.api.queries.stage import canonical
 from services.api.schemas import people as schemas
 from shared.clock import Clock
 from shared.contracts.envelope import MAX_ID_CHARS
+from shared.contracts.names import normal
 from shared.ids import WorkspaceId
 from shared.keys.principal import Scope
 from shared.sources.hashing import PersonName, person_name
@@ -152,9 +152,9 @@ def _shown(example: dict[str, Any]) -> Answer:
 
 def _person(call: Call) -> tuple[str, PersonName]:
     """The person of the path, in the form in which names are stored. Raises RequestRefused."""
-    prefix, separator, rest = call.path["person"].partition(":")
-    person = canonical(prefix + separator + rest.strip())
-    if len(rest.strip()) > MAX_ID_CHARS:
+    prefix, separator, value = call.path["person"].partition(":")
+    person = normal(prefix + separator + value.strip())
+    if len(value.strip()) > MAX_ID_CHARS:
         raise RequestRefused(Code.INVALID_PERSON)
     try:
         return person, person_name(person)

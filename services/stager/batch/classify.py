@@ -10,7 +10,7 @@ from services.stager.records.records import Event, Stored, Taken, of_accounts, t
 from services.stager.store.rows import Advance, Row
 from services.stager.subjects.cache import Memory
 from shared.contracts.envelope import Envelope
-from shared.contracts.subjects import ANONYMOUS
+from shared.contracts.names import ANONYMOUS
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ from services.stager.store import erasure as store
 from services.stager.store.rows import Forgotten
 from services.stager.store.session import Connection
 from services.stager.subjects.cache import Memory
-from shared.contracts.subjects import ANONYMOUS, EMAIL, USER
+from shared.contracts.names import ANONYMOUS, EMAIL, USER
 from shared.sources.hashing import hashed
 
 

@@ -13,7 +13,7 @@ from services.stager.store import read
 from services.stager.store.session import Connection
 from services.stager.subjects.cache import Memory
 from services.stager.subjects.subject import NEW_SUBJECT, Subject
-from shared.contracts.subjects import is_person
+from shared.contracts.names import is_person
 
 Groups = Mapping[Key, list[Event]]
 """Events by the subject that they are about."""

@@ -32,7 +32,7 @@ from services.stager.store.rows import Forgotten, Row
 from services.stager.store.session import Connection
 from services.stager.subjects.cache import Memory
 from services.stager.subjects.subject import Subject
-from shared.contracts.subjects import is_person
+from shared.contracts.names import is_person
 from shared.contracts.topics import TOUCHPOINTS
 from shared.journey.model import Touchpoint
 

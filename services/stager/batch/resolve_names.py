@@ -18,7 +18,7 @@ from services.stager.store import erasure, read, write
 from services.stager.store.rows import Kept, Writes
 from services.stager.store.session import Connection
 from services.stager.subjects.cache import Memory
-from shared.contracts.subjects import is_person
+from shared.contracts.names import is_person
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ from services.stager.store.rows import Kept
 from services.stager.store.session import Connection
 from services.stager.subjects import traits
 from services.stager.subjects.subject import Member, Subject
-from shared.contracts.subjects import is_person
+from shared.contracts.names import is_person
 from shared.journey.compile import CompiledJourney
 from shared.journey.model import Touchpoint
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
 from services.stager.identity.names import Key, Link, Order, is_equal
-from shared.contracts.subjects import is_person
+from shared.contracts.names import is_person
 
 Offer = tuple[bool, Order, Key]
 """A link: whether to an equal name, the event that made it, and to whom. The smallest one counts."""

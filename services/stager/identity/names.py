@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from shared.contracts.envelope import Envelope
-from shared.contracts.subjects import ANONYMOUS, EMAIL, USER
+from shared.contracts.names import ANONYMOUS, EMAIL, USER
 
 Key = tuple[int, str]
 """Workspace and name."""

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 from services.stager.identity.graph import Book, stored_without_home
 from services.stager.identity.names import Key, Link, Named
-from shared.contracts.subjects import is_person
+from shared.contracts.names import is_person
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ from services.stager.store.rows import Job
 from services.stager.store.session import Connection, transaction
 from services.stager.subjects import traits
 from services.stager.subjects.subject import NEW_SUBJECT, Subject
-from shared.contracts.subjects import is_person
+from shared.contracts.names import is_person
 from shared.errors import TransientError
 from shared.journey.compile import CompiledJourney
 from shared.journey.model import SubjectKind

@@ -14,7 +14,7 @@ import msgspec
 
 from shared.contracts import envelope as wire
 from shared.contracts.envelope import Envelope
-from shared.contracts.subjects import RESERVED_PREFIXES
+from shared.contracts.names import RESERVED_PREFIXES
 
 
 class Reason(StrEnum):

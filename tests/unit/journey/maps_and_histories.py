@@ -1,6 +1,6 @@
 """Random maps and random histories for the property tests, on a grid of whole minutes.
 
-Few event names, short spans and many equal instants, so that rules meet each other often.
+Few event names, short durations and many equal instants, so that rules interact often.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -10,34 +10,22 @@ from typing import Any
 from hypothesis import strategies as st
 from msgspec import structs
 
-from shared.journey.conditions import (
+from shared.journey.comparison import Operator, Predicate, Scalar
+from shared.journey.condition import Condition
+from shared.journey.kinds import (
     All,
     AnyOf,
-    Condition,
     IdleFor,
     InStageFor,
     MilestoneReached,
     Never,
     Not,
-    Operator,
     Performed,
-    Predicate,
-    Scalar,
-    Scope,
     Trait,
-    TraitOwner,
 )
-from shared.journey.model import (
-    Back,
-    Journey,
-    Loop,
-    Milestone,
-    Outcome,
-    Stage,
-    SubjectKind,
-    Touchpoint,
-    WinBack,
-)
+from shared.journey.map import Back, Journey, Loop, Milestone, Outcome, Stage, WinBack
+from shared.journey.model import SubjectKind, Touchpoint
+from shared.journey.trackers import Since, TraitOwner
 from tests.support.touchpoints import touchpoint
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -78,13 +66,13 @@ def _leaf() -> Condition:
     names = tuple(_shapes.sample(EVENTS, _shapes.choice([1, 1, 2])))
     where = _shapes.choice(WHERES)
     within = _shapes.choice([None, _span()])
-    scope = _shapes.choice([None, None, None, *Scope])
+    since = _shapes.choice([None, None, None, *Since])
     match _shapes.choice(_leaves_by_weight):
         case "performed":
             count = _shapes.choice([1, 1, 2, 3])
-            return Performed(events=names, where=where, count=count, within=within, scope=scope)
+            return Performed(events=names, where=where, count=count, within=within, since=since)
         case "never":
-            return Never(events=names, where=where, within=within, scope=scope)
+            return Never(events=names, where=where, within=within, since=since)
         case "trait":
             operator, value = _shapes.choice(TRAITS)
             predicate = Predicate(path="plan", operator=operator, value=value)
@@ -174,7 +162,7 @@ def journeys(draw: st.DrawFn) -> Journey:
 
 
 PROPERTIES: tuple[dict[str, Any], ...] = ({}, {"n": 0}, {"n": 1}, {"n": 2, "o": {"p": True}})
-TOLD: tuple[dict[str, Any], ...] = (
+TRAIT_VALUES: tuple[dict[str, Any], ...] = (
     {},
     {},
     {},
@@ -189,8 +177,8 @@ FLAVOURS = tuple(
         START,
         properties=_shapes.choice(PROPERTIES),
         person=_shapes.choice([None, "ann", "bob"]),
-        traits=_shapes.choice(TOLD),
-        account_traits=_shapes.choice(TOLD),
+        traits=_shapes.choice(TRAIT_VALUES),
+        account_traits=_shapes.choice(TRAIT_VALUES),
         value=_shapes.choice([None, None, 10.0, 25.5]),
     )
     for _ in range(60)

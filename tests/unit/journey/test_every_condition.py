@@ -4,27 +4,19 @@ from datetime import datetime
 
 from hypothesis import given, settings
 
-from shared.journey.closures import compile_condition
 from shared.journey.compile import compile_journey
-from shared.journey.conditions import All, InStageFor, Performed, Scope
 from shared.journey.explain import explain
 from shared.journey.facts import Place
 from shared.journey.fold import refold
-from shared.journey.model import (
-    Back,
-    Journey,
-    Loop,
-    Milestone,
-    Outcome,
-    Stage,
-    SubjectKind,
-    Touchpoint,
-)
+from shared.journey.kinds import All, InStageFor, Performed
+from shared.journey.map import Back, Journey, Loop, Milestone, Outcome, Stage
+from shared.journey.model import SubjectKind, Touchpoint
+from shared.journey.trackers import Since
 from tests.unit.journey.maps_and_histories import CONDITIONS, clocks, histories
 from tests.unit.journey.reference import Reference
 from tests.unit.journey.test_fold_properties import fixed
 
-ASKED = CONDITIONS[::9]
+CHECKED = CONDITIONS[::9]
 IMPOSSIBLE = Performed(events=("It never happens",))
 JOURNEY = Journey(
     key="pool",
@@ -45,15 +37,15 @@ JOURNEY = Journey(
         Milestone(key="m2", title="m2", when=Performed(events=("D",))),
     ),
     loops=(Loop(stages=("s1",), to="s0", when=Performed(events=("D",), count=2)),),
-    # Conditions to be asked, not to act.
+    # Outcomes that never act, so that each condition can be evaluated by itself.
     outcomes=tuple(
         Outcome(key=str(at), title="", kind="lost", when=All(parts=(condition, IMPOSSIBLE)))
-        for at, condition in enumerate(ASKED)
+        for at, condition in enumerate(CHECKED)
     ),
 )
 COMPILED = compile_journey(JOURNEY)
-PLACE = Place(scope=Scope.CYCLE)
-CLOSURES = [compile_condition(condition, PLACE, COMPILED.facts) for condition in ASKED]
+PLACE = Place(since=Since.CYCLE)
+CLOSURES = [condition.compile(PLACE, COMPILED.facts) for condition in CHECKED]
 
 
 @given(histories(), clocks)
@@ -69,16 +61,16 @@ def test_closure_explanation_and_reference_give_one_answer(
 
     explained = explain(COMPILED, state, now).reachable
 
-    for at, (condition, closure) in enumerate(zip(ASKED, CLOSURES, strict=True)):
+    for at, (condition, closure) in enumerate(zip(CHECKED, CLOSURES, strict=True)):
         node = explained[at].condition
         answer = closure(state, now)
-        assert reference.holds(condition, Scope.CYCLE, None, now) == answer, condition
+        assert reference.holds(condition, Since.CYCLE, None, now) == answer, condition
         assert node.parts[0].holds == answer, condition
         assert not node.holds
 
 
 def test_the_pool_holds_every_kind_of_condition() -> None:
-    kinds = {type(condition) for condition in ASKED}
+    kinds = {type(condition) for condition in CHECKED}
 
     assert len(kinds) == 9
-    assert any(isinstance(each, InStageFor) and each.stage for each in ASKED)
+    assert any(isinstance(each, InStageFor) and each.stage for each in CHECKED)

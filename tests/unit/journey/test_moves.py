@@ -1,20 +1,10 @@
-"""How a touchpoint moves a subject forward, back and round, by hand."""
+"""Moves forward, moves back and loops by touchpoints; expectations by hand."""
 
-from shared.journey.conditions import (
-    All,
-    Never,
-    Operator,
-    Predicate,
-    Scope,
-)
-from shared.journey.model import (
-    Back,
-    Cause,
-    Loop,
-    Status,
-    Transition,
-    TransitionKind,
-)
+from shared.journey.comparison import Operator, Predicate
+from shared.journey.kinds import All, Never
+from shared.journey.map import Back, Loop
+from shared.journey.model import Cause, Status, Transition, TransitionKind
+from shared.journey.trackers import Since
 from tests.unit.journey.build import (
     at,
     day,
@@ -101,7 +91,7 @@ def test_an_earlier_stage_does_not_pull_a_subject_back() -> None:
     assert len(effects) == 1
 
 
-def test_a_count_is_over_the_cycle_and_a_window_forgets() -> None:
+def test_a_count_is_over_the_cycle_and_a_window_ends() -> None:
     compiled = journey(stage("a"), stage("b", done("Price", count=3, within=7)))
 
     _, too_slow = play(compiled, at(1, "Price"), at(4, "Price"), at(8, "Price"))
@@ -125,8 +115,8 @@ def test_conditions_that_look_alike_keep_facts_of_their_own() -> None:
     one, true = (Predicate(path="n", operator=Operator.EQ, value=value) for value in (1, True))
     compiled = journey(
         stage("a"),
-        stage("b", done("X", where=[one], scope=Scope.EVER)),
-        stage("c", done("X", where=[true], scope=Scope.EVER)),
+        stage("b", done("X", where=[one], since=Since.EVER)),
+        stage("c", done("X", where=[true], since=Since.EVER)),
     )
 
     number, _ = play(compiled, at(1, "X", properties={"n": 1}))
@@ -152,7 +142,7 @@ BACK = (
 )
 
 
-def test_a_move_back_makes_later_stages_be_earned_anew() -> None:
+def test_after_a_move_back_later_stages_need_new_touchpoints() -> None:
     _, effects = play(
         journey(*BACK),
         at(1, "Trial"),
@@ -195,14 +185,14 @@ def test_a_move_back_keeps_what_earlier_stages_and_outcomes_rest_on() -> None:
 
     _, effects = play(compiled, at(1, "X"), at(2, "Order"), at(3, "Refund"), at(4, "Order"))
 
-    # For the stage the first order is forgotten, for the outcome this is the second of the cycle.
+    # The stage no longer counts the first order; for the outcome this is the second of the cycle.
     assert story(effects)[-1] == "4 outcome b>lost"
 
 
 def test_a_fact_of_ever_survives_a_move_back() -> None:
     compiled = journey(
         stage("a"),
-        stage("b", done("Order", scope=Scope.EVER), back=(Back(to="a", when=done("Refund")),)),
+        stage("b", done("Order", since=Since.EVER), back=(Back(to="a", when=done("Refund")),)),
     )
 
     state, effects = play(compiled, at(1, "Order"), at(2, "Refund"))

@@ -2,10 +2,12 @@
 
 import msgspec
 
-from shared.journey.conditions import Operator, Predicate, Trait, TraitOwner
+from shared.journey.comparison import Operator, Predicate
 from shared.journey.fold import advance
-from shared.journey.model import Back
+from shared.journey.kinds import Trait
+from shared.journey.map import Back
 from shared.journey.state import State
+from shared.journey.trackers import TraitOwner
 from tests.unit.journey.build import at, day, days, done, journey, milestone, outcome, play, stage
 
 SAAS = Trait(
@@ -66,14 +68,14 @@ def test_an_initial_state_is_almost_nothing() -> None:
 
 
 def test_what_came_back_to_its_default_leaves_no_trace() -> None:
-    """A trait told and taken back encodes like one never told."""
-    taken_back, _ = play(
+    """A trait set and then removed encodes like one that was never set."""
+    removed, _ = play(
         COMPILED,
         at(1, "Hi", "1", traits={"role": "admin"}, account_traits={"industry": "ads"}),
         at(2, "Hi", "2", traits={"role": None}, account_traits={"industry": None}),
     )
 
-    encoded = msgspec.json.encode(taken_back)
+    encoded = msgspec.json.encode(removed)
 
     assert b"held" not in encoded
     assert b"traits" not in encoded

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from services.stager.identity.names import Key, Link, Named, named
 from services.stager.identity.resolution import Plan, beyond, names_in, plan
-from shared.contracts.subjects import is_person
+from shared.contracts.names import is_person
 from tests.support import touchpoints
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
