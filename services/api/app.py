@@ -19,8 +19,6 @@ from services.api.queries.connections import StageConnections, opener
 from services.api.queries.stage import ping
 from services.api.routes import ROUTERS
 from services.api.routes.bare_stage import BareStageRoute
-from services.api.routes.journeys import JourneyRoutes
-from services.api.routes.people import PeopleRoutes
 from services.api.routes.source_access import SourceAccessRoutes
 from services.api.routes.source_events import SourceEventRoutes
 from services.api.routes.sources import SourceRoutes
@@ -85,8 +83,6 @@ class Api:
         )
         sources = SourceRoutes(engine, clock)
         self.operations: Sequence[Operation] = [
-            *JourneyRoutes(engine, self.maps, clock, max_map_bytes=max_map_bytes).operations(),
-            *PeopleRoutes(engine, clock).operations(),
             *sources.collection(),
             *SourceEventRoutes(engine, clock).operations(),
             *SourceAccessRoutes(engine, clock).operations(),

@@ -66,14 +66,14 @@ async def read_body(scope: AsgiScope, receive: Receive, max_bytes: int) -> bytes
     announced = headers.get(b"content-length", b"0")
     is_too_large = announced.isdigit() and int(announced) > max_bytes
     if is_too_large and headers.get(b"expect", b"").lower() == b"100-continue":
-        raise _too_large(max_bytes)  # nothing is on its way yet
+        raise too_large(max_bytes)  # nothing is on its way yet
     try:
         async with asyncio.timeout(_BODY_SECONDS):
             whole = await _whole(receive, max_bytes, is_wanted=not is_too_large)
     except TimeoutError as exc:
         raise RequestRefused(Code.BODY_TIMEOUT, headers=_CLOSE) from exc
     if whole is None:
-        raise _too_large(max_bytes)
+        raise too_large(max_bytes)
     return whole
 
 
@@ -103,7 +103,8 @@ async def _chunk(receive: Receive) -> tuple[bytes, bool]:
     return message.get("body", b""), message.get("more_body", False)
 
 
-def _too_large(max_bytes: int) -> RequestRefused:
+def too_large(max_bytes: int) -> RequestRefused:
+    """Refusal of a body beyond `max_bytes`."""
     detail = f"This call takes bodies of at most {max_bytes} bytes."
     return RequestRefused(Code.BODY_TOO_LARGE, detail, headers=_CLOSE)
 

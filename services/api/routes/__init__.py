@@ -4,7 +4,17 @@ A parameter of a path takes slashes as well, so `/v1/accounts/{account_id}` must
 route below an account, and `/v1/sources/{source_id}` after every other below a source (tested).
 """
 
-from services.api.routes import accounts, alerts, campaigns, explain, history, kpis, stage
+from services.api.routes import (
+    accounts,
+    alerts,
+    campaigns,
+    explain,
+    history,
+    journeys,
+    kpis,
+    people,
+    stage,
+)
 
 ROUTERS = (
     stage.router,
@@ -14,4 +24,6 @@ ROUTERS = (
     alerts.router,
     campaigns.router,
     kpis.router,
+    journeys.router,
+    people.router,
 )

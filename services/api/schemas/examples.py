@@ -4,62 +4,6 @@ from typing import Any
 
 Example = dict[str, Any]
 
-_REFOLD: Example = {"done": 1200, "total": 4000, "is_finished": False, "finished_at": None}
-
-JOURNEYS: Example = {
-    "items": [
-        {
-            "key": "trial",
-            "title": "Trial",
-            "subject": "account",
-            "version": 2,
-            "published_at": "2026-03-01T08:00:00Z",
-            "stages": ["started", "activated"],
-            "refold": _REFOLD,
-        }
-    ],
-    "next_cursor": None,
-}
-
-MAP: Example = {
-    "journey": "trial",
-    "title": "Trial",
-    "subject": "account",
-    "stages": [
-        {"key": "started", "title": "Started"},
-        {"key": "activated", "title": "Activated", "enter": {"event": "Project Created"}},
-    ],
-}
-
-MAP_YAML = """\
-journey: trial
-title: Trial
-subject: account
-stages:
-  - key: started
-    title: Started
-  - key: activated
-    title: Activated
-    enter: {event: Project Created}
-"""
-
-MAPS: Example = {"application/json": MAP, "application/yaml": MAP_YAML}
-
-JOURNEY: Example = {
-    "key": "trial",
-    "title": "Trial",
-    "subject": "account",
-    "version": 2,
-    "published_at": "2026-03-01T08:00:00Z",
-    "published_by": "4be0643f1d98",
-    "definition": MAP,
-    "source": MAP_YAML,
-    "refold": _REFOLD,
-}
-
-PUBLISHED: Example = {"key": "trial", "version": 2, "changed": True}
-UNCHANGED: Example = {"key": "trial", "version": 2, "changed": False}
-
 PROBLEM_ERRORS: dict[str, list[dict[str, str]]] = {
     "invalid_request": [
         {
