@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.standalone.kafka import LocalKafka
+from deploy.dev.kafka import LocalKafka
 from services.standalone.postgres import EmbeddedPostgres
 from shared.errors import LogUnavailable
 from tests.conftest import postgres_folder
