@@ -21,9 +21,6 @@ from services.api.routes import ROUTERS
 from services.api.routes.campaigns import CampaignRoutes
 from services.api.routes.explain import ExplainRoutes
 from services.api.routes.kpis import KpiRoutes
-from services.api.routes.source_access import SourceAccessRoutes
-from services.api.routes.source_events import SourceEventRoutes
-from services.api.routes.sources import SourceRoutes
 from services.api.routes.stage import StageRoutes
 from services.api.settings import ApiSettings
 from services.api.stage_gauges import StageGauges
@@ -84,16 +81,11 @@ class Api:
             maps=self.maps,
             max_map_bytes=max_map_bytes,
         )
-        sources = SourceRoutes(engine, clock)
         self.operations: Sequence[Operation] = [
             *StageRoutes(connections, self.maps).operations(),
             *ExplainRoutes(engine, self.maps, clock).operations(),
             *CampaignRoutes(engine, self.maps, clock).operations(),
             *KpiRoutes(engine, self.maps, clock).operations(),
-            *sources.collection(),
-            *SourceEventRoutes(engine, clock).operations(),
-            *SourceAccessRoutes(engine, clock).operations(),
-            *sources.one(),
         ]
 
     async def close(self) -> None:

@@ -4,6 +4,24 @@ A parameter of a path takes slashes as well, so `/v1/accounts/{account_id}` must
 route below an account, and `/v1/sources/{source_id}` after every other below a source (tested).
 """
 
-from services.api.routes import accounts, alerts, history, journeys, people
+from services.api.routes import (
+    accounts,
+    alerts,
+    history,
+    journeys,
+    people,
+    source_access,
+    source_events,
+    sources,
+)
 
-ROUTERS = (history.router, accounts.router, alerts.router, journeys.router, people.router)
+ROUTERS = (
+    history.router,
+    accounts.router,
+    alerts.router,
+    journeys.router,
+    people.router,
+    source_events.router,
+    source_access.router,
+    sources.router,
+)
