@@ -18,10 +18,7 @@ from services.api.operation import Operation
 from services.api.queries.connections import StageConnections, opener
 from services.api.queries.stage import ping
 from services.api.routes import ROUTERS
-from services.api.routes.campaigns import CampaignRoutes
-from services.api.routes.explain import ExplainRoutes
-from services.api.routes.kpis import KpiRoutes
-from services.api.routes.stage import StageRoutes
+from services.api.routes.bare_stage import BareStageRoute
 from services.api.settings import ApiSettings
 from services.api.stage_gauges import StageGauges
 from shared.clock import Clock
@@ -81,12 +78,7 @@ class Api:
             maps=self.maps,
             max_map_bytes=max_map_bytes,
         )
-        self.operations: Sequence[Operation] = [
-            *StageRoutes(connections, self.maps).operations(),
-            *ExplainRoutes(engine, self.maps, clock).operations(),
-            *CampaignRoutes(engine, self.maps, clock).operations(),
-            *KpiRoutes(engine, self.maps, clock).operations(),
-        ]
+        self.operations: Sequence[Operation] = []
 
     async def close(self) -> None:
         """Close every connection."""
@@ -140,10 +132,12 @@ def create_app(
     *,
     front: Front = FRONT,
     described: Json | None = None,
+    is_stage_bare: bool = True,
 ) -> FastAPI:
     """The application of the api process: calls, document, `/`, and `/livez` `/readyz` `/metrics`.
 
-    `front` and `described` tell of more than the api where more is served.
+    `front` and `described` cover more than the api where more is served. Without `is_stage_bare` the
+    stage query goes through FastAPI as well: for the test and the benchmark that compare the two.
     """
     health = health or create_health(api)
     app = FastAPI(
@@ -156,7 +150,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
         # The hot path comes first: routes are tried in order.
         routes=[
-            *routes(api),
+            *([BareStageRoute(api.context)] if is_stage_bare else []),
             front_page.route(front),
             *health_routes(health, api.metrics.registry),
         ],
@@ -168,6 +162,7 @@ def create_app(
     app.state.context = api.context
     for router in ROUTERS:
         app.include_router(router)
+    app.router.routes.extend(routes(api))
     app.add_middleware(RawPath)
     app.add_middleware(Observe, service="api", metrics=api.metrics, health=health)
     return app

@@ -21,17 +21,17 @@ class Place:
     """Rule whose cycle facts can be cleared by themselves."""
 
 
-Key = tuple[str, ...]
+FactKey = tuple[str, ...]
 
 
 class FactRegistry:
     """The numbered facts of one map. Numbers follow the order in which conditions register."""
 
     def __init__(self) -> None:
-        self.trackers: dict[Key, Tracker] = {}
-        self.traits: dict[Key, TraitTracker] = {}
+        self.trackers: dict[FactKey, Tracker] = {}
+        self.traits: dict[FactKey, TraitTracker] = {}
 
-    def tracker(self, key: Key, make: Callable[[int], Tracker]) -> Tracker:
+    def tracker(self, key: FactKey, make: Callable[[int], Tracker]) -> Tracker:
         """The fact about touchpoints under `key`; `make` builds it for a number if it is new.
 
         Facts with one key may differ in `keep` alone; the greatest one wins.
@@ -42,7 +42,7 @@ class FactRegistry:
             tracker = self.trackers[key] = wanted
         return tracker
 
-    def trait(self, key: Key, make: Callable[[int], TraitTracker]) -> TraitTracker:
+    def trait(self, key: FactKey, make: Callable[[int], TraitTracker]) -> TraitTracker:
         """The fact about a trait under `key`; `make` builds it for a number if it is new."""
         tracker = self.traits.get(key)
         if tracker is None:

@@ -17,9 +17,9 @@ import asyncpg
 import httpx
 import pytest
 
+from deploy.dev.children import Child
 from services.cli.operate.verify import Report, examine
 from services.standalone import prepare
-from services.standalone.children import Child
 from shared.clock import SystemClock
 from shared.process.listener import bind
 from shared.storage.connect import DatabaseRole, open_pool

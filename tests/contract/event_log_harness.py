@@ -12,14 +12,15 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
-from services.standalone.kafka import LocalKafka
-from shared.eventlog import kafka_topics, postgres_topics
-from shared.eventlog.kafka_reader import KafkaReader
-from shared.eventlog.kafka_writer import KafkaWriter
+from deploy.dev.kafka import LocalKafka
+from shared.eventlog.kafka import topics as kafka_topics
+from shared.eventlog.kafka.reader import KafkaReader
+from shared.eventlog.kafka.writer import KafkaWriter
 from shared.eventlog.port import LogReader, LogWriter, OffsetLoader
-from shared.eventlog.postgres_reader import PostgresReader
-from shared.eventlog.postgres_wire import encode_headers
-from shared.eventlog.postgres_writer import PostgresWriter
+from shared.eventlog.postgres import topics as postgres_topics
+from shared.eventlog.postgres.reader import PostgresReader
+from shared.eventlog.postgres.wire import encode_headers
+from shared.eventlog.postgres.writer import PostgresWriter
 from shared.storage.connect import DatabaseRole, connect
 from tests.contract.reader_process import short_lived_reader
 from tests.support.database import connected

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from services.standalone.kafka import LocalKafka
+from deploy.dev.kafka import LocalKafka
 from services.standalone.postgres import EmbeddedPostgres
 from shared.errors import LogUnavailable
 from shared.eventlog.port import LogReader, NewRecord, Record

@@ -18,7 +18,7 @@ from typing import Any, Self
 import httpx
 import yaml
 
-from services.standalone.kafka import LocalKafka
+from deploy.dev.kafka import LocalKafka
 from services.standalone.postgres import EmbeddedPostgres
 from shared.process.listener import bind
 from tests.conftest import ROOT

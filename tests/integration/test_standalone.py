@@ -397,7 +397,7 @@ def test_the_three_processes_on_kafka_start_answer_and_stop_together(
 ) -> None:
     require(available=shutil.which("curl") is not None, reason="no curl on this machine")
     assert kafka_jars.is_dir()
-    running = start(three_free_ports(), module="services.standalone.kafka_stack")
+    running = start(three_free_ports(), module="deploy.dev.kafka_stack")
     running.wait_ready()
 
     post, read = curls(running.output())

@@ -12,7 +12,7 @@ SQL_PLACES = (
     "services/api/queries/",
     "services/cli/queries.py",
     "services/stager/store/",
-    "shared/eventlog/postgres_",
+    "shared/eventlog/postgres/",
     "shared/storage/",
 )
 """Where SQL may be written (migrations aside)."""
@@ -25,6 +25,7 @@ MAY_NAME_DRIVER_ERRORS = "services/cli/client/errors.py"
 
 MAY_READ_ENVIRONMENT = (
     "shared/settings.py", "migrations/env.py", "services/cli/", "services/standalone/",
+    "deploy/dev/",
 )  # fmt: skip
 
 MOST_LINES = 400
@@ -37,7 +38,7 @@ _STATEMENT = re.compile(
 
 
 def _sources() -> list[Path]:
-    tops = ("services", "shared", "migrations")
+    tops = ("services", "shared", "migrations", "deploy")
     return sorted(path for top in tops for path in (ROOT / top).rglob("*.py"))
 
 

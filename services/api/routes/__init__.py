@@ -7,18 +7,26 @@ route below an account, and `/v1/sources/{source_id}` after every other below a 
 from services.api.routes import (
     accounts,
     alerts,
+    campaigns,
+    explain,
     history,
     journeys,
+    kpis,
     people,
     source_access,
     source_events,
     sources,
+    stage,
 )
 
 ROUTERS = (
+    stage.router,
     history.router,
+    explain.router,
     accounts.router,
     alerts.router,
+    campaigns.router,
+    kpis.router,
     journeys.router,
     people.router,
     source_events.router,
