@@ -124,8 +124,13 @@ class Stager:
                 group.create_task(jobs.run(stop), name="refold-jobs")
                 group.create_task(relay.run(stop), name="relay")
                 group.create_task(retention.run(stop), name="retention")
-                group.create_task(watch_lag(self._reader, consumer, metrics, stop), name="lag")
-                group.create_task(consumer.run(stop), name="consumer")
+                lag = group.create_task(
+                    watch_lag(self._reader, consumer, metrics, stop), name="lag"
+                )
+                consuming = group.create_task(consumer.run(stop), name="consumer")
+                # The consumer closes the reader: Kafka's would leave a request for offsets that is on
+                # its way unanswered, and the stop would wait for its timeout.
+                consuming.add_done_callback(lambda _: lag.cancel())
             ending.cancel()
 
     async def _end_in_time(self, stop: asyncio.Event) -> None:
