@@ -33,7 +33,7 @@ async def _run(settings: ApiSettings, listener: socket.socket, stop: asyncio.Eve
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(key_cache.run(stop), name="keys")
-            group.create_task(api.population.run(stop), name="population")
+            group.create_task(api.stage_gauges.run(stop), name="stage-gauges")
             await _serve(api, settings, listener, stop)
     finally:
         await api.close()

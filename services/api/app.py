@@ -1,27 +1,25 @@
 """The api put together: parts in, an ASGI application out.
 
-__main__ | document > app > openapi | population | routes > operation | map_cache
-> queries | wire | schemas > cursors > errors | settings
+Which package may import which stands in pyproject.toml, under "Api rooms".
 """
 
 from collections.abc import Sequence
 
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
-from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
-from services.api import openapi, operation
-from services.api.map_cache import MapCache
+from services.api import operation
+from services.api.context import ApiContext
+from services.api.document import part
+from services.api.http.problems import HANDLERS
+from services.api.maps.cache import MapCache
 from services.api.operation import Operation
-from services.api.population import Population
 from services.api.queries.connections import StageConnections, opener
 from services.api.queries.stage import ping
-from services.api.routes.accounts import AccountRoutes
-from services.api.routes.alerts import AlertRoutes
+from services.api.routes import ROUTERS
 from services.api.routes.campaigns import CampaignRoutes
 from services.api.routes.explain import ExplainRoutes
-from services.api.routes.history import HistoryRoutes
 from services.api.routes.journeys import JourneyRoutes
 from services.api.routes.kpis import KpiRoutes
 from services.api.routes.people import PeopleRoutes
@@ -30,6 +28,7 @@ from services.api.routes.source_events import SourceEventRoutes
 from services.api.routes.sources import SourceRoutes
 from services.api.routes.stage import StageRoutes
 from services.api.settings import ApiSettings
+from services.api.stage_gauges import StageGauges
 from shared.clock import Clock
 from shared.http import front as front_page
 from shared.http.front import Front
@@ -37,7 +36,7 @@ from shared.http.health import Health
 from shared.http.health import routes as health_routes
 from shared.http.observe import Observe
 from shared.http.openapi import Json, document, served
-from shared.http.problem import unrouted
+from shared.http.raw_path import RawPath
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.cache import KeyCache
 from shared.storage.connect import DatabaseRole, create_engine
@@ -78,14 +77,19 @@ class Api:
         self.clock = clock
         self.metrics = metrics
         self.maps = MapCache(engine)
-        self.population = Population(engine, metrics, period_seconds=gauge_seconds)
+        self.stage_gauges = StageGauges(engine, metrics, period_seconds=gauge_seconds)
+        self.context = ApiContext(
+            connections=connections,
+            engine=engine,
+            keys=keys,
+            clock=clock,
+            maps=self.maps,
+            max_map_bytes=max_map_bytes,
+        )
         sources = SourceRoutes(engine, clock)
         self.operations: Sequence[Operation] = [
             *StageRoutes(connections, self.maps).operations(),
-            *AccountRoutes(engine, self.maps).operations(),
-            *HistoryRoutes(engine, clock).operations(),
             *ExplainRoutes(engine, self.maps, clock).operations(),
-            *AlertRoutes(engine, clock).operations(),
             *CampaignRoutes(engine, self.maps, clock).operations(),
             *KpiRoutes(engine, self.maps, clock).operations(),
             *JourneyRoutes(engine, self.maps, clock, max_map_bytes=max_map_bytes).operations(),
@@ -168,10 +172,14 @@ def create_app(
             front_page.route(front),
             *health_routes(health, api.metrics.registry),
         ],
-        exception_handlers={HTTPException: unrouted},
+        exception_handlers=HANDLERS,
     )
-    described = described or document("Stageline API", [openapi.part(api.operations)])
+    described = described or document("Stageline API", [part(api.operations)])
     # FastAPI's documented way to publish a document of one's own.
     app.openapi = served(described)  # type: ignore[method-assign]
+    app.state.context = api.context
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_middleware(RawPath)
     app.add_middleware(Observe, service="api", metrics=api.metrics, health=health)
     return app

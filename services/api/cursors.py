@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 from pydantic import BaseModel
 
-from services.api.errors import Code, Refused
+from services.api.errors import Code, RequestRefused
 
 _VERSION = b"\x01"
 _SUM_BYTES = 8
@@ -80,7 +80,7 @@ def encode(position: msgspec.Struct, listing: str, filters: BaseModel) -> str:
 
 
 def decode(cursor: str, kind: type[P], listing: str, filters: BaseModel) -> P:
-    """Position that `cursor` holds. Raises Refused(invalid_cursor) for any other text."""
+    """Position that `cursor` holds. Raises RequestRefused(invalid_cursor) for any other text."""
     try:
         raw = base64.b64decode(
             cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True
@@ -89,10 +89,10 @@ def decode(cursor: str, kind: type[P], listing: str, filters: BaseModel) -> P:
         is_ours = head == _VERSION + _checksum(body, kind, listing, filters)
         # base64 lets its last character be written in several ways; only one of them was.
         if not is_ours or _written(raw) != cursor or b"\\u0000" in body:
-            raise Refused(Code.INVALID_CURSOR)
+            raise RequestRefused(Code.INVALID_CURSOR)
         return msgspec.json.decode(body, type=kind)
     except (binascii.Error, ValueError, msgspec.MsgspecError) as exc:
-        raise Refused(Code.INVALID_CURSOR) from exc
+        raise RequestRefused(Code.INVALID_CURSOR) from exc
 
 
 def _written(raw: bytes) -> str:

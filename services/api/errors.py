@@ -1,7 +1,7 @@
 """What the api answers instead of data: one code for each way to be refused.
 
     StagelineError
-    └── Refused      the request cannot be answered; `code` says why, `STATUS` with which HTTP status
+    └── RequestRefused      the request cannot be answered; `code` says why, `STATUS` with which HTTP status
 
 Codes are public contract: callers switch on them and docs/problems.md explains each (tested).
 """
@@ -129,7 +129,7 @@ DETAIL: Mapping[Code, str] = {
 """What a problem says when there is nothing more particular to say."""
 
 
-class Refused(StagelineError):
+class RequestRefused(StagelineError):
     """The request cannot be answered. `errors` name the places in it that are at fault.
 
     Neither `detail` nor `errors` may hold anything that the caller sent.

@@ -20,7 +20,7 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from services.api import wire
-from services.api.errors import DETAIL, STATUS, Code, Refused
+from services.api.errors import DETAIL, STATUS, Code, RequestRefused
 from shared.errors import TransientError
 from shared.http.auth import MissingScope, NotAuthenticated, authorize, bearer_token, denial
 from shared.http.problem import problem
@@ -45,11 +45,11 @@ class Call:
     body: bytes
 
     def query(self, model: type[M]) -> M:
-        """Query parameters as `model`. Raises Refused(invalid_request)."""
+        """Query parameters as `model`. Raises RequestRefused(invalid_request)."""
         return wire.query(model, wire.query_values(self.query_string))
 
     def json(self, model: type[M]) -> M:
-        """JSON body as `model`. Raises Refused."""
+        """JSON body as `model`. Raises RequestRefused."""
         return wire.json_body(model, self.body)
 
 
@@ -165,23 +165,25 @@ class ApiRoute(Route):
         """Answer one request; nothing but a cancellation leaves this frame."""
         try:
             response = await self._answer(scope, receive)
-        except Refused as exc:
+        except RequestRefused as exc:
             response = refusal(exc, scope)
         except (MissingScope, NotAuthenticated) as exc:
             response = denial(exc)
         except TransientError as exc:
             log.warning("database_unavailable", error=type(exc.__cause__ or exc).__name__)
-            response = refusal(Refused(Code.DATABASE_UNAVAILABLE, headers=RETRY_AFTER), scope)
+            response = refusal(
+                RequestRefused(Code.DATABASE_UNAVAILABLE, headers=RETRY_AFTER), scope
+            )
         except Exception:  # the outermost frame of a request
             log.exception("request_failed", route=self.path)
-            response = refusal(Refused(Code.INTERNAL_ERROR), scope)
+            response = refusal(RequestRefused(Code.INTERNAL_ERROR), scope)
         await response(scope, receive, send)
 
     async def _answer(self, scope: AsgiScope, receive: Receive) -> Response:
         operation = self._operations.get(scope["method"])
         if operation is None:
             allow = ", ".join(sorted(self._operations))
-            raise Refused(Code.METHOD_NOT_ALLOWED, headers={"Allow": allow})
+            raise RequestRefused(Code.METHOD_NOT_ALLOWED, headers={"Allow": allow})
         headers = Headers(scope=scope)
         principal = await authorize(
             self._keys, bearer_token(headers.get("authorization")), operation.scope
@@ -190,7 +192,7 @@ class ApiRoute(Route):
         for name, encoded in scope["path_params"].items():
             decoded = wire.text(encoded)
             if decoded is None:
-                raise Refused(Code.INVALID_PATH)
+                raise RequestRefused(Code.INVALID_PATH)
             path[name] = decoded
         body = b""
         if operation.body is not None:
@@ -218,7 +220,7 @@ def routes(operations: Sequence[Operation], keys: KeyCache) -> list[ApiRoute]:
     return [ApiRoute(by_path[path], keys) for path in paths]
 
 
-def refusal(refused: Refused, scope: AsgiScope) -> Response:
+def refusal(refused: RequestRefused, scope: AsgiScope) -> Response:
     """The problem that tells of `refused`."""
     return problem(
         STATUS[refused.code],

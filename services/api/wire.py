@@ -1,7 +1,7 @@
 """Bytes of a request to checked values: path, query, body. Strict, bounded, and never echoing.
 
 Percent-encoded text must be UTF-8 without NUL: anything else could not be stored and so names
-nothing. Whatever is wrong raises Refused with a pointer to the place and no word of the input.
+nothing. Whatever is wrong raises RequestRefused with a pointer to the place and no word of the input.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.types import Receive
 from starlette.types import Scope as AsgiScope
 
-from services.api.errors import Code, Refused
+from services.api.errors import Code, RequestRefused
 from shared.http.problem import FieldProblem
 
 _BODY_SECONDS = 10.0
@@ -46,29 +46,29 @@ def query_values(raw: bytes) -> dict[str, str]:
         name, value = text(encoded_name), text(encoded_value)
         if name is None or value is None:
             detail = "The query is not percent-encoded UTF-8 without NUL."
-            raise Refused(Code.INVALID_REQUEST, detail)
+            raise RequestRefused(Code.INVALID_REQUEST, detail)
         if name in values:
-            raise Refused(Code.INVALID_REQUEST, "A query parameter is given more than once.")
+            raise RequestRefused(Code.INVALID_REQUEST, "A query parameter is given more than once.")
         values[name] = value
     return values
 
 
 def query(model: type[M], values: Mapping[str, str]) -> M:
-    """Check `values` against `model`. Raises Refused(invalid_request)."""
+    """Check `values` against `model`. Raises RequestRefused(invalid_request)."""
     try:
         return model.model_validate(values)
     except ValidationError as exc:
-        raise Refused(Code.INVALID_REQUEST, errors=_problems(exc, "/query")) from exc
+        raise RequestRefused(Code.INVALID_REQUEST, errors=_problems(exc, "/query")) from exc
 
 
 def json_body(model: type[M], body: bytes) -> M:
-    """Read and check a JSON body. Raises Refused: invalid_json (400) or invalid_body (422)."""
+    """Read and check a JSON body. Raises RequestRefused: invalid_json (400) or invalid_body (422)."""
     try:
         parsed = model.model_validate_json(body)
     except ValidationError as exc:
         if exc.errors(include_input=False, include_url=False)[0]["type"] == "json_invalid":
-            raise Refused(Code.INVALID_JSON) from exc
-        raise Refused(Code.INVALID_BODY, errors=_problems(exc, "")) from exc
+            raise RequestRefused(Code.INVALID_JSON) from exc
+        raise RequestRefused(Code.INVALID_BODY, errors=_problems(exc, "")) from exc
     return parsed
 
 
@@ -108,11 +108,13 @@ def stored_text(raw: bytes) -> str | None:
 async def body(scope: AsgiScope, receive: Receive, max_bytes: int) -> bytes:
     """The whole body, bounded in size and time.
 
-    Raises Refused: body_too_large (413), body_timeout (408) or unsupported_media_type (415).
+    Raises RequestRefused: body_too_large (413), body_timeout (408) or unsupported_media_type (415).
     """
     headers = dict(scope["headers"])
     if headers.get(b"content-encoding", b"identity").strip().lower() not in {b"identity", b""}:
-        raise Refused(Code.UNSUPPORTED_MEDIA_TYPE, "Send the body without a content encoding.")
+        raise RequestRefused(
+            Code.UNSUPPORTED_MEDIA_TYPE, "Send the body without a content encoding."
+        )
     announced = headers.get(b"content-length", b"0")
     is_too_large = announced.isdigit() and int(announced) > max_bytes
     if is_too_large and headers.get(b"expect", b"").lower() == b"100-continue":
@@ -121,7 +123,7 @@ async def body(scope: AsgiScope, receive: Receive, max_bytes: int) -> bytes:
         async with asyncio.timeout(_BODY_SECONDS):
             whole = await _whole(receive, max_bytes, is_wanted=not is_too_large)
     except TimeoutError as exc:
-        raise Refused(Code.BODY_TIMEOUT, headers=_CLOSE) from exc
+        raise RequestRefused(Code.BODY_TIMEOUT, headers=_CLOSE) from exc
     if whole is None:
         raise _too_large(max_bytes)
     return whole
@@ -149,7 +151,7 @@ async def _whole(receive: Receive, max_bytes: int, *, is_wanted: bool) -> bytes 
 async def _chunk(receive: Receive) -> tuple[bytes, bool]:
     message = await receive()
     if message["type"] == "http.disconnect":
-        raise Refused(Code.BODY_TIMEOUT, headers=_CLOSE)
+        raise RequestRefused(Code.BODY_TIMEOUT, headers=_CLOSE)
     return message.get("body", b""), message.get("more_body", False)
 
 
@@ -157,9 +159,9 @@ _CLOSE = {"Connection": "close"}
 """What was not read must not be taken for the next request."""
 
 
-def _too_large(max_bytes: int) -> Refused:
+def _too_large(max_bytes: int) -> RequestRefused:
     detail = f"This call takes bodies of at most {max_bytes} bytes."
-    return Refused(Code.BODY_TOO_LARGE, detail, headers=_CLOSE)
+    return RequestRefused(Code.BODY_TOO_LARGE, detail, headers=_CLOSE)
 
 
 def media_type(content_type: str | None) -> str:

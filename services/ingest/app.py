@@ -36,8 +36,6 @@ from shared.http.observe import Observe
 from shared.http.openapi import document, served
 from shared.http.problem import unrouted
 
-__all__ = ["Ingest", "create_app", "create_health", "routes"]
-
 _TITLE = "Stageline ingest"
 
 FRONT = Front(

@@ -14,21 +14,17 @@ from starlette.types import Scope as AsgiScope
 from services.api import app as api_app
 from services.api.settings import ApiSettings
 from services.ingest import app as ingest_app
-from services.ingest.app import Ingest
-from services.ingest.recorder import LAST_WRITE_SECONDS, Recorder
+from services.ingest.compose import composed, refresh
+from services.ingest.intake import Ingest
 from services.ingest.settings import IngestSettings
 from services.stager.app import Stager
 from services.stager.settings import StagerSettings
 from services.standalone import described
 from shared.clock import Clock
-from shared.eventlog.factory import ensure_topics, open_writer
+from shared.eventlog.factory import ensure_topics
 from shared.http.health import Health
 from shared.http.server import serve
-from shared.keys.cache import KeyCache
 from shared.settings import load
-from shared.sources.registry import SourceRegistry
-from shared.storage import keys, source_events, sources
-from shared.storage.connect import DatabaseRole, create_engine
 from shared.telemetry.metrics import of_process
 
 
@@ -57,16 +53,12 @@ class Together:
         self,
         *,
         ingest: Ingest,
-        recorder: Recorder,
         stager: Stager,
         api: api_app.Api,
-        key_cache: KeyCache,
     ) -> None:
         self.ingest = ingest
-        self._recorder = recorder
         self.stager = stager
         self.api = api
-        self._key_cache = key_cache
         self._ingest = ingest
         reading = api_app.create_health(api)
 
@@ -93,10 +85,8 @@ class Together:
         """Serve until `stop`; a part that dies stops all. Ingest ends first, then the stager."""
         stager_stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._key_cache.run(stop), name="keys")
-            group.create_task(self._ingest.sources.run(stop), name="sources")
-            group.create_task(self._recorder.run(stop), name="recorder")
-            group.create_task(self.api.population.run(stop), name="population")
+            refresh(self._ingest, group, stop)
+            group.create_task(self.api.stage_gauges.run(stop), name="stage-gauges")
             group.create_task(self.stager.run(stager_stop), name="stager")
             await serve(self.app, listener, stop, shutdown_seconds=shutdown_seconds)
             self.health.stopping = True
@@ -106,46 +96,16 @@ class Together:
 @asynccontextmanager
 async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Together]:
     """Connect the parts, and disconnect them at the end. Raises LogUnavailable."""
-    url = settings.ingest.database_url.get_secret_value()
-    engine = create_engine(
-        url, role=DatabaseRole.INGEST, application_name="stageline-keys", pool_size=1
-    )
-    recorder_engine = create_engine(
-        url, role=DatabaseRole.INGEST, application_name="stageline-recorder", pool_size=1
-    )
     metrics = of_process()
-    recorder = Recorder(source_events.writer(recorder_engine), metrics)
-    key_cache = KeyCache(
-        keys.loader(engine), clock, refresh_seconds=settings.ingest.key_refresh_seconds
-    )
-    registry = SourceRegistry(
-        sources.loader(engine, clock), refresh_seconds=settings.ingest.key_refresh_seconds
-    )
     await ensure_topics(settings.ingest)
-    writer = open_writer(settings.ingest)
-    api = api_app.build(settings.api, keys=key_cache, clock=clock, metrics=metrics)
-    try:
-        await writer.start()
-        ingest = Ingest(
-            writer=writer,
-            keys=key_cache,
-            sources=registry,
-            clock=clock,
-            metrics=metrics,
-            limits=settings.ingest.limits(),
-            recorder=recorder,
-            public_base_url=settings.ingest.public_base_url,
-        )
-        stager = Stager(settings.stager, clock=clock, metrics=metrics)
-        yield Together(
-            ingest=ingest, recorder=recorder, stager=stager, api=api, key_cache=key_cache
-        )
-    finally:
-        await api.close()
-        await writer.stop()
-        await recorder.flush(LAST_WRITE_SECONDS)
-        await recorder_engine.dispose()
-        await engine.dispose()
+    async with composed(settings.ingest, clock=clock, metrics=metrics) as ingest:
+        api = api_app.build(settings.api, keys=ingest.keys, clock=clock, metrics=metrics)
+        try:
+            await ingest.writer.start()
+            stager = Stager(settings.stager, clock=clock, metrics=metrics)
+            yield Together(ingest=ingest, stager=stager, api=api)
+        finally:
+            await api.close()
 
 
 class _Split:

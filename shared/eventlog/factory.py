@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from shared.contracts.topics import DEAD_LETTERS, TOUCHPOINTS
-from shared.errors import DatabaseUnavailable
 from shared.eventlog import postgres_topics
 from shared.eventlog.port import LogReader, LogWriter
 from shared.eventlog.postgres_reader import PostgresReader
-from shared.eventlog.postgres_wire import PASSING
 from shared.eventlog.postgres_writer import PostgresWriter
 from shared.settings import CommonSettings
 from shared.storage.connect import DatabaseRole, connect
+from shared.storage.errors import any_as_unavailable
 
 DEAD_LETTER_PARTITIONS = 1
 """Few, and read by people: their order over all is worth more than their spread."""
@@ -102,7 +101,7 @@ async def trim(
     """
     if settings.event_log == "kafka":
         return 0
-    try:
+    with any_as_unavailable("retention of the Postgres event log failed"):
         connection = await connect(
             settings.database_url.get_secret_value(),
             role=DatabaseRole.STAGER,
@@ -114,6 +113,3 @@ async def trim(
             )
         finally:
             await connection.close(timeout=1)
-    except PASSING as exc:
-        message = f"retention of the Postgres event log failed: {exc!r}"
-        raise DatabaseUnavailable(message) from exc

@@ -15,7 +15,8 @@ from zlib import crc32
 import asyncpg
 import structlog
 
-from shared.eventlog.postgres_wire import CHANNEL, PASSING, Connection, group_tag
+from shared.eventlog.postgres_wire import CHANNEL, Connection, group_tag
+from shared.storage.errors import DRIVER_ERRORS
 
 _log = structlog.get_logger(__name__)
 
@@ -222,7 +223,7 @@ async def keep_alive(
         try:
             async with membership.lock, asyncio.timeout(timeout_seconds):
                 await membership.beat()
-        except PASSING as exc:
+        except DRIVER_ERRORS as exc:
             _log.warning("event_log_heartbeat_failed", error=repr(exc))
             membership.connection.terminate()
             return

@@ -18,8 +18,9 @@ from shared.errors import DatabaseUnavailable, FatalError, LogUnavailable
 from shared.eventlog.port import OffsetLoader, Record
 from shared.eventlog.positions import check_positions
 from shared.eventlog.postgres_group import Membership, application_name, keep_alive
-from shared.eventlog.postgres_wire import PASSING, decode_headers
+from shared.eventlog.postgres_wire import decode_headers
 from shared.storage.connect import DatabaseRole, connect
+from shared.storage.errors import DRIVER_ERRORS
 
 _log = structlog.get_logger(__name__)
 
@@ -137,7 +138,7 @@ class PostgresReader:
             async with asyncio.timeout(_STOP_SECONDS):
                 await membership.leave()
                 await membership.connection.close()
-        except PASSING as exc:
+        except DRIVER_ERRORS as exc:
             _log.warning("event_log_leave_incomplete", topic=self._topic, error=repr(exc))
             membership.connection.terminate()
 
@@ -159,7 +160,7 @@ class PostgresReader:
                     dead_seconds=self._dead_seconds,
                 )
                 exists = await membership.join()
-        except PASSING as exc:
+        except DRIVER_ERRORS as exc:
             if connection is not None:
                 connection.terminate()
             message = f"the Postgres event log does not answer: {exc!r}"
@@ -265,7 +266,7 @@ class PostgresReader:
             try:
                 async with asyncio.timeout(self._timeout_seconds):
                     yield
-            except PASSING as exc:
+            except DRIVER_ERRORS as exc:
                 membership.connection.terminate()
                 message = f"the Postgres event log does not answer: {exc!r}"
                 raise LogUnavailable(message) from exc

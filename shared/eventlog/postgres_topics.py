@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import structlog
 
 from shared.errors import LogUnavailable
-from shared.eventlog.postgres_wire import PASSING, Connection
+from shared.eventlog.postgres_wire import Connection
 from shared.storage.connect import DatabaseRole, connect
+from shared.storage.errors import DRIVER_ERRORS
 
 _log = structlog.get_logger(__name__)
 
@@ -69,7 +70,7 @@ async def ensure_topics(
                     )
         finally:
             await connection.close(timeout=1)
-    except PASSING as exc:
+    except DRIVER_ERRORS as exc:
         message = f"the Postgres event log does not answer: {exc!r}"
         raise LogUnavailable(message) from exc
 

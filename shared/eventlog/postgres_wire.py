@@ -1,4 +1,4 @@
-"""What the two sides of the Postgres event log agree on: channel, headers, passing faults."""
+"""What the two sides of the Postgres event log agree on: channel and headers."""
 
 import json
 from base64 import b64decode, b64encode
@@ -11,19 +11,6 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 CHANNEL = "stageline_log"
 """NOTIFY channel. Its payload is a topic that has new records, or a group whose members changed."""
-
-PASSING = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
-"""What asyncpg raises while Postgres is away, restarting, read-only or too busy.
-
-The last one too: the server's farewell to an idle session leaves asyncpg in a state from which the next
-statement fails so, until the end of the connection is noticed.
-"""
 
 
 def encode_headers(headers: Sequence[tuple[str, bytes]]) -> str:

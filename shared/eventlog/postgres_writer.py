@@ -17,8 +17,9 @@ import structlog
 from shared.errors import FatalError, LogUnavailable
 from shared.eventlog.in_flight import DEFAULT_BYTES, DEFAULT_RECORDS, InFlight, Load
 from shared.eventlog.port import NewRecord
-from shared.eventlog.postgres_wire import CHANNEL, PASSING, Connection, encode_headers
+from shared.eventlog.postgres_wire import CHANNEL, Connection, encode_headers
 from shared.storage.connect import DatabaseRole, connect
+from shared.storage.errors import DRIVER_ERRORS
 
 _log = structlog.get_logger(__name__)
 
@@ -111,7 +112,7 @@ class PostgresWriter:
             async with asyncio.timeout(self._timeout_seconds):
                 self._connection = await self._connect()
                 self._partitions = await self._connection.fetchval(_PARTITIONS, self._topic)
-        except PASSING as exc:
+        except DRIVER_ERRORS as exc:
             self._drop_connection()
             message = f"the Postgres event log does not answer: {exc!r}"
             raise LogUnavailable(message) from exc
@@ -151,7 +152,7 @@ class PostgresWriter:
                 if self._probe is None or self._probe.is_closed():
                     self._probe = await self._connect()
                 return bool(await self._probe.fetchval(_WRITABLE))
-        except PASSING:
+        except DRIVER_ERRORS:
             self._drop_probe()
             return False
 
@@ -172,7 +173,7 @@ class PostgresWriter:
             if connection is not None:
                 try:
                     await connection.close(timeout=1)
-                except PASSING:
+                except DRIVER_ERRORS:
                     connection.terminate()
         self._connection = self._probe = None
 
@@ -190,7 +191,7 @@ class PostgresWriter:
                 async with asyncio.timeout(self._timeout_seconds):
                     await self._commit(group)
                 error = None
-            except PASSING as exc:
+            except DRIVER_ERRORS as exc:
                 # Whether it was committed is unknown; a fresh connection cannot carry it on.
                 self._drop_connection()
                 _log.warning("event_log_append_failed", topic=self._topic, error=repr(exc))

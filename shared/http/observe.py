@@ -68,7 +68,7 @@ class Observe:
             log.exception("request_failed", request_id=request_id)
             if status:
                 raise
-            answer = fault()
+            answer = fault(request_id)
             await answer(scope, receive, send_with_id)
         finally:
             self._record(scope, status, perf_counter() - started, request_id)
@@ -109,7 +109,8 @@ def _request_id(scope: AsgiScope) -> str:
 def _template(scope: AsgiScope) -> str:
     # Starlette leaves the matched route in the scope only from some versions on; FastAPI always.
     route = scope.get("route")
-    path = getattr(route, "path", None)
+    # A path with its convertors (`{id:encoded}`) says how it is matched, not what it is called.
+    path = getattr(route, "path_format", None) or getattr(route, "path", None)
     if path is None and "endpoint" in scope:
         path = scope.get("route_template")
     return path or "unmatched"

@@ -133,6 +133,11 @@ def schemas(
     return by_model, definitions.get("$defs", {})
 
 
+def problem_schemas() -> Json:
+    """Schemas of a problem, by name."""
+    return schemas(set(), set())[1]
+
+
 def refusal(status: int, examples: Mapping[str, Json], *, schema: str = "Problem") -> Json:
     """The answers with one error status. `examples`: code to an example, or a reference to one."""
     told: Json = {

@@ -1,4 +1,4 @@
-"""How one value compares with what a predicate asks for.
+"""Predicates: how one value compares with what a map asks for.
 
 A missing property is null. Kinds (null, boolean, number, text) never equal each other, so `1` is
 not `true` and `"1"` is not `1`; integers and floats are one kind. `ne` is the exact opposite of
@@ -7,13 +7,38 @@ also right for instants and dates in ISO 8601.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
-from shared.journey.conditions import Operator, Predicate, Scalar
-
+Scalar = str | int | float | bool | None
 Accepts = Callable[[Any], bool]
 
 _NUMBERS = (int, float)
+
+
+class Operator(StrEnum):
+    """How a property or trait is compared."""
+
+    EQ = "eq"
+    NE = "ne"
+    IN = "in"
+    EXISTS = "exists"
+    GT = "gt"
+    GTE = "gte"
+    LT = "lt"
+    LTE = "lte"
+    CONTAINS = "contains"
+    STARTS_WITH = "starts_with"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predicate:
+    """One comparison on a property or trait; dots in `path` step into objects."""
+
+    path: str
+    operator: Operator
+    value: Scalar | tuple[Scalar, ...]
 
 
 def value_at(values: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - any JSON value

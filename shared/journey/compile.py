@@ -6,20 +6,28 @@ forward, then moves back; among equals the one that the map names first.
 
 from dataclasses import dataclass, replace
 
-from shared.journey.closures import compile_condition, needs_of
-from shared.journey.conditions import Condition, Scope, TraitOwner
-from shared.journey.facts import Facts, Place, Tracker, TraitTracker
-from shared.journey.model import Journey, Stage, Status, TransitionKind
-from shared.journey.plan import MilestoneRule, Needs, Plan, Rules, Target, build_plan
+from shared.journey.condition import Condition, Needs, needs_of
+from shared.journey.facts import FactRegistry, Place
+from shared.journey.kinds.touchpoint import AnyTouchpoint
+from shared.journey.map import Journey, Stage
+from shared.journey.model import Status, TransitionKind
+from shared.journey.plan import (
+    PlannedMilestone,
+    PlannedMove,
+    PositionPlan,
+    Rules,
+    build_plan,
+)
 from shared.journey.soundness import contradiction
 from shared.journey.state import State
+from shared.journey.trackers import Since, Tracker, TraitOwner, TraitTracker
 
 _NOT_STARTED, _ENDED = Status.NOT_STARTED, Status.ENDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reset:
-    """What a move back clears: it must be earned anew."""
+    """What a move back clears, so that only new touchpoints can lead forward again."""
 
     facts: frozenset[int]
     milestones: frozenset[str]
@@ -30,27 +38,27 @@ class CompiledJourney:
     """A journey and everything prepared for folding it. Immutable; share one among subjects."""
 
     journey: Journey
-    facts: Facts
-    apart: Plan | None
+    facts: FactRegistry
+    apart: PositionPlan | None
     """Before `applies_to` has held; None if the journey takes everyone."""
-    entry: Plan
-    active: dict[str, Plan]
-    ended: dict[tuple[str, str], Plan]
+    entry: PositionPlan
+    active: dict[str, PositionPlan]
+    ended: dict[tuple[str, str], PositionPlan]
     """By outcome and the stage that it ended in."""
-    milestones: tuple[MilestoneRule, ...]
+    milestones: tuple[PlannedMilestone, ...]
     account_traits: tuple[TraitTracker, ...]
     person_traits: tuple[TraitTracker, ...]
     on_visit: dict[str, frozenset[int]]
-    """Facts that a visit clears as it begins, by its stage: those of the visit before, and those
+    """FactRegistry that a visit clears as it begins, by its stage: those of the visit before, and those
     that cannot matter again before they are cleared anyway."""
     on_end: frozenset[int]
-    """Facts that an outcome clears, for the same two reasons."""
+    """FactRegistry that an outcome clears, for the same two reasons."""
     on_cycle: frozenset[int]
-    """Facts that a new cycle clears besides."""
+    """FactRegistry that a new cycle clears besides."""
     on_regress: dict[str, Reset]
     """What a move back clears besides, by the stage moved to."""
 
-    def plan(self, state: State) -> Plan:
+    def plan(self, state: State) -> PositionPlan:
         """The position of `state`. Raises KeyError if the state is not of this journey."""
         status = state.status
         if status is _NOT_STARTED:
@@ -77,7 +85,7 @@ class _Compiler:
 
     def __init__(self, journey: Journey) -> None:
         self.journey = journey
-        self.facts = Facts()
+        self.facts = FactRegistry()
         problem = contradiction(journey)
         if problem is not None:
             raise ValueError(problem)
@@ -87,23 +95,23 @@ class _Compiler:
         self.enter = {stage.key: self._enter(at, stage) for at, stage in enumerate(journey.stages)}
         self.back = {stage.key: self._back(stage) for stage in journey.stages}
         self.outcomes = [
-            (each.stages, self._target(
-                TransitionKind.OUTCOME, f"outcomes.{each.key}.when", each.when, Scope.CYCLE,
+            (each.stages, self._planned(
+                TransitionKind.OUTCOME, f"outcomes.{each.key}.when", each.when, Since.CYCLE,
                 outcome=each.key,
             ))
             for each in journey.outcomes
         ]  # fmt: skip
         self.win_back = {
-            each.key: self._target(
+            each.key: self._planned(
                 TransitionKind.WIN_BACK, f"outcomes.{each.key}.win_back", each.win_back.when,
-                Scope.VISIT, to=each.win_back.to,
+                Since.VISIT, to=each.win_back.to,
             )
             for each in journey.outcomes
             if each.win_back is not None
         }  # fmt: skip
         self.loops = [
-            (each.stages, self._target(
-                TransitionKind.LOOP, f"loops.{at}", each.when, Scope.VISIT, to=each.to
+            (each.stages, self._planned(
+                TransitionKind.LOOP, f"loops.{at}", each.when, Since.VISIT, to=each.to
             ))
             for at, each in enumerate(journey.loops)
         ]  # fmt: skip
@@ -112,13 +120,13 @@ class _Compiler:
         """Plans of all positions, once every fact has its number."""
         journey, facts = self.journey, self.facts
         trackers = tuple(facts.trackers.values())
-        visit = _numbers(trackers, Scope.VISIT)
+        visit = _numbers(trackers, Since.VISIT)
         entries = self._rules(self._entries())
         entry = build_plan(entries, trackers)
         apart = None
         if self.join is not None:
-            join = Rules(milestones=(), targets=(self.join,))
-            apart = build_plan(join, trackers, also=entries)
+            join = Rules(milestones=(), moves=(self.join,))
+            apart = build_plan(join, trackers, later=entries)
         return CompiledJourney(
             journey=journey,
             facts=facts,
@@ -145,7 +153,7 @@ class _Compiler:
             on_end=visit.union(
                 each.number for each in trackers if each.group in self._behind(len(journey.stages))
             ),
-            on_cycle=_numbers(trackers, Scope.CYCLE),
+            on_cycle=_numbers(trackers, Since.CYCLE),
             on_regress={
                 stage.key: self._reset(at, trackers) for at, stage in enumerate(journey.stages)
             },
@@ -159,93 +167,89 @@ class _Compiler:
         """
         return {f"stages.{stage.key}.enter" for stage in self.journey.stages[: at + 1]}
 
-    def _ended(self, trackers: tuple[Tracker, ...]) -> dict[tuple[str, str], Plan]:
+    def _ended(self, trackers: tuple[Tracker, ...]) -> dict[tuple[str, str], PositionPlan]:
         behind = self._behind(len(self.journey.stages))
         useful = [each for each in trackers if each.group not in behind]
-        plans: dict[tuple[str, ...], Plan] = {}
+        plans: dict[tuple[str, ...], PositionPlan] = {}
         ended = {}
         for outcome in self.journey.outcomes:
             for stage in self.journey.stages:
                 if not outcome.stages or stage.key in outcome.stages:
-                    targets = self._reopenings(outcome.key, stage.key)
-                    rules = tuple(target.rule for target in targets)
+                    moves = self._reopenings(outcome.key, stage.key)
+                    rules = tuple(move.rule for move in moves)
                     if rules not in plans:
-                        plans[rules] = build_plan(self._rules(targets), useful)
+                        plans[rules] = build_plan(self._rules(moves), useful)
                     ended[outcome.key, stage.key] = plans[rules]
         return ended
 
-    def _rules(self, targets: list[Target]) -> Rules:
-        return Rules(milestones=self.milestones, targets=tuple(targets))
+    def _rules(self, moves: list[PlannedMove]) -> Rules:
+        return Rules(milestones=self.milestones, moves=tuple(moves))
 
-    def _entries(self) -> list[Target]:
+    def _entries(self) -> list[PlannedMove]:
         keys = [stage.key for stage in self.journey.stages]
         reachable = reversed(keys) if self.journey.may_skip else keys[:1]
         entries = (self.enter[key] for key in reachable)
         return [replace(each, kind=TransitionKind.ENTER) for each in entries if each is not None]
 
-    def _moves(self, at: int, stage: Stage) -> list[Target]:
+    def _moves(self, at: int, stage: Stage) -> list[PlannedMove]:
         ahead = [each.key for each in self.journey.stages[at + 1 :]]
         reachable = reversed(ahead) if self.journey.may_skip else ahead[:1]
         forward = [self.enter[key] for key in reachable]
         return [
-            *(target for stages, target in self.outcomes if not stages or stage.key in stages),
-            *(target for stages, target in self.loops if stage.key in stages),
-            *(target for target in forward if target is not None),
+            *(move for stages, move in self.outcomes if not stages or stage.key in stages),
+            *(move for stages, move in self.loops if stage.key in stages),
+            *(move for move in forward if move is not None),
             *self.back[stage.key],
         ]
 
-    def _reopenings(self, outcome: str, stage: str) -> list[Target]:
+    def _reopenings(self, outcome: str, stage: str) -> list[PlannedMove]:
         win_back = self.win_back.get(outcome)
         return [
             *([] if win_back is None else [win_back]),
-            *(target for stages, target in self.loops if stage in stages),
+            *(move for stages, move in self.loops if stage in stages),
         ]
 
     def _reset(self, at: int, trackers: tuple[Tracker, ...]) -> Reset:
         groups, milestones = set(), set[str]()
         for stage in self.journey.stages[at + 1 :]:
             groups.add(f"stages.{stage.key}.enter")
-            target = self.enter[stage.key]
-            if target is not None:
-                milestones |= self._named(target.needs)
+            move = self.enter[stage.key]
+            if move is not None:
+                milestones |= self._named(move.needs)
         groups |= {f"milestones.{key}.when" for key in milestones}
         return Reset(
             facts=frozenset(each.number for each in trackers if each.group in groups),
             milestones=frozenset(milestones),
         )
 
-    def _join(self) -> Target | None:
+    def _join(self) -> PlannedMove | None:
         if self.journey.applies_to is None:
             return None
-        return self._target(None, "applies_to", self.journey.applies_to, Scope.CYCLE)
+        return self._planned(None, "applies_to", self.journey.applies_to, Since.CYCLE)
 
-    def _enter(self, at: int, stage: Stage) -> Target | None:
+    def _enter(self, at: int, stage: Stage) -> PlannedMove | None:
         rule = f"stages.{stage.key}.enter"
         kind = TransitionKind.ADVANCE
         if stage.enter is not None:
-            return self._target(kind, rule, stage.enter, Scope.CYCLE, to=stage.key, group=rule)
+            return self._planned(kind, rule, stage.enter, Since.CYCLE, to=stage.key, group=rule)
         if at > 0:
             return None
-        return Target(
-            kind=kind, rule=rule, to=stage.key, outcome=None, condition=None,
-            check=lambda state, _: state.last is not None,
-            needs=Needs(), timers=Needs(), place=Place(scope=Scope.CYCLE),
-        )  # fmt: skip
+        return self._planned(kind, rule, AnyTouchpoint(), Since.CYCLE, to=stage.key)
 
-    def _back(self, stage: Stage) -> list[Target]:
+    def _back(self, stage: Stage) -> list[PlannedMove]:
         return [
-            self._target(
+            self._planned(
                 TransitionKind.REGRESS, f"stages.{stage.key}.back.{each.to}", each.when,
-                Scope.VISIT, to=each.to,
+                Since.VISIT, to=each.to,
             )
             for each in stage.back
         ]  # fmt: skip
 
-    def _milestone(self, key: str, when: Condition) -> MilestoneRule:
+    def _milestone(self, key: str, when: Condition) -> PlannedMilestone:
         rule = f"milestones.{key}.when"
-        place = Place(scope=Scope.CYCLE, group=rule)
-        check = compile_condition(when, place, self.facts)
-        return MilestoneRule(
+        place = Place(since=Since.CYCLE, group=rule)
+        check = when.compile(place, self.facts)
+        return PlannedMilestone(
             key=key,
             check=check,
             needs=needs_of(when, place, self.facts),
@@ -253,35 +257,35 @@ class _Compiler:
             place=place,
         )
 
-    def _target(
+    def _planned(
         self,
         kind: TransitionKind | None,
         rule: str,
         when: Condition,
-        scope: Scope,
+        since: Since,
         *,
         to: str | None = None,
         outcome: str | None = None,
         group: str | None = None,
-    ) -> Target:
-        place = Place(scope=scope, group=group)
-        check = compile_condition(when, place, self.facts)
+    ) -> PlannedMove:
+        place = Place(since=since, group=group)
+        check = when.compile(place, self.facts)
         needs = needs_of(when, place, self.facts)
         timers = needs.union(self.milestone_needs[key] for key in self._named(needs))
-        return Target(
+        return PlannedMove(
             kind=kind, rule=rule, to=to, outcome=outcome, check=check, needs=needs,
             timers=timers, condition=when, place=place,
         )  # fmt: skip
 
     def _named(self, needs: Needs) -> set[str]:
         """Milestones that `needs` names, directly or through other milestones."""
-        found, open_ = set[str](), set(needs.milestones)
-        while open_:
-            key = open_.pop()
-            found.add(key)
-            open_ |= self.milestone_needs[key].milestones - found
-        return found
+        named, ahead = set[str](), set(needs.milestones)
+        while ahead:
+            key = ahead.pop()
+            named.add(key)
+            ahead |= self.milestone_needs[key].milestones - named
+        return named
 
 
-def _numbers(trackers: tuple[Tracker, ...], scope: Scope) -> frozenset[int]:
-    return frozenset(each.number for each in trackers if each.scope is scope)
+def _numbers(trackers: tuple[Tracker, ...], since: Since) -> frozenset[int]:
+    return frozenset(each.number for each in trackers if each.since is since)

@@ -3,15 +3,16 @@
 Without touchpoints, truth can change only at a few instants: a windowed touchpoint grows too old,
 the subject has been idle or in its stage long enough, the visit becomes a stall. Those instants are
 candidates; the first at which a rule would really act is the deadline. It is a function of the
-state alone, so it does not matter who asked when.
+state alone: sweeps at different times give the same deadline.
 """
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from shared.journey.compile import CompiledJourney
+from shared.journey.condition import Needs
 from shared.journey.model import Status
-from shared.journey.plan import Needs, Plan
+from shared.journey.plan import PositionPlan
 from shared.journey.state import State
 
 _ACTIVE = Status.ACTIVE
@@ -40,15 +41,15 @@ def next_deadline(compiled: CompiledJourney, state: State) -> datetime | None:
     return stalls_at
 
 
-def stall_due(plan: Plan, state: State) -> datetime | None:
+def stall_due(plan: PositionPlan, state: State) -> datetime | None:
     """Instant at which the present visit becomes a stall; None if it is one or never will be."""
     if plan.stall_after is None or state.status is not _ACTIVE or state.entered_at is None:
         return None
     return state.entered_at + plan.stall_after
 
 
-def is_time_due(plan: Plan, state: State, at: datetime) -> bool:
-    """Whether time may have changed something by `at`: the cheap question before a touchpoint.
+def is_time_due(plan: PositionPlan, state: State, at: datetime) -> bool:
+    """Whether time may have changed something by `at`: a cheap test before each touchpoint.
 
     False only if no candidate lies after the last settled instant and up to `at`, and no stall
     before it. `state` has a last touchpoint.
@@ -70,7 +71,7 @@ def is_time_due(plan: Plan, state: State, at: datetime) -> bool:
 
 
 def _is_window_due(
-    plan: Plan, times: Mapping[int, list[datetime]], since: datetime, at: datetime
+    plan: PositionPlan, times: Mapping[int, list[datetime]], since: datetime, at: datetime
 ) -> bool:
     for number, within in plan.windows:
         if number in times:
@@ -90,7 +91,7 @@ def timer_of(needs: Needs, state: State, at: datetime) -> str:
     return "window"
 
 
-def candidates(plan: Plan, state: State) -> Iterator[datetime]:
+def candidates(plan: PositionPlan, state: State) -> Iterator[datetime]:
     """Instants, past ones and doubles too, at which the truth of a rule may change by itself."""
     last, entered_at, times = state.last, state.entered_at, state.times
     if last is not None:
@@ -105,10 +106,8 @@ def candidates(plan: Plan, state: State) -> Iterator[datetime]:
                 yield instant + within
 
 
-def _acts(plan: Plan, state: State, at: datetime) -> bool:
+def _acts(plan: PositionPlan, state: State, at: datetime) -> bool:
     for rule in plan.timed.milestones:
         if rule.key not in state.milestones and rule.check(state, at):
             return True
-    return any(
-        target.check(state, at) and target.to not in state.entered for target in plan.timed.targets
-    )
+    return any(move.check(state, at) and move.to not in state.entered for move in plan.timed.moves)

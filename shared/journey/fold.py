@@ -11,7 +11,6 @@ from operator import attrgetter
 
 from shared.journey.compile import CompiledJourney
 from shared.journey.deadlines import is_time_due, next_deadline
-from shared.journey.facts import record, record_account_trait, record_person_trait
 from shared.journey.model import Effect, LastTouchpoint, Touchpoint
 from shared.journey.moves import elapse, settle
 from shared.journey.state import State
@@ -49,7 +48,7 @@ def fold(
         raise OutOfOrder(touchpoint.message_id)
     work = state.copy()
     effects: list[Effect] = []
-    _take(compiled, work, touchpoint, effects)
+    _apply(compiled, work, touchpoint, effects)
     return work, effects
 
 
@@ -80,12 +79,12 @@ def refold(
     for touchpoint in sorted(touchpoints, key=_in_order):
         if touchpoint.message_id not in seen:
             seen.add(touchpoint.message_id)
-            _take(compiled, work, touchpoint, effects)
+            _apply(compiled, work, touchpoint, effects)
     work, since = advance(compiled, work, now)
     return work, effects + since
 
 
-def _take(
+def _apply(
     compiled: CompiledJourney, work: State, touchpoint: Touchpoint, effects: list[Effect]
 ) -> None:
     """Fold `touchpoint`, which is not late, into `work`.
@@ -96,16 +95,16 @@ def _take(
     """
     at = touchpoint.occurred_at
     plan = compiled.plan(work)
-    is_all_open = work.last is None
+    must_check_all = work.last is None
     if plan.is_timed and is_time_due(plan, work, at):
         while (due := next_deadline(compiled, work)) is not None and due < at:
             elapse(compiled, work, due, effects)
         plan = compiled.plan(work)
-        is_all_open = True
+        must_check_all = True
     if work.entered:
         # A move that had to wait because its stage was entered already may be made now.
         del work.entered
-        is_all_open = True
+        must_check_all = True
     work.last = LastTouchpoint(
         message_id=touchpoint.message_id,
         event=touchpoint.event,
@@ -114,11 +113,11 @@ def _take(
     )
     if touchpoint.value is not None:
         work.value = touchpoint.value
-    rules = plan.rules if is_all_open else None
+    rules = plan.rules if must_check_all else None
     reaction = plan.reactions.get(touchpoint.event)
     if reaction is not None:
         for tracker in reaction.trackers:
-            if record(tracker, work, touchpoint) and rules is None:
+            if tracker.record(work, touchpoint) and rules is None:
                 rules = reaction.rules
     if (touchpoint.account_traits or touchpoint.traits) and _record_traits(
         compiled, work, touchpoint
@@ -132,8 +131,8 @@ def _record_traits(compiled: CompiledJourney, work: State, touchpoint: Touchpoin
     has_changed = False
     if touchpoint.account_traits:
         for trait in compiled.account_traits:
-            has_changed |= record_account_trait(trait, work, touchpoint)
+            has_changed |= trait.record(work, touchpoint)
     if touchpoint.traits:
         for trait in compiled.person_traits:
-            has_changed |= record_person_trait(trait, work, touchpoint)
+            has_changed |= trait.record(work, touchpoint)
     return has_changed

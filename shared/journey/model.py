@@ -1,18 +1,16 @@
-"""The nouns of the engine: a journey as the engine needs it, a touchpoint, a subject's state.
+"""What goes into the fold and comes out of it: touchpoints in; transitions, stalls, milestones out.
 
 Instants are aware UTC datetimes of microsecond precision. A touchpoint's place in history is its
-`order`, (`occurred_at`, `message_id`); arrival plays no part.
+`order`, (`occurred_at`, `message_id`); the order of arrival has no influence.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 import msgspec
-
-from shared.journey.conditions import Condition
 
 
 class SubjectKind(StrEnum):
@@ -20,86 +18,6 @@ class SubjectKind(StrEnum):
 
     ACCOUNT = "account"
     PERSON = "person"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Back:
-    """A permitted move to an earlier stage; touchpoints count from the start of the visit."""
-
-    to: str
-    when: Condition
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """A named phase. `enter` None is allowed for the first stage: any touchpoint enters it."""
-
-    key: str
-    title: str
-    enter: Condition | None = None
-    back: tuple[Back, ...] = ()
-    stall_after: timedelta | None = None
-    """Longest visit without a move before it counts as a stall; None: never."""
-    job: str | None = None
-    owner: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Milestone:
-    """A meaningful moment, reached at most once a cycle."""
-
-    key: str
-    title: str
-    when: Condition
-    is_customer_facing: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WinBack:
-    """How an ended journey opens again: a new cycle begins at stage `to`."""
-
-    to: str
-    when: Condition
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """A way for the journey to end. `stages` empty: from any stage."""
-
-    key: str
-    title: str
-    kind: str
-    """`won`, `lost` or `churned`."""
-    when: Condition
-    stages: tuple[str, ...] = ()
-    win_back: WinBack | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loop:
-    """From one of `stages` a new cycle begins at stage `to`; from an ended journey as well."""
-
-    stages: tuple[str, ...]
-    to: str
-    when: Condition
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Journey:
-    """A published map, reduced to what decides stages. Immutable."""
-
-    key: str
-    version: int
-    title: str
-    subject: SubjectKind
-    stages: tuple[Stage, ...]
-    applies_to: Condition | None = None
-    """Traits that put a subject on this journey; None: everyone. Once on it, a subject stays."""
-    outcomes: tuple[Outcome, ...] = ()
-    milestones: tuple[Milestone, ...] = ()
-    loops: tuple[Loop, ...] = ()
-    may_skip: bool = True
-    """Whether a forward move may leave stages out."""
 
 
 class Touchpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -9,7 +9,6 @@ from datetime import datetime
 
 from shared.journey.compile import CompiledJourney
 from shared.journey.deadlines import stall_due, timer_of
-from shared.journey.facts import clear, without
 from shared.journey.model import (
     Cause,
     Effect,
@@ -20,8 +19,9 @@ from shared.journey.model import (
     Transition,
     TransitionKind,
 )
-from shared.journey.plan import Rules, Target
+from shared.journey.plan import PlannedMove, Rules
 from shared.journey.state import State
+from shared.journey.trackers import clear, without
 
 _NEW_CYCLE = (TransitionKind.LOOP, TransitionKind.WIN_BACK)
 
@@ -42,19 +42,19 @@ def settle(
     """
     cause: Cause | None = None
     while True:
-        targets = rules.targets
+        moves = rules.moves
         if rules.milestones:
-            everything = compiled.plan(work).rules
-            if _reach(work, at, effects, rules=rules, everything=everything):
-                targets = everything.targets
-        for target in targets:
-            if target.check(work, at) and target.to not in work.entered:
+            reachable = compiled.plan(work).rules
+            if _reach(work, at, effects, rules=rules, reachable=reachable):
+                moves = reachable.moves
+        for planned in moves:
+            if planned.check(work, at) and planned.to not in work.entered:
                 break
         else:
             return
         if cause is None:
-            cause = _cause(touchpoint, target, work, at)
-        _move(compiled, work, at, effects, target=target, cause=cause)
+            cause = _cause(touchpoint, planned, work, at)
+        _move(compiled, work, at, effects, planned=planned, cause=cause)
         rules = compiled.plan(work).rules
 
 
@@ -69,7 +69,7 @@ def elapse(compiled: CompiledJourney, work: State, at: datetime, effects: list[E
 
 
 def _reach(
-    work: State, at: datetime, effects: list[Effect], *, rules: Rules, everything: Rules
+    work: State, at: datetime, effects: list[Effect], *, rules: Rules, reachable: Rules
 ) -> bool:
     """Reach milestones one by one, in the order of the map: one may rest on another."""
     has_reached = False
@@ -83,7 +83,7 @@ def _reach(
         work.milestones = {**work.milestones, rule.key: at}
         effects.append(Reached(milestone=rule.key, cycle=work.cycle, occurred_at=at))
         has_reached = True
-        milestones = everything.milestones
+        milestones = reachable.milestones
 
 
 def _move(
@@ -92,10 +92,10 @@ def _move(
     at: datetime,
     effects: list[Effect],
     *,
-    target: Target,
+    planned: PlannedMove,
     cause: Cause,
 ) -> None:
-    kind = target.kind
+    kind = planned.kind
     if kind is None:
         work.joined = True
         return
@@ -109,17 +109,17 @@ def _move(
         work.cycle += 1
         work.milestones = {}
         clear(work, compiled.on_cycle)
-    if target.to is None:
+    if planned.to is None:
         clear(work, compiled.on_end)
-        work.status, work.outcome = Status.ENDED, target.outcome
+        work.status, work.outcome = Status.ENDED, planned.outcome
     else:
-        clear(work, compiled.on_visit[target.to])
+        clear(work, compiled.on_visit[planned.to])
         if kind is TransitionKind.REGRESS:
-            reset = compiled.on_regress[target.to]
+            reset = compiled.on_regress[planned.to]
             clear(work, reset.facts)
             work.milestones = without(work.milestones, reset.milestones)
-        work.status, work.stage, work.outcome = Status.ACTIVE, target.to, None
-        work.entered = (*work.entered, target.to)
+        work.status, work.stage, work.outcome = Status.ACTIVE, planned.to, None
+        work.entered = (*work.entered, planned.to)
     work.entered_at = at
     work.sequence += 1
     work.slim()
@@ -128,13 +128,13 @@ def _move(
             sequence=work.sequence,
             kind=kind,
             from_stage=from_stage,
-            to_stage=target.to,
-            outcome=target.outcome,
+            to_stage=planned.to,
+            outcome=planned.outcome,
             cycle=work.cycle,
             occurred_at=at,
             dwell_seconds=(at - entered_at).total_seconds() if is_visit and entered_at else None,
             cause=cause,
-            rule=target.rule,
+            rule=planned.rule,
             map_version=compiled.journey.version,
         )
     )
@@ -156,7 +156,7 @@ def _stall(work: State, at: datetime, effects: list[Effect]) -> None:
     effects.append(work.stall)
 
 
-def _cause(touchpoint: Touchpoint | None, target: Target, work: State, at: datetime) -> Cause:
+def _cause(touchpoint: Touchpoint | None, planned: PlannedMove, work: State, at: datetime) -> Cause:
     if touchpoint is None:
-        return Cause(timer=timer_of(target.timers, work, at))
+        return Cause(timer=timer_of(planned.timers, work, at))
     return Cause(message_id=touchpoint.message_id, event=touchpoint.event)

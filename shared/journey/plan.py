@@ -6,50 +6,16 @@ plan says which rules are reachable, which of them an event can touch, and which
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from shared.journey.conditions import Condition, Scope
-from shared.journey.facts import Place, Tracker
+from shared.journey.condition import Check, Condition, Needs
+from shared.journey.facts import Place
 from shared.journey.model import TransitionKind
-from shared.journey.state import State
-
-Check = Callable[[State, datetime], bool]
-"""Whether a condition holds for a state at an instant."""
+from shared.journey.trackers import Since, Tracker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Needs:
-    """What the truth of a condition depends on."""
-
-    facts: frozenset[int] = frozenset()
-    """Numbers of the facts about touchpoints that it reads."""
-    milestones: frozenset[str] = frozenset()
-    idles: frozenset[timedelta] = frozenset()
-    """Its truth can change so long after the last touchpoint, and at the one that ends that."""
-    visits: frozenset[timedelta] = frozenset()
-    """Its truth can change so long after the visit began."""
-    windows: frozenset[tuple[int, timedelta]] = frozenset()
-    """Its truth can change so long after an instant of a windowed fact."""
-
-    def union(self, others: Iterable["Needs"]) -> "Needs":
-        """What these truths depend on together."""
-        needs = [self, *others]
-        return Needs(
-            facts=frozenset().union(*(each.facts for each in needs)),
-            milestones=frozenset().union(*(each.milestones for each in needs)),
-            idles=frozenset().union(*(each.idles for each in needs)),
-            visits=frozenset().union(*(each.visits for each in needs)),
-            windows=frozenset().union(*(each.windows for each in needs)),
-        )
-
-    @property
-    def is_timed(self) -> bool:
-        """Whether time alone can change the truth."""
-        return bool(self.idles or self.visits or self.windows)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class PlannedMove:
     """A move that a rule can make. `kind` None: the subject joins the journey."""
 
     kind: TransitionKind | None
@@ -60,12 +26,12 @@ class Target:
     needs: Needs
     timers: Needs
     """`needs` with those of the milestones that it names, directly or through other ones."""
-    condition: Condition | None
+    condition: Condition
     place: Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MilestoneRule:
+class PlannedMilestone:
     """A milestone that can be reached."""
 
     key: str
@@ -79,20 +45,20 @@ class MilestoneRule:
 class Rules:
     """Rules to evaluate together, each kind in the order in which it wins."""
 
-    milestones: tuple[MilestoneRule, ...]
-    targets: tuple[Target, ...]
+    milestones: tuple[PlannedMilestone, ...]
+    moves: tuple[PlannedMove, ...]
 
-    def those(self, is_wanted: Callable[[Needs], bool]) -> "Rules":
-        """The rules whose needs are wanted."""
+    def select(self, is_selected: Callable[[Needs], bool]) -> "Rules":
+        """The rules whose needs are selected."""
         return Rules(
-            milestones=tuple(each for each in self.milestones if is_wanted(each.needs)),
-            targets=tuple(each for each in self.targets if is_wanted(each.needs)),
+            milestones=tuple(each for each in self.milestones if is_selected(each.needs)),
+            moves=tuple(each for each in self.moves if is_selected(each.needs)),
         )
 
     def needs(self) -> Needs:
         """Everything that their truth depends on."""
         of_milestones = (each.needs for each in self.milestones)
-        return Needs().union([*of_milestones, *(each.needs for each in self.targets)])
+        return Needs().union([*of_milestones, *(each.needs for each in self.moves)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +70,7 @@ class Reaction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class PositionPlan:
     """One position, prepared."""
 
     rules: Rules
@@ -126,25 +92,25 @@ def build_plan(
     trackers: Iterable[Tracker],
     *,
     stall_after: timedelta | None = None,
-    also: Rules | None = None,
-) -> Plan:
+    later: Rules | None = None,
+) -> PositionPlan:
     """Prepare a position.
 
-    `also`: rules of a later position whose visit facts count already, because no visit begins
+    `later`: rules of a later position whose visit facts count already, because no visit begins
     in between.
     """
     needs = rules.needs()
-    awaited = needs.facts if also is None else needs.facts | also.needs().facts
+    read = needs.facts if later is None else needs.facts | later.needs().facts
     listening: dict[str, list[Tracker]] = {}
     for tracker in trackers:
-        # Visit facts of other positions would be cleared before anybody reads them.
-        if tracker.scope is not Scope.VISIT or tracker.number in awaited:
+        # Visit facts of other positions would be cleared before a rule reads them.
+        if tracker.since is not Since.VISIT or tracker.number in read:
             for event in dict.fromkeys(tracker.events):
                 listening.setdefault(event, []).append(tracker)
-    return Plan(
+    return PositionPlan(
         rules=rules,
-        timed=rules.those(lambda each: each.is_timed),
-        reactions={event: _reaction(tuple(heard), rules) for event, heard in listening.items()},
+        timed=rules.select(lambda each: each.is_timed),
+        reactions={event: _reaction(tuple(added), rules) for event, added in listening.items()},
         idles=tuple(sorted(needs.idles)),
         visits=tuple(sorted(needs.visits)),
         windows=tuple(sorted(needs.windows)),
@@ -157,5 +123,5 @@ def _reaction(trackers: tuple[Tracker, ...], rules: Rules) -> Reaction:
     numbers = frozenset(tracker.number for tracker in trackers)
     return Reaction(
         trackers=trackers,
-        rules=rules.those(lambda each: not numbers.isdisjoint(each.facts)),
+        rules=rules.select(lambda each: not numbers.isdisjoint(each.facts)),
     )

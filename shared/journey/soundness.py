@@ -1,13 +1,12 @@
-"""Whether a journey can be folded at all: names that lead somewhere, spans that make sense.
+"""Whether a journey can be folded at all: names that exist, durations that make sense.
 
-The edge that reads maps reports such mistakes with their line; this is the last wall behind it.
+`shared.maps` reports the same mistakes with their line; this catches a map that came another way.
 """
 
 from collections.abc import Iterator
 
-from shared.journey.closures import is_span
-from shared.journey.conditions import Condition, InStageFor, MilestoneReached, walk
-from shared.journey.model import Journey
+from shared.journey.condition import Condition, is_duration, walk
+from shared.journey.map import Journey
 
 FEWEST_STAGES = 2
 
@@ -24,12 +23,11 @@ def _contradictions(journey: Journey) -> Iterator[str]:
     yield from _doubles("stage", keys)
     yield from _doubles("milestone", [each.key for each in journey.milestones])
     yield from _doubles("outcome", [each.key for each in journey.outcomes])
-    known = set(keys)
     for rule, stage in _stages_named(journey):
-        if stage not in known:
+        if stage not in keys:
             yield f"{rule} names the stage {stage!r}, which the journey does not have"
     for at, each in enumerate(journey.stages):
-        if each.stall_after is not None and not is_span(each.stall_after):
+        if each.stall_after is not None and not is_duration(each.stall_after):
             yield f"stages.{each.key}.stall_after is not a span between an instant and a century"
         for back in each.back:
             if back.to not in keys[:at]:
@@ -41,8 +39,9 @@ def _unknown_milestones(journey: Journey) -> Iterator[str]:
     milestones = {each.key for each in journey.milestones}
     for rule, condition in _conditions(journey):
         for part in walk(condition):
-            if isinstance(part, MilestoneReached) and part.milestone not in milestones:
-                yield f"{rule} names the milestone {part.milestone!r}, which is not there"
+            for milestone in part.named_milestones():
+                if milestone not in milestones:
+                    yield f"{rule} names the milestone {milestone!r}, which is not there"
 
 
 def _doubles(kind: str, keys: list[str]) -> Iterator[str]:
@@ -63,8 +62,8 @@ def _stages_named(journey: Journey) -> Iterator[tuple[str, str]]:
             yield f"loops.{at}.from", stage
     for rule, condition in _conditions(journey):
         for part in walk(condition):
-            if isinstance(part, InStageFor) and part.stage is not None:
-                yield rule, part.stage
+            for stage in part.named_stages():
+                yield rule, stage
 
 
 def _conditions(journey: Journey) -> Iterator[tuple[str, Condition]]:

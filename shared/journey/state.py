@@ -11,7 +11,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from shared.journey.conditions import Scalar
+from shared.journey.comparison import Scalar
 from shared.journey.model import LastTouchpoint, Stall, Status
 
 FORMAT = 1

@@ -5,7 +5,7 @@
 """
 
 from shared.maps.document import MapDocument
-from shared.maps.engine import to_journey
+from shared.maps.journey import to_journey
 from shared.maps.lint import lint
 from shared.maps.parse import from_definition, parse
 from shared.maps.problems import MapInvalid, MapProblem

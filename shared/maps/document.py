@@ -1,6 +1,6 @@
 """A journey map as a document: everything that its author wrote, checked for shape.
 
-What the engine needs of it is `engine.to_journey`; personas, roles, scoring, metrics, KPIs and content
+What the engine needs of it is `journey.to_journey`; personas, roles, scoring, metrics, KPIs and content
 are kept and shown.
 """
 
@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr
 
+from shared.maps.kinds import EVERY_KIND
 from shared.maps.problems import Positions
-from shared.maps.rules import Part, Rule
+from shared.maps.rules import MapPart, Rule, register
 from shared.maps.values import (
     AnyJson,
     Date,
@@ -22,6 +23,8 @@ from shared.maps.values import (
     Words,
 )
 
+register(*EVERY_KIND)
+
 Unit = Literal["percent", "days", "hours", "minutes", "seconds", "count", "score", "money"]
 Direction = Literal["higher", "lower"]
 CHANNELS = (
@@ -32,7 +35,7 @@ CHANNELS = (
 """Systems and places where touchpoints happen; lint asks about any other."""
 
 
-class Touchpoint(Part):
+class Touchpoint(MapPart):
     """An interaction that belongs to a stage. Its owner is the stage's unless it names one."""
 
     event: Word
@@ -46,7 +49,7 @@ class Touchpoint(Part):
     systems: list[Word] = Field(default_factory=list)
 
 
-class Endpoint(Part):
+class Endpoint(MapPart):
     """What a metric counts from or to; one of the four."""
 
     stage: Key | None = None
@@ -55,7 +58,7 @@ class Endpoint(Part):
     event: Words | None = None
 
 
-class Metric(Part):
+class Metric(MapPart):
     """A number about a stage: how many reach it, or how well it works."""
 
     name: Word
@@ -72,14 +75,14 @@ class Metric(Part):
     direction: Direction | None = None
 
 
-class Metrics(Part):
+class Metrics(MapPart):
     """The two numbers of a stage."""
 
     volume: Metric | None = None
     health: Metric | None = None
 
 
-class Kpi(Part):
+class Kpi(MapPart):
     """A goal in numbers; `current` is the value when it was written down."""
 
     name: Word
@@ -92,14 +95,14 @@ class Kpi(Part):
     action: Prose | None = None
 
 
-class BackRule(Part):
+class BackRule(MapPart):
     """A permitted move to an earlier stage."""
 
     to: Key
     when: Rule
 
 
-class Stage(Part):
+class Stage(MapPart):
     """A named phase of the journey."""
 
     key: Key
@@ -125,14 +128,14 @@ class Stage(Part):
     """Text by persona (or `default`) and slot."""
 
 
-class WinBackRule(Part):
+class WinBackRule(MapPart):
     """How an ended journey opens again."""
 
     to: Key
     when: Rule
 
 
-class Outcome(Part):
+class Outcome(MapPart):
     """A way for the journey to end."""
 
     key: Key
@@ -143,7 +146,7 @@ class Outcome(Part):
     win_back: WinBackRule | None = None
 
 
-class Milestone(Part):
+class Milestone(MapPart):
     """A meaningful moment, reached at most once a cycle."""
 
     key: Key
@@ -152,7 +155,7 @@ class Milestone(Part):
     customer_facing: bool = True
 
 
-class Loop(Part):
+class Loop(MapPart):
     """From one of the stages a new cycle begins."""
 
     from_: list[Key] = Field(alias="from", min_length=1)
@@ -160,7 +163,7 @@ class Loop(Part):
     when: Rule
 
 
-class Persona(Part):
+class Persona(MapPart):
     """A kind of person that the map is drawn for."""
 
     key: Key
@@ -174,7 +177,7 @@ class Persona(Part):
     decision_process: Prose | None = None
 
 
-class CommitteeRole(Part):
+class CommitteeRole(MapPart):
     """A part that people play in a decision."""
 
     key: Key
@@ -183,13 +186,13 @@ class CommitteeRole(Part):
     is_required: bool = Field(default=False, alias="required")
 
 
-class Policy(Part):
+class Policy(MapPart):
     """What moves are permitted at all."""
 
     skips: Literal["allow", "forbid"] = "allow"
 
 
-class MapDocument(Part):
+class MapDocument(MapPart):
     """A journey map. Equal when their definitions are, wherever they were read from."""
 
     # Now, with all its parts: each by itself as well would make every process start later, and a

@@ -8,8 +8,8 @@ from datetime import date
 
 from shared.maps.document import CHANNELS, MapDocument
 from shared.maps.problems import MapProblem, Path, did_you_mean, excerpt
-from shared.maps.references import conditions_of, inner_rules, metrics_of
-from shared.maps.rules import EventRule, MilestoneRule, NeverRule
+from shared.maps.references import conditions_of, metrics_of
+from shared.maps.rules import walk
 
 MAX_TOUCHPOINTS = 12
 """More of them in one stage are not grasped within a minute."""
@@ -23,7 +23,7 @@ _PURCHASE = ("purchase", "decision", "checkout", "buy", "order", "contract", "cl
 
 def lint(document: MapDocument, *, today: date | None = None) -> list[MapProblem]:
     """Warnings, in the order of the text. `today` None leaves out what depends on the day."""
-    found = [
+    warnings = [
         *_stages(document),
         *_touchpoints(document),
         *_metrics(document),
@@ -33,7 +33,7 @@ def lint(document: MapDocument, *, today: date | None = None) -> list[MapProblem
         *_server_only(document),
         *_review(document, today),
     ]
-    return sorted(found, key=lambda problem: (problem.line or 0, problem.column or 0))
+    return sorted(warnings, key=lambda problem: (problem.line or 0, problem.column or 0))
 
 
 def _stages(document: MapDocument) -> Iterator[MapProblem]:
@@ -90,9 +90,9 @@ def _internal_milestones(document: MapDocument) -> Iterator[MapProblem]:
     for index, stage in enumerate(document.stages):
         if stage.enter is None:
             continue
-        asked = [rule for _, rule in inner_rules((), stage.enter)]
-        milestones = [rule.milestone for rule in asked if isinstance(rule, MilestoneRule)]
-        if not milestones or any(isinstance(rule, EventRule) for rule in asked):
+        rules = [rule for _, rule in walk((), stage.enter)]
+        milestones = [key for rule in rules for _, key in rule.milestones()]
+        if not milestones or any(rule.needs_event for rule in rules):
             continue
         if internal.issuperset(milestones):
             yield document.positions.problem(
@@ -143,16 +143,9 @@ def _server_only(document: MapDocument) -> Iterator[MapProblem]:
 def _awaited(document: MapDocument) -> Iterator[tuple[Path, str]]:
     """Every event that a rule waits for, with its place."""
     for place, outermost in conditions_of(document):
-        for path, rule in inner_rules(place, outermost):
-            match rule:
-                case EventRule():
-                    events, inner = rule.event, (*path, "event")
-                case NeverRule():
-                    events, inner = rule.never.event, (*path, "never", "event")
-                case _:
-                    continue
-            for number, event in enumerate(events):
-                yield (*inner, number), event
+        for path, rule in walk(place, outermost):
+            for inner, event in rule.events():
+                yield (*path, *inner), event
 
 
 def _review(document: MapDocument, today: date | None) -> Iterator[MapProblem]:

@@ -3,8 +3,8 @@
 from pydantic import ValidationError
 
 from shared.maps import source
-from shared.maps.complaints import problems_of
 from shared.maps.document import MapDocument
+from shared.maps.messages import problems_of
 from shared.maps.problems import MapInvalid, MapProblem, Positions
 from shared.maps.references import problems_in
 

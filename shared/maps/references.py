@@ -1,33 +1,26 @@
-"""What a map's shape alone cannot tell: names that lead nowhere, doubles, circles, wrong order."""
+"""Checks beyond the schema: names that do not exist, keys used twice, cycles, wrong order."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from shared.maps.document import Endpoint, MapDocument, Metric
 from shared.maps.problems import MapProblem, Path, did_you_mean, excerpt
-from shared.maps.rules import (
-    AllRule,
-    AnyKindOfRule,
-    AnyRule,
-    InStageRule,
-    MilestoneRule,
-    NotRule,
-)
+from shared.maps.rules import RuleModel, walk
 
 
 def problems_in(document: MapDocument) -> list[MapProblem]:
     """Everything that keeps a well-formed map from running."""
     return [
-        *_doubles(document),
+        *_duplicate_keys(document),
         *_entries(document),
         *_stage_references(document),
         *_condition_references(document),
-        *_circular_milestones(document),
+        *_milestone_cycles(document),
         *_metric_references(document),
         *_personas(document),
     ]
 
 
-def conditions_of(document: MapDocument) -> Iterator[tuple[Path, AnyKindOfRule]]:
+def conditions_of(document: MapDocument) -> Iterator[tuple[Path, RuleModel]]:
     """Every condition that stands somewhere in the map, outermost ones, with its place."""
     if document.applies_to:
         yield ("applies_to",), document.applies_to
@@ -47,25 +40,7 @@ def conditions_of(document: MapDocument) -> Iterator[tuple[Path, AnyKindOfRule]]
         yield ("loops", index, "when"), loop.when
 
 
-def inner_rules(path: Path, rule: AnyKindOfRule) -> Iterator[tuple[Path, AnyKindOfRule]]:
-    """The condition and everything inside it, with places."""
-    yield path, rule
-    match rule:
-        case AllRule():
-            parts: Iterable[tuple[Path, AnyKindOfRule]] = [
-                ((*path, "all", number), part) for number, part in enumerate(rule.all)
-            ]
-        case AnyRule():
-            parts = [((*path, "any", number), part) for number, part in enumerate(rule.any)]
-        case NotRule():
-            parts = [((*path, "not"), rule.not_)]
-        case _:
-            return
-    for part_path, part in parts:
-        yield from inner_rules(part_path, part)
-
-
-def _doubles(document: MapDocument) -> Iterator[MapProblem]:
+def _duplicate_keys(document: MapDocument) -> Iterator[MapProblem]:
     lists: dict[str, list[str]] = {
         "stages": [stage.key for stage in document.stages],
         "outcomes": [outcome.key for outcome in document.outcomes],
@@ -133,32 +108,24 @@ def _condition_references(document: MapDocument) -> Iterator[MapProblem]:
     stages = [stage.key for stage in document.stages]
     milestones = [milestone.key for milestone in document.milestones]
     for place, outermost in conditions_of(document):
-        for path, rule in inner_rules(place, outermost):
-            match rule:
-                case InStageRule(in_stage=in_stage):
-                    if in_stage.stage is not None and in_stage.stage not in stages:
-                        inner = (*path, "in_stage", "stage")
-                        yield _unknown(document, inner, "stage", in_stage.stage, stages)
-                    if place == ("applies_to",):
-                        yield document.positions.problem(
-                            path,
-                            "`applies_to` is asked before there is a stage",
-                            "ask for traits or events",
-                        )
-                case MilestoneRule(milestone=key) if key not in milestones:
-                    inner = (*path, "milestone")
-                    yield _unknown(document, inner, "milestone", key, milestones)
-                case _:
-                    pass
+        for path, rule in walk(place, outermost):
+            for inner, key in rule.stages():
+                if key not in stages:
+                    yield _unknown(document, (*path, *inner), "stage", key, stages)
+            if rule.needs_stage and place == ("applies_to",):
+                yield document.positions.problem(
+                    path,
+                    "`applies_to` is asked before there is a stage",
+                    "ask for traits or events",
+                )
+            for inner, key in rule.milestones():
+                if key not in milestones:
+                    yield _unknown(document, (*path, *inner), "milestone", key, milestones)
 
 
-def _circular_milestones(document: MapDocument) -> Iterator[MapProblem]:
+def _milestone_cycles(document: MapDocument) -> Iterator[MapProblem]:
     needs = {
-        milestone.key: {
-            rule.milestone
-            for _, rule in inner_rules((), milestone.when)
-            if isinstance(rule, MilestoneRule)
-        }
+        milestone.key: {key for _, rule in walk((), milestone.when) for _, key in rule.milestones()}
         for milestone in document.milestones
     }
     for index, milestone in enumerate(document.milestones):

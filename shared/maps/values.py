@@ -1,4 +1,4 @@
-"""The small values of a map: keys, words, durations, numbers, each with its own complaint.
+"""The small values of a map: keys, words, durations, numbers, each with a message of its own.
 
 Durations stay text in a document, as their author wrote them; `seconds_of` reads them.
 """
@@ -35,7 +35,7 @@ _SPELLED_OUT = re.compile(
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-def complain(kind: str, message: str, hint: str | None = None) -> NoReturn:
+def refuse(kind: str, message: str, hint: str | None = None) -> NoReturn:
     """Refuse a value with a message and a hint that `parse` hands on as they are."""
     # A literal template with the words as context: words of an author are never a template.
     raise PydanticCustomError(kind, "{message}", {"message": message, "hint": hint})
@@ -43,11 +43,11 @@ def complain(kind: str, message: str, hint: str | None = None) -> NoReturn:
 
 def seconds_of(duration: str) -> int:
     """Seconds of a duration such as `14d`. Raises ValueError for anything else."""
-    found = _DURATION.fullmatch(duration)
-    if found is None:
+    match = _DURATION.fullmatch(duration)
+    if match is None:
         msg = "not a duration"
         raise ValueError(msg)
-    return int(found.group(1)) * _UNIT_SECONDS[found.group(2)]
+    return int(match.group(1)) * _UNIT_SECONDS[match.group(2)]
 
 
 def timedelta_of(duration: str) -> timedelta:
@@ -58,18 +58,18 @@ def timedelta_of(duration: str) -> timedelta:
 def _duration(value: object) -> object:
     if isinstance(value, int | float):
         example = f"{value}d" if isinstance(value, int) and 0 < value < 10**9 else "14d"
-        complain("duration", "a duration needs a unit", f"write for example `{example}`; {_UNITS}")
+        refuse("duration", "a duration needs a unit", f"write for example `{example}`; {_UNITS}")
     if not isinstance(value, str):
-        complain("duration", "a duration is a number with a unit", f"write `14d`; {_UNITS}")
+        refuse("duration", "a duration is a number with a unit", f"write `14d`; {_UNITS}")
     if _DURATION.fullmatch(value) is None:
         spelled = _SPELLED_OUT.fullmatch(value)
         if spelled and int(spelled["count"]) > 0:
             hint = f"write `{int(spelled['count'])}{spelled['unit'].lower()}`; {_UNITS}"
         else:
             hint = f"write a whole number above zero with its unit, `14d`; {_UNITS}"
-        complain("duration", "this is not a duration", hint)
+        refuse("duration", "this is not a duration", hint)
     if seconds_of(value) > _MAX_DURATION_SECONDS:
-        complain("duration", "longer than 100 years")
+        refuse("duration", "longer than 100 years")
     return value
 
 
@@ -81,42 +81,42 @@ def _date(value: object) -> object:
             return date.fromisoformat(value)
         except ValueError:
             pass
-    complain("date", "this is not a date", "write year-month-day, `2027-03-31`")
+    refuse("date", "this is not a date", "write year-month-day, `2027-03-31`")
 
 
 def _word(value: str) -> str:
     if value != value.strip():
-        complain("word", "begins or ends with a space", "remove it")
+        refuse("word", "begins or ends with a space", "remove it")
     if "\n" in value or "\t" in value:
-        complain("word", "holds a line break or a tab", "write it on one line")
+        refuse("word", "holds a line break or a tab", "write it on one line")
     return value
 
 
 def _number(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        complain("number", "this is not a number", "write digits, without unit and quotes")
+        refuse("number", "this is not a number", "write digits, without unit and quotes")
     return value
 
 
 def _scalar(value: object) -> object:
     if value is None:
-        complain(
+        refuse(
             "scalar", "there is nothing to compare with", "to ask whether it is set: {exists: true}"
         )
     if not isinstance(value, str | int | float | bool):
-        complain("scalar", "compare with text, a number, true or false")
+        refuse("scalar", "compare with text, a number, true or false")
     return value
 
 
 def _ordered(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        complain("ordered", "compare with a number or text", "text goes by its letters, dates too")
+        refuse("ordered", "compare with a number or text", "text goes by its letters, dates too")
     return value
 
 
 def _property_path(value: str) -> str:
     if not all(part.strip() for part in value.split(".")):
-        complain("path", "a part of the path is empty", "dots step into objects: `plan.name`")
+        refuse("path", "a part of the path is empty", "dots step into objects: `plan.name`")
     return value
 
 

@@ -1,7 +1,7 @@
 """Published maps in Postgres: immutable versions, numbered from 1 for each journey.
 
 The transaction is the caller's; no function commits. Driver errors come as they are
-(sqlalchemy.exc.DBAPIError): whoever owns the transaction says what they mean.
+(sqlalchemy.exc.DBAPIError): the owner of the transaction decides what they mean.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.ids import WorkspaceId
-from shared.journey.model import Journey
-from shared.maps import MapDocument, from_definition, to_journey
+from shared.maps import MapDocument
+from shared.maps.published import PublishedMap
 from shared.storage.tables import journey_version, refold_job
 
 # One lock for all publications, until commit: `publication` numbers must become visible in their
@@ -33,7 +33,7 @@ _VERSION = select(
     journey_version.c.published_by,
 )
 
-# The newest version of each journey of a workspace: walks the primary key.
+# The newest version of each journey of a workspace; reads the primary key in order.
 _CURRENT = (
     _VERSION.ext(distinct_on(journey_version.c.journey))
     .where(journey_version.c.workspace_id == bindparam("workspace_id"))
@@ -57,12 +57,6 @@ _EXACT = _VERSION.where(
     journey_version.c.version == bindparam("version"),
 )
 
-# All versions of one journey, newest first.
-_HISTORY = _VERSION.where(
-    journey_version.c.workspace_id == bindparam("workspace_id"),
-    journey_version.c.journey == bindparam("journey"),
-).order_by(journey_version.c.version.desc())
-
 # What was published since, by the index of `publication`.
 _NEWER = _VERSION.where(journey_version.c.publication > bindparam("publication")).order_by(
     journey_version.c.publication
@@ -70,7 +64,7 @@ _NEWER = _VERSION.where(journey_version.c.publication > bindparam("publication")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
+class Publication:
     """Answer of `publish`: the version in force, and whether it is a new one."""
 
     version: int
@@ -78,37 +72,23 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredMap:
-    """One published version of a map."""
+class StoredMap(PublishedMap):
+    """A published map with its text and its publisher."""
 
-    workspace_id: WorkspaceId
-    journey: str
-    version: int
-    publication: int
-    """Number among all publications of all workspaces; grows with time."""
-    definition: dict[str, Any]
     source: str
     """The text as its author wrote it."""
     published_at: datetime
     published_by: str
 
-    def document(self) -> MapDocument:
-        """The map as a document. Raises MapInvalid if the format has moved on without a migration."""
-        return from_definition(self.definition)
 
-    def to_journey(self) -> Journey:
-        """The map as the engine runs it. Raises MapInvalid, as `document` does."""
-        return to_journey(self.document(), self.version)
-
-
-async def publish(  # noqa: PLR0917 - one record's columns, in the order in which they are told
+async def publish(  # noqa: PLR0917 - the columns of one row
     connection: AsyncConnection,
     workspace_id: WorkspaceId,
     document: MapDocument,
     source: str,
     published_by: str,
     now: datetime,
-) -> Published:
+) -> Publication:
     """Store a map as the next version of its journey, with the job that re-folds the history.
 
     A map that says the same as the version in force writes nothing. Publications wait for each other
@@ -119,7 +99,7 @@ async def publish(  # noqa: PLR0917 - one record's columns, in the order in whic
     definition = document.definition()
     newest = await get(connection, workspace_id, key)
     if newest is not None and newest.definition == definition:
-        return Published(version=newest.version, changed=False)
+        return Publication(version=newest.version, changed=False)
     version = newest.version + 1 if newest else 1
     await connection.execute(
         insert(journey_version).values(
@@ -138,7 +118,7 @@ async def publish(  # noqa: PLR0917 - one record's columns, in the order in whic
             workspace_id=workspace_id, journey=key, version=version, created_at=now
         )
     )
-    return Published(version=version, changed=True)
+    return Publication(version=version, changed=True)
 
 
 async def current(connection: AsyncConnection, workspace_id: WorkspaceId) -> list[StoredMap]:
@@ -152,18 +132,10 @@ async def get(
     """One version of a journey, the one in force if `version` is None; None if there is none."""
     parameters = {"workspace_id": workspace_id, "journey": key}
     if version is None:
-        found = await connection.execute(_NEWEST, parameters)
+        rows = await connection.execute(_NEWEST, parameters)
     else:
-        found = await connection.execute(_EXACT, {**parameters, "version": version})
-    return next(iter(_maps(found)), None)
-
-
-async def versions(
-    connection: AsyncConnection, workspace_id: WorkspaceId, key: str
-) -> list[StoredMap]:
-    """Every version of a journey, newest first; empty if there is no such journey."""
-    parameters = {"workspace_id": workspace_id, "journey": key}
-    return _maps(await connection.execute(_HISTORY, parameters))
+        rows = await connection.execute(_EXACT, {**parameters, "version": version})
+    return next(iter(_maps(rows)), None)
 
 
 async def newer_than(connection: AsyncConnection, publication: int) -> list[StoredMap]:

@@ -8,16 +8,14 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-import asyncpg
 from sqlalchemy import Row, func, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.errors import DatabaseUnavailable
 from shared.ids import WorkspaceId
 from shared.keys import token as tokens
 from shared.keys.principal import SCOPES_OF_KIND, Scope, StoredKey
 from shared.keys.token import KeyKind, NewKey
+from shared.storage.errors import any_as_unavailable
 from shared.storage.tables import api_key
 
 _SCOPES = {scope.value: scope for scope in Scope}
@@ -124,12 +122,9 @@ def loader(engine: AsyncEngine) -> Callable[[], Awaitable[Sequence[StoredKey]]]:
     """Bind `load_all` to an engine, for a `KeyCache`. The call raises DatabaseUnavailable."""
 
     async def load() -> Sequence[StoredKey]:
-        try:
+        with any_as_unavailable("the keys cannot be read"):
             async with engine.connect() as connection:
                 return await load_all(connection)
-        except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as exc:
-            message = "the keys cannot be read"
-            raise DatabaseUnavailable(message) from exc
 
     return load
 

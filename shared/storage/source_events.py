@@ -6,13 +6,11 @@ No function commits: the caller's transaction does.
 from collections.abc import Sequence
 from dataclasses import fields
 
-import asyncpg
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.errors import DatabaseUnavailable
 from shared.sources.event import SourceEvent, SourceEventWriter, SourceUsage
+from shared.storage.errors import any_as_unavailable
 
 KEPT_EVENTS = 200
 """Of each source, the newest."""
@@ -71,12 +69,9 @@ def writer(engine: AsyncEngine) -> SourceEventWriter:
     """Bind `write` to an engine, for a recorder. The call raises DatabaseUnavailable."""
 
     async def write_both(events: Sequence[SourceEvent], usages: Sequence[SourceUsage]) -> None:
-        try:
+        with any_as_unavailable("the events of the sources cannot be written"):
             async with engine.begin() as connection:
                 await write(connection, events, usages)
-        except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as exc:
-            message = "what came in by the sources cannot be written"
-            raise DatabaseUnavailable(message) from exc
 
     return write_both
 

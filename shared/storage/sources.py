@@ -8,15 +8,12 @@ from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any
 
-import asyncpg
 import msgspec
 import structlog
 from sqlalchemy import Row, func, or_, select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.clock import Clock
-from shared.errors import DatabaseUnavailable
 from shared.ids import WorkspaceId
 from shared.sources.registry import Reading, SourceLoader
 from shared.sources.source import (
@@ -28,6 +25,7 @@ from shared.sources.source import (
     WorkspaceRules,
     settings_from,
 )
+from shared.storage.errors import any_as_unavailable
 from shared.storage.source_tables import source, source_secret, source_usage, suppression
 from shared.storage.tables import journey_version, workspace
 
@@ -38,12 +36,9 @@ def loader(engine: AsyncEngine, clock: Clock) -> SourceLoader:
     """Bind `read_all` to an engine, for a `SourceRegistry`. The call raises DatabaseUnavailable."""
 
     async def load(above: int) -> Reading:
-        try:
+        with any_as_unavailable("the sources cannot be read"):
             async with engine.connect() as connection:
                 return await read_all(connection, above, clock.now())
-        except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as exc:
-            message = "the sources cannot be read"
-            raise DatabaseUnavailable(message) from exc
 
     return load
 

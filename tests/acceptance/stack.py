@@ -1,7 +1,7 @@
 """All of Stageline in the test's own process, driven by HTTP alone.
 
 Ingest, stager and api as `make run` puts them together, on a real port, on either event log, with a
-clock that the test turns. What the harness reads from the database tells it when to go on, never what
+clock that the test turns. The harness reads the database to see when to go on, never for what
 a test expects.
 """
 
@@ -70,7 +70,7 @@ class Log:
         }
 
     async def empty(self) -> None:
-        """Forget what earlier tests have written: a fresh database reads a log from its beginning."""
+        """Remove what earlier tests have written: a fresh database reads a log from its beginning."""
         if self.bootstrap is None:
             return
         await kafka_topics.ensure_topics(

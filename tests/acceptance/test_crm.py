@@ -1,4 +1,4 @@
-"""A company's way through a CRM, told by webhooks alone: HubSpot as it signs and delivers."""
+"""A company in a CRM, seen through webhooks alone: HubSpot as it signs and delivers."""
 
 import base64
 import hmac
@@ -45,7 +45,7 @@ def at(day: int, hour: int = 9) -> datetime:
     return datetime(2025, 1, day, hour, tzinfo=UTC)
 
 
-class ToldItsAddress(Stack):
+class WithPublicAddress(Stack):
     """A Stageline that knows by which address providers call it."""
 
     def settings(self) -> Settings:
@@ -56,7 +56,7 @@ class ToldItsAddress(Stack):
 
 @pytest.fixture
 async def stack(database_url: str, log: Log, tmp_path: Path) -> AsyncIterator[Stack]:
-    running = ToldItsAddress(database_url, log, ManualClock(START), tmp_path)
+    running = WithPublicAddress(database_url, log, ManualClock(START), tmp_path)
     await running.start()
     yield running
     await running.stop()
@@ -117,14 +117,14 @@ class HubSpot:
                 "X-HubSpot-Request-Timestamp": timestamp,
             },
         )
-        told: dict[str, Any] = answer.json()
-        return answer.status_code, told
+        result: dict[str, Any] = answer.json()
+        return answer.status_code, result
 
     async def deliver(self, *changes: dict[str, Any]) -> None:
         """Send changes; each makes as many touchpoints as the answer says."""
-        status, told = await self.post(list(changes))
-        assert (status, told["rejected"]) == (200, [])
-        self._stack.accepted += told["accepted"]
+        status, result = await self.post(list(changes))
+        assert (status, result["rejected"]) == (200, [])
+        self._stack.accepted += result["accepted"]
         await self._stack.settled()
 
 
@@ -280,7 +280,7 @@ async def test_merged_contacts_are_one_person(stack: Stack, hubspot: HubSpot) ->
     assert (await stack.verified()).problems == []
 
 
-async def test_a_privacy_deletion_forgets_the_person_and_keeps_the_company(
+async def test_a_privacy_deletion_erases_the_person_and_keeps_the_company(
     stack: Stack, hubspot: HubSpot
 ) -> None:
     await stack.publish(MAP)

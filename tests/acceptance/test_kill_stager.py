@@ -140,7 +140,7 @@ class Front:
         """A client of ingest that carries the write key."""
         with self._ingest:
             await asyncio.to_thread(self._ingest.wait_ready)
-            known = await prepare.furnish(
+            credentials = await prepare.furnish(
                 self.database_url,
                 self._folder,
                 base_url=self._ingest.url,
@@ -151,10 +151,10 @@ class Front:
             self._pool = await open_pool(
                 self.database_url,
                 role=DatabaseRole.OWNER,
-                application_name="test-taken",
+                application_name="test-verdicts",
                 max_size=2,
             )
-            headers = {"Authorization": f"Bearer {known.write_key}"}
+            headers = {"Authorization": f"Bearer {credentials.write_key}"}
             try:
                 async with httpx.AsyncClient(
                     base_url=self._ingest.url, headers=headers, timeout=30
@@ -182,13 +182,13 @@ class Front:
         self._stagers.append(StagerProcess(environ, self._folder / "stager.log"))
         return self._stagers[-1]
 
-    async def taken(self) -> int:
+    async def verdicts(self) -> int:
         """Records with a verdict."""
         assert self._pool is not None
-        taken: int = await self._pool.fetchval(
+        verdicts: int = await self._pool.fetchval(
             "SELECT coalesce(sum(applied + duplicate + dead + erased), 0)::int FROM consumer_offset"
         )
-        return taken
+        return verdicts
 
     async def verified(self) -> Report:
         """The account that `stageline verify --deep` takes."""
@@ -208,13 +208,13 @@ async def test_twenty_kills_under_load_lose_nothing_and_double_nothing(
         while not done.is_set():
             # Always more than a stager takes before its end, and no more than the last one can: late
             # events re-fold ever longer histories.
-            if front.accepted - await front.taken() < BACKLOG:
+            if front.accepted - await front.verdicts() < BACKLOG:
                 await front.post(client, load.batch(25))
             await asyncio.sleep(0.1)
 
     async def kill() -> None:
         for _ in range(KILLS):
-            before = await front.taken()
+            before = await front.verdicts()
             stager = front.new_stager()
             await stager.start()
             await eventually(partial(_more_than, front, stager, before), within=_PATIENCE)
@@ -242,6 +242,6 @@ async def test_twenty_kills_under_load_lose_nothing_and_double_nothing(
     assert report.subjects_checked >= ACCOUNTS
 
 
-async def _more_than(front: Front, stager: StagerProcess, taken: int) -> bool:
+async def _more_than(front: Front, stager: StagerProcess, before: int) -> bool:
     stager.check()
-    return await front.taken() > taken
+    return await front.verdicts() > before

@@ -64,7 +64,7 @@ def timeless(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-async def test_a_move_back_and_a_loop_are_told_as_what_they_are(stack: Stack) -> None:
+async def test_a_move_back_and_a_loop_are_recorded_as_what_they_are(stack: Stack) -> None:
     await stack.publish(templates.read("b2b-jtbd-7"))
 
     await live(stack, story("acme"))

@@ -28,12 +28,12 @@ async def sent(
 ) -> tuple[int, str | None]:
     """Status, and the code of the refusal if there is one."""
     answer = await client.post("/v1/touchpoints", json=event, headers=headers)
-    told = answer.json()
-    rejected = told.get("rejected")
-    return answer.status_code, rejected[0]["code"] if rejected else told.get("code")
+    result = answer.json()
+    rejected = result.get("rejected")
+    return answer.status_code, rejected[0]["code"] if rejected else result.get("code")
 
 
-async def asked(stack: Stack, path: str, body: dict[str, Any] | None = None) -> None:
+async def request(stack: Stack, path: str, body: dict[str, Any] | None = None) -> None:
     answer = await stack.read.post(path, json=body or {})
     assert answer.status_code in {200, 202}, answer.text
 
@@ -106,11 +106,11 @@ async def test_what_is_to_be_hashed_left_out_or_refused_never_reaches_the_log(st
     assert (await stack.stage(email=pseudonym))["stage"] == "bought"
 
 
-async def test_whoever_wants_to_be_left_alone_and_then_forgotten_is(stack: Stack) -> None:
+async def test_a_suppressed_person_can_be_erased_afterwards(stack: Stack) -> None:
     await stack.publish(MAP)
     await stack.post([{**VISIT, "anonymous_id": "a-1"}])
 
-    await asked(stack, "/v1/people/anonymous:a-1:suppress", {"reason": "asked"})
+    await request(stack, "/v1/people/anonymous:a-1:suppress", {"reason": "asked"})
 
     async def is_dropped() -> bool:
         assert await sent(stack.write, CART) == (202, None)
@@ -125,7 +125,7 @@ async def test_whoever_wants_to_be_left_alone_and_then_forgotten_is(stack: Stack
     assert await sent(stack.write, CART) == (202, None)
     assert len(await stack.timeline("user:ann")) == len(kept) >= before
 
-    await asked(stack, "/v1/people/user:ann:erase", {"message_id": "request-17"})
+    await request(stack, "/v1/people/user:ann:erase", {"message_id": "request-17"})
     stack.accepted += 1
     await stack.settled()
 

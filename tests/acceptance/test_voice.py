@@ -13,7 +13,7 @@ def on(day: int, hour: int = 9) -> datetime:
     return datetime(2024, 11, day, hour, tzinfo=UTC)
 
 
-TOLD = [
+EVENTS = [
     event("Demo Requested", on(4), "v-1", channel="website", **LEAH),
     event(
         "Call Logged", on(5), "v-2", channel="phone", logged_by="sam",
@@ -34,21 +34,25 @@ TOLD = [
 async def test_surveys_notes_tickets_and_logged_calls_stand_in_one_timeline(stack: Stack) -> None:
     await stack.publish(templates.read("b2b-jtbd-7"))
     # Logged in arrears, in no order.
-    await stack.post([TOLD[3], TOLD[1], TOLD[4], TOLD[0], TOLD[2]])
+    await stack.post([EVENTS[3], EVENTS[1], EVENTS[4], EVENTS[0], EVENTS[2]])
 
     timeline = await stack.timeline("acme")
 
-    told = {each["message_id"]: each for each in timeline}
+    items = {each["message_id"]: each for each in timeline}
     by_time = sorted(timeline, key=lambda each: each["occurred_at"])
-    assert [each["event"] for each in by_time] == [each["event"] for each in TOLD]
-    assert (told["v-2"]["logged_by"], told["v-2"]["thought"], told["v-2"]["question"]) == (
+    assert [each["event"] for each in by_time] == [each["event"] for each in EVENTS]
+    assert (items["v-2"]["logged_by"], items["v-2"]["thought"], items["v-2"]["question"]) == (
         "sam",
         "Security will block this.",
         "Where is our data kept?",
     )
-    assert (told["v-3"]["internal"], told["v-3"]["person_id"]) == (True, None)
-    assert (told["v-4"]["survey"], told["v-4"]["score"], told["v-4"]["sentiment"]) == ("nps", 9, 4)
-    assert (told["v-5"]["friction"], told["v-5"]["emotion"]) == ("unclear pricing", "frustrated")
+    assert (items["v-3"]["internal"], items["v-3"]["person_id"]) == (True, None)
+    assert (items["v-4"]["survey"], items["v-4"]["score"], items["v-4"]["sentiment"]) == (
+        "nps",
+        9,
+        4,
+    )
+    assert (items["v-5"]["friction"], items["v-5"]["emotion"]) == ("unclear pricing", "frustrated")
     # Two days without a sign before the budget was approved out of sight.
-    assert told["v-3"]["silence_seconds"] == 2 * 86_400
-    assert told["v-1"]["silence_seconds"] is None
+    assert items["v-3"]["silence_seconds"] == 2 * 86_400
+    assert items["v-1"]["silence_seconds"] is None

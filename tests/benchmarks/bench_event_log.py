@@ -204,7 +204,7 @@ async def _total(settings: CommonSettings) -> int:
     reader = open_reader(settings, TOUCHPOINTS, "bench-total")
     await reader.start(load)
     await reader.poll(1, 5)
-    total = sum(following - first for first, following in (await reader.bounds()).values())
+    total = sum(next_offset - first for first, next_offset in (await reader.bounds()).values())
     await reader.stop()
     return total
 

@@ -74,19 +74,19 @@ def event(number: int) -> dict[str, object]:
 
 def segment_call(number: int) -> dict[str, object]:
     """The same touchpoint, as @segment/analytics-node sends it."""
-    told = event(number)
+    native = event(number)
     return {
         "type": "track",
-        "event": told["event"],
-        "messageId": told["message_id"],
-        "userId": told["user_id"],
-        "anonymousId": told["anonymous_id"],
-        "timestamp": told["occurred_at"],
-        "properties": told["properties"],
+        "event": native["event"],
+        "messageId": native["message_id"],
+        "userId": native["user_id"],
+        "anonymousId": native["anonymous_id"],
+        "timestamp": native["occurred_at"],
+        "properties": native["properties"],
         "context": {
             "channel": "website",
-            "groupId": told["account_id"],
-            "traits": told["traits"],
+            "groupId": native["account_id"],
+            "traits": native["traits"],
             "library": {"name": "@segment/analytics-node", "version": "3.1.0"},
         },
         "integrations": {},

@@ -217,8 +217,8 @@ def _wrk(target: Target, seconds: float, connections: int) -> tuple[float, float
 
 
 def _percentile(output: str, name: str) -> float:
-    found = re.search(rf"{name}\s+([\d.]+)(us|ms|s|m)\b", output)
-    return float(found[1]) * _UNITS_IN_MS[found[2]] if found else 0.0
+    match = re.search(rf"{name}\s+([\d.]+)(us|ms|s|m)\b", output)
+    return float(match[1]) * _UNITS_IN_MS[match[2]] if match else 0.0
 
 
 async def _sockets(

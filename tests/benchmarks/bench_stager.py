@@ -138,11 +138,11 @@ async def ours(url: str, records: Sequence[Record], profile: cProfile.Profile | 
     positions: dict[int, int] = {}
     rate = 0.0
 
-    async def lane(number: int, part: Sequence[Record]) -> None:
+    async def worker(number: int, part: Sequence[Record]) -> None:
         mine = [r for r in part if r.partition % settings.stager_lanes == number]
         for at in range(0, len(mine), BATCH):
-            taken = take(mine[at : at + BATCH], max_bytes=1_000_000)
-            for done in await writer.store(taken, positions):
+            batch = take(mine[at : at + BATCH], max_bytes=1_000_000)
+            for done in await writer.store(batch, positions):
                 positions.update(done.next_offsets)
 
     for what, part in (("first sight", records[:KNOWN]), ("steady", records[KNOWN:])):
@@ -151,7 +151,7 @@ async def ours(url: str, records: Sequence[Record], profile: cProfile.Profile | 
             profile.enable()
         async with asyncio.TaskGroup() as group:
             for number in range(settings.stager_lanes):
-                group.create_task(lane(number, part))
+                group.create_task(worker(number, part))
         if profile:
             profile.disable()
         rate = len(part) / (perf_counter() - started)

@@ -1,6 +1,6 @@
 """Closed-loop HTTP load: wrk where it is installed, else a raw-socket client of our own.
 
-The own client shares the event loop's cost with nobody, but is Python: its figures are lower bounds.
+The own client has an event loop of its own, but is Python: its figures are lower bounds.
 """
 
 import asyncio
@@ -114,8 +114,8 @@ def _wrk(target: Target, seconds: float, connections: int) -> tuple[float, float
 
 
 def _percentile(output: str, name: str) -> float:
-    found = re.search(rf"{name}\s+([\d.]+)(us|ms|s|m)\b", output)
-    return float(found[1]) * _UNITS_IN_MS[found[2]] if found else 0.0
+    match = re.search(rf"{name}\s+([\d.]+)(us|ms|s|m)\b", output)
+    return float(match[1]) * _UNITS_IN_MS[match[2]] if match else 0.0
 
 
 async def _sockets(

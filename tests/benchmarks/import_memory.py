@@ -41,9 +41,9 @@ def write_csv(path: Path, count: int) -> None:
 
 def write_workbook(path: Path, count: int) -> None:
     """As a sheet."""
-    with xlsxwriter.Workbook(str(path), {"constant_memory": True}) as book:
-        sheet = book.add_worksheet()
-        form = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+    with xlsxwriter.Workbook(str(path), {"constant_memory": True}) as workbook:
+        sheet = workbook.add_worksheet()
+        form = workbook.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
         sheet.write_row(0, 0, HEADER)
         for number, row in enumerate(rows(count), start=1):
             for column, cell in enumerate(row):

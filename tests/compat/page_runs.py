@@ -32,10 +32,10 @@ PAGES: Mapping[str, tuple[Callable[..., str], str]] = {
     "posthog-js": (pages.posthog, "posthog.capture"),
     "@rudderstack/analytics-js": (pages.rudder, "analytics.track"),
 }
-"""By package: the page that has it, and the call that tells of an event."""
+"""By package: the page that has it, and the call that tracks an event."""
 
 GIVES_UP_SECONDS: Mapping[str, float] = {"posthog-js": 15}
-"""posthog-js repeats a request that nobody answers three times, within 18 seconds or more, and gives its
+"""posthog-js repeats an unanswered request three times, within 18 seconds or more, and gives its
 events up; whatever is answered with 5xx it repeats ten times, for most of an hour."""
 
 
@@ -54,7 +54,7 @@ class PageRun:
         await self._tell(self._first, self._number)
 
     async def _tell(self, first: int, end: int) -> None:
-        # The page goes on by itself; nobody waits for the promise.
+        # The page goes on by itself; the promise is not awaited.
         await self._page.evaluate(f"() => {{ tell({first}, {end}, {self._pause_seconds * 1000}) }}")
 
     async def finished(self) -> Played:
@@ -62,10 +62,10 @@ class PageRun:
         await self._page.wait_for_function(
             f"calls.length === {self._number}", timeout=_CALLS_MILLISECONDS
         )
-        told = json.loads(
+        result = json.loads(
             await self._page.evaluate("JSON.stringify([window.failures ?? [], calls])")
         )
-        errors, calls = told
+        errors, calls = result
         called_at = [(datetime.fromisoformat(a), datetime.fromisoformat(b)) for a, b in calls]
         return Played(errors=errors, called_at=called_at)
 
@@ -83,14 +83,14 @@ async def opened(
     write_key: str,
     pause_seconds: float,
 ) -> AsyncIterator[PageRun]:
-    """A page that tells of `first` events at once and of the rest, up to `number`, on `go_on`."""
+    """A page that tracks `first` events at once and the rest, up to `number`, on `go_on`."""
     page_with, call = PAGES[package]
     text = page_with(
         service=host,
         write_key=write_key,
         calls=_TELL.replace("SDK", call).replace("RUN", run),
     )
-    # The address does not name the run: what an SDK tells of the page by itself is not counted.
+    # The address does not name the run: what an SDK tracks of the page by itself is not counted.
     async with site(node_sdks, {"/": text}) as web, visit(browser) as person:
         at_work = PageRun(await person.open(f"{web.url}/"), first, number, pause_seconds)
         await at_work._tell(0, first)

@@ -140,12 +140,12 @@ class Run:
             out, err = await self._process.communicate()
         code, stderr = self._process.returncode, err.decode("utf-8", "replace")
         assert code == 0, f"{self._sdk.name} ended with {code}:\n{stderr[-3000:]}"
-        told = json.loads(out)
+        report = json.loads(out)
         called_at = [
             (datetime.fromisoformat(began), datetime.fromisoformat(ended))
-            for began, ended in told["called_at"]
+            for began, ended in report["called_at"]
         ]
-        return Played(errors=told["errors"], called_at=called_at)
+        return Played(errors=report["errors"], called_at=called_at)
 
 
 @asynccontextmanager

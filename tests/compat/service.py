@@ -107,14 +107,14 @@ class Service:
             try:
                 await asyncio.to_thread(self._ingest.wait_ready)
                 await asyncio.to_thread(self._stager.wait_ready)
-                known = await prepare.furnish(
+                credentials = await prepare.furnish(
                     self.database_url,
                     self._folder,
                     base_url=self.url,
                     now=SystemClock().now(),
                     map_name=None,
                 )
-                self.write_key = known.write_key
+                self.write_key = credentials.write_key
                 yield
             finally:
                 await asyncio.to_thread(self._ingest.__exit__, None, None, None)
@@ -176,31 +176,31 @@ class Service:
     async def applied_at_least(self, number: int, run: str) -> list[Applied]:
         """The touchpoints of `run` once there are so many; more show a doubling."""
 
-        found: list[Applied] = []
+        applied: list[Applied] = []
 
         async def is_enough() -> bool:
-            nonlocal found
-            found = await self.applied(run)
-            return len(found) >= number
+            nonlocal applied
+            applied = await self.applied(run)
+            return len(applied) >= number
 
         try:
             await eventually(is_enough, within=_WITHIN_SECONDS, every=0.1)
         except AssertionError:
-            names = [each.envelope.event for each in found]
-            message = f"{len(found)} of {number} touchpoints came: {names}"
+            names = [each.envelope.event for each in applied]
+            message = f"{len(applied)} of {number} touchpoints came: {names}"
             raise AssertionError(message) from None
         await self.settled()
         return await self.applied(run)
 
     async def settled(self) -> None:
-        """Return once the stager has taken whatever the log holds by now."""
+        """Return once every record that the log holds by now has a verdict."""
         end = await self._log_end()
 
-        async def is_taken() -> bool:
+        async def has_verdicts() -> bool:
             verdicts = await self.verdicts()
             return verdicts.applied + verdicts.duplicate + verdicts.dead >= end
 
-        await eventually(is_taken, within=_WITHIN_SECONDS, every=0.1)
+        await eventually(has_verdicts, within=_WITHIN_SECONDS, every=0.1)
 
     async def _log_end(self) -> int:
         if self._log.bootstrap is None:

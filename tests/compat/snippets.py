@@ -31,20 +31,20 @@ class Snippet:
 def snippets(markdown: str) -> Sequence[Snippet]:
     """The blocks of a page that name a test, in their order."""
     return [
-        Snippet(language=found["language"], test=found["test"], text=found["text"])
-        for found in _BLOCK.finditer(markdown)
+        Snippet(language=block["language"], test=block["test"], text=block["text"])
+        for block in _BLOCK.finditer(markdown)
     ]
 
 
 def snippet(test: str, folder: Path = WAYS_IN) -> Snippet:
     """The one block that names `test`. Raises ValueError when there is none, or more than one."""
-    found = [
+    named = [
         each
         for page in sorted(folder.glob("*.md"))
         for each in snippets(page.read_text("utf-8"))
         if each.test == test
     ]
-    if len(found) != 1:
-        message = f"{len(found)} snippets name the test {test}"
+    if len(named) != 1:
+        message = f"{len(named)} snippets name the test {test}"
         raise ValueError(message)
-    return found[0]
+    return named[0]

@@ -87,7 +87,7 @@ def _segment(run: str, dated_at: datetime) -> Story:
 
 
 def _posthog(sdk: Sdk, run: str, dated_at: datetime) -> Story:
-    # What a browser named itself before anybody signed up; a server passes it on.
+    # What a browser named itself before the sign-up; a server passes it on.
     visitor = str(uuid5(NAMESPACE_OID, run))
     user, account, email = f"{run}-ann", f"{run}-acme", f"{run}@acme.example"
     traits = {"email": email, "plan": "trial"}

@@ -73,7 +73,7 @@ async def test_segment_events_up_to_leaving_the_page_are_applied_once(
     content = {
         f"/{run}/pricing": with_sdk(calls=SEGMENT_CALLS.replace("RUN", run)),
         f"/{run}/bye": pages.EMPTY,
-        # What the SDK kept goes through its batch again there, and nobody leaves that page.
+        # What the SDK kept goes through its batch again there, and that page is not left.
         f"/{run}/next": with_sdk(calls="", batch_milliseconds=300),
     }
     async with (
@@ -87,8 +87,8 @@ async def test_segment_events_up_to_leaving_the_page_are_applied_once(
         await person.open(f"{web.url}/{run}/next")
         applied = await service.applied_at_least(6, run)
 
-    assert person.complaints == []
-    _assert_told(service, run, applied, called_at)
+    assert person.console_errors == []
+    _assert_applied(service, run, applied, called_at)
     assert {each.person for each in applied} == {f"user:{run}-ann"}
     assert {each.subject for each in applied} == {f"{run}-acme"}
 
@@ -120,7 +120,7 @@ async def test_segment_events_that_were_refused_for_a_while_are_applied_once(
 
     assert proxy.faults == 3
     assert failures == []
-    _assert_told(service, run, applied, called_at)
+    _assert_applied(service, run, applied, called_at)
 
 
 async def test_a_key_bound_to_origins_takes_events_of_their_pages_and_of_no_other(
@@ -178,7 +178,7 @@ async def test_segment_events_of_a_page_left_while_the_service_was_down_come_wit
         # Its own pauses between attempts, on a machine with other things to do.
         applied = await service.applied_at_least(6, run)
 
-    _assert_told(service, run, applied, called_at)
+    _assert_applied(service, run, applied, called_at)
 
 
 @pytest.mark.parametrize(
@@ -201,13 +201,13 @@ async def test_posthog_events_up_to_leaving_the_page_are_applied_once(
         visit(browser, clock_seconds=clock_seconds) as person,
     ):
         page = await person.open(f"{web.url}/{run}/pricing")
-        # It tells of the page itself by a timer, which this one cannot overtake.
+        # It tracks the page itself by a timer, which this one cannot overtake.
         await page.evaluate("new Promise((done) => setTimeout(done, 10))")
         called_at = await _leave(page, POSTHOG_LAST_CALL, f"{web.url}/{run}/bye", clock_seconds)
         applied = await service.applied_at_least(6, run)
 
-    assert person.complaints == []
-    _assert_told(service, run, _without_own_events(applied), called_at)
+    assert person.console_errors == []
+    _assert_applied(service, run, _without_own_events(applied), called_at)
     assert [each.envelope.event for each in applied].count("Page Viewed") == 1
     assert {each.person for each in applied} == {f"user:{run}-ann"}
     assert {each.subject for each in applied} == {f"{run}-acme"}
@@ -235,11 +235,11 @@ async def test_posthog_events_that_were_refused_for_a_while_are_applied_once(
             called_at = _right(await page.evaluate("calledAt"))
 
     assert proxy.faults == 2
-    _assert_told(service, run, _without_own_events(applied), called_at)
+    _assert_applied(service, run, _without_own_events(applied), called_at)
 
 
 def _without_own_events(applied: Sequence[Applied]) -> list[Applied]:
-    """What was called for; the SDK tells of pages by itself."""
+    """What was called for; the SDK tracks pages by itself."""
     return [
         each
         for each in applied
@@ -252,31 +252,31 @@ async def _leave(
 ) -> dict[str, datetime]:
     """Make one more call and go away once the SDK has it; instants of all calls by a right clock.
 
-    "Has it" is what the call's own promise tells, where there is one. analytics-next keeps an event
+    "Has it" is what the call's own promise says, where there is one. analytics-next keeps an event
     that it takes from its queue in neither the queue nor the destination for one task (`setTimeout`
     in its event queue's `flushEvent`): a page that goes in that instant loses it inside the SDK.
     """
     script = f"async () => {{ await {last_call}; location.href = '{url}'; return calledAt }}"
-    told = await page.evaluate(script)
+    instants = await page.evaluate(script)
     await page.wait_for_url(url)
-    return _right(told, clock_seconds)
+    return _right(instants, clock_seconds)
 
 
-def _right(told: dict[str, str], clock_seconds: int = 0) -> dict[str, datetime]:
+def _right(instants: dict[str, str], clock_seconds: int = 0) -> dict[str, datetime]:
     wrong = timedelta(seconds=clock_seconds)
-    return {name: datetime.fromisoformat(text) - wrong for name, text in told.items()}
+    return {name: datetime.fromisoformat(text) - wrong for name, text in instants.items()}
 
 
-def _assert_told(
+def _assert_applied(
     service: Service, run: str, applied: Sequence[Applied], called_at: dict[str, datetime]
 ) -> None:
     left = list(applied)
     tolerance = service.pace.leeway(_TOLERANCE, since=min(called_at.values()))
     for name, happened_at in called_at.items():
         each = expected(run)[name]
-        found = next((one for one in left if each.matches(one.envelope)), None)
-        assert found is not None, (name, left)
-        left.remove(found)
-        assert abs(found.occurred_at - happened_at) < tolerance, (name, found)
+        applied_event = next((one for one in left if each.matches(one.envelope)), None)
+        assert applied_event is not None, (name, left)
+        left.remove(applied_event)
+        assert abs(applied_event.occurred_at - happened_at) < tolerance, (name, applied_event)
     assert left == []
     assert {"guide", "identify", "group", "demo", "left"} <= called_at.keys()

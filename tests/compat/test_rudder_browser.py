@@ -10,7 +10,7 @@ from tests.compat.browser import site, visit
 from tests.compat.service import Service
 from tests.compat.snippets import snippet
 
-TOLD = {"Page Viewed", "Person Identified", "Account Identified", "Demo Requested"}
+EVENTS = {"Page Viewed", "Person Identified", "Account Identified", "Demo Requested"}
 
 
 def _shown(service: Service, run: str) -> str:
@@ -32,10 +32,10 @@ async def test_a_page_tells_what_its_snippet_says(
 
     async with site(node_sdks, {f"/{run}": _shown(service, run)}) as web, visit(browser) as person:
         await person.open(f"{web.url}/{run}")
-        applied = await service.applied_at_least(len(TOLD), run)
+        applied = await service.applied_at_least(len(EVENTS), run)
 
-    assert person.complaints == []
-    assert {each.envelope.event for each in applied} == TOLD
+    assert person.console_errors == []
+    assert {each.envelope.event for each in applied} == EVENTS
     assert f"{run}-acme" in {each.envelope.account_id for each in applied}
 
 
@@ -50,7 +50,7 @@ async def test_by_beacon_it_tells_the_last_things_while_the_page_is_left(
         page = await person.open(f"{web.url}/{run}")
         await page.evaluate("new Promise((done) => analytics.ready(done))")
         await page.goto(f"{web.url}/bye")
-        applied = await service.applied_at_least(len(TOLD), run)
+        applied = await service.applied_at_least(len(EVENTS), run)
 
-    assert person.complaints == []
-    assert {each.envelope.event for each in applied} == TOLD
+    assert person.console_errors == []
+    assert {each.envelope.event for each in applied} == EVENTS

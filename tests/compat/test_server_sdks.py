@@ -1,4 +1,4 @@
-"""Each server SDK, unmodified, tells a whole story: every event applied once, to whom and when."""
+"""Each server SDK, unmodified, sends a whole story: every event applied once, to whom and when."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -34,29 +34,29 @@ async def test_every_event_is_applied_once_to_the_right_person_at_the_right_time
     dated_at = SystemClock().now() - timedelta(days=3)
     # A program that takes this from its clock is as wrong as the SDK is.
     shift = timedelta(seconds=0 if sdk.tells_given_times else clock_seconds)
-    told = story(sdk, run, dated_at + shift)
+    script = story(sdk, run, dated_at + shift)
 
     played = await play(
         sdk,
-        told.calls,
+        script.calls,
         host=service.url,
         write_key=service.write_key,
         clock_seconds=clock_seconds,
     )
-    applied = await service.applied_at_least(len(told.expected), run)
+    applied = await service.applied_at_least(len(script.expected), run)
 
     assert played.errors == []
-    assert {each.person for each in applied} == {told.person}
-    assert {each.subject for each in applied} == {told.account}
+    assert {each.person for each in applied} == {script.person}
+    assert {each.subject for each in applied} == {script.account}
     tolerance = service.pace.leeway(_TOLERANCE, since=played.called_at[0][0])
     left = list(applied)
-    for number, expected in enumerate(told.expected):
-        found = next((each for each in left if expected.matches(each.envelope)), None)
-        assert found is not None, (expected, left)
-        left.remove(found)
-        if expected.event == told.dated:
-            late = found.occurred_at - dated_at
+    for number, expected in enumerate(script.expected):
+        stored = next((each for each in left if expected.matches(each.envelope)), None)
+        assert stored is not None, (expected, left)
+        left.remove(stored)
+        if expected.event == script.dated:
+            late = stored.occurred_at - dated_at
         else:
-            late = played.lateness(number, found.occurred_at)
-        assert abs(late) < tolerance, found
+            late = played.lateness(number, stored.occurred_at)
+        assert abs(late) < tolerance, stored
     assert left == []

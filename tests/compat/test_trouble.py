@@ -50,7 +50,7 @@ class Begun:
     run: Run | PageRun
     keeps_sent_at: bool = False
     gives_up_seconds: float = inf
-    """For how long it certainly repeats what nobody answers."""
+    """For how long it certainly repeats an unanswered request."""
 
 
 Begin = Callable[[Service], AbstractAsyncContextManager[Sequence[Begun]]]

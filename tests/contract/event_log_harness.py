@@ -202,8 +202,8 @@ class StoredOffsets:
 
     def __init__(self, next_offsets: Mapping[int, int] | None = None) -> None:
         self.next_offsets = dict(next_offsets or {})
-        self.asked: list[list[int]] = []
+        self.loads: list[list[int]] = []
 
     async def load(self, partitions: Sequence[int]) -> Mapping[int, int]:
-        self.asked.append(list(partitions))
+        self.loads.append(list(partitions))
         return {p: self.next_offsets[p] for p in partitions if p in self.next_offsets}

@@ -313,7 +313,7 @@ async def test_a_giant_record_is_refused_and_nothing_of_its_batch_is_stored(
     assert [record.value for record in await _read(reader, 1)] == [b"after"]
 
 
-async def test_the_largest_record_is_taken(event_log: EventLogHarness) -> None:
+async def test_the_largest_record_is_accepted(event_log: EventLogHarness) -> None:
     writer = await event_log.open_writer()
     value = bytes(range(256)) * (MAX_RECORD_BYTES // 256 - 1)
 

@@ -92,11 +92,11 @@ async def test_a_log_that_does_not_answer_is_unavailable_in_time_and_comes_back(
             assert not waiting.done()
         assert waiting.result() is LogUnavailable
 
-    async def taken() -> bool:
+    async def is_writable() -> bool:
         await writer.append(_records(1, start=20))
         return await writer.healthy()
 
-    assert await eventually(taken, within=30)
+    assert await eventually(is_writable, within=30)
     reader = await harness.open_reader(StoredOffsets().load)
     seen: set[bytes | None] = set()
 
@@ -168,11 +168,11 @@ async def test_what_kafka_acknowledged_outlives_a_kill_of_the_broker(
         await writer.append(_records(1, start=900))
     await asyncio.to_thread(own_kafka.start)
 
-    async def taken() -> bool:
+    async def is_writable() -> bool:
         await writer.append(_records(1, start=50))
         return True
 
-    await eventually(taken, within=40)
+    await eventually(is_writable, within=40)
     late = await harness.open_reader(StoredOffsets().load)
     await reader.stop()
     values = {record.value for record in await _read(late, 51)}
@@ -226,11 +226,11 @@ async def test_a_writer_and_a_reader_whose_sessions_are_cut_go_on_with_others(
 
     await _cut_sessions(database_url)
 
-    async def taken() -> bool:
+    async def is_writable() -> bool:
         await writer.append(_records(1, start=3))
         return True
 
-    await eventually(taken, within=10)
+    await eventually(is_writable, within=10)
     assert [record.value for record in await _read(reader, 1)] == [b"3"]
     await harness.close()
 
@@ -361,11 +361,11 @@ async def test_a_killed_readers_partitions_go_to_the_other(
         other.process.kill()
         survivor = await event_log.open_short_lived_reader(StoredOffsets().load)
 
-        async def taken_over() -> bool:
+        async def has_all() -> bool:
             await survivor.poll(1, 0.1)
             return sorted(survivor.assigned()) == ALL
 
-        assert await eventually(taken_over, within=30)
+        assert await eventually(has_all, within=30)
 
 
 async def test_after_a_stall_all_that_was_not_stored_is_read_again(
@@ -376,7 +376,7 @@ async def test_after_a_stall_all_that_was_not_stored_is_read_again(
     stored = StoredOffsets({0: 1})
     reader = await event_log.open_short_lived_reader(stored.load)
     assert [record.value for record in await _read(reader, 2)] == [b"b", b"c"]
-    loaded = len(stored.asked)
+    loaded = len(stored.loads)
 
     # The whole process stands still for longer than a session lasts.
     sleep(SESSION_SECONDS * 1.5)  # noqa: ASYNC251 - to block the loop is the point
@@ -384,7 +384,7 @@ async def test_after_a_stall_all_that_was_not_stored_is_read_again(
     # A batch checked now would be dropped, so its records come again, from the stored offset.
     assert reader.assigned() == frozenset()
     assert [record.value for record in await _read(reader, 2)] == [b"b", b"c"]
-    assert len(stored.asked) > loaded
+    assert len(stored.loads) > loaded
 
 
 async def test_a_revived_reader_returns_nothing_of_what_it_lost(
@@ -401,7 +401,7 @@ async def test_a_revived_reader_returns_nothing_of_what_it_lost(
 
         await eventually(has_read_one, within=30)
 
-        # ... which is frozen until another one has taken over and stored all the effects,
+        # ... which is frozen until another one owns all partitions and has stored all the effects,
         zombie.process.send_signal(signal.SIGSTOP)
         frozen_at = monotonic()
         survivor = await event_log.open_short_lived_reader(StoredOffsets().load)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from services.api.document import default
+from services.api.described import default
 from services.api.errors import DETAIL, STATUS, Code
 from services.api.schemas.examples import MAP
 from services.api.schemas.stage import Stage, StageAnswer
@@ -117,16 +117,16 @@ def test_the_checked_in_document_is_the_one_that_the_code_makes() -> None:
 
 
 def test_every_call_is_named_tagged_scoped_and_described() -> None:
-    found = list(operations())
-    names = [described["operationId"] for _, _, described in found]
+    calls = list(operations())
+    names = [described["operationId"] for _, _, described in calls]
 
     assert all(re.fullmatch("[a-z][A-Za-z]+", name) for name in names)
     assert len(set(names)) == len(names)
     tags = {tag["name"] for tag in DESCRIBED["tags"]}
-    for _, _, described in found:
+    for _, _, described in calls:
         scopes = {described["x-scope"]} if shows_a_key(described) else set()
         assert scopes <= set(Scope)
-        # Nobody may call without a key but by saying so.
+        # A call without a key must be declared as one.
         assert scopes or {} in described["security"]
         assert set(described["tags"]) <= tags
         assert described["summary"]
@@ -196,7 +196,7 @@ async def test_the_api_alone_serves_its_own_part(world: World) -> None:
 
 @pytest.mark.timeout(400)  # seconds of pure computing, on a machine that may have others
 async def test_no_question_gets_an_undeclared_answer_or_a_fault(world: World) -> None:
-    def known(case: Case) -> None:
+    def with_existing_ids(case: Case) -> None:
         for name in case.path_parameters or ():
             case.path_parameters[name] = _KNOWN[name]
         if case.operation.definition.raw["operationId"] in _OF_PROVIDER:
@@ -210,7 +210,7 @@ async def test_no_question_gets_an_undeclared_answer_or_a_fault(world: World) ->
         world.client,
         authorization=f"Bearer {world.secret}",
         examples=_EXAMPLES,
-        variants=(lambda _: None, known),
+        variants=(lambda _: None, with_existing_ids),
     )
 
     # The cases must reach the heart of each call, not only its guards.

@@ -102,7 +102,7 @@ async def test_ingest_alone_serves_its_own_part(client: httpx.AsyncClient) -> No
     assert answer.json()["paths"].items() <= DESCRIBED["paths"].items()
 
 
-async def test_what_is_shown_as_an_example_is_taken_in(
+async def test_every_example_of_the_document_is_accepted(
     client: httpx.AsyncClient, database_url: str
 ) -> None:
     lines = b"\n".join(map(msgspec.json.encode, (TOUCHPOINT, LATER)))
@@ -140,7 +140,7 @@ async def test_no_body_gets_an_undeclared_answer_or_a_fault(
 
     for _, path, described in operations(INGEST):
         # Where the bearer key does not count, a made-up one or none is shown; no source has a made-up
-        # id; a write key may not have anybody forgotten.
+        # id; a write key may not erase a person.
         wanted = ELSEWHERE.get(path, SUCCESS)
         assert statuses[described["operationId"]] & wanted, path
     assert await stored(database_url)

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from services.api.app import Api, build, create_app
 from services.api.settings import ApiSettings
 from shared.clock import ManualClock
-from shared.contracts.envelope import Envelope, encode
+from shared.contracts.envelope import encode
 from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
 from shared.keys.cache import KeyCache
 from shared.keys.principal import Scope
@@ -27,6 +27,7 @@ from shared.maps import parse
 from shared.storage import journeys, keys
 from shared.storage.connect import DatabaseRole, connect, create_engine
 from shared.telemetry.metrics import Metrics
+from tests.support import touchpoints
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
@@ -133,7 +134,7 @@ class World:
                 connection, workspace_id, parse(source), source, "seed", now
             )
         await engine.dispose()
-        self.api.maps.forget_newest(workspace_id)
+        self.api.maps.invalidate_newest(workspace_id)
         return made.version
 
     async def subject(
@@ -248,14 +249,8 @@ class World:
         **fields: Any,
     ) -> None:
         """A touchpoint row, its envelope as ingest writes it."""
-        envelope = Envelope(
-            workspace_id=DEFAULT_WORKSPACE,
-            message_id=message_id,
-            event=event,
-            occurred_at=at(occurred),
-            received_at=at(occurred),
-            account_id=subject_id,
-            **fields,
+        envelope = touchpoints.event(
+            event, at(occurred), message_id=message_id, account_id=subject_id, **fields
         )
         await self._insert(
             "touchpoint",

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from services.ingest.app import Ingest, create_app
+from services.ingest.app import create_app
+from services.ingest.compose import composed
+from services.ingest.intake import Ingest
 from services.ingest.settings import IngestSettings
 from shared.clock import SystemClock
 from shared.contracts.envelope import Envelope, decode
@@ -17,12 +19,9 @@ from shared.contracts.topics import TOUCHPOINTS
 from shared.eventlog.factory import ensure_topics, open_writer
 from shared.http.server import serve
 from shared.ids import DEFAULT_WORKSPACE
-from shared.keys.cache import KeyCache
 from shared.keys.token import KeyKind
 from shared.process.listener import bind
-from shared.sources.registry import SourceRegistry
-from shared.storage import keys, sources
-from shared.storage.connect import DatabaseRole, create_engine
+from shared.storage import keys
 from shared.telemetry.metrics import Metrics
 from tests.support.database import connected, owner_transaction
 from tests.support.eventually import eventually
@@ -126,38 +125,31 @@ async def serving(
     keys_url = keys_url or database_url
     token = await make_key(keys_url)
     await ensure_topics(settings)
-    writer = open_writer(settings)
-    await writer.start()
-    engine = create_engine(keys_url, role=DatabaseRole.INGEST, application_name="test", pool_size=1)
-    clock = SystemClock()
-    key_cache = KeyCache(keys.loader(engine), clock)
-    await key_cache.refresh()
-    registry = SourceRegistry(sources.loader(engine, clock))
-    await registry.refresh()
-    ingest = Ingest(
-        writer=writer,
-        keys=key_cache,
-        sources=registry,
-        clock=clock,
+    composition = composed(
+        settings.model_copy(update={"database_url": SecretStr(keys_url)}),
+        clock=SystemClock(),
         metrics=Metrics(CollectorRegistry()),
-        limits=settings.limits(),
+        writer=open_writer(settings),
+        is_recording=False,
     )
-    listener = bind("127.0.0.1", 0)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    app = create_app(ingest)
-    task = loop.create_task(
-        serve(app, listener, stop, shutdown_seconds=1, max_connections=connections)
-    )
-    server = Server(port=port_of(listener), ingest=ingest, write_key=token)
-    try:
-        await eventually(server.listens)
-        yield server
-    finally:
-        stop.set()
-        await task
-        await writer.stop()
-        await engine.dispose()
+    async with composition as ingest:
+        await ingest.writer.start()
+        await ingest.keys.refresh()
+        await ingest.sources.refresh()
+        listener = bind("127.0.0.1", 0)
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        app = create_app(ingest)
+        task = loop.create_task(
+            serve(app, listener, stop, shutdown_seconds=1, max_connections=connections)
+        )
+        server = Server(port=port_of(listener), ingest=ingest, write_key=token)
+        try:
+            await eventually(server.listens)
+            yield server
+        finally:
+            stop.set()
+            await task
 
 
 def port_of(listener: socket.socket) -> int:

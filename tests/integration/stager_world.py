@@ -28,6 +28,7 @@ from shared.maps import parse
 from shared.storage import journeys
 from shared.storage.connect import DatabaseRole, connect, create_engine, open_pool
 from shared.telemetry.metrics import Metrics
+from tests.support import touchpoints
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
@@ -129,8 +130,7 @@ class World:
         """An event `at` after the start (a number: days)."""
         when = START + (at if isinstance(at, timedelta) else timedelta(days=at))
         fields.setdefault("message_id", f"m{next(self.numbers):04}")
-        fields.setdefault("workspace_id", 1)
-        return Envelope(event=name, occurred_at=when, received_at=when, **fields)
+        return touchpoints.event(name, when, **fields)
 
     async def rows(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in await self.pool.fetch(query, *arguments)]

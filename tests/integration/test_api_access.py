@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.routing import Mount
 
-from services.api.app import routes
-from services.api.document import default
+from services.api.described import default
 from shared.http.openapi import document
 from shared.keys.principal import Scope
 from tests.integration.api_world import World, api_world
@@ -161,16 +161,15 @@ async def test_head_answers_like_get(world: World) -> None:
     assert (head.status_code, head.headers["etag"]) == (200, got.headers["etag"])
 
 
-async def test_any_application_can_mount_the_routes(world: World) -> None:
-    app = Starlette(routes=routes(world.api))
-    transport = httpx.ASGITransport(app)
+async def test_any_application_can_mount_the_api(world: World) -> None:
+    transport = httpx.ASGITransport(Starlette(routes=[Mount("/read", world.app)]))
 
     async with httpx.AsyncClient(transport=transport, base_url="http://one.test") as client:
         answer = await client.get(
-            "/v1/accounts/acme-of-default/history",
+            "/read/v1/accounts/acme-of-default/history",
             headers={"Authorization": f"Bearer {world.secret}"},
         )
-        refused = await client.get("/v1/stage")
+        refused = await client.get("/read/v1/stage")
 
     assert (answer.status_code, answer.json()["account_id"]) == (200, "acme-of-default")
     assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")

@@ -7,9 +7,9 @@ import pytest
 
 from shared.journey.compile import compile_journey
 from shared.journey.fold import refold
-from shared.journey.model import Touchpoint
 from shared.maps import parse, to_journey
 from tests.integration.api_world import AWKWARD_IDS, MAP, NOW, SHOP, World, api_world, at
+from tests.support.touchpoints import touchpoint
 
 
 @pytest.fixture
@@ -315,7 +315,7 @@ def _states(events: list[tuple[str, str]]) -> bytes:
     """`subject.states` as the engine folds these events on the map `sales`."""
     compiled = compile_journey(to_journey(parse(MAP), 1))
     touchpoints = [
-        Touchpoint(message_id=f"m-{number}", occurred_at=at(occurred), event=event)
+        touchpoint(event, at(occurred), message_id=f"m-{number}")
         for number, (occurred, event) in enumerate(events)
     ]
     state, _ = refold(compiled, touchpoints, NOW)

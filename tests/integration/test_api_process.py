@@ -34,11 +34,11 @@ async def test_gauges_sum_over_all_workspaces_and_fall_to_zero(world: World) -> 
         workspace_id=world.foreign_workspace,
     )
 
-    await world.api.population.count()
+    await world.api.stage_gauges.count()
     before = (await world.client.get("/metrics")).text
     await world.owner.execute("DELETE FROM placement WHERE subject_id IN ('a', 'c')")
     await world.owner.execute("UPDATE alert SET state = 'resolved'")
-    await world.api.population.count()
+    await world.api.stage_gauges.count()
     after = (await world.client.get("/metrics")).text
 
     def population(journey: str, stage: str, status: str, number: str) -> str:

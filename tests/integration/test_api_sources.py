@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.contracts.envelope import Envelope, encode
+from shared.contracts.envelope import encode
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.cache import KeyCache
 from shared.keys.principal import Principal, Scope
@@ -16,6 +16,7 @@ from shared.sources.registry import SourceRegistry
 from shared.storage import keys, sources
 from shared.storage.connect import DatabaseRole, create_engine
 from tests.integration.api_world import NOW, World, api_world, at
+from tests.support.touchpoints import event
 
 
 @pytest.fixture
@@ -367,11 +368,10 @@ async def arrived(
 
 async def applied(world: World, message_id: str, received: str) -> None:
     """A touchpoint as the stager leaves it."""
-    envelope = Envelope(
-        workspace_id=DEFAULT_WORKSPACE,
+    envelope = event(
+        "Demo Requested",
+        at("09 10:00"),
         message_id=message_id,
-        event="Demo Requested",
-        occurred_at=at("09 10:00"),
         received_at=at(received),
         account_id="acme",
     )

@@ -245,13 +245,13 @@ async def test_secrets_go_with_their_source(owner: Connection, api: Connection) 
     assert [row["workspace_id"] for row in left] == [2]
 
 
-async def test_who_forgets_to_name_the_workspace_sees_nothing(
+async def test_a_session_without_a_workspace_sees_nothing(
     owner: Connection, api: Connection
 ) -> None:
     await _fill(owner)
     tables = await _privileges(owner, "stageline_api", "SELECT")
 
-    # Keys are looked up before the workspace is known: a key is what tells the workspace.
+    # Keys are looked up before the workspace is set: the key names it.
     for table in set(tables) - WITHOUT_WORKSPACE - {"api_key"}:
         assert await owner.fetchval(f"SELECT count(*) FROM {table}") >= 2, table
         assert await api.fetchval(f"SELECT count(*) FROM {table}") == 0, table

@@ -8,19 +8,23 @@ changes hands. The setting lives in the session: a pooler in front of Postgres m
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
 
 import asyncpg
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.errors import DatabaseUnavailable
 from shared.ids import WorkspaceId
 from shared.storage.connect import DatabaseRole, connect
+from shared.storage.errors import (
+    DRIVER_ERRORS,
+    is_connection_lost,
+    is_transient,
+    transient_as_unavailable,
+)
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Connect = Callable[[], Awaitable[Connection]]
@@ -31,46 +35,7 @@ _BIND_SESSION = "SELECT set_config('stageline.workspace_id', $1, false)"
 # The same for one transaction.
 _BIND_TRANSACTION = text("SELECT set_config('stageline.workspace_id', :workspace_id, true)")
 
-_DRIVER_ERRORS = (
-    OSError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
-
-_PASSING = ("08", "25006", "40001", "40P01", "53", "55P03", "57")
-"""SQLSTATEs after which the same call may succeed later: connection lost, read-only after a
-fail-over, serialisation, resources, lock not available, cancelled or shutting down."""
-
-
-def is_passing(exc: BaseException) -> bool:
-    """Whether `exc` says that the database is away or busy, rather than that a statement is wrong."""
-    if isinstance(exc, DBAPIError):
-        if exc.connection_invalidated:
-            return True
-        state = getattr(exc.orig, "sqlstate", None)
-        return is_passing(exc.__cause__) if state is None and exc.__cause__ else _passes(state)
-    if isinstance(exc, asyncpg.PostgresError):
-        return _passes(exc.sqlstate)
-    # Errors of asyncpg itself say that the connection is closed, closing or in mid-farewell.
-    own = asyncpg.InterfaceError | asyncpg.InternalClientError
-    return isinstance(exc, OSError | PoolTimeout | own)
-
-
-def _passes(sqlstate: str | None) -> bool:
-    return sqlstate is None or sqlstate.startswith(_PASSING)
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn a driver's "away or busy" into DatabaseUnavailable; let real mistakes through."""
-    try:
-        yield
-    except (SQLAlchemyError, *_DRIVER_ERRORS) as exc:
-        if not is_passing(exc):
-            raise
-        message = "the database cannot be reached or refuses work for now"
-        raise DatabaseUnavailable(message) from exc
+UNAVAILABLE = "the database cannot be reached or refuses work for now"
 
 
 def opener(database_url: str, *, timeout_seconds: float) -> Connect:
@@ -94,7 +59,7 @@ async def workspace_transaction(
     engine: AsyncEngine, workspace_id: WorkspaceId
 ) -> AsyncIterator[AsyncConnection]:
     """One transaction that sees one workspace; commits at the end. Raises DatabaseUnavailable."""
-    with translated():
+    with transient_as_unavailable(UNAVAILABLE):
         async with engine.begin() as connection:
             await connection.execute(_BIND_TRANSACTION, {"workspace_id": str(workspace_id)})
             yield connection
@@ -112,16 +77,9 @@ class _Bound:
         self.prepared: dict[str, Any] = {}
 
 
-_LOST = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.InvalidCachedStatementError,
-    ConnectionError,
-)
-"""What a connection says that died, or whose statements went stale, while it was idle."""
+def _is_gone(exc: BaseException) -> bool:
+    """Whether the connection, or a statement prepared on it, is of no more use."""
+    return is_connection_lost(exc) or isinstance(exc, asyncpg.InvalidCachedStatementError)
 
 
 class StageConnections:
@@ -164,14 +122,14 @@ class StageConnections:
                     was_proven = bound.is_proven
                     try:
                         return await self._read(bound, workspace_id, statement, arguments)
-                    except _LOST:
-                        if not was_proven:
+                    except DRIVER_ERRORS as exc:
+                        # Died, or its statements went stale, while it was idle.
+                        if not was_proven or not _is_gone(exc):
                             raise
-        except _DRIVER_ERRORS as exc:
-            if not is_passing(exc):
+        except DRIVER_ERRORS as exc:
+            if not is_transient(exc):
                 raise
-            message = "the database gave no answer to a stage query"
-            raise DatabaseUnavailable(message) from exc
+            raise DatabaseUnavailable("the database did not answer a stage query") from exc
 
     async def _read(
         self, bound: _Bound, workspace_id: WorkspaceId, statement: str, arguments: Sequence[Any]

@@ -1,1 +1,9 @@
-"""The calls of the api, one module for each resource; each gives its `operations`."""
+"""The calls of the api: one router for each resource, in the order in which they are matched.
+
+A parameter of a path takes slashes as well, so `/v1/accounts/{account_id}` must come after every other
+route below an account, and `/v1/sources/{source_id}` after every other below a source (tested).
+"""
+
+from services.api.routes import accounts, alerts, history
+
+ROUTERS = (history.router, accounts.router, alerts.router)

@@ -1,170 +1,110 @@
-"""`/v1/alerts`: who needs attention, and taking it up."""
+"""`/v1/alerts`: which accounts need attention, and what was done about it."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-from starlette.responses import Response
+from fastapi import Path, Query
 
-from services.api import cursors
 from services.api.cursors import AlertPosition
-from services.api.errors import Code, Refused
-from services.api.operation import Answer, Call, Operation, json_answer
+from services.api.dependencies import DECODED, Caller, Database, Now
+from services.api.errors import Code, RequestRefused
+from services.api.http.routing import ScopedRouter
+from services.api.pagination import paginate, position
 from services.api.queries import alerts as stored
-from services.api.queries.connections import workspace_transaction
 from services.api.schemas import alerts as schemas
-from services.api.schemas import examples
-from shared.clock import Clock
 from shared.keys.principal import Scope
 
+router = ScopedRouter(prefix="/v1/alerts", tags=["alerts"])
+
 _LISTING = "alerts"
-_ALERT_ID = "The alert's id, a UUID."
+
+AlertId = Annotated[str, Path(min_length=1, description="The alert's id, a UUID."), DECODED]
 
 
-class AlertRoutes:
-    """Lists alerts and records what people do about them."""
-
-    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
-        """`engine` in the api's role; `clock` says when an alert was taken up."""
-        self._engine = engine
-        self._clock = clock
-
-    def operations(self) -> list[Operation]:
-        """The calls of this resource."""
-        return [
-            Operation(
-                method="GET",
-                path="/v1/alerts",
-                operation_id="listAlerts",
-                tag="alerts",
-                summary="Open and closed findings, newest first",
-                description="Filters narrow each other; go on with `next_cursor` until it is null.",
-                scope=Scope.STAGES_READ,
-                handler=self.list,
-                query=schemas.AlertsQuery,
-                answers=[
-                    Answer(
-                        status=200,
-                        description="A page of alerts.",
-                        schema=schemas.Alerts,
-                        example=examples.ALERTS,
-                    )
-                ],
-                refusals=[Code.INVALID_CURSOR],
-            ),
-            Operation(
-                method="POST",
-                path="/v1/alerts/{alert_id}:acknowledge",
-                operation_id="acknowledgeAlert",
-                tag="alerts",
-                summary="Somebody is on it",
-                description=(
-                    "Records which key acknowledged the alert, and when. Repeating changes nothing:"
-                    " the first who and when stay. An alert that was resolved without ever being"
-                    " acknowledged is refused."
-                ),
-                scope=Scope.ALERTS_WRITE,
-                handler=self.acknowledge,
-                parameters={"alert_id": _ALERT_ID},
-                answers=[
-                    Answer(
-                        status=200,
-                        description="The alert as it stands now.",
-                        schema=schemas.Alert,
-                        example=examples.ACKNOWLEDGED_ALERT,
-                    )
-                ],
-                refusals=[Code.ALERT_UNKNOWN, Code.ALERT_RESOLVED],
-            ),
-            Operation(
-                method="POST",
-                path="/v1/alerts/{alert_id}:resolve",
-                operation_id="resolveAlert",
-                tag="alerts",
-                summary="It is dealt with",
-                description=(
-                    "Records which key resolved the alert, and when. Repeating changes nothing."
-                    " An alert also resolves itself when the account moves."
-                ),
-                scope=Scope.ALERTS_WRITE,
-                handler=self.resolve,
-                parameters={"alert_id": _ALERT_ID},
-                answers=[
-                    Answer(
-                        status=200,
-                        description="The alert as it stands now.",
-                        schema=schemas.Alert,
-                        example=examples.RESOLVED_ALERT,
-                    )
-                ],
-                refusals=[Code.ALERT_UNKNOWN],
-            ),
-        ]
-
-    async def list(self, call: Call) -> Response:
-        """A page of alerts."""
-        asked = call.query(schemas.AlertsQuery)
-        workspace_id = call.principal.workspace_id
-        after = (
-            cursors.decode(asked.cursor, AlertPosition, _LISTING, asked)
-            if asked.cursor is not None
-            else None
+@router.get(
+    "",
+    operation_id="listAlerts",
+    scope=Scope.STAGES_READ,
+    refusals=[Code.INVALID_CURSOR],
+    summary="Open and closed findings, newest first",
+    response_description="A page of alerts.",
+    example=schemas.ALERTS_EXAMPLE,
+)
+async def list_alerts(
+    query: Annotated[schemas.AlertsQuery, Query()], database: Database
+) -> schemas.Alerts:
+    """Filters narrow each other; go on with `next_cursor` until it is null."""
+    after = position(query, AlertPosition, _LISTING)
+    filters = stored.Filters(
+        state=query.state, kind=query.kind, journey=query.journey, owner=query.owner
+    )
+    async with database.transaction() as connection:
+        rows = await stored.page(
+            connection, database.workspace_id, filters, after=after, limit=query.limit + 1
         )
-        filters = stored.Filters(
-            state=asked.state, kind=asked.kind, journey=asked.journey, owner=asked.owner
+    page = paginate(rows, query, _LISTING, lambda row: AlertPosition(row.opened_at, row.alert_id))
+    return schemas.Alerts(items=[_alert(row) for row in page.rows], next_cursor=page.next_cursor)
+
+
+@router.post(
+    "/{alert_id:encoded}:acknowledge",
+    operation_id="acknowledgeAlert",
+    scope=Scope.ALERTS_WRITE,
+    refusals=[Code.ALERT_UNKNOWN, Code.ALERT_RESOLVED],
+    summary="Somebody is on it",
+    response_description="The alert as it stands now.",
+    example=schemas.ACKNOWLEDGED_ALERT_EXAMPLE,
+)
+async def acknowledge_alert(
+    alert_id: AlertId, caller: Caller, database: Database, now: Now
+) -> schemas.Alert:
+    """Records which key acknowledged the alert, and when.
+
+    Repeating changes nothing: the first who and when stay. An alert that was resolved without ever
+    being acknowledged is refused.
+    """
+    async with database.transaction() as connection:
+        row = await stored.acknowledge(
+            connection, database.workspace_id, _uuid(alert_id), by=caller.key_id, now=now
         )
-        async with workspace_transaction(self._engine, workspace_id) as connection:
-            rows = await stored.page(
-                connection, workspace_id, filters, after=after, limit=asked.limit + 1
-            )
-        page = rows[: asked.limit]
-        next_cursor = None
-        if len(rows) > asked.limit:
-            position = AlertPosition(page[-1].opened_at, page[-1].alert_id)
-            next_cursor = cursors.encode(position, _LISTING, asked)
-        return json_answer(
-            schemas.Alerts(items=[_alert(row) for row in page], next_cursor=next_cursor)
+    if row is None:
+        raise RequestRefused(Code.ALERT_UNKNOWN)
+    if row.acknowledged_at is None:
+        raise RequestRefused(Code.ALERT_RESOLVED)
+    return _alert(row)
+
+
+@router.post(
+    "/{alert_id:encoded}:resolve",
+    operation_id="resolveAlert",
+    scope=Scope.ALERTS_WRITE,
+    refusals=[Code.ALERT_UNKNOWN],
+    summary="It is dealt with",
+    response_description="The alert as it stands now.",
+    example=schemas.RESOLVED_ALERT_EXAMPLE,
+)
+async def resolve_alert(
+    alert_id: AlertId, caller: Caller, database: Database, now: Now
+) -> schemas.Alert:
+    """Records which key resolved the alert, and when.
+
+    Repeating changes nothing. An alert also resolves itself when the account moves.
+    """
+    async with database.transaction() as connection:
+        row = await stored.resolve(
+            connection, database.workspace_id, _uuid(alert_id), by=caller.key_id, now=now
         )
-
-    async def acknowledge(self, call: Call) -> Response:
-        """Somebody is on it."""
-        workspace_id = call.principal.workspace_id
-        async with workspace_transaction(self._engine, workspace_id) as connection:
-            row = await stored.acknowledge(
-                connection,
-                workspace_id,
-                _alert_id(call),
-                by=call.principal.key_id,
-                now=self._clock.now(),
-            )
-        if row is None:
-            raise Refused(Code.ALERT_UNKNOWN)
-        if row.acknowledged_at is None:
-            raise Refused(Code.ALERT_RESOLVED)
-        return json_answer(_alert(row))
-
-    async def resolve(self, call: Call) -> Response:
-        """It is dealt with."""
-        workspace_id = call.principal.workspace_id
-        async with workspace_transaction(self._engine, workspace_id) as connection:
-            row = await stored.resolve(
-                connection,
-                workspace_id,
-                _alert_id(call),
-                by=call.principal.key_id,
-                now=self._clock.now(),
-            )
-        if row is None:
-            raise Refused(Code.ALERT_UNKNOWN)
-        return json_answer(_alert(row))
+    if row is None:
+        raise RequestRefused(Code.ALERT_UNKNOWN)
+    return _alert(row)
 
 
-def _alert_id(call: Call) -> UUID:
+def _uuid(alert_id: str) -> UUID:
     try:
-        return UUID(call.path["alert_id"])
+        return UUID(alert_id)
     except ValueError as exc:
-        # No alert has an id of another form, so there is none to be found.
-        raise Refused(Code.ALERT_UNKNOWN) from exc
+        # No alert has an id of another form.
+        raise RequestRefused(Code.ALERT_UNKNOWN) from exc
 
 
 def _alert(row: Any) -> schemas.Alert:  # noqa: ANN401 - a row of `queries.alerts`

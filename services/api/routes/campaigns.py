@@ -7,8 +7,8 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
-from services.api.errors import Code, Refused
-from services.api.map_cache import MapCache
+from services.api.errors import Code, RequestRefused
+from services.api.maps.cache import MapCache
 from services.api.operation import Answer, Call, Operation, json_answer
 from services.api.queries import campaigns as stored
 from services.api.queries.connections import workspace_transaction
@@ -66,7 +66,7 @@ class CampaignRoutes:
         workspace_id = call.principal.workspace_id
         journey = (await self._maps.newest(workspace_id)).get(call.path["journey"])
         if journey is None:
-            raise Refused(Code.JOURNEY_UNKNOWN)
+            raise RequestRefused(Code.JOURNEY_UNKNOWN)
         until = asked.until or self._clock.now()
         since = asked.since or until - _WINDOW
         async with workspace_transaction(self._engine, workspace_id) as connection:

@@ -6,21 +6,25 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
-from services.api.errors import Code, Refused
-from services.api.map_cache import MapCache, PreparedMap
+from services.api.errors import Code, RequestRefused
+from services.api.maps.cache import MapCache, PreparedMap
 from services.api.operation import RETRY_AFTER, Answer, Call, Operation, json_answer
 from services.api.queries import accounts, history
 from services.api.queries.accounts import Resolved
 from services.api.queries.connections import workspace_transaction
-from services.api.routes.accounts import ACCOUNT_ID
 from services.api.schemas import explanation as schemas
-from services.api.schemas.accounts import ExplainQuery
+from services.api.schemas.explanation import ExplainQuery
 from shared.clock import Clock
 from shared.ids import WorkspaceId
 from shared.journey.explain import explain
 from shared.journey.model import Status, SubjectKind
 from shared.journey.state import FORMAT, State
 from shared.keys.principal import Scope
+
+_ACCOUNT_ID = (
+    "The account's id, percent-encoded (slashes as `%2F`); also `user:ID`, `email:ADDR` or"
+    " `anonymous:ID`. An id that was merged leads to what it became."
+)
 
 
 class _Folded(msgspec.Struct, frozen=True):
@@ -59,7 +63,7 @@ class ExplainRoutes:
                 ),
                 scope=Scope.STAGES_READ,
                 handler=self.explain,
-                parameters={"account_id": ACCOUNT_ID},
+                parameters={"account_id": _ACCOUNT_ID},
                 query=ExplainQuery,
                 answers=[
                     Answer(
@@ -85,13 +89,13 @@ class ExplainRoutes:
         async with workspace_transaction(self._engine, workspace_id) as connection:
             resolved = await accounts.resolve(connection, workspace_id, call.path["account_id"])
             if resolved is None:
-                raise Refused(Code.SUBJECT_UNKNOWN)
+                raise RequestRefused(Code.SUBJECT_UNKNOWN)
             stored = await history.states(connection, workspace_id, resolved.placed_ids())
         states = {subject_id: _states.decode(states) for subject_id, states in stored.items()}
         newest = await self._maps.newest(workspace_id)
         key = _journey(states, newest, asked.journey)
         if key not in newest:
-            raise Refused(Code.JOURNEY_UNKNOWN)
+            raise RequestRefused(Code.JOURNEY_UNKNOWN)
         subject_id = _subject(resolved, newest[key])
         folded = states.get(subject_id, {}).get(key)
         chart = await self._chart(workspace_id, newest[key], folded)
@@ -120,7 +124,7 @@ class ExplainRoutes:
         else:
             chart = await self._maps.version(workspace_id, newest.key, folded.v)
         if chart is None or (folded is not None and folded.f != FORMAT):
-            raise Refused(Code.EXPLANATION_PENDING, headers=RETRY_AFTER)
+            raise RequestRefused(Code.EXPLANATION_PENDING, headers=RETRY_AFTER)
         return chart
 
 
@@ -129,7 +133,7 @@ def _journey(
     newest: Mapping[str, PreparedMap],
     asked: str | None,
 ) -> str:
-    """Key of the journey to explain. Raises Refused(journey_required) where it is not clear."""
+    """Key of the journey to explain. Raises RequestRefused(journey_required) where it is not clear."""
     if asked is not None:
         return asked
     on = {
@@ -140,7 +144,7 @@ def _journey(
     }
     meant = on or set(newest)
     if len(meant) != 1:
-        raise Refused(Code.JOURNEY_REQUIRED)
+        raise RequestRefused(Code.JOURNEY_REQUIRED)
     return meant.pop()
 
 

@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
 from services.api import wire
-from services.api.errors import Code, Refused
-from services.api.map_cache import MapCache
+from services.api.errors import Code, RequestRefused
+from services.api.maps.cache import MapCache
 from services.api.operation import Answer, Body, Call, Operation, json_answer
 from services.api.queries.connections import workspace_transaction
 from services.api.queries.journeys import Progress, progress
@@ -148,7 +148,7 @@ class JourneyRoutes:
         async with workspace_transaction(self._engine, workspace_id) as connection:
             found = await stored.get(connection, workspace_id, key, asked.version)
             if found is None:
-                raise Refused(Code.JOURNEY_UNKNOWN)
+                raise RequestRefused(Code.JOURNEY_UNKNOWN)
             jobs = await progress(connection, workspace_id, key)
         return json_answer(
             schemas.JourneyDetail(
@@ -168,15 +168,15 @@ class JourneyRoutes:
         """Publish the body."""
         media_type = wire.media_type(call.headers.get("content-type"))
         if media_type not in _ALSO_TAKEN and media_type not in _MEDIA_TYPES:
-            raise Refused(Code.UNSUPPORTED_MEDIA_TYPE)
+            raise RequestRefused(Code.UNSUPPORTED_MEDIA_TYPE)
         source = wire.stored_text(call.body)
         if source is None:
-            raise Refused(Code.MAP_INVALID, "The map is not UTF-8 text without NUL.")
+            raise RequestRefused(Code.MAP_INVALID, "The map is not UTF-8 text without NUL.")
         try:
             # Reading a large map takes longer than the event loop may be held.
             document = await asyncio.to_thread(parse, source)
         except MapInvalid as exc:
-            raise Refused(
+            raise RequestRefused(
                 Code.MAP_INVALID, errors=[_problem(problem) for problem in exc.problems]
             ) from exc
         workspace_id = call.principal.workspace_id
@@ -189,7 +189,7 @@ class JourneyRoutes:
                 call.principal.key_id,
                 self._clock.now(),
             )
-        self._maps.forget_newest(workspace_id)
+        self._maps.invalidate_newest(workspace_id)
         answer = json_answer(
             schemas.Published(
                 key=document.journey, version=published.version, changed=published.changed

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from services.api import cursors
 from services.api.cursors import KpiPosition
 from services.api.errors import Code
-from services.api.map_cache import MapCache, PreparedMap
+from services.api.maps.cache import MapCache, PreparedMap
 from services.api.operation import Answer, Body, Call, Operation, json_answer
 from services.api.queries import kpis as stored
 from services.api.queries.connections import workspace_transaction

@@ -6,7 +6,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.responses import Response
 
-from services.api.errors import Code, Refused
+from services.api.errors import Code, RequestRefused
 from services.api.operation import Answer, Body, Call, Operation, json_answer
 from services.api.queries import people as stored
 from services.api.queries.connections import workspace_transaction
@@ -127,7 +127,7 @@ class PeopleRoutes:
             listed = await stored.rows(connection, workspace_id, digests)
             erased = any(row.lifted_at is None and row.reason == ERASED for row in listed)
             if erased and not asked.erased:
-                raise Refused(Code.PERSON_ERASED)
+                raise RequestRefused(Code.PERSON_ERASED)
             await stored.lift(
                 connection,
                 workspace_id,
@@ -151,15 +151,15 @@ def _shown(example: dict[str, Any]) -> Answer:
 
 
 def _person(call: Call) -> tuple[str, PersonName]:
-    """The person of the path, in the form in which names are stored. Raises Refused."""
+    """The person of the path, in the form in which names are stored. Raises RequestRefused."""
     prefix, separator, rest = call.path["person"].partition(":")
     person = canonical(prefix + separator + rest.strip())
     if len(rest.strip()) > MAX_ID_CHARS:
-        raise Refused(Code.INVALID_PERSON)
+        raise RequestRefused(Code.INVALID_PERSON)
     try:
         return person, person_name(person)
     except ValueError:
-        raise Refused(Code.INVALID_PERSON) from None
+        raise RequestRefused(Code.INVALID_PERSON) from None
 
 
 async def _digests(

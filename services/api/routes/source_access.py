@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
-from services.api.errors import Code, Refused
+from services.api.errors import Code, RequestRefused
 from services.api.operation import Answer, Body, Call, Operation, json_answer
 from services.api.queries import sources as seen
 from services.api.queries.connections import workspace_transaction
@@ -138,7 +138,7 @@ class SourceAccessRoutes:
             found = await existing(connection, call, is_locked=True)
             if not secrets.takes_secrets(found.kind):
                 detail = "Senders of this kind show a key: make one with /keys."
-                raise Refused(Code.SOURCE_KIND_MISMATCH, detail)
+                raise RequestRefused(Code.SOURCE_KIND_MISMATCH, detail)
             value = _secret(found.kind, asked.value)
             try:
                 made = await stored.add_secret(
@@ -150,7 +150,7 @@ class SourceAccessRoutes:
                     others_expire_at=None if seconds is None else now + timedelta(seconds=seconds),
                 )
             except LimitReached as exc:
-                raise Refused(Code.LIMIT_REACHED, str(exc)) from exc
+                raise RequestRefused(Code.LIMIT_REACHED, str(exc)) from exc
         return json_answer(
             schemas.CreatedSecret(
                 secret_id=made.secret_id,
@@ -175,7 +175,7 @@ class SourceAccessRoutes:
                 at=self._clock.now() + timedelta(seconds=asked.in_seconds),
             )
         if not is_there:
-            raise Refused(Code.SECRET_UNKNOWN)
+            raise RequestRefused(Code.SECRET_UNKNOWN)
         return Response(status_code=204)
 
     async def create_key(self, call: Call) -> Response:
@@ -189,7 +189,7 @@ class SourceAccessRoutes:
             found = await existing(connection, call, is_locked=True)
             if found.kind not in KINDS_WITH_KEYS:
                 detail = "Providers of this kind are known by a secret: add one with /secrets."
-                raise Refused(Code.SOURCE_KIND_MISMATCH, detail)
+                raise RequestRefused(Code.SOURCE_KIND_MISMATCH, detail)
             made = await keys.create(
                 connection,
                 workspace_id=workspace_id,
@@ -213,7 +213,7 @@ class SourceAccessRoutes:
                 connection, workspace_id, found.source_id, call.path["key_id"], self._clock.now()
             )
         if not is_revoked:
-            raise Refused(Code.KEY_UNKNOWN)
+            raise RequestRefused(Code.KEY_UNKNOWN)
         return Response(status_code=204)
 
 
@@ -221,7 +221,7 @@ def _secret(kind: SourceKind, given: str | None) -> str:
     try:
         return secrets.made(kind) if given is None else secrets.checked(kind, given)
     except SecretInvalid as exc:
-        raise Refused(
+        raise RequestRefused(
             Code.INVALID_BODY, errors=[FieldProblem(pointer="/value", detail=str(exc))]
         ) from exc
 
@@ -231,4 +231,4 @@ def _secret_id(call: Call) -> UUID:
         return UUID(call.path["secret_id"])
     except ValueError as exc:
         # No secret has an id of another form, so there is none to be found.
-        raise Refused(Code.SECRET_UNKNOWN) from exc
+        raise RequestRefused(Code.SECRET_UNKNOWN) from exc

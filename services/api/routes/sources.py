@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.responses import Response
 
-from services.api.errors import Code, Refused
+from services.api.errors import Code, RequestRefused
 from services.api.operation import Answer, Body, Call, Operation, json_answer
 from services.api.queries import sources as seen
 from services.api.queries.connections import workspace_transaction
@@ -192,9 +192,9 @@ class SourceRoutes:
                 )
                 answer = await _detail(connection, made, now)
         except NameTaken as exc:
-            raise Refused(Code.SOURCE_NAME_TAKEN) from exc
+            raise RequestRefused(Code.SOURCE_NAME_TAKEN) from exc
         except LimitReached as exc:
-            raise Refused(Code.LIMIT_REACHED, str(exc)) from exc
+            raise RequestRefused(Code.LIMIT_REACHED, str(exc)) from exc
         response = json_answer(answer, status=201)
         response.headers["Location"] = f"/v1/sources/{made.source_id}"
         return response
@@ -222,7 +222,7 @@ class SourceRoutes:
                 )
                 return await self._as_it_is(connection, workspace_id, found)
         except NameTaken as exc:
-            raise Refused(Code.SOURCE_NAME_TAKEN) from exc
+            raise RequestRefused(Code.SOURCE_NAME_TAKEN) from exc
 
     async def pause(self, call: Call) -> Response:
         """Hold its senders off."""
@@ -256,12 +256,12 @@ class SourceRoutes:
 
 
 async def existing(connection: AsyncConnection, call: Call, *, is_locked: bool = False) -> Source:
-    """The source that the path names. Raises Refused(source_unknown)."""
+    """The source that the path names. Raises RequestRefused(source_unknown)."""
     found = await stored.get(
         connection, call.principal.workspace_id, call.path["source_id"], is_locked=is_locked
     )
     if found is None:
-        raise Refused(Code.SOURCE_UNKNOWN)
+        raise RequestRefused(Code.SOURCE_UNKNOWN)
     return found
 
 
@@ -278,7 +278,7 @@ def _settings(written: dict[str, object]) -> SourceSettings:
     try:
         return read_settings(written)
     except SettingsInvalid as exc:
-        raise Refused(
+        raise RequestRefused(
             Code.INVALID_BODY,
             errors=[
                 FieldProblem(pointer=f"/settings{each.pointer}", detail=each.detail)

@@ -5,8 +5,8 @@ from hashlib import blake2b
 import msgspec
 from starlette.responses import Response
 
-from services.api.errors import DETAIL, Code, Refused
-from services.api.map_cache import MapCache, PreparedMap
+from services.api.errors import DETAIL, Code, RequestRefused
+from services.api.maps.cache import MapCache, PreparedMap
 from services.api.operation import Answer, Body, Call, Operation
 from services.api.queries.connections import StageConnections
 from services.api.queries.stage import Name, Placed, Standing, name_of, standing, standings
@@ -124,14 +124,14 @@ class StageRoutes:
         asked = call.query(StageQuery)
         name = _name(asked)
         if name is None:
-            raise Refused(Code.SUBJECT_REQUIRED)
+            raise RequestRefused(Code.SUBJECT_REQUIRED)
         workspace_id = call.principal.workspace_id
         found = await standing(self._connections, workspace_id, name, asked.journey)
         if found is None:
-            raise Refused(Code.SUBJECT_UNKNOWN)
+            raise RequestRefused(Code.SUBJECT_UNKNOWN)
         answer = await self._answer(workspace_id, found, asked.journey)
         if isinstance(answer, Code):
-            raise Refused(answer)
+            raise RequestRefused(answer)
         body = _encoder.encode(answer)
         # Strong: it covers every byte. Map version and placement version are there to be read.
         digest = blake2b(body, digest_size=8).hexdigest()
@@ -146,7 +146,7 @@ class StageRoutes:
         asked = call.json(StageBatchBody)
         workspace_id = call.principal.workspace_id
         if asked.journey is not None and asked.journey not in await self._maps.newest(workspace_id):
-            raise Refused(Code.JOURNEY_UNKNOWN)
+            raise RequestRefused(Code.JOURNEY_UNKNOWN)
         names = [_name(subject) for subject in asked.subjects]
         named = [name for name in names if name is not None]
         found = iter(await standings(self._connections, workspace_id, named, asked.journey))
@@ -174,7 +174,7 @@ class StageRoutes:
         # Two placements on one journey stand there only while a new version that is about persons
         # instead of accounts (or the reverse) is being applied: the newer version counts.
         placed = max(found.placements, key=lambda each: each.map_version)
-        chart = self._maps.known(workspace_id, placed.journey, placed.map_version)
+        chart = self._maps.prepared(workspace_id, placed.journey, placed.map_version)
         if chart is None:
             chart = await self._maps.version(workspace_id, placed.journey, placed.map_version)
         return _placed(found, placed, chart)

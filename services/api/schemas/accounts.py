@@ -1,20 +1,11 @@
-"""Accounts: list, profile, history, timeline and explanation."""
+"""Accounts: list and profile."""
 
 from typing import Any, Literal
 
 from pydantic import Field
 
-from services.api.schemas.common import (
-    Asked,
-    Instant,
-    JourneyKey,
-    OnJourney,
-    PageQuery,
-    StageKey,
-    Status,
-    Told,
-    Word,
-)
+from services.api.schemas.base import Example, ListOf, PageQuery, ResponseModel
+from services.api.schemas.fields import Instant, JourneyKey, OnJourney, StageKey, Status, Word
 
 
 class AccountsQuery(PageQuery):
@@ -28,7 +19,7 @@ class AccountsQuery(PageQuery):
     )
 
 
-class Placement(Told):
+class Placement(ResponseModel):
     """Where an account stands on one journey."""
 
     journey: str
@@ -48,7 +39,7 @@ class Placement(Told):
     processed_at: Instant
 
 
-class AccountItem(Told):
+class AccountItem(ResponseModel):
     """An account in a list."""
 
     account_id: str
@@ -59,14 +50,11 @@ class AccountItem(Told):
     placements: list[Placement] = Field(description="Those that the filters ask for.")
 
 
-class Accounts(Told):
+class Accounts(ListOf[AccountItem]):
     """A page of accounts, by id."""
 
-    items: list[AccountItem]
-    next_cursor: str | None
 
-
-class Member(Told):
+class Member(ResponseModel):
     """A person seen in an account."""
 
     person_id: str
@@ -75,7 +63,7 @@ class Member(Told):
     first_seen_at: Instant
 
 
-class Account(Told):
+class Account(ResponseModel):
     """All that is known of an account."""
 
     account_id: str = Field(description="The id that stands now; merged ids lead here.")
@@ -93,113 +81,53 @@ class Account(Told):
     )
 
 
-class HistoryQuery(PageQuery):
-    """Which transitions."""
+PLACEMENT_EXAMPLE: Example = {
+    "journey": "b2b-jtbd-7",
+    "map_version": 3,
+    "status": "active",
+    "stage": "evaluation",
+    "stage_title": "Evaluation",
+    "owner": "sales",
+    "outcome": None,
+    "cycle": 1,
+    "entered_at": "2026-03-02T09:30:00Z",
+    "stalled_at": None,
+    "milestones": {"first_call": "2026-03-02T09:30:00Z"},
+    "version": 5,
+    "processed_at": "2026-03-02T09:30:01.120000Z",
+}
 
-    journey: JourneyKey | None = Field(default=None, description="Only this journey's.")
-    include_superseded: bool = Field(
-        default=False,
-        description="Also those that a late or merged event, or a new map version, has replaced.",
-    )
+ACCOUNTS_EXAMPLE: Example = {
+    "items": [
+        {
+            "account_id": "acme",
+            "kind": "account",
+            "last_event_at": "2026-03-04T16:12:07.250000Z",
+            "touchpoints": 48,
+            "value": 12000.0,
+            "placements": [PLACEMENT_EXAMPLE],
+        }
+    ],
+    "next_cursor": None,
+}
 
-
-class Cause(Told):
-    """What made a transition: a touchpoint or the passage of time."""
-
-    message_id: str | None = None
-    event: str | None = None
-    timer: str | None = Field(
-        default=None, description="`idle`, `in_stage` or `window` where time alone did it."
-    )
-
-
-class Transition(Told):
-    """A move from one stage to another, with its cause."""
-
-    journey: str
-    sequence: int = Field(description="Numbers the transitions of a journey, from 1.")
-    kind: str = Field(description="enter, advance, regress, loop, outcome or win_back.")
-    from_stage: str | None
-    to_stage: str | None
-    outcome: str | None
-    cycle: int
-    occurred_at: Instant
-    processed_at: Instant
-    dwell_seconds: float | None = Field(description="Length of the visit that ended here.")
-    cause: Cause
-    rule: str = Field(description="Path of the deciding rule within the map.")
-    map_version: int
-    superseded_at: Instant | None
-
-
-class OpenVisit(Told):
-    """The stay that still lasts."""
-
-    journey: str
-    stage: str | None
-    cycle: int
-    entered_at: Instant
-    elapsed_seconds: float = Field(description="From `entered_at` to now; never negative.")
-
-
-class History(Told):
-    """A page of transitions, oldest first, and the visits that still last."""
-
-    account_id: str
-    items: list[Transition]
-    open_visits: list[OpenVisit]
-    next_cursor: str | None
-
-
-class TimelineQuery(PageQuery):
-    """Which touchpoints, in which order."""
-
-    order: Literal["newest", "oldest"] = Field(default="newest", description="Which come first.")
-
-
-class TimelineItem(Told):
-    """A touchpoint as it was sent, with the times that it got."""
-
-    message_id: str
-    type: str
-    event: str
-    occurred_at: Instant
-    received_at: Instant | None
-    processed_at: Instant
-    silence_seconds: float | None = Field(
-        description="Time since the account's touchpoint before it; null for the first of all."
-    )
-    person_id: str | None
-    channel: str | None
-    role: str | None
-    properties: dict[str, Any]
-    traits: dict[str, Any]
-    account_traits: dict[str, Any]
-    sentiment: int | None
-    emotion: str | None
-    friction: str | None
-    thought: str | None
-    question: str | None
-    survey: str | None
-    score: float | None
-    logged_by: str | None
-    internal: bool
-    campaign: dict[str, str] | None
-    value: float | None
-
-
-class Timeline(Told):
-    """A page of touchpoints."""
-
-    account_id: str
-    items: list[TimelineItem]
-    next_cursor: str | None
-
-
-class ExplainQuery(Asked):
-    """Which journey."""
-
-    journey: JourneyKey | None = Field(
-        default=None,
-        description="Journey to explain; needed only where the account is on more than one.",
-    )
+ACCOUNT_EXAMPLE: Example = {
+    "account_id": "acme",
+    "kind": "account",
+    "traits": {"name": "Acme", "industry": "manufacturing"},
+    "value": 12000.0,
+    "touchpoints": 48,
+    "last_event_at": "2026-03-04T16:12:07.250000Z",
+    "processed_at": "2026-03-04T16:12:07.391000Z",
+    "placements": [PLACEMENT_EXAMPLE],
+    "members": [
+        {
+            "person_id": "user:leah",
+            "role": "champion",
+            "traits": {"name": "Leah"},
+            "first_seen_at": "2026-02-11T08:00:00Z",
+        }
+    ],
+    "member_count": 1,
+    "identifiers": ["anonymous:7f3a", "email:leah@acme.example", "user:leah"],
+}

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from services.api.schemas.common import Instant, JourneyKey, PageQuery, Told, Word
+from services.api.schemas.base import Example, ListOf, PageQuery, ResponseModel
+from services.api.schemas.fields import Instant, JourneyKey, Word
 
 AlertState = Literal["open", "acknowledged", "resolved"]
 
@@ -23,7 +24,7 @@ class AlertsQuery(PageQuery):
     )
 
 
-class Alert(Told):
+class Alert(ResponseModel):
     """An open or closed finding about an account."""
 
     id: UUID
@@ -47,8 +48,50 @@ class Alert(Told):
     summary: str
 
 
-class Alerts(Told):
+class Alerts(ListOf[Alert]):
     """A page of alerts, newest first."""
 
-    items: list[Alert]
-    next_cursor: str | None
+
+ALERT_EXAMPLE: Example = {
+    "id": "0198f2c4-7d1e-7c3a-9a51-2f6f0c6f1b11",
+    "kind": "stall",
+    "severity": "warning",
+    "state": "open",
+    "account_id": "acme",
+    "journey": "b2b-jtbd-7",
+    "stage": "evaluation",
+    "cycle": 1,
+    "owner": "sales",
+    "opened_at": "2026-03-16T09:30:00Z",
+    "acknowledged_at": None,
+    "acknowledged_by": None,
+    "resolved_at": None,
+    "resolved_by": None,
+    "resolution": None,
+    "last_touchpoint": {
+        "message_id": "m-131",
+        "event": "Pricing Viewed",
+        "occurred_at": "2026-03-04T16:12:07.250000Z",
+        "channel": "website",
+    },
+    "value_at_risk": 12000.0,
+    "evidence": {"entered_at": "2026-03-02T09:30:00Z", "stall_after_seconds": 1209600.0},
+    "summary": "acme has been in Evaluation for 14 days without a move",
+}
+
+ALERTS_EXAMPLE: Example = {"items": [ALERT_EXAMPLE], "next_cursor": None}
+
+ACKNOWLEDGED_ALERT_EXAMPLE: Example = {
+    **ALERT_EXAMPLE,
+    "state": "acknowledged",
+    "acknowledged_at": "2026-03-16T10:05:00Z",
+    "acknowledged_by": "4be0643f1d98",
+}
+
+RESOLVED_ALERT_EXAMPLE: Example = {
+    **ACKNOWLEDGED_ALERT_EXAMPLE,
+    "state": "resolved",
+    "resolved_at": "2026-03-17T14:20:00Z",
+    "resolved_by": "4be0643f1d98",
+    "resolution": "manual",
+}

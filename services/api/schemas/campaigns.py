@@ -4,16 +4,17 @@ from typing import Literal
 
 from pydantic import Field
 
-from services.api.schemas.common import Asked, AskedInstant, Instant, Told
+from services.api.schemas.base import RequestModel, ResponseModel
+from services.api.schemas.fields import Instant, RequestInstant
 
 
-class CampaignsQuery(Asked):
+class CampaignsQuery(RequestModel):
     """Which entries, and whose merit."""
 
-    since: AskedInstant | None = Field(
+    since: RequestInstant | None = Field(
         default=None, description="Entries at this instant or later; left out: 90 days ago."
     )
-    until: AskedInstant | None = Field(
+    until: RequestInstant | None = Field(
         default=None, description="Entries before this instant; left out: now."
     )
     attribution: Literal["first", "last"] = Field(
@@ -23,7 +24,7 @@ class CampaignsQuery(Asked):
     limit: int = Field(default=200, ge=1, le=1_000, description="Most items.")
 
 
-class CampaignName(Told):
+class CampaignName(ResponseModel):
     """A campaign, by the five names of the UTM convention."""
 
     name: str | None
@@ -33,7 +34,7 @@ class CampaignName(Told):
     content: str | None
 
 
-class CampaignEntries(Told):
+class CampaignEntries(ResponseModel):
     """Entries into one stage that one campaign stood before."""
 
     stage: str
@@ -42,7 +43,7 @@ class CampaignEntries(Told):
     accounts: int = Field(description="How many different accounts these entries are of.")
 
 
-class Campaigns(Told):
+class Campaigns(ResponseModel):
     """Entries by stage and campaign, most first. What stood before need not be what caused it."""
 
     journey: str

@@ -4,12 +4,22 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from services.api.schemas.common import Instant, Status, Told
+from services.api.schemas.base import RequestModel, ResponseModel
+from services.api.schemas.fields import Instant, JourneyKey, Status
 
 Scalar = str | int | float | bool | None
 
 
-class Node(Told):
+class ExplainQuery(RequestModel):
+    """Which journey."""
+
+    journey: JourneyKey | None = Field(
+        default=None,
+        description="Journey to explain; needed only where the account is on more than one.",
+    )
+
+
+class Node(ResponseModel):
     """One condition of a rule, with its parts below it."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -28,7 +38,7 @@ class Node(Told):
     parts: list["Node"]
 
 
-class Reachable(Told):
+class Reachable(ResponseModel):
     """One rule that could act next."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -43,7 +53,7 @@ class Reachable(Told):
     condition: Node
 
 
-class Explanation(Told):
+class Explanation(ResponseModel):
     """Where an account stands, and every rule that could act next, strongest first."""
 
     account_id: str

@@ -4,10 +4,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from services.api.schemas.common import Asked, Instant, Told
+from services.api.schemas.base import RequestModel, ResponseModel
+from services.api.schemas.fields import Instant
 
 
-class Refold(Told):
+class Refold(ResponseModel):
     """How far the accounts have been placed anew by a published version."""
 
     done: int
@@ -16,7 +17,7 @@ class Refold(Told):
     finished_at: Instant | None
 
 
-class JourneyItem(Told):
+class JourneyItem(ResponseModel):
     """A journey in the list."""
 
     key: str
@@ -28,14 +29,14 @@ class JourneyItem(Told):
     refold: Refold | None = Field(description="Null where nothing had to be placed anew.")
 
 
-class Journeys(Told):
+class Journeys(ResponseModel):
     """Every journey of the workspace in its newest version, by key."""
 
     items: list[JourneyItem]
     next_cursor: None = None
 
 
-class JourneyQuery(Asked):
+class JourneyQuery(RequestModel):
     """Which version."""
 
     version: int | None = Field(
@@ -43,7 +44,7 @@ class JourneyQuery(Asked):
     )
 
 
-class JourneyDetail(Told):
+class JourneyDetail(ResponseModel):
     """One version of a map."""
 
     key: str
@@ -57,7 +58,7 @@ class JourneyDetail(Told):
     refold: Refold | None
 
 
-class Published(Told):
+class Published(ResponseModel):
     """What publishing did."""
 
     key: str

@@ -4,14 +4,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from services.api.schemas.common import (
-    Asked,
-    AskedInstant,
+from services.api.schemas.base import PageQuery, RequestModel, ResponseModel
+from services.api.schemas.fields import (
     Instant,
     JourneyKey,
-    PageQuery,
+    RequestInstant,
     StageKey,
-    Told,
     Word,
     without_nul,
 )
@@ -24,25 +22,27 @@ MAX_VALUES = 1_000
 """Most values of one request."""
 
 
-class KpiValue(Asked):
+class KpiValue(RequestModel):
     """One reading of one indicator."""
 
     journey: JourneyKey
     stage: StageKey = Field(description="Stage of the map that declares the indicator.")
     kpi: Word = Field(description="Its name in the map, in any case.")
     value: float = Field(allow_inf_nan=False, description="In the unit that the map declares.")
-    at: AskedInstant = Field(description="What the value is the reading of: a day, a month's end.")
+    at: RequestInstant = Field(
+        description="What the value is the reading of: a day, a month's end."
+    )
     segment: Origin = Field(default="", description="Of which customers; empty: of all.")
     origin: Origin = Field(default="", description="Where it was measured, like `search console`.")
 
 
-class KpiValues(Asked):
+class KpiValues(RequestModel):
     """Readings to keep."""
 
     items: list[KpiValue] = Field(min_length=1, max_length=MAX_VALUES)
 
 
-class KpiRejection(Told):
+class KpiRejection(ResponseModel):
     """One reading that was not kept."""
 
     index: int = Field(description="Its place in the request, from 0.")
@@ -50,7 +50,7 @@ class KpiRejection(Told):
     detail: str
 
 
-class KpiReceipt(Told):
+class KpiReceipt(ResponseModel):
     """What became of the readings."""
 
     accepted: int
@@ -64,12 +64,12 @@ class KpiQuery(PageQuery):
     stage: StageKey | None = Field(default=None, description="Only of this stage.")
     kpi: Word | None = Field(default=None, description="Only of this indicator, by its exact name.")
     segment: Origin | None = Field(default=None, description="Only of this segment.")
-    since: AskedInstant | None = Field(
+    since: RequestInstant | None = Field(
         default=None, description="Only readings at this instant or later; RFC 3339."
     )
 
 
-class StoredKpiValue(Told):
+class StoredKpiValue(ResponseModel):
     """A reading as it is kept."""
 
     journey: str
@@ -82,7 +82,7 @@ class StoredKpiValue(Told):
     received_at: Instant
 
 
-class StoredKpiValues(Told):
+class StoredKpiValues(ResponseModel):
     """A page of readings, newest first."""
 
     items: list[StoredKpiValue]

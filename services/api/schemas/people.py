@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from services.api.schemas.common import Asked, Instant, Told, without_nul
+from services.api.schemas.base import RequestModel, ResponseModel
+from services.api.schemas.fields import Instant, without_nul
 from shared.sources.source import ERASED
 
 
@@ -20,19 +21,19 @@ Reason = Annotated[
 ]
 
 
-class Suppress(Asked):
+class Suppress(RequestModel):
     """Why a person is left alone from now on."""
 
     reason: Reason = Field(default="", description="For those who ask later. No personal data.")
 
 
-class Unsuppress(Asked):
+class Unsuppress(RequestModel):
     """How far a person is let in again."""
 
     erased: bool = Field(default=False, description="Even if the person was erased.")
 
 
-class Suppression(Told):
+class Suppression(ResponseModel):
     """Whether a person is left alone."""
 
     person: str

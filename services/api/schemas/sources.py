@@ -7,7 +7,8 @@ from uuid import UUID
 import msgspec
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from services.api.schemas.common import Asked, Instant, PageQuery, Told
+from services.api.schemas.base import PageQuery, RequestModel, ResponseModel
+from services.api.schemas.fields import Instant
 from shared.sources.event import Outcome
 from shared.sources.secret import MAX_CHARS
 from shared.sources.source import ConsentRule, SourceKind, SourceSettings
@@ -59,7 +60,7 @@ Name = Annotated[
 ]
 
 
-class NewSource(Asked):
+class NewSource(RequestModel):
     """A source to be made."""
 
     name: Name
@@ -67,7 +68,7 @@ class NewSource(Asked):
     settings: Settings = Field(default={})
 
 
-class SourceChange(Asked):
+class SourceChange(RequestModel):
     """What to change; what is left out stays."""
 
     name: Name | None = None
@@ -77,7 +78,7 @@ class SourceChange(Asked):
     )
 
 
-class SecretInfo(Told):
+class SecretInfo(ResponseModel):
     """A secret in use, without the secret."""
 
     secret_id: UUID
@@ -85,7 +86,7 @@ class SecretInfo(Told):
     expires_at: Instant | None = Field(description="Null: not before somebody ends it.")
 
 
-class KeyInfo(Told):
+class KeyInfo(ResponseModel):
     """A write key of a source, without the key."""
 
     key_id: str
@@ -95,7 +96,7 @@ class KeyInfo(Told):
     revoked_at: Instant | None
 
 
-class SourceItem(Told):
+class SourceItem(ResponseModel):
     """A source as it is set up."""
 
     source_id: str = Field(description="Random; names the source in addresses of webhooks.")
@@ -110,7 +111,7 @@ class SourceItem(Told):
     )
 
 
-class Sources(Told):
+class Sources(ResponseModel):
     """Every source of the workspace, by name."""
 
     items: list[SourceItem]
@@ -124,7 +125,7 @@ class SourceDetail(SourceItem):
     keys: list[KeyInfo] = Field(description="Those bound to it, newest first.")
 
 
-class NewSecret(Asked):
+class NewSecret(RequestModel):
     """A secret to be taken into use."""
 
     value: str | None = Field(
@@ -150,7 +151,7 @@ class CreatedSecret(SecretInfo):
     )
 
 
-class EndSecretQuery(Asked):
+class EndSecretQuery(RequestModel):
     """When a secret ends."""
 
     in_seconds: int = Field(
@@ -158,7 +159,7 @@ class EndSecretQuery(Asked):
     )
 
 
-class NewKey(Asked):
+class NewKey(RequestModel):
     """A write key to be made."""
 
     label: str = Field(default="", max_length=200, description="What the key is for.")
@@ -167,7 +168,7 @@ class NewKey(Asked):
     )
 
 
-class CreatedKey(Told):
+class CreatedKey(ResponseModel):
     """A write key that works from now on."""
 
     key_id: str
@@ -187,7 +188,7 @@ class SourceEventsQuery(PageQuery):
     outcome: Outcome | None = Field(default=None, description="Only these.")
 
 
-class CausedTransition(Told):
+class CausedTransition(ResponseModel):
     """A move on a journey that an event brought about."""
 
     journey: str
@@ -197,7 +198,7 @@ class CausedTransition(Told):
     outcome: str | None
 
 
-class Became(Told):
+class Became(ResponseModel):
     """What became of an accepted event.
 
     `pending`: in the log, not processed yet. `duplicate`: its `message_id` had come before, and
@@ -212,7 +213,7 @@ class Became(Told):
     transitions: list[CausedTransition]
 
 
-class SourceEventItem(Told):
+class SourceEventItem(ResponseModel):
     """One event, or one request of which nothing was stored."""
 
     id: int
@@ -228,20 +229,20 @@ class SourceEventItem(Told):
     became: Became | None = Field(description="Null where it was not accepted.")
 
 
-class SourceEvents(Told):
+class SourceEvents(ResponseModel):
     """A page of the newest events, newest first. Some hundreds are kept; not all at high rates."""
 
     items: list[SourceEventItem]
     next_cursor: str | None
 
 
-class UsageQuery(Asked):
+class UsageQuery(RequestModel):
     """How far back."""
 
     days: int = Field(default=30, ge=1, le=_YEAR_DAYS, description="UTC days, today included.")
 
 
-class UsageItem(Told):
+class UsageItem(ResponseModel):
     """Events of a UTC day. Those of requests that were turned away as a whole are not counted."""
 
     day: date
@@ -250,7 +251,7 @@ class UsageItem(Told):
     dropped: int
 
 
-class Usage(Told):
+class Usage(ResponseModel):
     """Usage by day, newest first; days without events are left out."""
 
     items: list[UsageItem]

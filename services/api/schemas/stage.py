@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import msgspec
 from pydantic import AfterValidator, Field
 
-from services.api.schemas.common import Asked, Id, Instant, JourneyKey, Status, SubjectId, Told
+from services.api.schemas.base import RequestModel, ResponseModel
+from services.api.schemas.fields import Id, Instant, JourneyKey, Status, SubjectId
 
 
 def _storable(value: str) -> str:
@@ -24,7 +25,7 @@ _ACCOUNT = (
 )
 
 
-class StageQuery(Asked):
+class StageQuery(RequestModel):
     """A subject by exactly one of its names, and optionally one journey."""
 
     account_id: SubjectId | None = Field(default=None, description=_ACCOUNT)
@@ -37,7 +38,7 @@ class StageQuery(Asked):
     )
 
 
-class SubjectRef(Asked):
+class SubjectRef(RequestModel):
     """A subject by exactly one of its names."""
 
     account_id: _BodySubjectId | None = Field(default=None, description=_ACCOUNT)
@@ -49,21 +50,21 @@ class SubjectRef(Asked):
 MAX_BATCH_SUBJECTS = 1000
 
 
-class StageBatchBody(Asked):
+class StageBatchBody(RequestModel):
     """Up to 1,000 subjects, all asked about the same journey if one is named."""
 
     subjects: list[SubjectRef] = Field(min_length=1, max_length=MAX_BATCH_SUBJECTS)
     journey: JourneyKey | None = None
 
 
-class NextStage(Told):
+class NextStage(ResponseModel):
     """The stage that follows in the order of the map."""
 
     key: str
     title: str
 
 
-class Stage(Told):
+class Stage(ResponseModel):
     """Where a subject stands on a journey now."""
 
     account_id: str = Field(
@@ -96,21 +97,21 @@ class Stage(Told):
     )
 
 
-class BatchError(Told):
+class BatchError(ResponseModel):
     """Why one subject of a batch has no answer."""
 
     code: str = Field(description="`subject_unknown`, `subject_required` or `journey_required`.")
     detail: str
 
 
-class BatchItem(Told):
+class BatchItem(ResponseModel):
     """The answer for one subject: `result` or `error`, the other is null."""
 
     result: Stage | None
     error: BatchError | None
 
 
-class StageBatch(Told):
+class StageBatch(ResponseModel):
     """Answers in the order of the question."""
 
     items: list[BatchItem]

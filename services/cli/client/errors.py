@@ -37,7 +37,9 @@ def sentence(exc: BaseException) -> str | None:
     # Here, not above: every command would start later for the sake of errors that hardly one has.
     import asyncpg  # noqa: PLC0415
     import httpx  # noqa: PLC0415
-    from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError  # noqa: PLC0415
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+
+    from shared.storage.errors import Meaning, is_connection_lost, meaning_of  # noqa: PLC0415
 
     while isinstance(exc, BaseExceptionGroup):
         exc = exc.exceptions[0]
@@ -49,7 +51,9 @@ def sentence(exc: BaseException) -> str | None:
             message = "nothing answers at that address; is Stageline running? (make run)"
         case httpx.HTTPError() | httpx.InvalidURL():
             message = f"the request failed: {type(exc).__name__}"
-        case OperationalError() | InterfaceError() | asyncpg.PostgresConnectionError():
+        case DBAPIError() | asyncpg.PostgresError() | asyncpg.InterfaceError() if (
+            is_connection_lost(exc)
+        ):
             message = "the database does not answer; is it running, STAGELINE_DATABASE_URL right?"
         case DBAPIError(orig=reason) | (asyncpg.PostgresError() as reason):
             message = f"the database refused: {reason}"
@@ -57,6 +61,8 @@ def sentence(exc: BaseException) -> str | None:
             message = f"{name}: {reason}"
         case OSError():
             message = f"cannot connect: {exc.strerror or exc}"
+        case _ if meaning_of(exc) is Meaning.BUSY:
+            message = "the database is too busy; try again"
         case _:
             message = None
     return message

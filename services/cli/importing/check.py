@@ -13,30 +13,15 @@ from services.cli.importing.names import REPORTED
 from services.cli.importing.refused import RefusedFile
 from services.cli.importing.rows import Row, Rows, unused_columns
 from services.cli.importing.sender import batches
-from services.ingest.decisions import take_in
+from services.ingest.compose import DryRun
 from services.ingest.events.candidate import Candidate
 from services.ingest.events.verdicts import BodyRefused, Refused
-from services.ingest.gatekeeper.rules import door
-from services.ingest.limits import Limits
-from services.ingest.protocols.touchpoints import parse as native
-from shared.ids import WorkspaceId
-from shared.keys.principal import SCOPES_OF_KIND, Principal
-from shared.keys.token import KeyKind
-from shared.sources.source import WorkspaceRules
 
 _FIRST_LINES = 5
 _NAMES = 1_000
 """Most event names, and most columns of NDJSON, that are told apart."""
 
-_LIMITS = Limits()
-_ANYBODY = Principal(
-    workspace_id=WorkspaceId(1),
-    key_id="dry-run",
-    kind=KeyKind.SECRET,
-    scopes=SCOPES_OF_KIND[KeyKind.SECRET],
-)
-_OPEN = door(KeyKind.SECRET, None, WorkspaceRules(hash_key=b""), frozenset())
-"""What a source or a workspace forbids is known to ingest alone."""
+_INGEST = DryRun()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -127,22 +112,20 @@ class _Judge:
         if not rows:
             return []
         body = b"[" + b",".join(row.body for row in rows) + b"]"
-        items = native.parse(body, is_ndjson=False, limits=_LIMITS)
+        items = _INGEST.touchpoints(body)
         if isinstance(items, BodyRefused):  # too large in one piece: judged in halves
             if len(rows) == 1:
                 return [Problem(line=rows[0].line, code=items.code, detail=items.detail)]
             middle = len(rows) // 2
             return self.problems(rows[:middle]) + self.problems(rows[middle:])
-        intake = take_in(
-            items, principal=_ANYBODY, received_at=self.now, limits=_LIMITS, door=_OPEN
-        )
-        refused = dict(intake.refused)
+        decided = _INGEST.decide(items, received_at=self.now)
+        refused = dict(decided.refused)
         for index, item in enumerate(items):
             if index not in refused and not isinstance(item, Refused):
                 self._count(item)
         return [
             Problem(line=rows[index].line, code=refusal.code, detail=refusal.detail)
-            for index, refusal in intake.refused
+            for index, refusal in decided.refused
         ]
 
     def _count(self, candidate: Candidate) -> None:

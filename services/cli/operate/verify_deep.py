@@ -16,7 +16,7 @@ from services.stager.fold import fold_subject
 from services.stager.records.decode import decode_stored
 from services.stager.subjects.subject import Standing, decode_standings
 from shared.contracts.subjects import is_person
-from shared.journey.compile import CompiledJourney, compile_journey
+from shared.journey.compile import CompiledJourney
 from shared.journey.fold import advance, refold
 from shared.journey.model import SubjectKind, Touchpoint, Transition
 from shared.journey.state import FORMAT
@@ -44,7 +44,7 @@ async def compare(connection: AsyncConnection, now: datetime) -> Checked:
     """Fold every history anew. Cost: reads every touchpoint up to twice, a subject at a time."""
     maps: dict[tuple[int, str], CompiledJourney] = {}
     for stored in await journeys.newer_than(connection, 0):
-        maps[stored.workspace_id, stored.journey] = compile_journey(stored.to_journey())
+        maps[stored.workspace_id, stored.journey] = stored.compiled()
     checked = Checked()
     after = (0, "")
     while page := await queries.subjects_after(connection, after, _PAGE):

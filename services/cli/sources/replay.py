@@ -12,22 +12,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.cli import queries
 from services.cli.client.errors import REFUSED, fail
 from services.cli.client.http import print_json
+from services.ingest.compose import composed
 from services.ingest.events.verdicts import Refused
 from services.ingest.intake import Ingest
 from services.ingest.protocols.webhooks.parse import Way, read_letter
 from services.ingest.settings import IngestSettings
 from shared.clock import SystemClock
 from shared.contracts.envelope import Envelope, decode
-from shared.eventlog.factory import open_writer
 from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
-from shared.keys.cache import KeyCache
 from shared.keys.principal import Principal
 from shared.keys.token import KeyKind
 from shared.settings import load
 from shared.sources.mapping import MappingProblem, compile_mapping
-from shared.sources.registry import SourceRegistry
 from shared.sources.source import Source
-from shared.storage import keys, source_changes, sources
+from shared.storage import source_changes
 from shared.storage.connect import DatabaseRole, create_engine
 from shared.telemetry.metrics import Metrics
 
@@ -64,25 +62,22 @@ async def _replayed(settings: IngestSettings, workspace_id: WorkspaceId, name: s
         role=DatabaseRole.OWNER,
         application_name="stageline-cli",
     )
-    writer = open_writer(settings)
-    clock = SystemClock()
     try:
         source = await _source(engine, workspace_id, name)
-        registry = SourceRegistry(sources.loader(engine, clock), timeout_seconds=_READ_SECONDS)
-        if not await registry.refresh():
-            fail("the sources cannot be read")
-        await writer.start()
-        ingest = Ingest(
-            writer=writer,
-            keys=KeyCache(keys.loader(engine), clock),
-            sources=registry,
-            clock=clock,
+        async with composed(
+            settings,
+            clock=SystemClock(),
             metrics=Metrics(CollectorRegistry()),
-            limits=settings.limits(),
-        )
-        return await _all(engine, ingest, source)
+            role=DatabaseRole.OWNER,
+            application_name="stageline-cli",
+            is_recording=False,
+            read_timeout_seconds=_READ_SECONDS,
+        ) as ingest:
+            if not await ingest.sources.refresh():
+                fail("the sources cannot be read")
+            await ingest.writer.start()
+            return await _all(engine, ingest, source)
     finally:
-        await writer.stop()
         await engine.dispose()
 
 

@@ -12,20 +12,17 @@ from services.cli.client.errors import REFUSED, fail, printable
 from services.cli.client.http import print_json
 from services.cli.client.target import target
 from services.cli.sources.lookup import found as found_source
+from services.ingest.compose import DryRun
 from services.ingest.events.verdicts import Refused
 from services.ingest.limits import Limits
 from services.ingest.protocols.webhooks import parse as delivery
 from services.ingest.protocols.webhooks.parse import Delivery, Item, Way
-from services.ingest.validation import Admitted, admit, in_common
 from shared.clock import SystemClock
-from shared.ids import DEFAULT_WORKSPACE
-from shared.keys.principal import Principal
-from shared.keys.token import KeyKind
 from shared.sources import mappings
 from shared.sources.mapping import CompiledMapping, MappingProblem, compile_mapping
 from shared.sources.source import SourceKind, SourceSettings, settings_from
 
-_LIMITS = Limits(max_body_bytes=20_000_000)
+_INGEST = DryRun(limits=Limits(max_body_bytes=20_000_000))
 _SAMPLE = "sample"
 _OURS = ("v", "workspace_id", "received_at", "source")
 """Fields of an envelope that say nothing of the sample."""
@@ -62,7 +59,7 @@ def try_sample(
         settings=settings,
         mapping=None if written is None else compiled(written),
     )
-    found = delivery.read(body, way, _LIMITS)
+    found = delivery.read(body, way, _INGEST.limits)
     if not isinstance(found, Delivery):
         fail(f"ingest would refuse the body: {found.detail}", REFUSED)
     told = [
@@ -106,8 +103,11 @@ def _told(position: int, items: Sequence[Item], way: Way, *, is_kept: bool) -> d
     touchpoints: list[dict[str, Any]] = []
     rejected: list[dict[str, str]] = []
     unmapped: str | None = None
+    received_at = SystemClock().now()
     for item in items:
-        verdict = item if isinstance(item, Refused) else _admitted(item)
+        verdict = (
+            item if isinstance(item, Refused) else _INGEST.validate(item, received_at=received_at)
+        )
         if isinstance(verdict, Refused):
             rejected.append({"code": verdict.code, "detail": verdict.detail})
         elif verdict.envelope.type == "unmapped":
@@ -124,16 +124,6 @@ def _told(position: int, items: Sequence[Item], way: Way, *, is_kept: bool) -> d
         "unmapped": unmapped,
         "rejected": rejected,
     }
-
-
-def _admitted(item: Any) -> Admitted | Refused:  # noqa: ANN401 - a candidate
-    principal = Principal(
-        workspace_id=DEFAULT_WORKSPACE,
-        key_id=_SAMPLE,
-        kind=KeyKind.SECRET,
-        scopes=frozenset(),
-    )
-    return admit(item, in_common(principal, SystemClock().now()))
 
 
 def _show(told: Mapping[str, Any]) -> None:

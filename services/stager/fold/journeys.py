@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from services.stager.store.rows import PublishedMap
-from shared.journey.compile import CompiledJourney, compile_journey
+from shared.journey.compile import CompiledJourney
 from shared.journey.model import SubjectKind
-from shared.maps import MapInvalid, from_definition, to_journey
+from shared.maps import MapInvalid
+from shared.maps.published import PublishedMap
 
 log = structlog.get_logger(__name__)
 
@@ -57,8 +57,7 @@ class Maps:
         for each in published:
             self.publication = max(self.publication, each.publication)
             try:
-                journey = to_journey(from_definition(each.definition), each.version)
-                compiled = compile_journey(journey)
+                compiled = each.compiled()
             except (MapInvalid, ValueError):
                 log.exception(
                     "map_not_usable",

@@ -15,7 +15,8 @@ from services.stager.records.records import STALL
 from services.stager.store.rows import CurrentTransition, JourneyKey, Row, StoredAlert
 from services.stager.subjects.subject import encode_json
 from shared.journey.compile import CompiledJourney
-from shared.journey.model import Effect, Stage, Stall, Status, Transition
+from shared.journey.map import Stage
+from shared.journey.model import Effect, Stall, Status, Transition
 from shared.journey.state import State
 
 Visit = tuple[str, int, datetime]

@@ -6,9 +6,10 @@ from datetime import datetime
 import msgspec
 
 from services.stager.identity.names import Key
-from services.stager.store.rows import Advance, DeadLetter, Job, JourneyKey, PublishedMap
+from services.stager.store.rows import Advance, DeadLetter, Job, JourneyKey
 from services.stager.store.session import Connection, count
 from shared.errors import Fenced
+from shared.maps.published import PublishedMap
 
 # Where to go on reading.
 _OFFSETS = """
@@ -161,7 +162,13 @@ async def newest(connection: Connection, *, is_alone: bool) -> tuple[int, int]:
 async def publications_after(connection: Connection, publication: int) -> list[PublishedMap]:
     """Maps published after the given number, oldest first."""
     return [
-        PublishedMap(row[0], row[1], row[2], row[3], msgspec.json.decode(row[4]))
+        PublishedMap(
+            publication=row[0],
+            workspace_id=row[1],
+            journey=row[2],
+            version=row[3],
+            definition=msgspec.json.decode(row[4]),
+        )
         for row in await connection.fetch(_PUBLISHED, publication)
     ]
 

@@ -40,17 +40,6 @@ class StoredAlert:
 
 
 @dataclass(frozen=True, slots=True)
-class PublishedMap:
-    """A row of `journey_version`; `definition` is the decoded JSON."""
-
-    publication: int
-    workspace_id: int
-    journey: str
-    version: int
-    definition: Any
-
-
-@dataclass(frozen=True, slots=True)
 class DeadLetter:
     """A row of `dead_letter` that is to be published."""
 

@@ -12,49 +12,30 @@ from asyncpg.pool import PoolConnectionProxy
 
 from services.stager.errors import Conflict, DataRejected
 from shared.errors import DatabaseUnavailable, FatalError, StagelineError
+from shared.storage.errors import Meaning, meaning_of
 
 # Generic to the type checker only.
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
-_AGAIN_AT_ONCE = frozenset({"40001", "40P01"})
-"""Serialisation failure and deadlock: the other side has won, the next try sees it."""
-
-_PASSING_CLASSES = frozenset({"08", "53", "57", "58"})
-"""Connection lost, out of resources (disk full too), operator intervention, system error."""
-_PASSING = frozenset({"25006", "55P03", "25P03", "25P04"})
-"""Read-only (a failover is under way), lock not available, session or transaction timed out."""
-
-_DATA_CLASSES = frozenset({"21", "22", "23", "54"})
-"""Cardinality, data, integrity, program limit (an index row that is too wide)."""
-
 _ACQUIRE_SECONDS = 10.0
 
 
 def translated(exc: BaseException) -> StagelineError | None:
-    """What an error of the driver means, or None for one that is not the driver's."""
-    match exc:
-        case asyncpg.PostgresError():
-            return _by_state(exc)
-        case asyncpg.InternalClientError():
-            return DatabaseUnavailable(f"the driver failed: {type(exc).__name__}")
-        case asyncpg.InterfaceError() | OSError() | TimeoutError():
-            return DatabaseUnavailable(f"the connection failed: {type(exc).__name__}")
-        case _:
-            return None
-
-
-def _by_state(exc: asyncpg.PostgresError) -> StagelineError:
-    state = exc.sqlstate or ""
-    if state in _AGAIN_AT_ONCE:
-        return Conflict(f"sqlstate {state}")
-    if not state or state[:2] in _PASSING_CLASSES or state in _PASSING:
-        return DatabaseUnavailable(f"sqlstate {state or 'unknown'}")
-    if state[:2] in _DATA_CLASSES:
-        return DataRejected(f"sqlstate {state}")
-    return FatalError(
-        f"Postgres refuses a statement of ours, sqlstate {state}: {type(exc).__name__}"
-    )
+    """The stager's error for an error of the driver, or None for one that is not the driver's."""
+    meaning = meaning_of(exc)
+    if meaning is None:
+        return None
+    reason = f"{meaning}: {type(exc).__name__}, sqlstate {getattr(exc, 'sqlstate', None)}"
+    match meaning:
+        case Meaning.AWAY | Meaning.FULL | Meaning.BUSY:
+            return DatabaseUnavailable(reason)
+        case Meaning.CONFLICT:
+            return Conflict(reason)
+        case Meaning.DATA:
+            return DataRejected(reason)
+        case Meaning.FATAL:
+            return FatalError(f"Postgres refuses a statement of the stager, {reason}")
 
 
 @asynccontextmanager

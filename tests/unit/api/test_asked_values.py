@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.api import wire
-from services.api.errors import Code, Refused
+from services.api.errors import Code, RequestRefused
 from services.api.schemas.campaigns import CampaignsQuery
 from services.api.schemas.kpis import KpiQuery, KpiValues
 
@@ -21,7 +21,7 @@ BEYOND = ["0001-01-01T00:00:00+14:00", "1969-12-31T23:59:59Z", "9999-12-31T23:59
 
 
 def refused(**fields: Any) -> tuple[Code, str]:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         wire.json_body(KpiValues, json.dumps({"items": [{**VALUE, **fields}]}).encode())
     return caught.value.code, caught.value.errors[0].pointer
 
@@ -51,7 +51,7 @@ def test_a_nul_in_a_value_is_refused_by_its_place(field: str) -> None:
 def test_a_query_beyond_the_calendar_or_without_offset_is_refused(
     model: type[KpiQuery | CampaignsQuery], name: str, at: str
 ) -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         wire.query(model, {name: at})
 
     assert caught.value.code is Code.INVALID_REQUEST

@@ -13,7 +13,7 @@ from services.api.cursors import (
     TouchpointPosition,
     TransitionPosition,
 )
-from services.api.errors import Code, Refused
+from services.api.errors import Code, RequestRefused
 from services.api.schemas.accounts import AccountsQuery
 
 INSTANT = datetime(2026, 3, 4, 16, 12, 7, 250_000, tzinfo=UTC)
@@ -57,7 +57,7 @@ def test_a_cursor_is_for_its_own_list_filters_and_kind() -> None:
         (AccountPosition, "list", AccountsQuery(stage="other")),
         (TouchpointPosition, "list", FILTERS),
     ):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RequestRefused) as refused:
             cursors.decode(cursor, kind, listing, filters)
         assert refused.value.code is Code.INVALID_CURSOR
 
@@ -65,13 +65,13 @@ def test_a_cursor_is_for_its_own_list_filters_and_kind() -> None:
 def test_a_position_that_no_list_can_have_is_refused_even_with_a_right_checksum() -> None:
     forged = cursors.encode(AccountPosition("a\x00b"), "list", FILTERS)
 
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         cursors.decode(forged, AccountPosition, "list", FILTERS)
 
 
 @given(st.text(max_size=60))
 def test_any_other_text_is_refused_and_never_a_fault(text: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         cursors.decode(text, AccountPosition, "list", FILTERS)
 
     assert refused.value.code is Code.INVALID_CURSOR
@@ -85,5 +85,5 @@ def test_a_cursor_with_one_letter_changed_is_refused(place: int, letter: int) ->
     if changed == cursor:
         return
 
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         cursors.decode(changed, AccountPosition, "list", FILTERS)

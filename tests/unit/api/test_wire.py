@@ -5,10 +5,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from starlette.types import Message
 
 from services.api import wire
-from services.api.errors import Code, Refused
+from services.api.errors import Code, RequestRefused
 
 
-class Asked(BaseModel):
+class RequestModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     limit: int = Field(default=50, ge=1, le=200)
@@ -45,7 +45,7 @@ def test_a_query_is_read_as_forms_are_written(raw: bytes, expected: dict[str, st
     "raw", [b"a=%00", b"%00=a", b"a=%FF", b"a=\xff", b"a=%ED%A0%80", b"a=1&a=1", b"%61=1&a=2"]
 )
 def test_a_query_that_could_not_be_stored_or_says_a_thing_twice_is_refused(raw: bytes) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         wire.query_values(raw)
 
     assert refused.value.code is Code.INVALID_REQUEST
@@ -67,8 +67,8 @@ def test_a_query_that_could_not_be_stored_or_says_a_thing_twice_is_refused(raw: 
 def test_a_wrong_value_is_pointed_at_and_not_repeated(
     values: dict[str, str], pointer: str, detail: str
 ) -> None:
-    with pytest.raises(Refused) as refused:
-        wire.query(Asked, values)
+    with pytest.raises(RequestRefused) as refused:
+        wire.query(RequestModel, values)
 
     (place,) = refused.value.errors
     assert (place.pointer, place.detail) == (pointer, detail)
@@ -102,7 +102,7 @@ async def test_a_body_that_is_too_large_or_packed_is_refused(
 ) -> None:
     _, queue = _receive(*chunks)
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         await wire.body({"headers": headers}, queue.get, 4)
 
     assert refused.value.code is code
@@ -116,7 +116,7 @@ async def test_a_body_that_never_ends_is_cut_off() -> None:
         read += 1
         return {"type": "http.request", "body": b"abcd", "more_body": True}
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         await wire.body({"headers": [(b"content-length", b"9" * 400)]}, endless, 4)
 
     assert refused.value.code is Code.BODY_TOO_LARGE
@@ -128,7 +128,7 @@ async def test_a_sender_that_goes_away_ends_the_reading() -> None:
     queue.put_nowait({"type": "http.request", "body": b"ab", "more_body": True})
     queue.put_nowait({"type": "http.disconnect"})
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         await wire.body({"headers": []}, queue.get, 4)
 
     assert refused.value.code is Code.BODY_TIMEOUT

@@ -7,7 +7,8 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.ingest.app import Ingest, create_app
+from services.ingest.app import create_app
+from services.ingest.intake import Ingest
 from services.ingest.limits import Limits
 from shared.clock import ManualClock
 from shared.contracts.envelope import Envelope, decode

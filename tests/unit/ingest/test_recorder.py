@@ -15,6 +15,7 @@ from shared.keys.principal import SCOPES_OF_KIND, Principal
 from shared.keys.token import KeyKind
 from shared.sources.event import SourceEvent, SourceUsage
 from shared.telemetry.metrics import Metrics
+from tests.support.touchpoints import event
 from tests.unit.ingest.conftest import NOW
 
 NOBODY = Refused(Code.MISSING_IDENTITY, "Name somebody.")
@@ -52,15 +53,7 @@ def principal(source_id: str | None = "src_1") -> Principal:
 
 
 def envelope(number: int = 1) -> Envelope:
-    return Envelope(
-        workspace_id=1,
-        message_id=f"m-{number}",
-        event="Demo Requested",
-        occurred_at=NOW,
-        received_at=NOW,
-        email="ann@acme.example",
-        account_id="acme",
-    )
+    return event(message_id=f"m-{number}", email="ann@acme.example", account_id="acme")
 
 
 def sent(shelf: Shelf, count: int, source_id: str | None = "src_1") -> None:

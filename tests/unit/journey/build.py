@@ -4,23 +4,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from shared.journey.comparison import Predicate
 from shared.journey.compile import CompiledJourney, compile_journey
-from shared.journey.conditions import Condition, Performed, Predicate, Scope
+from shared.journey.condition import Condition
 from shared.journey.fold import refold
-from shared.journey.model import (
-    Effect,
-    Journey,
-    Loop,
-    Milestone,
-    Outcome,
-    Reached,
-    Stage,
-    Stall,
-    SubjectKind,
-    Touchpoint,
-    Transition,
-)
+from shared.journey.kinds import Performed
+from shared.journey.map import Journey, Loop, Milestone, Outcome, Stage
+from shared.journey.model import Effect, Reached, Stall, SubjectKind, Touchpoint, Transition
 from shared.journey.state import State
+from shared.journey.trackers import Since
+from tests.support.touchpoints import touchpoint
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -38,14 +31,14 @@ def done(
     count: int = 1,
     within: float | None = None,
     where: Sequence[Predicate] = (),
-    scope: Scope | None = None,
+    since: Since | None = None,
 ) -> Performed:
     return Performed(
         events=events,
         count=count,
         within=None if within is None else days(within),
         where=tuple(where),
-        scope=scope,
+        since=since,
     )
 
 
@@ -87,11 +80,8 @@ def milestone(key: str, when: Condition) -> Milestone:
 
 def at(number: float, event: str, message_id: str = "", **more: Any) -> Touchpoint:
     """A touchpoint on day `number`; its id sorts by instant unless one is given."""
-    return Touchpoint(
-        message_id=message_id or f"{number:09.3f}-{event}",
-        occurred_at=day(number),
-        event=event,
-        **more,
+    return touchpoint(
+        event, day(number), message_id=message_id or f"{number:09.3f}-{event}", **more
     )
 
 

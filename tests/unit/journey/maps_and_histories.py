@@ -10,34 +10,23 @@ from typing import Any
 from hypothesis import strategies as st
 from msgspec import structs
 
-from shared.journey.conditions import (
+from shared.journey.comparison import Operator, Predicate, Scalar
+from shared.journey.condition import Condition
+from shared.journey.kinds import (
     All,
     AnyOf,
-    Condition,
     IdleFor,
     InStageFor,
     MilestoneReached,
     Never,
     Not,
-    Operator,
     Performed,
-    Predicate,
-    Scalar,
-    Scope,
     Trait,
-    TraitOwner,
 )
-from shared.journey.model import (
-    Back,
-    Journey,
-    Loop,
-    Milestone,
-    Outcome,
-    Stage,
-    SubjectKind,
-    Touchpoint,
-    WinBack,
-)
+from shared.journey.map import Back, Journey, Loop, Milestone, Outcome, Stage, WinBack
+from shared.journey.model import SubjectKind, Touchpoint
+from shared.journey.trackers import Since, TraitOwner
+from tests.support.touchpoints import touchpoint
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LAST_MINUTE = 30
@@ -77,13 +66,13 @@ def _leaf() -> Condition:
     names = tuple(_shapes.sample(EVENTS, _shapes.choice([1, 1, 2])))
     where = _shapes.choice(WHERES)
     within = _shapes.choice([None, _span()])
-    scope = _shapes.choice([None, None, None, *Scope])
+    since = _shapes.choice([None, None, None, *Since])
     match _shapes.choice(_leaves_by_weight):
         case "performed":
             count = _shapes.choice([1, 1, 2, 3])
-            return Performed(events=names, where=where, count=count, within=within, scope=scope)
+            return Performed(events=names, where=where, count=count, within=within, since=since)
         case "never":
-            return Never(events=names, where=where, within=within, scope=scope)
+            return Never(events=names, where=where, within=within, since=since)
         case "trait":
             operator, value = _shapes.choice(TRAITS)
             predicate = Predicate(path="plan", operator=operator, value=value)
@@ -183,10 +172,9 @@ TOLD: tuple[dict[str, Any], ...] = (
     {"plan": 1},
 )
 FLAVOURS = tuple(
-    Touchpoint(
-        message_id="",
-        occurred_at=START,
-        event="",
+    touchpoint(
+        "",
+        START,
         properties=_shapes.choice(PROPERTIES),
         person=_shapes.choice([None, "ann", "bob"]),
         traits=_shapes.choice(TOLD),

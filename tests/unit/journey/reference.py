@@ -9,27 +9,23 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.journey.conditions import (
+from shared.journey.comparison import Operator, Predicate
+from shared.journey.condition import Condition, walk
+from shared.journey.kinds import (
     All,
     AnyOf,
-    Condition,
     IdleFor,
     InStageFor,
     MilestoneReached,
     Never,
     Not,
-    Operator,
     Performed,
-    Predicate,
-    Scope,
     Trait,
-    TraitOwner,
-    walk,
 )
+from shared.journey.map import Journey
 from shared.journey.model import (
     Cause,
     Effect,
-    Journey,
     LastTouchpoint,
     Reached,
     Stall,
@@ -38,6 +34,7 @@ from shared.journey.model import (
     Transition,
     TransitionKind,
 )
+from shared.journey.trackers import Since, TraitOwner
 
 TICK = timedelta(minutes=1)
 SOME_TIMER = Cause(timer="time")
@@ -49,7 +46,7 @@ class Rule:
     kind: TransitionKind | None
     path: str
     when: Condition | None
-    scope: Scope
+    since: Since
     to: str | None = None
     outcome: str | None = None
     group: str | None = None
@@ -106,7 +103,7 @@ class Reference:
             for rule in self.rules():
                 if rule.to in self.entered:
                     continue
-                if rule.when is None or self.holds(rule.when, rule.scope, rule.group, at):
+                if rule.when is None or self.holds(rule.when, rule.since, rule.group, at):
                     self.apply(rule, at, cause)
                     break
             else:
@@ -121,7 +118,7 @@ class Reference:
             for milestone in self.journey.milestones:
                 group = f"milestone {milestone.key}"
                 if milestone.key not in self.milestones and self.holds(
-                    milestone.when, Scope.CYCLE, group, at
+                    milestone.when, Since.CYCLE, group, at
                 ):
                     self.milestones[milestone.key] = at
                     self.effects.append(
@@ -135,7 +132,7 @@ class Reference:
         keys = [stage.key for stage in journey.stages]
         if self.status is Status.NOT_STARTED:
             if journey.applies_to is not None and not self.has_joined:
-                yield Rule(None, "applies_to", journey.applies_to, Scope.CYCLE)
+                yield Rule(None, "applies_to", journey.applies_to, Since.CYCLE)
                 return
             for key in reversed(keys) if journey.may_skip else keys[:1]:
                 yield from self.enter(key, TransitionKind.ENTER)
@@ -146,14 +143,14 @@ class Reference:
                 if outcome.key == self.outcome and outcome.win_back:
                     path = f"outcomes.{outcome.key}.win_back"
                     back_to, when = outcome.win_back.to, outcome.win_back.when
-                    yield Rule(TransitionKind.WIN_BACK, path, when, Scope.VISIT, to=back_to)
+                    yield Rule(TransitionKind.WIN_BACK, path, when, Since.VISIT, to=back_to)
             yield from self.loops()
             return
         for outcome in journey.outcomes:
             if not outcome.stages or self.stage in outcome.stages:
                 path = f"outcomes.{outcome.key}.when"
                 kind = TransitionKind.OUTCOME
-                yield Rule(kind, path, outcome.when, Scope.CYCLE, outcome=outcome.key)
+                yield Rule(kind, path, outcome.when, Since.CYCLE, outcome=outcome.key)
         yield from self.loops()
         here = keys.index(self.stage)
         ahead = keys[here + 1 :]
@@ -161,19 +158,19 @@ class Reference:
             yield from self.enter(key, TransitionKind.ADVANCE)
         for back in journey.stages[here].back:
             path = f"stages.{self.stage}.back.{back.to}"
-            yield Rule(TransitionKind.REGRESS, path, back.when, Scope.VISIT, to=back.to)
+            yield Rule(TransitionKind.REGRESS, path, back.when, Since.VISIT, to=back.to)
 
     def loops(self) -> Iterator[Rule]:
         for index, loop in enumerate(self.journey.loops):
             if self.stage in loop.stages:
                 path = f"loops.{index}"
-                yield Rule(TransitionKind.LOOP, path, loop.when, Scope.VISIT, to=loop.to)
+                yield Rule(TransitionKind.LOOP, path, loop.when, Since.VISIT, to=loop.to)
 
     def enter(self, key: str, kind: TransitionKind) -> Iterator[Rule]:
         stage = next(each for each in self.journey.stages if each.key == key)
         if stage.enter is not None or stage is self.journey.stages[0]:
             path = f"stages.{key}.enter"
-            yield Rule(kind, path, stage.enter, Scope.CYCLE, to=key, group=f"stage {key}")
+            yield Rule(kind, path, stage.enter, Since.CYCLE, to=key, group=f"stage {key}")
 
     def apply(self, rule: Rule, at: datetime, cause: Cause) -> None:
         if rule.kind is None:
@@ -261,23 +258,23 @@ class Reference:
         )
 
     def value(self) -> float | None:
-        told = [each.value for each in self.history if each.value is not None]
-        return told[-1] if told else None
+        values = [each.value for each in self.history if each.value is not None]
+        return values[-1] if values else None
 
     def holds(  # noqa: C901, PLR0911 - one case a kind of condition
-        self, condition: Condition, scope: Scope, group: str | None, at: datetime
+        self, condition: Condition, since: Since, group: str | None, at: datetime
     ) -> bool:
         match condition:
             case All():
-                return all(self.holds(part, scope, group, at) for part in condition.parts)
+                return all(self.holds(part, since, group, at) for part in condition.parts)
             case AnyOf():
-                return any(self.holds(part, scope, group, at) for part in condition.parts)
+                return any(self.holds(part, since, group, at) for part in condition.parts)
             case Not():
-                return not self.holds(condition.part, scope, group, at)
+                return not self.holds(condition.part, since, group, at)
             case Performed():
-                return len(self.matching(condition, scope, group, at)) >= condition.count
+                return len(self.matching(condition, since, group, at)) >= condition.count
             case Never():
-                return not self.matching(condition, scope, group, at)
+                return not self.matching(condition, since, group, at)
             case Trait():
                 return self.trait(condition)
             case IdleFor():
@@ -290,17 +287,19 @@ class Reference:
                 return self.stage == condition.stage and self.status is not Status.ENDED
             case MilestoneReached():
                 return condition.milestone in self.milestones
+            case _:
+                raise AssertionError(condition)
 
     def matching(
-        self, condition: Performed | Never, scope: Scope, group: str | None, at: datetime
+        self, condition: Performed | Never, since: Since, group: str | None, at: datetime
     ) -> list[Touchpoint]:
         start = 0
-        match condition.scope or scope:
-            case Scope.VISIT:
+        match condition.since or since:
+            case Since.VISIT:
                 start = self.visit_from
-            case Scope.CYCLE:
+            case Since.CYCLE:
                 start = max(self.cycle_from, self.group_from.get(group or "", 0))
-            case Scope.EVER:
+            case Since.EVER:
                 pass
         return [
             each
@@ -319,13 +318,13 @@ class Reference:
                 if name in each.account_traits:
                     newest = dig(each.account_traits, predicate.path)
             return compares(predicate, newest)
-        told: dict[str | None, Any] = {}
+        newest_of: dict[str | None, Any] = {}
         for each in self.history:
             if name in each.traits:
-                told[each.person] = dig(each.traits, predicate.path)
+                newest_of[each.person] = dig(each.traits, predicate.path)
         if predicate.operator is Operator.EXISTS and predicate.value is False:
-            return all(value is None for value in told.values())
-        return any(compares(predicate, value) for value in told.values())
+            return all(value is None for value in newest_of.values())
+        return any(compares(predicate, value) for value in newest_of.values())
 
 
 def dig(values: Any, path: str) -> Any:

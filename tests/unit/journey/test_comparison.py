@@ -4,8 +4,13 @@ from typing import Any
 
 import pytest
 
-from shared.journey.comparison import accepts_properties, accepts_values
-from shared.journey.conditions import Operator, Predicate, Scalar
+from shared.journey.comparison import (
+    Operator,
+    Predicate,
+    Scalar,
+    accepts_properties,
+    accepts_values,
+)
 
 
 @pytest.mark.parametrize(

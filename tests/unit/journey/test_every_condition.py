@@ -4,22 +4,14 @@ from datetime import datetime
 
 from hypothesis import given, settings
 
-from shared.journey.closures import compile_condition
 from shared.journey.compile import compile_journey
-from shared.journey.conditions import All, InStageFor, Performed, Scope
 from shared.journey.explain import explain
 from shared.journey.facts import Place
 from shared.journey.fold import refold
-from shared.journey.model import (
-    Back,
-    Journey,
-    Loop,
-    Milestone,
-    Outcome,
-    Stage,
-    SubjectKind,
-    Touchpoint,
-)
+from shared.journey.kinds import All, InStageFor, Performed
+from shared.journey.map import Back, Journey, Loop, Milestone, Outcome, Stage
+from shared.journey.model import SubjectKind, Touchpoint
+from shared.journey.trackers import Since
 from tests.unit.journey.maps_and_histories import CONDITIONS, clocks, histories
 from tests.unit.journey.reference import Reference
 from tests.unit.journey.test_fold_properties import fixed
@@ -52,8 +44,8 @@ JOURNEY = Journey(
     ),
 )
 COMPILED = compile_journey(JOURNEY)
-PLACE = Place(scope=Scope.CYCLE)
-CLOSURES = [compile_condition(condition, PLACE, COMPILED.facts) for condition in ASKED]
+PLACE = Place(since=Since.CYCLE)
+CLOSURES = [condition.compile(PLACE, COMPILED.facts) for condition in ASKED]
 
 
 @given(histories(), clocks)
@@ -72,7 +64,7 @@ def test_closure_explanation_and_reference_give_one_answer(
     for at, (condition, closure) in enumerate(zip(ASKED, CLOSURES, strict=True)):
         node = explained[at].condition
         answer = closure(state, now)
-        assert reference.holds(condition, Scope.CYCLE, None, now) == answer, condition
+        assert reference.holds(condition, Since.CYCLE, None, now) == answer, condition
         assert node.parts[0].holds == answer, condition
         assert not node.holds
 

@@ -1,6 +1,9 @@
 """What an explanation tells a person, by hand."""
 
-from shared.journey.conditions import (
+from shared.journey.comparison import Operator, Predicate
+from shared.journey.condition import Node
+from shared.journey.explain import Explanation, Reachable, explain
+from shared.journey.kinds import (
     All,
     AnyOf,
     IdleFor,
@@ -8,14 +11,12 @@ from shared.journey.conditions import (
     MilestoneReached,
     Never,
     Not,
-    Operator,
-    Predicate,
     Trait,
-    TraitOwner,
 )
-from shared.journey.explain import Explanation, Node, Reachable, explain
-from shared.journey.model import Back, Loop, Status, TransitionKind, WinBack
+from shared.journey.map import Back, Loop, WinBack
+from shared.journey.model import Status, TransitionKind
 from shared.journey.state import State
+from shared.journey.trackers import TraitOwner
 from tests.unit.journey.build import (
     at,
     day,

@@ -5,9 +5,11 @@ from datetime import datetime
 from hypothesis import given
 
 from shared.journey.compile import compile_journey
-from shared.journey.explain import Node, explain
+from shared.journey.condition import Node
+from shared.journey.explain import explain
 from shared.journey.fold import advance, refold
-from shared.journey.model import Journey, Touchpoint
+from shared.journey.map import Journey
+from shared.journey.model import Touchpoint
 from tests.unit.journey.maps_and_histories import clocks, histories, journeys
 from tests.unit.journey.test_fold_properties import fixed
 
@@ -24,12 +26,12 @@ def test_explain_agrees_with_the_closures_and_a_settled_state_wants_nothing(
 
     settled, _ = advance(compiled, state, now)
     assert (settled.status, settled.stage) == (explanation.status, explanation.stage)
-    targets = compiled.plan(settled).rules.targets
-    assert [target.rule for target in targets] == [each.rule for each in explanation.reachable]
-    for target, each in zip(targets, explanation.reachable, strict=True):
-        assert target.check(settled, explanation.as_of) == each.holds
+    moves = compiled.plan(settled).rules.moves
+    assert [move.rule for move in moves] == [each.rule for each in explanation.reachable]
+    for move, each in zip(moves, explanation.reachable, strict=True):
+        assert move.check(settled, explanation.as_of) == each.holds
         assert each.waits or not each.holds or not history
-        assert each.at is None or target.check(settled, each.at)
+        assert each.at is None or move.check(settled, each.at)
         assert_sound(each.condition, explanation.as_of)
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from shared.journey.compile import CompiledJourney, compile_journey
 from shared.journey.deadlines import next_deadline
 from shared.journey.fold import advance, fold, is_late, refold
-from shared.journey.model import Cause, Effect, Journey, Stall, Touchpoint, Transition
+from shared.journey.map import Journey
+from shared.journey.model import Cause, Effect, Stall, Touchpoint, Transition
 from shared.journey.state import State
 from tests.unit.journey.maps_and_histories import (
     LAST_MINUTE,

@@ -5,26 +5,13 @@ from typing import Any
 
 import pytest
 
-from shared.journey.conditions import (
-    All,
-    AnyOf,
-    MilestoneReached,
-    Never,
-    Not,
-    Operator,
-    Predicate,
-    Scope,
-    Trait,
-    TraitOwner,
-)
+from shared.journey.comparison import Operator, Predicate
 from shared.journey.fold import OutOfOrder, advance, fold, is_late, refold
-from shared.journey.model import (
-    Back,
-    Loop,
-    Status,
-    WinBack,
-)
+from shared.journey.kinds import All, AnyOf, MilestoneReached, Never, Not, Trait
+from shared.journey.map import Back, Loop, WinBack
+from shared.journey.model import Status
 from shared.journey.state import State
+from shared.journey.trackers import Since, TraitOwner
 from tests.unit.journey.build import (
     at,
     day,
@@ -69,7 +56,7 @@ def test_a_subject_joins_once_applies_to_holds_and_then_stays() -> None:
 
 def test_visit_facts_count_before_the_first_visit_and_before_joining() -> None:
     compiled = journey(
-        stage("a", done("X", count=2, scope=Scope.VISIT)), stage("b", done("Y")), applies_to=SAAS
+        stage("a", done("X", count=2, since=Since.VISIT)), stage("b", done("Y")), applies_to=SAAS
     )
 
     _, effects = play(

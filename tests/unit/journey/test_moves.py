@@ -1,20 +1,10 @@
 """How a touchpoint moves a subject forward, back and round, by hand."""
 
-from shared.journey.conditions import (
-    All,
-    Never,
-    Operator,
-    Predicate,
-    Scope,
-)
-from shared.journey.model import (
-    Back,
-    Cause,
-    Loop,
-    Status,
-    Transition,
-    TransitionKind,
-)
+from shared.journey.comparison import Operator, Predicate
+from shared.journey.kinds import All, Never
+from shared.journey.map import Back, Loop
+from shared.journey.model import Cause, Status, Transition, TransitionKind
+from shared.journey.trackers import Since
 from tests.unit.journey.build import (
     at,
     day,
@@ -125,8 +115,8 @@ def test_conditions_that_look_alike_keep_facts_of_their_own() -> None:
     one, true = (Predicate(path="n", operator=Operator.EQ, value=value) for value in (1, True))
     compiled = journey(
         stage("a"),
-        stage("b", done("X", where=[one], scope=Scope.EVER)),
-        stage("c", done("X", where=[true], scope=Scope.EVER)),
+        stage("b", done("X", where=[one], since=Since.EVER)),
+        stage("c", done("X", where=[true], since=Since.EVER)),
     )
 
     number, _ = play(compiled, at(1, "X", properties={"n": 1}))
@@ -202,7 +192,7 @@ def test_a_move_back_keeps_what_earlier_stages_and_outcomes_rest_on() -> None:
 def test_a_fact_of_ever_survives_a_move_back() -> None:
     compiled = journey(
         stage("a"),
-        stage("b", done("Order", scope=Scope.EVER), back=(Back(to="a", when=done("Refund")),)),
+        stage("b", done("Order", since=Since.EVER), back=(Back(to="a", when=done("Refund")),)),
     )
 
     state, effects = play(compiled, at(1, "Order"), at(2, "Refund"))

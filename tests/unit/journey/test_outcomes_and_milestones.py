@@ -1,15 +1,8 @@
 """How a journey ends and opens again, and which milestones it passes, by hand."""
 
-from shared.journey.conditions import (
-    MilestoneReached,
-)
-from shared.journey.model import (
-    Back,
-    Loop,
-    Status,
-    Transition,
-    WinBack,
-)
+from shared.journey.kinds import MilestoneReached
+from shared.journey.map import Back, Loop, WinBack
+from shared.journey.model import Status, Transition
 from tests.unit.journey.build import (
     at,
     day,

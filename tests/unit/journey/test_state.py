@@ -2,10 +2,12 @@
 
 import msgspec
 
-from shared.journey.conditions import Operator, Predicate, Trait, TraitOwner
+from shared.journey.comparison import Operator, Predicate
 from shared.journey.fold import advance
-from shared.journey.model import Back
+from shared.journey.kinds import Trait
+from shared.journey.map import Back
 from shared.journey.state import State
+from shared.journey.trackers import TraitOwner
 from tests.unit.journey.build import at, day, days, done, journey, milestone, outcome, play, stage
 
 SAAS = Trait(

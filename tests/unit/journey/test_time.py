@@ -2,26 +2,11 @@
 
 from datetime import timedelta
 
-from shared.journey.conditions import (
-    All,
-    IdleFor,
-    InStageFor,
-    MilestoneReached,
-    Never,
-    Not,
-)
 from shared.journey.deadlines import next_deadline
 from shared.journey.fold import advance, fold, is_late, refold
-from shared.journey.model import (
-    Back,
-    Cause,
-    LastTouchpoint,
-    Loop,
-    Stall,
-    Status,
-    Transition,
-    WinBack,
-)
+from shared.journey.kinds import All, IdleFor, InStageFor, MilestoneReached, Never, Not
+from shared.journey.map import Back, Loop, WinBack
+from shared.journey.model import Cause, LastTouchpoint, Stall, Status, Transition
 from tests.unit.journey.build import (
     at,
     day,
@@ -205,7 +190,7 @@ def test_a_window_that_empties_at_the_instant_of_another_touchpoint_is_not_misse
 
 
 def test_a_count_that_falls_changes_the_truth_of_not() -> None:
-    cold = Not(part=done("Login", count=2, within=7, scope=None))
+    cold = Not(part=done("Login", count=2, within=7, since=None))
     compiled = journey(
         stage("a"), stage("b", done("Login", count=2), back=(Back(to="a", when=cold),))
     )

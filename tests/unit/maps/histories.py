@@ -5,9 +5,10 @@ from typing import Any
 
 from shared.journey.compile import compile_journey
 from shared.journey.fold import refold
-from shared.journey.model import Effect, Stall, Touchpoint, Transition, TransitionKind
+from shared.journey.model import Effect, Stall, Transition, TransitionKind
 from shared.journey.state import State
 from shared.maps import parse, templates, to_journey
+from tests.support.touchpoints import touchpoint
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
@@ -24,10 +25,10 @@ def played(
 ) -> tuple[State, list[Effect]]:
     compiled = compile_journey(to_journey(parse(templates.read(name)), 1))
     touchpoints = [
-        Touchpoint(
+        touchpoint(
+            step[1],
+            START + step[0],
             message_id=f"m{number:03}",
-            occurred_at=START + step[0],
-            event=step[1],
             person="user:leah",
             properties=step[2] if len(step) == 3 else {},
         )

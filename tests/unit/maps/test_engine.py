@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from shared.journey.conditions import (
+from shared.journey.comparison import Operator, Predicate
+from shared.journey.kinds import (
     All,
     AnyOf,
     IdleFor,
@@ -10,23 +11,12 @@ from shared.journey.conditions import (
     MilestoneReached,
     Never,
     Not,
-    Operator,
     Performed,
-    Predicate,
-    Scope,
     Trait,
-    TraitOwner,
 )
-from shared.journey.model import (
-    Back,
-    Journey,
-    Loop,
-    Milestone,
-    Outcome,
-    Stage,
-    SubjectKind,
-    WinBack,
-)
+from shared.journey.map import Back, Journey, Loop, Milestone, Outcome, Stage, WinBack
+from shared.journey.model import SubjectKind
+from shared.journey.trackers import Since, TraitOwner
 from shared.maps import parse, to_journey
 
 EVERYTHING = """\
@@ -128,7 +118,7 @@ def test_everything_that_can_be_written_reaches_the_engine() -> None:
                 key="two",
                 title="Two",
                 stall_after=timedelta(hours=36),
-                back=(Back(to="one", when=Performed(events=("E",), scope=Scope.CYCLE)),),
+                back=(Back(to="one", when=Performed(events=("E",), since=Since.CYCLE)),),
                 enter=AnyOf(
                     parts=(
                         performed("A", "B"),
@@ -154,13 +144,13 @@ def test_everything_that_can_be_written_reaches_the_engine() -> None:
                             ),
                             count=3,
                             within=timedelta(days=14),
-                            scope=Scope.EVER,
+                            since=Since.EVER,
                         ),
                         Never(
                             events=("D",),
                             where=(Predicate(path="n", operator=Operator.EQ, value=1),),
                             within=timedelta(days=14),
-                            scope=Scope.VISIT,
+                            since=Since.VISIT,
                         ),
                         IdleFor(duration=timedelta(days=30)),
                         InStageFor(duration=timedelta(minutes=5)),

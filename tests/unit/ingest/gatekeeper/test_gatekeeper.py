@@ -6,9 +6,9 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from services.ingest.app import Ingest
 from services.ingest.gatekeeper.gatekeeper import Entrance
 from services.ingest.http.rejections import TurnedAway
+from services.ingest.intake import Ingest
 from services.ingest.limits import Limits
 from services.ingest.settings import IngestSettings
 from shared.clock import ManualClock

@@ -12,22 +12,12 @@ from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.token import KeyKind
 from shared.sources.hashing import hashed, person_digest
 from shared.sources.source import ConsentRule, Source, SourceKind, SourceSettings, WorkspaceRules
+from tests.support.touchpoints import event
 
 KEY = b"of the workspace"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 DROPPED = Dropped(DropReason.SUPPRESSED)
 NO_CONSENT = Dropped(DropReason.NO_CONSENT)
-
-
-def event(**fields: Any) -> Envelope:
-    defaults: dict[str, Any] = {
-        "workspace_id": DEFAULT_WORKSPACE,
-        "message_id": "m",
-        "event": "Plan Chosen",
-        "occurred_at": NOW,
-        "received_at": NOW,
-    }
-    return Envelope(**{**defaults, **fields})
 
 
 def made(

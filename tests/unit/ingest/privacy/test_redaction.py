@@ -11,26 +11,15 @@ from hypothesis import strategies as st
 from services.ingest.privacy.addresses import truncated
 from services.ingest.privacy.redaction import privacy, protected
 from shared.contracts.envelope import Campaign, Envelope, EventType, encode
-from shared.ids import DEFAULT_WORKSPACE
 from shared.sources.hashing import hashed
 from shared.sources.source import SourceSettings
+from tests.support.touchpoints import event
 
 KEY = b"of the workspace"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ANN = "Ann@Acme.example"
 ANN_HASHED = hashed("ann@acme.example", KEY)
 _PSEUDONYM = re.compile("hmac1:[0-9a-f]{64}")
-
-
-def event(**fields: Any) -> Envelope:
-    defaults: dict[str, Any] = {
-        "workspace_id": DEFAULT_WORKSPACE,
-        "message_id": "m",
-        "event": "Plan Chosen",
-        "occurred_at": NOW,
-        "received_at": NOW,
-    }
-    return Envelope(**{**defaults, **fields})
 
 
 def stored(settings: SourceSettings, **fields: Any) -> Envelope:

@@ -9,8 +9,8 @@ from services.stager.identity.resolution import plan
 from services.stager.records.records import Event
 from services.stager.store.rows import Tombstone
 from services.stager.subjects.cache import Memory
-from shared.contracts.envelope import Envelope
 from shared.sources.hashing import hashed
+from tests.support import touchpoints
 
 KEY = b"k" * 32
 AT = datetime(2026, 1, 5, tzinfo=UTC)
@@ -21,14 +21,7 @@ def stone(change: int, name: Key, *, is_erased: bool = True, is_linked: bool = F
 
 
 def event(**fields: str) -> Event:
-    envelope = Envelope(
-        workspace_id=1,
-        message_id="m",
-        event="E",
-        occurred_at=AT,
-        received_at=AT,
-        **fields,  # type: ignore[arg-type]  # all of them are texts
-    )
+    envelope = touchpoints.event("E", AT, **fields)
     return Event(0, envelope, "", named(envelope))
 
 

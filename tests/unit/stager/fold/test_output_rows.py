@@ -8,12 +8,11 @@ from services.stager.fold import output_rows as made
 from services.stager.fold.output_rows import Resolution
 from services.stager.store.rows import CurrentTransition, StoredAlert
 from shared.journey.compile import CompiledJourney, compile_journey
-from shared.journey.conditions import Performed
+from shared.journey.kinds import Performed
+from shared.journey.map import Journey, Stage
 from shared.journey.model import (
     Cause,
-    Journey,
     LastTouchpoint,
-    Stage,
     Stall,
     SubjectKind,
     Transition,

@@ -6,23 +6,15 @@ from hypothesis import strategies as st
 
 from services.stager.identity.names import Key, Link, Named, named
 from services.stager.identity.resolution import Plan, beyond, names_in, plan
-from shared.contracts.envelope import Envelope
 from shared.contracts.subjects import is_person
+from tests.support import touchpoints
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 def event(day: int, **fields: str) -> Named:
-    when = START + timedelta(days=day)
     return named(
-        Envelope(
-            workspace_id=1,
-            message_id=f"m{day}",
-            event="E",
-            occurred_at=when,
-            received_at=when,
-            **fields,  # type: ignore[arg-type]  # all of them are texts
-        )
+        touchpoints.event("E", START + timedelta(days=day), message_id=f"m{day}", **fields)
     )
 
 

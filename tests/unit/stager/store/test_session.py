@@ -18,6 +18,8 @@ from shared.errors import DatabaseUnavailable, FatalError, StagelineError
         (asyncpg.QueryCanceledError("x"), DatabaseUnavailable),
         (asyncpg.LockNotAvailableError("x"), DatabaseUnavailable),
         (asyncpg.ReadOnlySQLTransactionError("x"), DatabaseUnavailable),
+        (asyncpg.PostgresIOError("x"), DatabaseUnavailable),
+        (asyncpg.IdleInTransactionSessionTimeoutError("x"), DatabaseUnavailable),
         (asyncpg.ConnectionDoesNotExistError("x"), DatabaseUnavailable),
         (asyncpg.InterfaceError("connection is closed"), DatabaseUnavailable),
         (ConnectionRefusedError(), DatabaseUnavailable),
@@ -34,6 +36,6 @@ from shared.errors import DatabaseUnavailable, FatalError, StagelineError
 def test_each_driver_error_means_one_thing(
     error: Exception, meaning: type[StagelineError] | None
 ) -> None:
-    found = translated(error)
+    answer = translated(error)
 
-    assert (None if found is None else type(found)) is meaning
+    assert (None if answer is None else type(answer)) is meaning

@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.ingest.app import Ingest, create_app
+from services.ingest.app import create_app
+from services.ingest.intake import Ingest
 from shared.keys.token import KeyKind, NewKey, generate
 from tests.unit.ingest.conftest import ListLog, Shelf
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from services.ingest.app import Ingest
+from services.ingest.intake import Ingest
 from services.ingest.protocols.people.route import PATH
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.principal import Scope

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from services.ingest.app import Ingest
+from services.ingest.intake import Ingest
 from services.ingest.protocols.posthog.route import CAPTURES, EVENTS
 from shared.keys.token import KeyKind, NewKey
 from tests.unit.ingest.conftest import ListLog, Shelf

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.ingest.app import Ingest
+from services.ingest.intake import Ingest
 from shared.keys.token import NewKey
 from tests.unit.ingest.conftest import ListLog, Shelf
 

@@ -3,7 +3,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.ingest.app import Ingest, create_health
+from services.ingest.app import create_health
+from services.ingest.intake import Ingest
 from shared.keys.principal import Scope
 from shared.keys.token import KeyKind, NewKey
 from tests.unit.ingest.conftest import NOW, ListLog, Shelf

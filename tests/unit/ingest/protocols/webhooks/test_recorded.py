@@ -7,7 +7,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from services.ingest.app import Ingest
+from services.ingest.intake import Ingest
 from services.ingest.recorder import Recorder
 from shared.sources.event import SourceEvent, SourceUsage
 from shared.sources.source import Source, SourceKind

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.ingest.app import Ingest
+from services.ingest.intake import Ingest
 from shared.clock import ManualClock
 from shared.ids import WorkspaceId
 from shared.sources.source import Source, SourceKind

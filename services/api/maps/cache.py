@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from time import monotonic
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.api.queries.connections import workspace_transaction
 from shared.ids import WorkspaceId
-from shared.journey.compile import CompiledJourney, compile_journey
-from shared.journey.model import SubjectKind
+from shared.journey.compile import CompiledJourney
+from shared.maps.published import PublishedStage
 from shared.storage import journeys
 from shared.storage.journeys import StoredMap
 
@@ -54,26 +53,26 @@ class PreparedMap:
         """Read the cards off the definition; the engine's form is made when asked for."""
         self.key = stored.journey
         self.version = stored.version
-        self.subject = SubjectKind(stored.definition["subject"])
+        self.subject = stored.subject
         self._stored = stored
-        self.stages = {card.key: card for card in _cards(stored.definition["stages"])}
+        self.stages = {card.key: card for card in _cards(stored.stages)}
 
     @cached_property
     def compiled(self) -> CompiledJourney:
         """The map in the engine's form. Cost: some milliseconds, once."""
-        return compile_journey(self._stored.to_journey())
+        return self._stored.compiled()
 
 
-def _cards(stages: Sequence[Mapping[str, Any]]) -> list[StageCard]:
+def _cards(stages: Sequence[PublishedStage]) -> list[StageCard]:
     return [
         StageCard(
-            key=stage["key"],
-            title=stage["title"],
-            job=stage.get("job"),
-            owner=stage.get("owner"),
-            content=stage.get("content") or {},
-            next={"key": after["key"], "title": after["title"]} if after else None,
-            kpis=[kpi["name"] for kpi in stage.get("kpis") or ()],
+            key=stage.key,
+            title=stage.title,
+            job=stage.job,
+            owner=stage.owner,
+            content=stage.content,
+            next={"key": after.key, "title": after.title} if after else None,
+            kpis=stage.kpis,
         )
         for stage, after in zip(stages, [*stages[1:], None], strict=True)
     ]
@@ -88,7 +87,7 @@ class MapCache:
         self._versions: OrderedDict[tuple[WorkspaceId, str, int], PreparedMap] = OrderedDict()
         self._newest: dict[WorkspaceId, tuple[float, dict[str, PreparedMap]]] = {}
 
-    def known(self, workspace_id: WorkspaceId, key: str, version: int) -> PreparedMap | None:
+    def prepared(self, workspace_id: WorkspaceId, key: str, version: int) -> PreparedMap | None:
         """The version if it is prepared already. Never waits."""
         return self._versions.get((workspace_id, key, version))
 
@@ -117,7 +116,7 @@ class MapCache:
         self._newest[workspace_id] = (monotonic(), found)
         return found
 
-    def forget_newest(self, workspace_id: WorkspaceId) -> None:
+    def invalidate_newest(self, workspace_id: WorkspaceId) -> None:
         """Read the newest versions again at the next call: one was published here."""
         self._newest.pop(workspace_id, None)
 

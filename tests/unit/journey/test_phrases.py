@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.journey.sentences import rest, span
+from shared.journey.phrases import duration_text, remaining_text
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from shared.journey.sentences import rest, span
     ],
 )
 def test_a_span_of_a_rule_is_exact(duration: timedelta, words: str) -> None:
-    assert span(duration) == words
+    assert duration_text(duration) == words
 
 
 @pytest.mark.parametrize(
@@ -34,4 +34,4 @@ def test_a_span_of_a_rule_is_exact(duration: timedelta, words: str) -> None:
     ],
 )
 def test_what_is_left_to_wait_reads_as_people_say_it(duration: timedelta, words: str) -> None:
-    assert rest(duration) == words
+    assert remaining_text(duration) == words

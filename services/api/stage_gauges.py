@@ -12,10 +12,11 @@ from time import monotonic
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.api.queries import population as stored
-from services.api.queries.connections import translated, workspace_transaction
+from services.api.queries import gauges as stored
+from services.api.queries.connections import UNAVAILABLE, workspace_transaction
 from shared.errors import TransientError
 from shared.process.waiting import pause
+from shared.storage.errors import transient_as_unavailable
 from shared.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -23,7 +24,7 @@ log = structlog.get_logger(__name__)
 _SHARE = 20
 
 
-class Population:
+class StageGauges:
     """Keeps the two gauges of `metrics` true to a few seconds."""
 
     def __init__(self, engine: AsyncEngine, metrics: Metrics, *, period_seconds: float) -> None:
@@ -41,7 +42,7 @@ class Population:
             try:
                 await self.count()
             except TransientError as exc:
-                log.warning("population_not_counted", error=type(exc.__cause__ or exc).__name__)
+                log.warning("stage_gauges_not_counted", error=type(exc.__cause__ or exc).__name__)
             pause_seconds = max(self._period_seconds, _SHARE * (monotonic() - began))
             await pause(stop, pause_seconds)
 
@@ -49,7 +50,7 @@ class Population:
         """Count once, over all workspaces. Raises DatabaseUnavailable."""
         stages: Counter[tuple[str, str, str]] = Counter()
         alerts: Counter[tuple[str, str]] = Counter()
-        with translated():
+        with transient_as_unavailable(UNAVAILABLE):
             async with self._engine.connect() as connection:
                 workspaces = await stored.workspaces(connection)
         for workspace_id in workspaces:

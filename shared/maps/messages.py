@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from shared.maps.document import MapDocument
 from shared.maps.problems import MapProblem, Path, Positions, did_you_mean, excerpt
-from shared.maps.rules import KINDS, MODELS
+from shared.maps.rules import KINDS, RuleModel, model_of
 
 _OTHER_WORDS = {
     "name": "title",
@@ -132,7 +132,7 @@ def _path_of(location: tuple[int | str, ...], data: object) -> Path:
     path: list[str | int] = []
     here = data
     for part in location:
-        if isinstance(part, str) and part in MODELS and not _leads_on(here, part):
+        if model_of(part) is not None and not _leads_on(here, part):
             continue
         if part == _PYDANTICS_KEY and not _leads_on(here, part):
             continue
@@ -156,7 +156,7 @@ def _unknown_key(location: tuple[int | str, ...], path: Path, positions: Positio
     model = _model_at(location[:-1])
     known = sorted(field.alias or name for name, field in model.model_fields.items())
     message = f"`{excerpt(key)}` is not a key that belongs here"
-    if model in MODELS.values() and key in KINDS:
+    if issubclass(model, RuleModel) and key in KINDS:
         message = "a condition asks for one thing"
         hint: str | None = "put both under `all:` or `any:`, as a list"
     elif key in _OTHER_WORDS:
@@ -192,8 +192,9 @@ def _model_at(location: tuple[int | str, ...]) -> type[BaseModel]:
         if is_key_of_dict:
             is_key_of_dict = False
             continue
-        if part in MODELS:
-            model = MODELS[part]
+        kind = model_of(part)
+        if kind is not None:
+            model = kind
             continue
         field = next(
             (f for name, f in model.model_fields.items() if (f.alias or name) == part), None

@@ -1,0 +1,1 @@
+"""Published maps in the form that answers need."""
