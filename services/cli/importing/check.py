@@ -13,7 +13,7 @@ from services.cli.importing.names import REPORTED
 from services.cli.importing.refused import RefusedFile
 from services.cli.importing.rows import Row, Rows, unused_columns
 from services.cli.importing.sender import batches
-from services.ingest.compose import DryRun
+from services.ingest.dry_run import DryRun
 from services.ingest.events.candidate import Candidate
 from services.ingest.events.verdicts import BodyRefused, Refused
 
