@@ -20,7 +20,7 @@ run: $(RUN_READY) ## start Stageline on one port (STAGELINE_PORT, default 8080),
 	@exec $(BIN)/python -m services.standalone
 
 up-kafka: $(RUN_READY) ## the same as three processes on a local Apache Kafka (needs Java 17+ and Maven)
-	@exec $(BIN)/python -m services.standalone.kafka_stack
+	@exec $(BIN)/python -m deploy.dev.kafka_stack
 
 migrate: $(RUN_READY) ## bring the database in STAGELINE_DATABASE_URL to the newest schema
 	@exec $(BIN)/stageline migrate

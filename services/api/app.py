@@ -18,15 +18,10 @@ from services.api.operation import Operation
 from services.api.queries.connections import StageConnections, opener
 from services.api.queries.stage import ping
 from services.api.routes import ROUTERS
-from services.api.routes.campaigns import CampaignRoutes
-from services.api.routes.explain import ExplainRoutes
-from services.api.routes.journeys import JourneyRoutes
-from services.api.routes.kpis import KpiRoutes
-from services.api.routes.people import PeopleRoutes
+from services.api.routes.bare_stage import BareStageRoute
 from services.api.routes.source_access import SourceAccessRoutes
 from services.api.routes.source_events import SourceEventRoutes
 from services.api.routes.sources import SourceRoutes
-from services.api.routes.stage import StageRoutes
 from services.api.settings import ApiSettings
 from services.api.stage_gauges import StageGauges
 from shared.clock import Clock
@@ -88,12 +83,6 @@ class Api:
         )
         sources = SourceRoutes(engine, clock)
         self.operations: Sequence[Operation] = [
-            *StageRoutes(connections, self.maps).operations(),
-            *ExplainRoutes(engine, self.maps, clock).operations(),
-            *CampaignRoutes(engine, self.maps, clock).operations(),
-            *KpiRoutes(engine, self.maps, clock).operations(),
-            *JourneyRoutes(engine, self.maps, clock, max_map_bytes=max_map_bytes).operations(),
-            *PeopleRoutes(engine, clock).operations(),
             *sources.collection(),
             *SourceEventRoutes(engine, clock).operations(),
             *SourceAccessRoutes(engine, clock).operations(),
@@ -152,10 +141,12 @@ def create_app(
     *,
     front: Front = FRONT,
     described: Json | None = None,
+    is_stage_bare: bool = True,
 ) -> FastAPI:
     """The application of the api process: calls, document, `/`, and `/livez` `/readyz` `/metrics`.
 
-    `front` and `described` tell of more than the api where more is served.
+    `front` and `described` cover more than the api where more is served. Without `is_stage_bare` the
+    stage query goes through FastAPI as well: for the test and the benchmark that compare the two.
     """
     health = health or create_health(api)
     app = FastAPI(
@@ -168,7 +159,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
         # The hot path comes first: routes are tried in order.
         routes=[
-            *routes(api),
+            *([BareStageRoute(api.context)] if is_stage_bare else []),
             front_page.route(front),
             *health_routes(health, api.metrics.registry),
         ],
@@ -180,6 +171,7 @@ def create_app(
     app.state.context = api.context
     for router in ROUTERS:
         app.include_router(router)
+    app.router.routes.extend(routes(api))
     app.add_middleware(RawPath)
     app.add_middleware(Observe, service="api", metrics=api.metrics, health=health)
     return app

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row, Text, exists, func, or_, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.contracts.subjects import RESERVED_PREFIXES
+from shared.contracts.names import RESERVED_PREFIXES
 from shared.storage.source_tables import suppression
 from shared.storage.tables import (
     consumer_offset,

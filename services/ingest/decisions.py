@@ -7,16 +7,16 @@ from datetime import datetime
 from services.ingest.events.candidate import Candidate
 from services.ingest.events.strict_json import TOO_DEEP, hazard
 from services.ingest.events.verdicts import Dropped, Refused, event_too_large
-from services.ingest.gatekeeper.rules import Door
+from services.ingest.gatekeeper.rules import SourceRules
 from services.ingest.limits import MAX_DEPTH, MAX_LETTER_BYTES, Limits
-from services.ingest.validation import Correction, admit, in_common
+from services.ingest.validation import ClockCorrection, shared_fields, validate
 from shared.contracts.envelope import Envelope, encode
 from shared.eventlog.port import NewRecord
 from shared.keys.principal import Principal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Intake:
+class Decisions:
     """What becomes of one request's items; `refused` and `dropped` have the position of each."""
 
     records: Sequence[NewRecord]
@@ -25,7 +25,7 @@ class Intake:
     refused: Sequence[tuple[int, Refused]]
     dropped: Sequence[tuple[int, Dropped]]
     """Not kept out of respect for a person, and answered like what was accepted."""
-    corrections: Mapping[Correction, int]
+    corrections: Mapping[ClockCorrection, int]
 
     @property
     def accepted(self) -> int:
@@ -33,28 +33,28 @@ class Intake:
         return len(self.records) + len(self.dropped)
 
 
-def take_in(
+def decide(
     items: Sequence[Candidate | Refused],
     *,
     principal: Principal,
     received_at: datetime,
     limits: Limits,
-    door: Door,
-) -> Intake:
+    door: SourceRules,
+) -> Decisions:
     """Admit, drop or refuse each item, in order."""
     records: list[NewRecord] = []
     envelopes: list[Envelope] = []
     refused: list[tuple[int, Refused]] = []
     dropped: list[tuple[int, Dropped]] = []
-    corrections: dict[Correction, int] = {}
-    common = in_common(principal, received_at)
+    corrections: dict[ClockCorrection, int] = {}
+    common = shared_fields(principal, received_at)
     for index, item in enumerate(items):
-        verdict = item if isinstance(item, Refused) else admit(item, common)
+        verdict = item if isinstance(item, Refused) else validate(item, common)
         if isinstance(verdict, Refused):
             refused.append((index, verdict))
             continue
         try:
-            envelope = door.let_through(verdict.envelope)
+            envelope = door.apply(verdict.envelope)
             if isinstance(envelope, Refused):
                 refused.append((index, envelope))
                 continue
@@ -75,11 +75,11 @@ def take_in(
         if value.count(b"{") + value.count(b"[") > MAX_DEPTH and _nests_too_deep(envelope):
             refused.append((index, TOO_DEEP))
             continue
-        if verdict.correction is not Correction.NONE:
+        if verdict.correction is not ClockCorrection.NONE:
             corrections[verdict.correction] = corrections.get(verdict.correction, 0) + 1
         records.append(NewRecord(key=envelope.partition_key(), value=value))
         envelopes.append(envelope)
-    return Intake(
+    return Decisions(
         records=records,
         envelopes=envelopes,
         refused=refused,

@@ -11,15 +11,15 @@ from services.ingest.events import strict_json
 from services.ingest.events.verdicts import BodyRefused, too_many_events
 from services.ingest.http.body import BROKEN, BUSY, TIMEOUT, UNSUPPORTED, too_large
 from services.ingest.http.rejections import (
-    TurnedAway,
-    by_body,
-    by_key,
-    by_log,
-    by_origin,
-    by_pause,
-    by_quota,
-    by_rate,
-    by_unknown_rules,
+    RequestRejected,
+    body_rejected,
+    key_rejected,
+    log_unavailable,
+    origin_not_allowed,
+    quota_exceeded,
+    rate_limited,
+    rules_unknown,
+    source_paused,
 )
 from services.ingest.limits import Limits
 from services.ingest.protocols.beacon import document as beacon
@@ -55,7 +55,7 @@ def part(limits: Limits) -> Part:
     _, problem_schemas = schemas(set(), set())
     away = turned_away(bodies(limits))
     captures = turned_away(bodies(replace(limits, max_body_bytes=limits.max_capture_bytes)))
-    called = segment.described([*captures, by_body(BAD_BATCH)], limits)
+    called = segment.described([*captures, body_rejected(BAD_BATCH)], limits)
     captured = posthog.described(captures, limits)
     return Part(
         description=_DESCRIPTION,
@@ -113,17 +113,17 @@ def bodies(limits: Limits) -> list[BodyRefused]:
     ]
 
 
-def turned_away(refused: Iterable[BodyRefused]) -> list[TurnedAway]:
+def turned_away(refused: Iterable[BodyRefused]) -> list[RequestRejected]:
     """Every way in which a request is turned away, one example each."""
     return [
-        *map(by_body, refused),
-        by_key(NotAuthenticated(AuthFailure.MISSING)),
-        by_key(MissingScope(Scope.EVENTS_WRITE)),
-        by_key(NotAuthenticated(AuthFailure.UNAVAILABLE)),
-        by_origin(),
-        by_rate('"default";q=500;w=10', 7, _WHEN),
-        by_quota(1_000_000, 3_600, _WHEN),
-        by_pause(),
-        by_unknown_rules(),
-        by_log(),
+        *map(body_rejected, refused),
+        key_rejected(NotAuthenticated(AuthFailure.MISSING)),
+        key_rejected(MissingScope(Scope.EVENTS_WRITE)),
+        key_rejected(NotAuthenticated(AuthFailure.UNAVAILABLE)),
+        origin_not_allowed(),
+        rate_limited('"default";q=500;w=10', 7, _WHEN),
+        quota_exceeded(1_000_000, 3_600, _WHEN),
+        source_paused(),
+        rules_unknown(),
+        log_unavailable(),
     ]

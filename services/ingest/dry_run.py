@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.ingest.decisions import Intake, take_in
+from services.ingest.decisions import Decisions, decide
 from services.ingest.events.candidate import Candidate
 from services.ingest.events.verdicts import BodyRefused, Refused
-from services.ingest.gatekeeper.rules import Door, door
+from services.ingest.gatekeeper.rules import SourceRules, door
 from services.ingest.limits import Limits
 from services.ingest.protocols.touchpoints.parse import parse
-from services.ingest.validation import Admitted, admit, in_common
+from services.ingest.validation import Validated, shared_fields, validate
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.principal import SCOPES_OF_KIND, Principal
 from shared.keys.token import KeyKind
@@ -34,13 +34,13 @@ class DryRun:
         """Parse a body of `POST /v1/touchpoints`: a candidate or a refusal for each event."""
         return parse(body, is_ndjson=False, limits=self.limits)
 
-    def validate(self, candidate: Candidate, *, received_at: datetime) -> Admitted | Refused:
+    def validate(self, candidate: Candidate, *, received_at: datetime) -> Validated | Refused:
         """Validate one candidate; privacy rules are not applied."""
-        return admit(candidate, in_common(_SENDER, received_at))
+        return validate(candidate, shared_fields(_SENDER, received_at))
 
-    def decide(self, items: Sequence[Candidate | Refused], *, received_at: datetime) -> Intake:
+    def decide(self, items: Sequence[Candidate | Refused], *, received_at: datetime) -> Decisions:
         """Validate the items and apply the default privacy rules; positions as in `items`."""
-        return take_in(
+        return decide(
             items, principal=_SENDER, received_at=received_at, limits=self.limits, door=_RULES
         )
 
@@ -51,4 +51,4 @@ _SENDER = Principal(
     kind=KeyKind.SECRET,
     scopes=SCOPES_OF_KIND[KeyKind.SECRET],
 )
-_RULES: Door = door(KeyKind.SECRET, None, WorkspaceRules(hash_key=b""), frozenset())
+_RULES: SourceRules = door(KeyKind.SECRET, None, WorkspaceRules(hash_key=b""), frozenset())

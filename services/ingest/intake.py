@@ -8,15 +8,20 @@ from time import monotonic
 import structlog
 from prometheus_client import Counter
 
-from services.ingest.decisions import Intake, take_in
+from services.ingest.decisions import Decisions, decide
 from services.ingest.events.candidate import Candidate
-from services.ingest.events.verdicts import Code, DropReason, Refused
-from services.ingest.gatekeeper.gatekeeper import Entrance
+from services.ingest.events.verdicts import DropReason, RefusalCode, Refused
+from services.ingest.gatekeeper.gatekeeper import Gatekeeper
 from services.ingest.http.body import Budget
-from services.ingest.http.rejections import AT_THE_ENTRANCE, TurnedAway, by_key, by_log
+from services.ingest.http.rejections import (
+    GATE_CODES,
+    RequestRejected,
+    key_rejected,
+    log_unavailable,
+)
 from services.ingest.limits import Limits
 from services.ingest.recorder import Recorder
-from services.ingest.validation import Correction
+from services.ingest.validation import ClockCorrection
 from shared.clock import Clock
 from shared.errors import LogUnavailable
 from shared.eventlog.port import LogWriter
@@ -56,20 +61,20 @@ class Ingest:
         self.public_base_url = public_base_url
         """Address by which senders reach this service; empty where only their requests tell."""
         self.recorder = recorder
-        self.entrance = Entrance(sources, clock, self.limits)
+        self.gatekeeper = Gatekeeper(sources, clock, self.limits)
         self.budget = Budget(self.limits.max_held_bytes)
         self._logged_at: dict[str, float] = {}
         # Looking up a child by its labels costs more than counting.
         self._accepted_by_route: dict[str, Counter] = {}
-        self._corrected: dict[Correction, Counter] = {
+        self._corrected: dict[ClockCorrection, Counter] = {
             correction: metrics.ingest_clock_corrected.labels(correction)
-            for correction in Correction
-            if correction is not Correction.NONE
+            for correction in ClockCorrection
+            if correction is not ClockCorrection.NONE
         }
         # There before the first refusal, or that one would be no increase.
-        for code in Code:
+        for code in RefusalCode:
             metrics.ingest_refused.labels(code)
-        for away in AT_THE_ENTRANCE:
+        for away in GATE_CODES:
             metrics.ingest_turned_away.labels(away)
         for reason in DropReason:
             metrics.ingest_dropped.labels(reason)
@@ -79,26 +84,26 @@ class Ingest:
     async def authenticate(
         self, token: str | None, route: str, *, scope: Scope = Scope.EVENTS_WRITE
     ) -> Principal:
-        """Who sends, and holds `scope`. Raises TurnedAway, counted and logged."""
+        """Who sends, and holds `scope`. Raises RequestRejected, counted and logged."""
         try:
             return await authorize(self.keys, token, scope)
         except NotAuthenticated as exc:
             self.count_failure(exc.failure, route)
-            raise by_key(exc) from None
+            raise key_rejected(exc) from None
         except MissingScope as exc:
             self.count_failure("missing_scope", route)
-            raise by_key(exc) from None
+            raise key_rejected(exc) from None
 
     def judge(
         self, items: Sequence[Candidate | Refused], *, principal: Principal, received_at: datetime
-    ) -> Intake:
+    ) -> Decisions:
         """What would become of the items. Nothing is stored, counted or told."""
-        return take_in(
+        return decide(
             items,
             principal=principal,
             received_at=received_at,
             limits=self.limits,
-            door=self.entrance.door(principal),
+            door=self.gatekeeper.door(principal),
         )
 
     async def store(
@@ -108,10 +113,10 @@ class Ingest:
         principal: Principal,
         received_at: datetime,
         route: str,
-    ) -> Intake:
+    ) -> Decisions:
         """Admit the items and return once the log has acknowledged all that were accepted.
 
-        Raises TurnedAway: nothing may be answered with a 2xx then.
+        Raises RequestRejected: nothing may be answered with a 2xx then.
         """
         intake = self.judge(items, principal=principal, received_at=received_at)
         if intake.records:
@@ -119,9 +124,9 @@ class Ingest:
                 await self.writer.append(intake.records)
             except LogUnavailable as exc:
                 self.metrics.ingest_unavailable.inc()
-                raise by_log() from exc
+                raise log_unavailable() from exc
             self._accepted(route).inc(len(intake.records))
-        self.entrance.charge(principal, sent=len(items), accepted=len(intake.records))
+        self.gatekeeper.charge(principal, sent=len(items), accepted=len(intake.records))
         if intake.refused:
             self._count_refusals(intake.refused, principal, route)
         for _, drop in intake.dropped:
@@ -140,10 +145,10 @@ class Ingest:
             self._corrected[correction].inc(times)
         return intake
 
-    def note_turned_away(self, away: TurnedAway, principal: Principal, route: str) -> None:
+    def note_turned_away(self, away: RequestRejected, principal: Principal, route: str) -> None:
         """Count it, and let those who watch the sender's source see that nothing was stored."""
         self.metrics.ingest_turned_away.labels(away.code).inc()
-        if away.code in AT_THE_ENTRANCE and self._may_log(f"{away.code} {principal.key_id}"):
+        if away.code in GATE_CODES and self._may_log(f"{away.code} {principal.key_id}"):
             log.warning("sender_turned_away", route=route, key_id=principal.key_id, code=away.code)
         if self.recorder is not None:
             self.recorder.turned_away(

@@ -14,10 +14,10 @@ import msgspec
 from msgspec.structs import replace
 
 from services.ingest.events.candidate import Candidate, ForeignCandidate, SentCampaign, is_email
-from services.ingest.events.verdicts import Code, Refused
+from services.ingest.events.verdicts import RefusalCode, Refused
 from shared.contracts import taxonomy
 from shared.contracts.envelope import Campaign, Envelope
-from shared.contracts.subjects import RESERVED_PREFIXES
+from shared.contracts.names import RESERVED_PREFIXES
 from shared.ids import new_message_id
 from shared.keys.principal import Principal
 
@@ -29,7 +29,7 @@ _NOTICEABLE = timedelta(seconds=1)
 """A correction below this is the way through the network, not a wrong clock."""
 
 
-class Correction(StrEnum):
+class ClockCorrection(StrEnum):
     """How the sender's time was corrected; label of a metric."""
 
     NONE = "none"
@@ -37,15 +37,15 @@ class Correction(StrEnum):
     CLAMPED = "clamped"
 
 
-class Admitted(msgspec.Struct, frozen=True, gc=False):
+class Validated(msgspec.Struct, frozen=True, gc=False):
     """A touchpoint that will be stored."""
 
     envelope: Envelope
-    correction: Correction
+    correction: ClockCorrection
 
 
-def in_common(principal: Principal, received_at: datetime) -> Envelope:
-    """What all touchpoints of one request share; `admit` fills in the rest. Never stored itself.
+def shared_fields(principal: Principal, received_at: datetime) -> Envelope:
+    """What all touchpoints of one request share; `validate` fills in the rest. Never stored itself.
 
     `received_at` is aware UTC.
     """
@@ -59,7 +59,7 @@ def in_common(principal: Principal, received_at: datetime) -> Envelope:
     )
 
 
-def admit(candidate: Candidate, common: Envelope) -> Admitted | Refused:
+def validate(candidate: Candidate, common: Envelope) -> Validated | Refused:
     """Decide on one candidate of a request whose touchpoints have `common` in common."""
     event = candidate.event.strip()
     account_id, user_id = candidate.account_id, candidate.user_id
@@ -113,7 +113,7 @@ def admit(candidate: Candidate, common: Envelope) -> Admitted | Refused:
     )  # fmt: skip
     if besides != _NOTHING_BESIDES:
         envelope = replace(envelope, **_told_besides(besides))
-    return Admitted(envelope, correction)
+    return Validated(envelope, correction)
 
 
 def _refused(
@@ -146,25 +146,25 @@ def _told_besides(values: Sequence[Any]) -> dict[str, Any]:
 
 
 _NATIVE = ForeignCandidate(event="")
-_BLANK_EVENT = Refused(Code.INVALID_EVENT, "`event` is not blank: it names what happened.")
+_BLANK_EVENT = Refused(RefusalCode.INVALID_EVENT, "`event` is not blank: it names what happened.")
 _BLANK_MESSAGE_ID = Refused(
-    Code.INVALID_MESSAGE_ID, "`message_id` is not blank; leave it out to have one made."
+    RefusalCode.INVALID_MESSAGE_ID, "`message_id` is not blank; leave it out to have one made."
 )
 _NOBODY = Refused(
-    Code.MISSING_IDENTITY,
+    RefusalCode.MISSING_IDENTITY,
     "An event names somebody: at least one of account_id, user_id, anonymous_id, email.",
 )
 _RESERVED = Refused(
-    Code.RESERVED_ACCOUNT_ID,
+    RefusalCode.RESERVED_ACCOUNT_ID,
     f"`account_id` does not begin with {', '.join(RESERVED_PREFIXES)}: those name persons.",
 )
-_NO_EMAIL = Refused(Code.INVALID_EMAIL, "`email` has the form name@domain.")
+_NO_EMAIL = Refused(RefusalCode.INVALID_EMAIL, "`email` has the form name@domain.")
 _NO_ANSWER = Refused(
-    Code.INVALID_SCORE,
+    RefusalCode.INVALID_SCORE,
     "`score` comes with its `survey`, on its scale: nps 0 to 10, csat and pulse 1 to 5, ces 1 to 7.",
 )
 _TOO_EARLY = Refused(
-    Code.INVALID_OCCURRED_AT,
+    RefusalCode.INVALID_OCCURRED_AT,
     "`occurred_at` is after 1970 began: what lies before is a missing date.",
 )
 
@@ -215,33 +215,37 @@ _BESIDES: dict[str, Callable[[Any], Any]] = {
 _NOTHING_BESIDES = (None,) * len(_BESIDES)
 
 
-def _occurred_at(candidate: Candidate, received_at: datetime) -> tuple[datetime, Correction] | None:
+def _occurred_at(
+    candidate: Candidate, received_at: datetime
+) -> tuple[datetime, ClockCorrection] | None:
     """Instant by the rule above, or None for one that cannot be meant."""
     told = candidate.occurred_at
     if told is None:
-        return received_at, Correction.NONE
+        return received_at, ClockCorrection.NONE
     if told <= _EARLIEST:
         return None
-    occurred_at, correction = told, Correction.NONE
+    occurred_at, correction = told, ClockCorrection.NONE
     if candidate.sent_at is not None and candidate.sent_at > _EARLIEST:
         occurred_at, correction = _corrected(told, received_at - candidate.sent_at)
     if occurred_at >= received_at:
         late = occurred_at - received_at
-        return received_at, Correction.CLAMPED if late >= _NOTICEABLE else correction
+        return received_at, ClockCorrection.CLAMPED if late >= _NOTICEABLE else correction
     if occurred_at.tzinfo is not UTC:
         occurred_at = occurred_at.astimezone(UTC)
     return occurred_at, correction
 
 
-def _corrected(told: datetime, shift: timedelta) -> tuple[datetime, Correction]:
+def _corrected(told: datetime, shift: timedelta) -> tuple[datetime, ClockCorrection]:
     """`told` by a right clock. A clock so far off that this is no date any more corrects nothing."""
     try:
         occurred_at = told + shift
     except OverflowError:
-        return told, Correction.NONE
+        return told, ClockCorrection.NONE
     if occurred_at <= _EARLIEST:
-        return told, Correction.NONE
-    return occurred_at, Correction.SENT_AT if abs(shift) >= _NOTICEABLE else Correction.NONE
+        return told, ClockCorrection.NONE
+    return occurred_at, ClockCorrection.SENT_AT if abs(
+        shift
+    ) >= _NOTICEABLE else ClockCorrection.NONE
 
 
 def _original(candidate: Candidate, foreign: ForeignCandidate, occurred_at: datetime) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from shared.contracts import subjects
+from shared.contracts import names
 
 EventType = Literal[
     "track", "identify", "page", "screen", "group", "alias", "merge", "erase", "unmapped"
@@ -88,8 +88,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     value: float | None = None
 
     def person(self) -> str | None:
-        """Strongest name of the acting person, see `subjects.person_ref`."""
-        return subjects.person_ref(
+        """Strongest name of the acting person, see `names.person_ref`."""
+        return names.person_ref(
             user_id=self.user_id, email=self.email, anonymous_id=self.anonymous_id
         )
 
@@ -101,7 +101,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if subject is None:
             msg = "an envelope names an account or a person"
             raise ValueError(msg)
-        return subjects.partition_key(self.workspace_id, subject)
+        return names.partition_key(self.workspace_id, subject)
 
 
 _encoder = msgspec.json.Encoder()

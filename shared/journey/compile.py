@@ -1,7 +1,7 @@
-"""A journey made ready to fold: closures for its rules, and a plan for every position.
+"""Compilation of a journey: a closure for each rule, and a plan for each position.
 
 Precedence at one instant, highest first: outcomes, then win-back and loops, then the furthest stage
-forward, then moves back; among equals the one that the map names first.
+forward, then moves back; among equals the first in the map.
 """
 
 from dataclasses import dataclass, replace
@@ -35,7 +35,7 @@ class Reset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledJourney:
-    """A journey and everything prepared for folding it. Immutable; share one among subjects."""
+    """A journey with everything precomputed for folding. Immutable; all subjects share one."""
 
     journey: Journey
     facts: FactRegistry
@@ -45,18 +45,19 @@ class CompiledJourney:
     active: dict[str, PositionPlan]
     ended: dict[tuple[str, str], PositionPlan]
     """By outcome and the stage that it ended in."""
-    milestones: tuple[PlannedMilestone, ...]
+    milestones: dict[str, tuple[Condition, Place]]
+    """Every milestone's own condition, by key, for explanations."""
     account_traits: tuple[TraitTracker, ...]
     person_traits: tuple[TraitTracker, ...]
     on_visit: dict[str, frozenset[int]]
-    """FactRegistry that a visit clears as it begins, by its stage: those of the visit before, and those
-    that cannot matter again before they are cleared anyway."""
+    """Facts that a visit clears as it begins, by its stage: those of the visit before, and those that no
+    rule reads before they are cleared anyway."""
     on_end: frozenset[int]
-    """FactRegistry that an outcome clears, for the same two reasons."""
+    """Facts that an outcome clears, for the same two reasons."""
     on_cycle: frozenset[int]
-    """FactRegistry that a new cycle clears besides."""
+    """Facts that a new cycle clears in addition."""
     on_regress: dict[str, Reset]
-    """What a move back clears besides, by the stage moved to."""
+    """What a move back clears in addition, by the stage moved to."""
 
     def plan(self, state: State) -> PositionPlan:
         """The position of `state`. Raises KeyError if the state is not of this journey."""
@@ -71,10 +72,10 @@ class CompiledJourney:
 
 
 def compile_journey(journey: Journey) -> CompiledJourney:
-    """Prepare `journey` for folding.
+    """Compile `journey` for folding.
 
-    Raises ValueError where the map contradicts itself: a name that is not there or there twice, a
-    span that is not positive or longer than a century, an operand that an operator cannot take.
+    Raises ValueError where the map contradicts itself: a name that does not exist or exists twice, a
+    duration that is not positive or longer than a century, an operand of the wrong type.
     Cost: milliseconds; compile once per map version.
     """
     return _Compiler(journey).compiled()
@@ -117,7 +118,7 @@ class _Compiler:
         ]  # fmt: skip
 
     def compiled(self) -> CompiledJourney:
-        """Plans of all positions, once every fact has its number."""
+        """Plans of all positions. All conditions have registered, so every fact has its number."""
         journey, facts = self.journey, self.facts
         trackers = tuple(facts.trackers.values())
         visit = _numbers(trackers, Since.VISIT)
@@ -141,7 +142,9 @@ class _Compiler:
                 for at, stage in enumerate(journey.stages)
             },
             ended=self._ended(trackers),
-            milestones=self.milestones,
+            milestones={
+                each.key: (each.when, _place_of_milestone(each.key)) for each in journey.milestones
+            },
             account_traits=tuple(facts.of(TraitOwner.ACCOUNT)),
             person_traits=tuple(facts.of(TraitOwner.PERSON)),
             on_visit={
@@ -160,16 +163,16 @@ class _Compiler:
         )
 
     def _behind(self, at: int) -> set[str]:
-        """Rules whose cycle facts are of no use in the stage numbered `at`.
+        """Rules whose cycle facts no rule reads in the stage numbered `at`.
 
         To enter a stage that is not ahead, a subject must first move back beyond it or open a new
-        cycle, and both clear the facts of its `enter`. So they are not even collected.
+        cycle, and both clear the facts of its `enter`. So they are not collected.
         """
         return {f"stages.{stage.key}.enter" for stage in self.journey.stages[: at + 1]}
 
     def _ended(self, trackers: tuple[Tracker, ...]) -> dict[tuple[str, str], PositionPlan]:
         behind = self._behind(len(self.journey.stages))
-        useful = [each for each in trackers if each.group not in behind]
+        readable = [each for each in trackers if each.group not in behind]
         plans: dict[tuple[str, ...], PositionPlan] = {}
         ended = {}
         for outcome in self.journey.outcomes:
@@ -178,7 +181,7 @@ class _Compiler:
                     moves = self._reopenings(outcome.key, stage.key)
                     rules = tuple(move.rule for move in moves)
                     if rules not in plans:
-                        plans[rules] = build_plan(self._rules(moves), useful)
+                        plans[rules] = build_plan(self._rules(moves), readable)
                     ended[outcome.key, stage.key] = plans[rules]
         return ended
 
@@ -246,16 +249,9 @@ class _Compiler:
         ]  # fmt: skip
 
     def _milestone(self, key: str, when: Condition) -> PlannedMilestone:
-        rule = f"milestones.{key}.when"
-        place = Place(since=Since.CYCLE, group=rule)
+        place = _place_of_milestone(key)
         check = when.compile(place, self.facts)
-        return PlannedMilestone(
-            key=key,
-            check=check,
-            needs=needs_of(when, place, self.facts),
-            condition=when,
-            place=place,
-        )
+        return PlannedMilestone(key=key, check=check, needs=needs_of(when, place, self.facts))
 
     def _planned(
         self,
@@ -285,6 +281,10 @@ class _Compiler:
             named.add(key)
             ahead |= self.milestone_needs[key].milestones - named
         return named
+
+
+def _place_of_milestone(key: str) -> Place:
+    return Place(since=Since.CYCLE, group=f"milestones.{key}.when")
 
 
 def _numbers(trackers: tuple[Tracker, ...], since: Since) -> frozenset[int]:

@@ -1,8 +1,8 @@
-"""When time alone changes something.
+"""When time alone changes a state.
 
-Without touchpoints, truth can change only at a few instants: a windowed touchpoint grows too old,
-the subject has been idle or in its stage long enough, the visit becomes a stall. Those instants are
-candidates; the first at which a rule would really act is the deadline. It is a function of the
+Without touchpoints, the truth of a rule can change only at a few instants: a touchpoint leaves a
+window, the subject has been idle or in its stage long enough, the visit becomes a stall. Those instants
+are candidates; the first at which a rule would act is the deadline. It is a function of the
 state alone: sweeps at different times give the same deadline.
 """
 
@@ -19,7 +19,7 @@ _ACTIVE = Status.ACTIVE
 
 
 def next_deadline(compiled: CompiledJourney, state: State) -> datetime | None:
-    """First instant at which time alone changes `state`, if no touchpoint comes; None: never.
+    """First instant at which time alone changes `state`, without further touchpoints; None: never.
 
     Exact: later than `state.advanced_to`, never after the change, and `advance` to it does
     something. It is never before the last touchpoint, and equals it only for a stall due then.
@@ -52,7 +52,7 @@ def is_time_due(plan: PositionPlan, state: State, at: datetime) -> bool:
     """Whether time may have changed something by `at`: a cheap test before each touchpoint.
 
     False only if no candidate lies after the last settled instant and up to `at`, and no stall
-    before it. `state` has a last touchpoint.
+    before it. `state` must have a last touchpoint.
     """
     last = state.last
     if last is None:
@@ -82,7 +82,7 @@ def _is_window_due(
 
 
 def timer_of(needs: Needs, state: State, at: datetime) -> str:
-    """Which kind of waiting ended at `at` for a rule with `needs`."""
+    """The timer that ended at `at` for a rule with `needs`: `idle`, `in_stage` or `window`."""
     last, entered_at = state.last, state.entered_at
     if last is not None and at - last.occurred_at in needs.idles:
         return "idle"
@@ -92,7 +92,7 @@ def timer_of(needs: Needs, state: State, at: datetime) -> str:
 
 
 def candidates(plan: PositionPlan, state: State) -> Iterator[datetime]:
-    """Instants, past ones and doubles too, at which the truth of a rule may change by itself."""
+    """Instants at which time may change the truth of a rule; unordered, past ones and duplicates too."""
     last, entered_at, times = state.last, state.entered_at, state.times
     if last is not None:
         for duration in plan.idles:

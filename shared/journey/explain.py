@@ -1,7 +1,7 @@
-"""Why a subject is where it is, and what would move it: the reachable rules, part by part.
+"""Why a subject is where it is, and what would move it: the reachable rules, condition by condition.
 
 An explanation walks the conditions as the map has them and reads the same facts as the closures of
-the fold do; a test holds the two against each other.
+the fold do; a property test compares the two.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from shared.journey.state import State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reachable:
-    """One rule that could act next."""
+    """A rule that could act next."""
 
     rule: str
     """Path of the rule within the map."""
@@ -28,7 +28,7 @@ class Reachable:
     outcome: str | None
     holds: bool
     waits: bool
-    """Its stage was entered since the last touchpoint already: it waits for the next one."""
+    """Its stage was already entered since the last touchpoint, so it can act at the next one only."""
     at: datetime | None
     """Instant at which time alone makes it hold, if no touchpoint and no other rule comes first."""
     condition: Node
@@ -49,7 +49,7 @@ class Explanation:
 def explain(compiled: CompiledJourney, state: State, now: datetime) -> Explanation:
     """Explain `state` as it stands when the clock reads `now`; deadlines up to `now` count.
 
-    For a `now` before the newest thing in `state` the answer is that of its own newest instant.
+    A `now` before the newest instant in `state` is replaced by that instant.
     """
     state, _ = advance(compiled, state, now)
     if state.last is not None:
@@ -74,7 +74,7 @@ def _reachable(
         now=now,
         place=move.place,
         facts=compiled.facts,
-        milestones={each.key: (each.condition, each.place) for each in compiled.milestones},
+        milestones=compiled.milestones,
     )
     node = move.condition.explain(explainer)
     return Reachable(

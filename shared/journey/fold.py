@@ -1,8 +1,8 @@
-"""The fold: touchpoints in their order make a state, and the moves on the way.
+"""The fold: touchpoints in their order give a state and its effects.
 
-State and effects are a function of the set of touchpoints, the map and the clock reading given.
-Deadlines strictly before a touchpoint go first, at their own instants; one at its very instant
-goes after it.
+State and effects are a function of the set of touchpoints, the map and the time passed in. Deadlines
+strictly before a touchpoint are applied first, at their own instants; a deadline at the instant of the
+touchpoint is applied after it.
 """
 
 from collections.abc import Iterable
@@ -19,14 +19,14 @@ _in_order = attrgetter("occurred_at", "message_id")
 
 
 class OutOfOrder(ValueError):
-    """The touchpoint belongs before something that the state already holds: re-fold instead."""
+    """The touchpoint belongs before something that the state already includes: re-fold instead."""
 
 
 def is_late(state: State, touchpoint: Touchpoint) -> bool:
-    """Whether `touchpoint` belongs before something that `state` already holds.
+    """Whether `touchpoint` belongs before something that `state` already includes.
 
-    Also true for one that the state's newest touchpoint is, or that comes at or before an instant
-    at which time alone has changed something.
+    Also true for the newest touchpoint itself, and for one at or before an instant at which time alone
+    has changed something.
     """
     at, last = touchpoint.occurred_at, state.last
     if state.advanced_to is not None and at <= state.advanced_to:
@@ -40,9 +40,9 @@ def is_late(state: State, touchpoint: Touchpoint) -> bool:
 def fold(
     compiled: CompiledJourney, state: State, touchpoint: Touchpoint
 ) -> tuple[State, list[Effect]]:
-    """State after `touchpoint`, and what happened since `state`; `state` stays as it is.
+    """State after `touchpoint`, and the effects since `state`, which is not changed.
 
-    Effects stand in the order of their instants. Raises OutOfOrder for a late touchpoint.
+    Effects are in the order of their instants. Raises OutOfOrder for a late touchpoint.
     """
     if is_late(state, touchpoint):
         raise OutOfOrder(touchpoint.message_id)
@@ -53,9 +53,9 @@ def fold(
 
 
 def advance(compiled: CompiledJourney, state: State, now: datetime) -> tuple[State, list[Effect]]:
-    """State when the clock reads `now` and no further touchpoint has come, and what happened.
+    """State at `now` without a further touchpoint, and the effects since `state`.
 
-    `state` stays as it is, and is the answer itself if time changed nothing.
+    `state` is not changed, and is returned itself if time changed nothing.
     """
     work, effects = state, list[Effect]()
     while (due := next_deadline(compiled, work)) is not None and due <= now:
@@ -68,10 +68,10 @@ def advance(compiled: CompiledJourney, state: State, now: datetime) -> tuple[Sta
 def refold(
     compiled: CompiledJourney, touchpoints: Iterable[Touchpoint], now: datetime
 ) -> tuple[State, list[Effect]]:
-    """State and all effects of a whole history, in whatever order it is handed in.
+    """State and all effects of a whole history, in any order.
 
-    Of touchpoints with one `message_id` the earliest counts. Touchpoints after `now` count as well:
-    they have happened, by a clock ahead of ours.
+    Of touchpoints with one `message_id` the earliest counts. Touchpoints after `now` count as well: the
+    clock of their sender is ahead.
     """
     work = State.initial()
     effects: list[Effect] = []
@@ -89,9 +89,9 @@ def _apply(
 ) -> None:
     """Fold `touchpoint`, which is not late, into `work`.
 
-    Rules that the touchpoint cannot have made true are not evaluated: what was settled before and
-    reads neither its event, nor a trait that it changes, nor time, is false still. A touchpoint
-    that ends an idleness which some rule asks for is one at which time is due.
+    Rules that the touchpoint cannot have made true are not evaluated: a rule that was false before and
+    reads neither the event, nor a changed trait, nor time, is still false. A touchpoint that ends an idle
+    time of a rule counts as one at which time is due.
     """
     at = touchpoint.occurred_at
     plan = compiled.plan(work)
@@ -116,8 +116,8 @@ def _apply(
     rules = plan.rules if must_check_all else None
     reaction = plan.reactions.get(touchpoint.event)
     if reaction is not None:
-        for tracker in reaction.trackers:
-            if tracker.record(work, touchpoint) and rules is None:
+        for record in reaction.records:
+            if record(work, touchpoint) and rules is None:
                 rules = reaction.rules
     if (touchpoint.account_traits or touchpoint.traits) and _record_traits(
         compiled, work, touchpoint

@@ -31,7 +31,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Milestone:
-    """A meaningful moment, reached at most once a cycle."""
+    """A significant event of the journey, reached at most once a cycle."""
 
     key: str
     title: str
@@ -41,7 +41,7 @@ class Milestone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WinBack:
-    """How an ended journey opens again: a new cycle begins at stage `to`."""
+    """How an ended journey reopens: a new cycle begins at stage `to`."""
 
     to: str
     when: Condition

@@ -14,7 +14,7 @@ import msgspec
 
 
 class SubjectKind(StrEnum):
-    """Who the journey is about."""
+    """Whose stage a journey decides."""
 
     ACCOUNT = "account"
     PERSON = "person"
@@ -23,15 +23,15 @@ class SubjectKind(StrEnum):
 class Touchpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Something that happened to a subject.
 
-    A struct and no dataclass: the stager makes one for every event, and histories are long. It is made
-    several times faster and takes no part in garbage collection.
+    A struct, not a dataclass: the stager creates one for every event, and histories are long. Creating a
+    struct is six times faster, and the garbage collector skips it.
     """
 
     message_id: str
     occurred_at: datetime
     event: str
     person: str | None = None
-    """Reference of the acting person after identity resolution, if one is known."""
+    """Reference of the acting person after identity resolution, if there is one."""
     channel: str | None = None
     role: str | None = None
     properties: Mapping[str, Any] = {}
@@ -46,7 +46,7 @@ class Touchpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Status(StrEnum):
-    """How a subject stands on a journey."""
+    """Status of a subject on a journey."""
 
     NOT_STARTED = "not_started"
     ACTIVE = "active"
@@ -55,7 +55,7 @@ class Status(StrEnum):
 
 
 class TransitionKind(StrEnum):
-    """Why two visits follow each other."""
+    """Why a visit ended and the next one began."""
 
     ENTER = "enter"
     """First stage of the first cycle; `from_stage` is None."""
@@ -66,22 +66,22 @@ class TransitionKind(StrEnum):
     OUTCOME = "outcome"
     """The journey ended; `to_stage` is None and `outcome` names how."""
     WIN_BACK = "win_back"
-    """An ended journey opened again, in a new cycle."""
+    """An ended journey reopened, in a new cycle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """What made a transition: a touchpoint (`message_id`, `event`) or the passage of time."""
+    """Cause of a transition: a touchpoint (`message_id`, `event`) or the passage of time."""
 
     message_id: str | None = None
     event: str | None = None
     timer: str | None = None
-    """`idle`, `in_stage` or `window` when time alone did it."""
+    """`idle`, `in_stage` or `window` when time alone was the cause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """A move, at its own instant. `sequence` counts a subject's transitions on a journey from 1."""
+    """A move at an instant. `sequence` counts a subject's transitions on a journey from 1."""
 
     sequence: int
     kind: TransitionKind
@@ -101,9 +101,9 @@ class Transition:
 
 @dataclass(slots=True, kw_only=True, unsafe_hash=True)
 class LastTouchpoint:
-    """The newest touchpoint of a subject, as an alert names it.
+    """The newest touchpoint of a subject, as an alert shows it.
 
-    A value like the rest, but not frozen: the fold makes one for every touchpoint, and making a
+    A value like the rest, but not frozen: the fold creates one for every touchpoint, and creating a
     frozen one would be a fifth of its cost.
     """
 

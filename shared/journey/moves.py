@@ -1,7 +1,7 @@
-"""Applying what holds at one instant, until nothing more does.
+"""Applying the rules that hold at one instant, until none holds.
 
-It ends: a stage is entered at most once between two touchpoints, and an outcome needs a visit to
-end, so n stages allow at most n entries and n + 1 outcomes, whatever a map says.
+This terminates: a stage is entered at most once between two touchpoints, and an outcome needs a visit
+to end, so n stages allow at most n entries and n + 1 outcomes, whatever the map.
 """
 
 from dataclasses import replace
@@ -37,7 +37,7 @@ def settle(
 ) -> None:
     """Reach the milestones and make the moves that hold at `at`, into `work` and `effects`.
 
-    `rules`: those of the position that may have begun to hold; no other does. `touchpoint` None:
+    `rules`: those of the position that may have begun to hold; all others are false. `touchpoint` None:
     time alone is the cause.
     """
     cause: Cause | None = None
@@ -59,7 +59,7 @@ def settle(
 
 
 def elapse(compiled: CompiledJourney, work: State, at: datetime, effects: list[Effect]) -> None:
-    """Apply the deadline `at`, as `next_deadline` names it. A move goes before a stall."""
+    """Apply the deadline `at`, as `next_deadline` gives it. A move takes precedence over a stall."""
     plan = compiled.plan(work)
     settle(compiled, work, at, effects, rules=plan.timed, touchpoint=None)
     due = stall_due(compiled.plan(work), work)
@@ -71,7 +71,7 @@ def elapse(compiled: CompiledJourney, work: State, at: datetime, effects: list[E
 def _reach(
     work: State, at: datetime, effects: list[Effect], *, rules: Rules, reachable: Rules
 ) -> bool:
-    """Reach milestones one by one, in the order of the map: one may rest on another."""
+    """Reach milestones one by one, in the order of the map: one may depend on another."""
     has_reached = False
     milestones = rules.milestones
     while True:
@@ -102,7 +102,7 @@ def _move(
     if work.stall is not None:
         effects.append(replace(work.stall, cleared_at=at))
         work.stall = None
-    # The time after an outcome is no visit, so it has no dwell.
+    # The time after an outcome is not a visit, so it has no dwell.
     is_visit = work.entered_at is not None and work.status is not Status.ENDED
     from_stage, entered_at = work.stage, work.entered_at
     if kind in _NEW_CYCLE:

@@ -1,7 +1,7 @@
-"""What can happen next to a subject, prepared for every position on the map.
+"""The plan of a position: its reachable rules, indexed by event, and its timers.
 
 A position is a stage (stalled or not), a stage with an outcome, or before the first stage. Its
-plan says which rules are reachable, which of them an event can touch, and which instants matter.
+plan says which rules are reachable, which of them an event can affect, and which instants matter.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -10,13 +10,14 @@ from datetime import timedelta
 
 from shared.journey.condition import Check, Condition, Needs
 from shared.journey.facts import Place
-from shared.journey.model import TransitionKind
+from shared.journey.model import Touchpoint, TransitionKind
+from shared.journey.state import State
 from shared.journey.trackers import Since, Tracker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedMove:
-    """A move that a rule can make. `kind` None: the subject joins the journey."""
+    """A reachable move. `kind` None: the subject joins the journey."""
 
     kind: TransitionKind | None
     rule: str
@@ -25,25 +26,23 @@ class PlannedMove:
     check: Check
     needs: Needs
     timers: Needs
-    """`needs` with those of the milestones that it names, directly or through other ones."""
+    """`needs`, and those of the milestones named, directly or through other milestones."""
     condition: Condition
     place: Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedMilestone:
-    """A milestone that can be reached."""
+    """A reachable milestone."""
 
     key: str
     check: Check
     needs: Needs
-    condition: Condition
-    place: Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """Rules to evaluate together, each kind in the order in which it wins."""
+    """Rules to evaluate together, each list in order of precedence."""
 
     milestones: tuple[PlannedMilestone, ...]
     moves: tuple[PlannedMove, ...]
@@ -63,22 +62,23 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reaction:
-    """What one event adds to, and which rules that can make true."""
+    """The facts that an event adds to, and the rules that it can make true."""
 
-    trackers: tuple[Tracker, ...]
+    records: tuple[Callable[[State, Touchpoint], bool], ...]
+    """`Tracker.record` of the facts, bound here: the fold spares the lookup at each touchpoint."""
     rules: Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionPlan:
-    """One position, prepared."""
+    """Everything that the fold looks up at one position."""
 
     rules: Rules
-    """All that are reachable here."""
+    """All reachable rules."""
     timed: Rules
-    """Those that time alone can make true."""
+    """The rules that time alone can make true."""
     reactions: Mapping[str, Reaction]
-    """By event name; an event that no condition names is not there."""
+    """By event name; events that no condition names are absent."""
     idles: tuple[timedelta, ...]
     visits: tuple[timedelta, ...]
     windows: tuple[tuple[int, timedelta], ...]
@@ -94,7 +94,7 @@ def build_plan(
     stall_after: timedelta | None = None,
     later: Rules | None = None,
 ) -> PositionPlan:
-    """Prepare a position.
+    """Build the plan of a position.
 
     `later`: rules of a later position whose visit facts count already, because no visit begins
     in between.
@@ -122,6 +122,6 @@ def build_plan(
 def _reaction(trackers: tuple[Tracker, ...], rules: Rules) -> Reaction:
     numbers = frozenset(tracker.number for tracker in trackers)
     return Reaction(
-        trackers=trackers,
+        records=tuple(tracker.record for tracker in trackers),
         rules=rules.select(lambda each: not numbers.isdisjoint(each.facts)),
     )

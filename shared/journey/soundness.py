@@ -1,6 +1,6 @@
 """Whether a journey can be folded at all: names that exist, durations that make sense.
 
-`shared.maps` reports the same mistakes with their line; this catches a map that came another way.
+`shared.maps` reports the same mistakes with their line; this catches a map from another source.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ FEWEST_STAGES = 2
 
 
 def contradiction(journey: Journey) -> str | None:
-    """The first thing in `journey` that contradicts itself, in words; None if it is sound."""
+    """The first contradiction in `journey`, in words; None if it is sound."""
     return next(_contradictions(journey), None)
 
 

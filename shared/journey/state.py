@@ -1,8 +1,8 @@
-"""Where a subject stands on a journey, with the facts that the next decision needs.
+"""The position of a subject on a journey, with the facts that the next decision needs.
 
-A `State` is the fold of a subject's touchpoints so far. It holds strings, numbers, instants, lists
-and dicts only, so that it survives JSON as it is. A field at its default is absent from the
-instance (the class answers for it) and therefore from its JSON: most subjects use few of them.
+A `State` is the fold of a subject's touchpoints so far. It contains strings, numbers, instants, lists
+and dicts only, so that JSON represents it unchanged. A field at its default is absent from the instance
+(a class attribute gives the value) and therefore from its JSON: most subjects use few of them.
 """
 
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ from shared.journey.comparison import Scalar
 from shared.journey.model import LastTouchpoint, Stall, Status
 
 FORMAT = 1
-"""Meaning of the numbered facts below; it grows when the numbering does, and old states re-fold."""
+"""Version of the numbering of facts; when it grows, states of an older format are re-folded."""
 
 
 @dataclass(kw_only=True)
 class State:
-    """A value: the engine never changes one that it was given, and neither may its users.
+    """A value: neither the engine nor its users change a state after it was returned.
 
     `counts`, `times` and `held` are keyed by the numbers that `compile_journey` gives to the
     conditions of one map version: a state belongs to the version that folded it.
@@ -45,24 +45,24 @@ class State:
     stall: Stall | None = None
     """The open stall of the present visit."""
     joined: bool = False
-    """Whether `applies_to` has held once."""
+    """Whether `applies_to` has ever held."""
     entered: tuple[str, ...] = ()
     """Stages entered since the last touchpoint, its own moves included; none is entered twice."""
     counts: dict[int, int] = field(default_factory=dict)
-    """How often a fact happened, saturated at the most that a condition asks for."""
+    """Number of occurrences by fact, up to the highest count that a condition compares with."""
     times: dict[int, list[datetime]] = field(default_factory=dict)
-    """Newest instants of a windowed fact, oldest first, as many as a condition asks for."""
+    """Newest instants of a windowed fact, oldest first, as many as a condition counts."""
     held: dict[int, list[str]] = field(default_factory=dict)
-    """Who fulfils a condition on a person's trait, sorted."""
+    """Persons who satisfy a condition on a person's trait, sorted."""
     traits: dict[str, Scalar] = field(default_factory=dict)
-    """Newest account traits that the map names, shortened: for explanations, not for decisions."""
+    """Newest values of the account traits that the map names, shortened: for explanations only."""
 
     def __post_init__(self) -> None:
-        """Leave every field that is at its default to the class."""
+        """Drop fields at their default."""
         self.slim()
 
     def slim(self) -> None:
-        """Drop fields that have come back to their default, so that equal states encode equally."""
+        """Drop fields that are back at their default, so that equal states encode equally."""
         own = self.__dict__
         for name in [name for name, value in own.items() if value == _DEFAULTS.get(name, _KEEP)]:
             del own[name]
@@ -78,7 +78,7 @@ class State:
         return None if self.stall is None else self.stall.stalled_at
 
     def copy(self) -> "State":
-        """An equal state. The two share their dicts, which the engine replaces, never changes."""
+        """An equal state. Both share their dicts: the engine replaces dicts and never changes one."""
         new = _new(State)
         new.__dict__.update(self.__dict__)
         return new

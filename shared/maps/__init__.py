@@ -1,7 +1,7 @@
 """Journey maps: YAML and JSON to the engine's model and back, lint, ready templates.
 
 `parse` or `from_definition` give a `MapDocument`; `to_journey` reduces it to what the engine runs,
-`lint` says what would make it a better map. docs/maps.md describes the format.
+`lint` gives advice about it. docs/maps.md describes the format.
 """
 
 from shared.maps.document import MapDocument

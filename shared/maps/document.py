@@ -1,7 +1,7 @@
-"""A journey map as a document: everything that its author wrote, checked for shape.
+"""A journey map as a document: everything that its author wrote, checked against the schema.
 
 What the engine needs of it is `journey.to_journey`; personas, roles, scoring, metrics, KPIs and content
-are kept and shown.
+are stored and shown.
 """
 
 from typing import Annotated, Any, Literal
@@ -32,7 +32,7 @@ CHANNELS = (
     "billing", "webinar", "event", "review_site", "referral", "trade_show", "meeting", "store",
     "crm", "offline",
 )  # fmt: skip
-"""Systems and places where touchpoints happen; lint asks about any other."""
+"""Systems and places where touchpoints happen; lint warns about any other."""
 
 
 class Touchpoint(MapPart):
@@ -195,8 +195,8 @@ class Policy(MapPart):
 class MapDocument(MapPart):
     """A journey map. Equal when their definitions are, wherever they were read from."""
 
-    # Now, with all its parts: each by itself as well would make every process start later, and a
-    # first use in two threads at once is not safe.
+    # Built here, with all its parts: building each part separately would delay the start of every
+    # process, and building on first use is not safe in two threads at once.
     model_config = ConfigDict(defer_build=False)
 
     journey: JourneyKey
@@ -220,11 +220,11 @@ class MapDocument(MapPart):
 
     @property
     def positions(self) -> Positions:
-        """Where the parts stand in the text that this was parsed from; empty without a text."""
+        """Positions of the parts in the text that this was parsed from; empty without a text."""
         return self._positions
 
     def locate(self, positions: Positions) -> None:
-        """Remember where the parts stand; for whoever has parsed the text."""
+        """Set the positions of the parts; called by the parser of the text."""
         self._positions = positions
 
     def definition(self) -> dict[str, Any]:
@@ -235,9 +235,9 @@ class MapDocument(MapPart):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     def __eq__(self, other: object) -> bool:
-        """Whether both say the same; positions play no part."""
+        """Equality of the definitions; positions have no influence."""
         return isinstance(other, MapDocument) and self.definition() == other.definition()
 
     def __hash__(self) -> int:
-        """Documents are values, but not keys of anything: by journey only."""
+        """By the journey's key alone: documents are compared, but rarely used as keys."""
         return hash(self.journey)

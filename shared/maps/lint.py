@@ -1,4 +1,4 @@
-"""Advice about a map that runs: what is missing to make it useful, readable and honest.
+"""Warnings about a valid map: what is missing to make it useful and readable.
 
 Never an error: a map with warnings can be published.
 """
@@ -12,7 +12,7 @@ from shared.maps.references import conditions_of, metrics_of
 from shared.maps.rules import walk
 
 MAX_TOUCHPOINTS = 12
-"""More of them in one stage are not grasped within a minute."""
+"""Touchpoints in one stage that a reader still surveys at a glance."""
 
 _AFTER_PURCHASE = (
     "onboard", "retention", "retain", "advoca", "loyal", "growth", "expan", "renew", "adopt",
@@ -118,10 +118,10 @@ def _after_purchase(document: MapDocument) -> Iterator[MapProblem]:
 
 
 def _unlisted_events(document: MapDocument) -> Iterator[MapProblem]:
-    """Events that rules wait for under a name that no touchpoint has, but one nearly has."""
+    """Events of rules whose name differs from a touchpoint's in case and punctuation only."""
     listed = {t.event for stage in document.stages for t in stage.touchpoints}
     folded = {"".join(filter(str.isalnum, event)).lower(): event for event in listed}
-    for path, event in _awaited(document):
+    for path, event in _events_read(document):
         near = folded.get("".join(filter(str.isalnum, event)).lower())
         if near is not None and event not in listed:
             message = f"`{excerpt(event)}` is a touchpoint under another spelling"
@@ -130,18 +130,18 @@ def _unlisted_events(document: MapDocument) -> Iterator[MapProblem]:
 
 
 def _server_only(document: MapDocument) -> Iterator[MapProblem]:
-    """Events kept from browsers that the map does not know: mistyped, they keep nothing."""
-    known = {t.event for stage in document.stages for t in stage.touchpoints}
-    known.update(event for _, event in _awaited(document))
+    """Events of `server_only` that the map does not use: a typing error would protect nothing."""
+    used = {t.event for stage in document.stages for t in stage.touchpoints}
+    used.update(event for _, event in _events_read(document))
     for number, event in enumerate(document.server_only or ()):
-        if event not in known:
+        if event not in used:
             message = f"`{excerpt(event)}` is no touchpoint, and no rule waits for it"
-            hint = did_you_mean(event, sorted(known)) or "names are compared letter by letter"
+            hint = did_you_mean(event, sorted(used)) or "names are compared letter by letter"
             yield document.positions.problem(("server_only", number), message, hint)
 
 
-def _awaited(document: MapDocument) -> Iterator[tuple[Path, str]]:
-    """Every event that a rule waits for, with its place."""
+def _events_read(document: MapDocument) -> Iterator[tuple[Path, str]]:
+    """Every event that a rule reads, with its place."""
     for place, outermost in conditions_of(document):
         for path, rule in walk(place, outermost):
             for inner, event in rule.events():

@@ -1,4 +1,4 @@
-"""pydantic's errors in plain words, at their place in the text."""
+"""Messages for pydantic's validation errors, at their place in the text."""
 
 from collections.abc import Iterable, Mapping
 from types import UnionType
@@ -28,7 +28,7 @@ _OTHER_WORDS = {
     "times": "count",
     "window": "within",
 }
-"""What people write for a key of ours, where spelling alone would not tell."""
+"""Keys that authors commonly write instead of the right one; None: there is no such key."""
 
 _TYPES: dict[str, tuple[str, str | None]] = {
     "string_type": ("must be text", "put it in quotes"),
@@ -45,7 +45,7 @@ _TYPES: dict[str, tuple[str, str | None]] = {
     "recursion_loop": ("contains itself", None),
 }
 _PYDANTICS_KEY = "[key]"
-"""Last step of a place where a key itself is wrong."""
+"""Last step of an error's place when the key itself is invalid."""
 
 _NO_VALUE = ("has no value", "give it one, or remove the key")
 _LIMITS = {
@@ -84,7 +84,7 @@ _PATTERNS: dict[str, tuple[str, str | None]] = {
 def problems_of(
     errors: Iterable[ErrorDetails], positions: Positions, data: object
 ) -> list[MapProblem]:
-    """Findings for the errors of one validation of `data`."""
+    """A problem for each error of one validation of `data`."""
     return [_problem(error, positions, data) for error in errors]
 
 
@@ -108,7 +108,7 @@ def _problem(error: ErrorDetails, positions: Positions, data: object) -> MapProb
 def _words_for(
     kind: str, error: ErrorDetails, context: Mapping[str, Any]
 ) -> tuple[str, str | None]:
-    """Message and hint for a value that does not fit."""
+    """Message and hint for an invalid value."""
     if kind in _TYPES:
         return _NO_VALUE if error["input"] is None else _TYPES[kind]
     if kind in _LIMITS:
@@ -116,10 +116,10 @@ def _words_for(
     if kind == "string_pattern_mismatch":
         return _PATTERNS.get(context["pattern"], ("not in the wanted form", None))
     if kind == "literal_error":
-        value, known = error["input"], _literals(context["expected"])
-        hint = did_you_mean(value, known) if isinstance(value, str) else None
-        return f"must be one of {', '.join(known)}", hint
-    # What our own validators said; pydantic's other messages might hold the value itself.
+        value, permitted = error["input"], _literals(context["expected"])
+        hint = did_you_mean(value, permitted) if isinstance(value, str) else None
+        return f"must be one of {', '.join(permitted)}", hint
+    # Messages of the validators in values.py; pydantic's other messages might contain the value itself.
     return context.get("message", "not in the wanted form"), context.get("hint")
 
 
@@ -128,24 +128,24 @@ def _literals(expected: str) -> list[str]:
 
 
 def _path_of(location: tuple[int | str, ...], data: object) -> Path:
-    """The author's path: without pydantic's tags, and without parts that a short form implies."""
+    """The path in the author's text: without pydantic's tags and without parts implied by a short form."""
     path: list[str | int] = []
     here = data
     for part in location:
-        if model_of(part) is not None and not _leads_on(here, part):
+        if model_of(part) is not None and not _has_step(here, part):
             continue
-        if part == _PYDANTICS_KEY and not _leads_on(here, part):
+        if part == _PYDANTICS_KEY and not _has_step(here, part):
             continue
         path.append(part)
-        if _leads_on(here, part):
-            here = here[part]  # type: ignore[index] # _leads_on has looked
+        if _has_step(here, part):
+            here = here[part]  # type: ignore[index] # _has_step has checked
         elif not isinstance(here, dict):
-            # `in_stage: 7x` is short for a mapping that the author never wrote.
+            # `in_stage: 7x` is short for a mapping that is not in the text.
             path.pop()
     return tuple(path)
 
 
-def _leads_on(here: object, part: str | int) -> bool:
+def _has_step(here: object, part: str | int) -> bool:
     if isinstance(here, dict):
         return part in here
     return isinstance(here, list) and isinstance(part, int) and part < len(here)
@@ -154,18 +154,18 @@ def _leads_on(here: object, part: str | int) -> bool:
 def _unknown_key(location: tuple[int | str, ...], path: Path, positions: Positions) -> MapProblem:
     key = str(path[-1])
     model = _model_at(location[:-1])
-    known = sorted(field.alias or name for name, field in model.model_fields.items())
+    permitted = sorted(field.alias or name for name, field in model.model_fields.items())
     message = f"`{excerpt(key)}` is not a key that belongs here"
     if issubclass(model, RuleModel) and key in KINDS:
         message = "a condition asks for one thing"
         hint: str | None = "put both under `all:` or `any:`, as a list"
     elif key in _OTHER_WORDS:
         other = _OTHER_WORDS[key]
-        hint = f"did you mean `{other}`?" if other in known else did_you_mean(key, known)
+        hint = f"did you mean `{other}`?" if other in permitted else did_you_mean(key, permitted)
         if key == "version":
             hint = "publishing gives the version; remove it"
     else:
-        hint = did_you_mean(key, known)
+        hint = did_you_mean(key, permitted)
     return positions.problem(path, message, hint, key=True)
 
 
@@ -183,7 +183,7 @@ def _no_condition(value: object, path: Path, positions: Positions) -> MapProblem
 
 
 def _model_at(location: tuple[int | str, ...]) -> type[BaseModel]:
-    """The model whose keys stand at a place of an error."""
+    """The model that defines the keys at the place of an error."""
     model: type[BaseModel] = MapDocument
     is_key_of_dict = False
     for part in location:
@@ -216,5 +216,5 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - the 
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next(
-        (found for inner in get_args(annotation) if (found := _model_in(inner)) is not None), None
+        (model for inner in get_args(annotation) if (model := _model_in(inner)) is not None), None
     )

@@ -1,4 +1,4 @@
-"""From text or a stored definition to a checked document."""
+"""Parsing: text or a stored definition to a checked document."""
 
 from pydantic import ValidationError
 
@@ -12,7 +12,7 @@ from shared.maps.references import problems_in
 def parse(text: str | bytes) -> MapDocument:
     """Read a map written in YAML or JSON.
 
-    Raises MapInvalid with every problem that was found, each with line and column. Cost: linear in
+    Raises MapInvalid with all problems, each with line and column. Cost: linear in
     the text, which may have 512 KiB; a map of 300 lines takes about 10 ms.
     """
     read = source.read(text)
@@ -27,20 +27,20 @@ def from_definition(definition: object) -> MapDocument:
     return _document(definition, Positions(), [])
 
 
-def _document(data: object, positions: Positions, found: list[MapProblem]) -> MapDocument:
+def _document(data: object, positions: Positions, earlier: list[MapProblem]) -> MapDocument:
     if not isinstance(data, dict):
         message, hint = "a map is made of `key: value` lines", "begin with `journey:`"
-        raise MapInvalid([*found, positions.problem((), message, hint)])
+        raise MapInvalid([*earlier, positions.problem((), message, hint)])
     try:
         document = MapDocument.model_validate(data)
     except ValidationError as exc:
         errors = exc.errors(include_url=False)[: source.MAX_PROBLEMS]
-        # A value that could not be read well is not complained about twice.
-        said = {problem.path for problem in found}
-        more = [p for p in problems_of(errors, positions, data) if p.path not in said]
-        raise MapInvalid([*found, *more]) from None
+        # One problem a place: the reader has already reported some values.
+        reported = {problem.path for problem in earlier}
+        more = [p for p in problems_of(errors, positions, data) if p.path not in reported]
+        raise MapInvalid([*earlier, *more]) from None
     document.locate(positions)
-    problems = [*found, *problems_in(document)]
+    problems = [*earlier, *problems_in(document)]
     if problems:
         raise MapInvalid(problems[: source.MAX_PROBLEMS])
     return document

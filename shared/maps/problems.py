@@ -1,7 +1,7 @@
-"""What can be wrong with a map, said so that its author can mend it.
+"""Problems of a map: place, message and a hint how to correct it.
 
-A problem never carries more of the author's text than a short piece of a key's name: maps travel
-through logs and answers of the API.
+A problem contains no more of the author's text than a short excerpt of a key: problems are logged and
+returned by the API.
 """
 
 import difflib
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 Path = tuple[str | int, ...]
-"""Where something stands within a map: keys of mappings and indices of lists, outermost first."""
+"""Place within a map: keys of mappings and indices of lists, outermost first."""
 
 _EXCERPT_CHARS = 40
 
@@ -24,7 +24,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class MapProblem:
-    """One finding. `line` and `column` are None where there is no text, only a stored definition."""
+    """One error or warning. `line` and `column` are None for a stored definition, which has no text."""
 
     line: int | None
     column: int | None
@@ -42,48 +42,48 @@ class MapProblem:
 
 
 class MapInvalid(ValueError):
-    """The text is not a map that Stageline can run; `problems` says all that was found."""
+    """The text is not a valid map; `problems` has all errors, in the order of the text."""
 
     def __init__(self, problems: Iterable[MapProblem]) -> None:
-        """Order the problems as they stand in the text."""
+        """Sort the problems by their position."""
         self.problems = tuple(sorted(problems, key=lambda p: (p.line or 0, p.column or 0)))
         super().__init__("; ".join(map(str, self.problems[:3])))
 
 
 class Positions:
-    """Where the parts of a map stand in its text; empty for a map that did not come from text."""
+    """Positions of the parts of a map in its text; empty for a map that did not come from text."""
 
     def __init__(self) -> None:
-        """Know nothing yet."""
+        """Create an empty index."""
         self._values: dict[Path, Position] = {}
         self._keys: dict[Path, Position] = {}
 
     def mark_value(self, path: Path, position: Position) -> None:
-        """Note where the value at `path` begins."""
+        """Set the beginning of the value at `path`."""
         self._values[path] = position
 
     def mark_key(self, path: Path, position: Position) -> None:
-        """Note where the key that leads to `path` stands."""
+        """Set the beginning of the key at `path`."""
         self._keys[path] = position
 
     def find(self, path: Path, *, key: bool = False) -> Position | None:
-        """Position of the value (or of its key) at `path`, else of the nearest part around it."""
+        """Position of the value (or of its key) at `path`, else of the nearest part that contains it."""
         if key and path in self._keys:
             return self._keys[path]
         for length in range(len(path), -1, -1):
-            found = self._values.get(path[:length])
-            if found is not None:
-                return found
+            position = self._values.get(path[:length])
+            if position is not None:
+                return position
         return None
 
     def problem(
         self, path: Path, message: str, hint: str | None = None, *, key: bool = False
     ) -> MapProblem:
-        """Make a finding about the value (or the key) at `path`."""
-        found = self.find(path, key=key)
+        """Build a problem about the value (or the key) at `path`."""
+        position = self.find(path, key=key)
         return MapProblem(
-            line=found.line if found else None,
-            column=found.column if found else None,
+            line=position.line if position else None,
+            column=position.column if position else None,
             path=path_text(path),
             message=message,
             hint=hint,
@@ -102,20 +102,20 @@ def path_text(path: Path) -> str:
 
 
 def excerpt(text: str) -> str:
-    """A short, printable piece of the author's own words."""
+    """A short, printable excerpt of the author's text."""
     shown = "".join(char if char.isprintable() else "?" for char in text[:_EXCERPT_CHARS])
     return shown + "..." if len(text) > _EXCERPT_CHARS else shown
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """Suggest the known word that `word` most likely stands for, or list a few that there are."""
-    words = sorted(set(known))
-    # Longer words are no near miss of anything; comparing them would only cost time.
+def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
+    """A hint with the candidate closest to `word`, or with the first few; None without candidates."""
+    words = sorted(set(candidates))
+    # Only the beginning is compared: the cost of a comparison grows with the square of the length.
     close = difflib.get_close_matches(word[:64], words, n=1, cutoff=0.6)
     if close:
         return f"did you mean `{excerpt(close[0])}`?"
     if not words:
         return None
     most = 12
-    listed = ", ".join(f"`{excerpt(known_word)}`" for known_word in words[:most])
+    listed = ", ".join(f"`{excerpt(each)}`" for each in words[:most])
     return f"known here: {listed}{', ...' if len(words) > most else ''}"

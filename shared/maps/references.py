@@ -8,7 +8,7 @@ from shared.maps.rules import RuleModel, walk
 
 
 def problems_in(document: MapDocument) -> list[MapProblem]:
-    """Everything that keeps a well-formed map from running."""
+    """All errors of a well-formed map that keep it from running."""
     return [
         *_duplicate_keys(document),
         *_entries(document),
@@ -21,7 +21,7 @@ def problems_in(document: MapDocument) -> list[MapProblem]:
 
 
 def conditions_of(document: MapDocument) -> Iterator[tuple[Path, RuleModel]]:
-    """Every condition that stands somewhere in the map, outermost ones, with its place."""
+    """Every outermost condition of the map, with its place."""
     if document.applies_to:
         yield ("applies_to",), document.applies_to
     for index, stage in enumerate(document.stages):
@@ -162,13 +162,13 @@ def _metric_references(document: MapDocument) -> Iterator[MapProblem]:
                 continue
             here = (*path, end)
             yield from _endpoint(document, here, endpoint)
-            for name, key, known in (
+            for name, key, existing in (
                 ("stage", endpoint.stage, stages),
                 ("milestone", endpoint.milestone, milestones),
                 ("outcome", endpoint.outcome, outcomes),
             ):
-                if key is not None and key not in known:
-                    yield _unknown(document, (*here, name), name, key, known)
+                if key is not None and key not in existing:
+                    yield _unknown(document, (*here, name), name, key, existing)
 
 
 def metrics_of(document: MapDocument) -> Iterator[tuple[Path, Metric]]:
@@ -192,12 +192,12 @@ def _endpoint(document: MapDocument, path: Path, endpoint: Endpoint) -> Iterator
 
 
 def _personas(document: MapDocument) -> Iterator[MapProblem]:
-    known = ["default", *(persona.key for persona in document.personas)]
+    existing = ["default", *(persona.key for persona in document.personas)]
     for index, stage in enumerate(document.stages):
         for name in stage.content:
-            if name not in known:
+            if name not in existing:
                 path: Path = ("stages", index, "content", name)
-                yield _unknown(document, path, "persona", name, known, is_key=True)
+                yield _unknown(document, path, "persona", name, existing, is_key=True)
 
 
 def _unknown(
@@ -205,13 +205,13 @@ def _unknown(
     path: Path,
     what: str,
     key: str,
-    known: Sequence[str],
+    existing: Sequence[str],
     *,
     is_key: bool = False,
 ) -> MapProblem:
     return document.positions.problem(
         path,
         f"there is no {what} `{excerpt(key)}`",
-        did_you_mean(key, known) or f"this map has no {what}",
+        did_you_mean(key, existing) or f"this map has no {what}",
         key=is_key,
     )

@@ -1,7 +1,7 @@
-"""Conditions as they are written in a map: one mapping whose one telling key names its kind.
+"""Conditions as they are written in a map: a mapping with exactly one key that names its kind.
 
-The kinds are the modules of `shared.maps.kinds`, registered by `document.py`. Each turns itself into
-a condition of the engine; nothing outside of them depends on which kinds there are.
+The kinds are the modules of `shared.maps.kinds`, registered by `document.py`. Each converts itself to a
+condition of the engine; nothing outside of them depends on which kinds there are.
 """
 
 from abc import abstractmethod
@@ -33,7 +33,7 @@ class RuleModel(MapPart):
     """Base of a kind of condition as it is written. Paths are relative to the condition."""
 
     kind: ClassVar[str]
-    """The telling key."""
+    """The key that names it."""
     needs_event: ClassVar[bool] = False
     """Whether it holds only after an event of the customer."""
     needs_stage: ClassVar[bool] = False
@@ -61,7 +61,7 @@ class RuleModel(MapPart):
 
 
 KINDS: dict[str, type[RuleModel]] = {}
-"""Every kind by its telling key. A schema built before a kind is registered does not have it."""
+"""Every kind by its key. A schema that was built before a kind was registered does not have it."""
 
 
 def register(*models: type[RuleModel]) -> None:
@@ -70,14 +70,14 @@ def register(*models: type[RuleModel]) -> None:
 
 
 def model_of(tag: object) -> type[RuleModel] | None:
-    """Model behind a tag that pydantic puts into the place of an error; None: it is no tag."""
+    """Model of a tag that pydantic puts into the place of an error; None for anything else."""
     if isinstance(tag, str) and tag.startswith("<") and tag.endswith(">"):
         return KINDS.get(tag[1:-1])
     return None
 
 
 def _tag_of(value: object) -> str | None:
-    """Tag of the kind that a mapping is meant to be, by its telling key, or that a model is."""
+    """Tag of the kind of a mapping, by its key, or of a model."""
     if isinstance(value, dict):
         return next((_tag(kind) for kind in KINDS if kind in value), None)
     return _tag(value.kind) if isinstance(value, RuleModel) else None
@@ -89,7 +89,7 @@ def _tag(kind: str) -> str:
 
 
 class _RegisteredKinds:
-    """Schema of a condition: the registered kind whose telling key it has."""
+    """Schema of a condition: the registered kind whose key it has."""
 
     def __get_pydantic_core_schema__(
         self,

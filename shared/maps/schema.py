@@ -18,7 +18,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def as_text() -> str:
-    """The schema as the file holds it."""
+    """The schema as the text of its file."""
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 

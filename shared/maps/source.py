@@ -1,9 +1,9 @@
-"""Text to plain data, with the position of every part. All handling of hostile text stands here.
+"""Text to plain data, with the position of every part. All handling of hostile text is here.
 
 YAML is read by the core schema of YAML 1.2, of which JSON is a part, minus what makes files
 surprising or costly: no anchors, aliases, tags or merge keys, one document, no key twice, bounded
-size, depth and number of parts. Words that YAML 1.1 takes for booleans are refused, because half of
-their readers are wrong about them.
+size, depth and number of parts. Words that YAML 1.1 reads as booleans are refused, because YAML 1.2
+reads them as text.
 """
 
 import math
@@ -30,16 +30,16 @@ MAX_DEPTH = 32
 MAX_PARTS = 20_000
 """Keys, values, lists and mappings together: reading that many takes about a quarter second."""
 MAX_PROBLEMS = 50
-"""A text that is wrong all over is not explained to its last line."""
+"""Limit of the errors reported for one text."""
 
-# libyaml reads ten times as fast; a platform without it falls back to Python.
+# libyaml is ten times as fast; on a platform without it the Python parser is used.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # Everything outside of what YAML calls printable.
 _UNPRINTABLE = re.compile(
     "[^\x09\x0a\x0d\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )
-# Text may have lines and tabs, and no other control character.
+# Text may contain line breaks and tabs, and no other control character.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEAN = {
@@ -50,18 +50,18 @@ _BOOLEAN = {
     "False": False,
     "FALSE": False,
 }
-_FALSE_FRIEND = re.compile(r"(?i:yes|no|on|off)")
+_AMBIGUOUS_WORD = re.compile(r"(?i:yes|no|on|off)")
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _OTHER_BASE = re.compile(r"[-+]?0([0-9]+|x[0-9a-fA-F]+|o[0-7]+)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"(?i:[-+]?\.inf|\.nan)|NaN|[-+]?Infinity")
 _MAX_NUMBER_CHARS = 40
-# A pair of escapes for one character beyond U+FFFF is JSON, but no YAML.
+# A pair of escapes for one character beyond U+FFFF is valid JSON, but not valid YAML.
 _SURROGATE_PAIR = re.compile(
     r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
 )
 
-_PLAIN_WORDS = {
+_MESSAGES = {
     "mapping values are not allowed": (
         "a key cannot stand here",
         "put text that holds a colon in quotes; check the indentation",
@@ -87,17 +87,17 @@ _PLAIN_WORDS = {
         "write the character itself",
     ),
 }
-_BEGUN_BUT_NOT_ENDED = {
+_UNCLOSED = {
     "did not find expected ',' or ']'": ("the list is not closed", "add `]` or a comma"),
     "did not find expected ',' or '}'": ("the mapping is not closed", "add `}` or a comma"),
     "found unexpected end of stream": ("the quotes are not closed", "close them"),
     "could not find expected ':'": ("a key without a value", "write `key: value`"),
 }
-"""Told where it begins: the parser only notices at the end."""
+"""Reported at the beginning of the part: the parser notices the error at its end."""
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class SourceData:
     """Plain data of one document: dict, list, str, int, float, bool and None.
 
     With no `problems`, floats are finite and strings hold no control characters.
@@ -106,13 +106,13 @@ class Read:
     data: object
     positions: Positions
     problems: list[MapProblem]
-    """What is wrong with single values; the rest can be looked at all the same."""
+    """Problems of single values; the rest of the data can be checked all the same."""
 
 
-def read(text: str | bytes) -> Read:
-    """Read one YAML or JSON document, and where its parts stand.
+def read(text: str | bytes) -> SourceData:
+    """Read one YAML or JSON document with the positions of its parts.
 
-    Raises MapInvalid where nothing can be read beyond a point. Cost: linear in the text, bounded by
+    Raises MapInvalid for an error after which the parser cannot go on. Cost: linear in the text, bounded by
     MAX_BYTES and MAX_PARTS.
     """
     checked = _checked_text(text)
@@ -123,7 +123,7 @@ def read(text: str | bytes) -> Read:
         raise MapInvalid([*reader.problems, _syntax_problem(exc, checked)]) from exc
     except yaml.YAMLError as exc:
         raise MapInvalid([MapProblem(None, None, "", "the text is not YAML")]) from exc
-    return Read(data, reader.positions, reader.problems)
+    return SourceData(data, reader.positions, reader.problems)
 
 
 def _checked_text(text: str | bytes) -> str:
@@ -147,7 +147,7 @@ def _checked_text(text: str | bytes) -> str:
         message = f"the text holds the character U+{ord(unprintable.group()):04X}"
         raise MapInvalid([MapProblem(position.line, position.column, "", message, "remove it")])
     if text.lstrip().startswith("{"):
-        # JSON may be indented with tabs, and holds none elsewhere.
+        # JSON may be indented with tabs, and contains none elsewhere.
         text = _SURROGATE_PAIR.sub(_one_character, text).replace("\t", " ")
     return text
 
@@ -164,25 +164,25 @@ def _position_at(text: str, index: int) -> Position:
 
 
 def _syntax_problem(exc: yaml.MarkedYAMLError, text: str) -> MapProblem:
-    said = exc.problem or ""
+    problem = exc.problem or ""
     at, begun = _of_mark(exc.problem_mark), _of_mark(exc.context_mark or exc.problem_mark)
     lines = text.splitlines()
     rest = lines[at.line - 1][at.column - 1 :] if at.line <= len(lines) else ""
     if rest.startswith("\t"):
         message = "a tab is used for indentation"
         return MapProblem(at.line, at.column, "", message, "indent with spaces")
-    for words, (message, hint) in _BEGUN_BUT_NOT_ENDED.items():
-        if words in said:
+    for words, (message, hint) in _UNCLOSED.items():
+        if words in problem:
             return MapProblem(begun.line, begun.column, "", message, hint)
-    for words, (message, hint) in _PLAIN_WORDS.items():
-        if words in said:
+    for words, (message, hint) in _MESSAGES.items():
+        if words in problem:
             return MapProblem(at.line, at.column, "", message, hint)
     message, hint = "the text is not YAML at this point", "check indentation, quotes and brackets"
     return MapProblem(at.line, at.column, "", message, hint)
 
 
 class _Reader:
-    """Walks the parser's events; one instance a text."""
+    """Consumes the parser's events; one instance for each text."""
 
     def __init__(self, text: str) -> None:
         self.positions = Positions()
@@ -259,7 +259,7 @@ class _Reader:
             return None
         if text in _BOOLEAN:
             return _BOOLEAN[text]
-        if _FALSE_FRIEND.fullmatch(text):
+        if _AMBIGUOUS_WORD.fullmatch(text):
             truth = text.lower() in ("yes", "on")
             hint = f'write {str(truth).lower()}, or "{text}" in quotes for the word'
             self._note(event, path, f"`{text}` may be read as text or as true or false", hint)
@@ -287,9 +287,9 @@ class _Reader:
         return int(text) if is_integer else number
 
     def _check_text(self, event: yaml.Event, path: Path, text: str) -> None:
-        found = _CONTROL.search(text)
-        if found:
-            code = f"U+{ord(found.group()):04X}"
+        match = _CONTROL.search(text)
+        if match:
+            code = f"U+{ord(match.group()):04X}"
             self._note(event, path, f"the text holds the control character {code}", "remove it")
 
     def _count(self, event: yaml.Event, path: Path) -> None:

@@ -1,6 +1,6 @@
-"""The small values of a map: keys, words, durations, numbers, each with a message of its own.
+"""The scalar types of a map: keys, words, durations, numbers, each with its own error message.
 
-Durations stay text in a document, as their author wrote them; `seconds_of` reads them.
+A document keeps a duration as the author's text; `seconds_of` converts it.
 """
 
 import re
@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 MAX_TEXT_CHARS = 4_000
 MAX_WORD_CHARS = 255
-"""The longest event name that the wire envelope takes."""
+"""The longest event name of the wire envelope."""
 
 _UNIT_SECONDS = {
     "s": 1,
@@ -36,8 +36,8 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def refuse(kind: str, message: str, hint: str | None = None) -> NoReturn:
-    """Refuse a value with a message and a hint that `parse` hands on as they are."""
-    # A literal template with the words as context: words of an author are never a template.
+    """Refuse a value with a message and a hint that `parse` returns unchanged."""
+    # The message is passed as context: text of an author must never be used as a template.
     raise PydanticCustomError(kind, "{message}", {"message": message, "hint": hint})
 
 
@@ -121,7 +121,7 @@ def _property_path(value: str) -> str:
 
 
 def as_list(value: object) -> object:
-    """Let one word stand for a list of one."""
+    """Convert a single word to a list with one item."""
     return [value] if isinstance(value, str) else value
 
 
@@ -155,4 +155,4 @@ Words = Annotated[
     BeforeValidator(as_list, json_schema_input_type=Word | list[Word]),
 ]
 AnyJson = Any
-"""Kept as it is; depth, size and characters were bounded when the text was read."""
+"""Stored unchanged; depth, size and characters were limited when the text was read."""

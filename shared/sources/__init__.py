@@ -1,1 +1,1 @@
-"""Sources: who sends events by which way, and what is done to them before the log."""
+"""Sources: senders of events, their settings, and the rules that apply to their events before the log."""

@@ -1,7 +1,7 @@
-"""What a source shows of itself: its newest events with their verdicts, and what it used. Pure.
+"""The live view of a source: its newest events with their verdicts, and its usage. Pure.
 
-A view for whoever wires something up, not a record: at high rates only some of what was accepted is
-kept, and what cannot be written is left out. Only what is counted in `SourceUsage` is complete.
+A debugging aid and not a log: at high rates only a sample of the accepted events is kept, and events
+that cannot be written are dropped. Only the counts in `SourceUsage` are complete.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,21 +13,21 @@ from shared.ids import WorkspaceId
 
 
 class Outcome(StrEnum):
-    """What the door said."""
+    """Verdict of ingest on an event."""
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
-    """Something is wrong with the event, or with the whole request where no event is named."""
+    """The event is invalid, or the whole request is where no event is named."""
     DROPPED = "dropped"
-    """Nothing is wrong with it, and it is not wanted: suppressed, or without consent."""
+    """The event is valid and must not be stored: suppressed, or without consent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceEvent:
-    """One event, or one request that was turned away, as it was seen at the door.
+    """One event, or one rejected request, with its verdict.
 
-    Holds what the rules of the source let through and no more: a name that they hash is hashed here,
-    and of what was refused or dropped nobody's name is kept.
+    Personal data is as in the log: an identifier that the source's rules hash is hashed here, and a
+    refused or dropped event keeps none.
     """
 
     workspace_id: WorkspaceId
@@ -45,7 +45,7 @@ class SourceEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceUsage:
-    """Events of a source on a UTC day: a total, or what has come on top of it."""
+    """Events of a source on a UTC day: a total, or an increment of it."""
 
     workspace_id: WorkspaceId
     source_id: str
@@ -56,4 +56,4 @@ class SourceUsage:
 
 
 SourceEventWriter = Callable[[Sequence[SourceEvent], Sequence[SourceUsage]], Awaitable[None]]
-"""Keeps events and adds usage, both or neither. Raises TransientError while it cannot."""
+"""Stores events and adds usage in one transaction. Raises TransientError while the database is away."""

@@ -1,7 +1,7 @@
-"""JMESPath expressions that cannot cost more than a glance. Pure.
+"""JMESPath expressions of bounded cost. Pure.
 
-Whoever may write a mapping may not stop the door with it: an expression is short, nests little, can
-multiply what it is given only so often, and stops after a number of steps.
+A mapping must not be able to stop ingest: an expression is bounded in length, in nesting and in how
+often it can repeat its input, and its evaluation stops after a number of steps.
 Source: the JMESPath specification; `jmespath` evaluates.
 """
 
@@ -20,7 +20,7 @@ from jmespath.visitor import TreeInterpreter
 MAX_CHARS = 500
 MAX_STEPS = 20_000
 """For one item, over all expressions of a mapping: some 30 ms. A step is a node visited, or a hundred
-bytes of an object or list that is looked at as a whole."""
+bytes of an object or list that a function reads as a whole."""
 MAX_GROWTH = 64
 """Product of the branches of all `[a, b]` and `{x: a, y: b}`: how often they can repeat the data."""
 MAX_JOINED_CHARS = 65_536
@@ -30,11 +30,11 @@ _STEP_BYTES = 100
 
 
 class ExpressionProblem(ValueError):
-    """An expression that is no JMESPath, or one that could cost too much; the text says which."""
+    """The expression is not JMESPath, or could cost too much; the message says which."""
 
 
 class NotEvaluated(Exception):
-    """The data does not suit the expression, or it would have cost too much."""
+    """The expression does not fit the data, or its evaluation took too many steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def compiled(text: str) -> Expression:
         where = f", at character {position}" if position else ""
         raise ExpressionProblem(f"this is no JMESPath expression{where}") from exc
     branches = 1
-    # The outermost stands as if inside something that takes no expression.
+    # A virtual parent that takes no `&expression`, so that the root is checked like any other node.
     for node, depth in _nodes({"type": "", "children": [tree]}):
         if depth > _MAX_DEPTH:
             raise ExpressionProblem(f"an expression nests at most {_MAX_DEPTH} levels deep")
@@ -84,7 +84,7 @@ def _problem(node: Mapping[str, Any]) -> str | None:
 
 
 def is_storable(value: object) -> bool:
-    """Whether JSON can hold it and everybody read it: finite numbers, no NUL, no lone surrogate."""
+    """Whether JSON, Postgres and JavaScript can hold it: finite numbers, no NUL, no lone surrogate."""
     if isinstance(value, str):
         return "\x00" not in value and _encodes(value)
     if isinstance(value, int):
@@ -107,7 +107,7 @@ def _encodes(text: str) -> bool:
 
 
 class Evaluation:
-    """Evaluates expressions on one item, with one allowance for all of them."""
+    """Evaluates expressions on one item, with one budget of steps for all of them."""
 
     def __init__(self, item: object, *, steps: int = MAX_STEPS) -> None:
         """`item`: JSON as Python holds it."""
@@ -130,7 +130,7 @@ class Evaluation:
 
 
 class _Bounded(TreeInterpreter):
-    """Counts its steps; what goes through a whole object in one of them pays for its size."""
+    """Counts its steps; a step that reads a whole object costs in proportion to its size."""
 
     def __init__(self, item: object, steps: int) -> None:
         super().__init__()
@@ -146,8 +146,8 @@ class _Bounded(TreeInterpreter):
     def visit_comparator(self, node: Any, value: Any) -> Any:  # noqa: ANN401
         sides = [self.visit(child, value) for child in node["children"]]
         self._pay_for(sides)
-        known: Any = [{"type": "literal", "value": side, "children": []} for side in sides]
-        compared: Any = {**node, "children": known}
+        literals: Any = [{"type": "literal", "value": side, "children": []} for side in sides]
+        compared: Any = {**node, "children": literals}
         return super().visit_comparator(compared, value)
 
     def visit_function_expression(self, node: Any, value: Any) -> Any:  # noqa: ANN401
@@ -174,7 +174,7 @@ class _Bounded(TreeInterpreter):
 
 
 class _BoundedFunctions(Functions):
-    """JMESPath's functions; what makes long text out of short stops at a bound."""
+    """JMESPath's functions, with a bound where one makes long text out of short text."""
 
     @signature({"types": ["string"]}, {"types": ["array-string"]})
     def _func_join(self, separator: str, array: list[str]) -> str:
@@ -187,14 +187,14 @@ class _BoundedFunctions(Functions):
         if isinstance(value, str):
             return value
         text = json.dumps(value, separators=(",", ":"))
-        # Of a text inside a list every escape is escaped once more: twice as long at each turn.
+        # Each nested call escapes the escapes of the one before: the text doubles.
         if len(text) > MAX_JOINED_CHARS:
             raise NotEvaluated("text too long")
         return text
 
     @signature({"types": ["object", "array", "boolean", "number", "string", "null"]})
     def _func_to_number(self, value: object) -> object:
-        # "NaN" and "1e999" are no numbers of JSON.
+        # `float` accepts "NaN" and "1e999", which are not JSON numbers.
         try:
             number = float(value) if isinstance(value, str) else value
         except ValueError:
@@ -220,5 +220,5 @@ def _nodes(tree: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], int]]:
 
 
 def _children(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    # A slice has numbers for children.
+    # The children of a slice are numbers.
     return [child for child in node.get("children", ()) if isinstance(child, dict)]

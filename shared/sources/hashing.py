@@ -1,6 +1,6 @@
 """Keyed hashes of personal data. Pure.
 
-HMAC-SHA-256 and not a plain hash: a list of known e-mail addresses would undo that in an afternoon.
+HMAC-SHA-256 instead of a plain hash, which a dictionary of e-mail addresses would reverse in hours.
 """
 
 import hmac
@@ -8,24 +8,23 @@ import re
 from dataclasses import dataclass
 from hashlib import sha256
 
-from shared.contracts.subjects import EMAIL, RESERVED_PREFIXES
+from shared.contracts import names
 
 _PREFIX = "hmac1:"
-"""Says how a value was hashed, so that the way can change later."""
+"""Names the algorithm, so that it can change later."""
 _PSEUDONYM = re.compile(_PREFIX + "[0-9a-f]{64}")
 
 
 def hashed(value: str, key: bytes) -> str:
     """The pseudonym of `value`: equal for equal values, whatever white space surrounds them.
 
-    What holds an `@` is taken for an e-mail address, whose case means nothing; ids keep theirs, or
-    two people whose ids differ by case alone would become one. A pseudonym stays what it is.
+    The hash is of the folded form (see shared.contracts.names). A pseudonym is returned as is.
     """
     return value if is_hashed(value) else _PREFIX + _mac(value, key).hex()
 
 
 def is_hashed(value: str) -> bool:
-    """Whether `value` is a pseudonym already: hashing again would make it another person."""
+    """Whether `value` is a pseudonym already; hashing it again would make it another person."""
     return value.startswith(_PREFIX) and _PSEUDONYM.fullmatch(value) is not None
 
 
@@ -35,42 +34,35 @@ class PersonName:
 
     kind: bytes
     value: str
-    """What is hashed with the workspace's key, unless `mac` is that hash already."""
+    """Input of the workspace's keyed hash, unless `mac` is that hash already."""
     mac: bytes | None = None
 
     def digest(self, mac: bytes) -> bytes:
-        """What the list of suppressed people holds for it, by the keyed hash of `value`."""
+        """Entry in the suppression list, made of the keyed hash of `value`."""
         return self.kind + mac
 
 
 def person_name(person: str) -> PersonName:
-    """Take a name apart. Raises ValueError for what is no name of a person."""
-    kind = next((prefix for prefix in RESERVED_PREFIXES if person.startswith(prefix)), None)
-    value = person[len(kind or "") :].strip()
-    if kind is None or not value:
-        message = f"a person's name begins with one of {', '.join(RESERVED_PREFIXES)}"
+    """Split a name into kind and value. Raises ValueError for text that names no person."""
+    prefix, value = names.split(names.folded(person))
+    if not prefix or not value:
+        message = f"a person's name begins with one of {', '.join(names.RESERVED_PREFIXES)}"
         raise ValueError(message)
-    initial = kind[:1].encode()
-    if is_hashed(value.lower() if kind == EMAIL else value):
+    initial = prefix[:1].encode()
+    if is_hashed(value):
         return PersonName(initial, value, bytes.fromhex(value[len(_PREFIX) :]))
-    return PersonName(initial, value.lower() if kind == EMAIL else _normal(value))
+    return PersonName(initial, value)
 
 
 def person_digest(person: str, *, key: bytes) -> bytes:
-    """What the list of suppressed people holds instead of a name like `email:ann@acme.example`.
+    """Entry in the suppression list for a name like `email:ann@acme.example`.
 
-    A name and its pseudonym (`email:hmac1:...`) have the same digest, so that a person is left alone
-    whether an event names them openly or not. `key` is the workspace's. Raises ValueError for what is
-    no name of a person.
+    A name and its pseudonym (`email:hmac1:...`) have the same digest, so that suppression covers events
+    with either. `key` is the workspace's. Raises ValueError for text that names no person.
     """
     name = person_name(person)
     return name.digest(name.mac or hmac.digest(key, name.value.encode(), sha256))
 
 
 def _mac(value: str, key: bytes) -> bytes:
-    return hmac.digest(key, _normal(value).encode(), sha256)
-
-
-def _normal(value: str) -> str:
-    normal = value.strip()
-    return normal.lower() if "@" in normal else normal
+    return hmac.digest(key, names.folded_value(value).encode(), sha256)

@@ -1,8 +1,8 @@
-"""Mappings: how JSON that somebody else has shaped becomes touchpoints. Pure.
+"""Mappings: rules that turn foreign JSON into touchpoints. Pure.
 
-A document of rules; the first whose `when` holds makes the touchpoint, out of JMESPath expressions.
-docs/mapping.md explains every field. A mapping is compiled where it is written, so that mistakes are
-refused there, and once more where it is used.
+The first rule whose `when` holds builds the touchpoint from JMESPath expressions; docs/mapping.md
+explains every field. The api compiles a mapping before it stores it, so that mistakes are refused
+there; ingest compiles it again to use it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,38 +33,38 @@ _Scalar = str | int | float | bool
 
 
 class MappingProblem(ValueError):
-    """A mapping that cannot be used; the text says where and why and repeats nothing of it."""
+    """The mapping cannot be used; the message says where and why, and repeats no value of it."""
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where a value comes from, and what is done to it. A bare string is an expression."""
+    """Origin of a value and its conversions. A bare string is an expression."""
 
     from_: str | None = msgspec.field(name="from", default=None)
     value: Any | UnsetType = UNSET
     """The value itself, instead of `from`."""
     prefix: Annotated[str, Meta(max_length=100)] = ""
-    """Put before the text or number, unless there is none: `zendesk:user:`."""
+    """Prefix of a text or number that is not empty: `zendesk:user:`."""
     table: dict[str, Any] | None = None
-    """What stands for what: `{good: 5, bad: 1}`."""
+    """Value to its replacement: `{good: 5, bad: 1}`."""
     times: float | None = None
-    """A number is multiplied by it: 0.01 makes euros of cents."""
+    """Factor of a number: 0.01 turns cents into euros."""
     default: Any = None
-    """Where nothing else comes out."""
+    """Value where the expression yields null."""
 
 
 _Value = str | Spec
 _Object = str | dict[str, str | Spec]
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One kind of item and what becomes of it."""
+class MappingRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A condition and the fields of the touchpoint that it yields."""
 
     when: str | None = None
-    """Expression that must hold; none: always."""
+    """Condition; None: always true."""
     skip: bool = False
-    """Known and not wanted: neither a touchpoint nor a dead letter."""
+    """The item is discarded: neither a touchpoint nor a dead letter."""
     event: Annotated[str, Meta(min_length=1, max_length=MAX_EVENT_CHARS)] | None = None
-    """Name of the touchpoint, as it stands."""
+    """Name of the touchpoint, literally."""
     event_from: _Value | None = None
     type: _MappedType = "track"
     message_id: _Value | None = None
@@ -94,38 +94,38 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A mapping as it is written."""
+    """A mapping as an operator writes it."""
 
     items: str | None = None
     """Expression for the list of items in a body; none: the body, or each element of an array."""
     type: str | None = None
-    """Expression for the sender's own name of an item, by which dead letters are told apart."""
+    """Expression for the sender's type of an item; groups dead letters."""
     message_id: _Value | None = None
-    """For every rule that has none of its own."""
+    """Default of all rules."""
     occurred_at: _Value | None = None
-    rules: Annotated[tuple[Rule, ...], Meta(min_length=1, max_length=MAX_RULES)]
+    rules: Annotated[tuple[MappingRule, ...], Meta(min_length=1, max_length=MAX_RULES)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mapped:
-    """Fields of a touchpoint by their names, as the expressions gave them: not checked yet."""
+    """Fields of a touchpoint as the expressions yield them, not validated yet."""
 
     fields: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A rule says that this is not wanted."""
+    """A rule with `skip` holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotMapped:
-    """No rule holds, or the one that does could not be evaluated; `why` is empty for the former."""
+    """No rule holds (`why` is empty), or the one that holds could not be evaluated."""
 
     why: str = ""
 
 
-Outcome = Mapped | Skipped | NotMapped
+MappingOutcome = Mapped | Skipped | NotMapped
 
 _Getter = Callable[[Evaluation], Any]
 
@@ -139,7 +139,7 @@ class _Compiled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledMapping:
-    """A mapping ready for use."""
+    """A compiled mapping."""
 
     _rules: Sequence[_Compiled]
     _items: Expression | None
@@ -147,30 +147,30 @@ class CompiledMapping:
 
     @property
     def has_items(self) -> bool:
-        """Whether the items lie somewhere inside a body."""
+        """Whether an expression selects the items of a body."""
         return self._items is not None
 
     def items(self, body: object) -> list[Any]:
-        """The items of a body. Raises NotEvaluated, also where there is nothing in their place."""
+        """The items of a body. Raises NotEvaluated, also where the expression yields null."""
         if self._items is None:
             return body if isinstance(body, list) else [body]
-        found = Evaluation(body).of(self._items)
-        if found is None:
+        selected = Evaluation(body).of(self._items)
+        if selected is None:
             raise NotEvaluated("there are no items")
-        return found if isinstance(found, list) else [found]
+        return selected if isinstance(selected, list) else [selected]
 
     def type_of(self, item: object, *, steps: int = MAX_STEPS) -> str | None:
-        """The sender's own name for what happened, or None. For at most so many steps."""
+        """The sender's type of the item, or None. Evaluates at most `steps`."""
         if self._type is None:
             return None
         try:
-            found = Evaluation(item, steps=steps).of(self._type)
+            kind = Evaluation(item, steps=steps).of(self._type)
         except NotEvaluated:
             return None
-        return found if isinstance(found, str) else None
+        return kind if isinstance(kind, str) else None
 
-    def apply(self, item: object, *, steps: int = MAX_STEPS) -> Outcome:
-        """What becomes of an item, for at most so many steps. Never raises."""
+    def apply(self, item: object, *, steps: int = MAX_STEPS) -> MappingOutcome:
+        """Apply the first rule that holds, in at most `steps`. Never raises."""
         evaluation = Evaluation(item, steps=steps)
         try:
             for rule in self._rules:
@@ -178,15 +178,15 @@ class CompiledMapping:
                     continue
                 if rule.skip:
                     return Skipped()
-                found = ((name, get(evaluation)) for name, get in rule.fields)
-                return Mapped(fields={name: value for name, value in found if value is not None})
+                values = ((name, get(evaluation)) for name, get in rule.fields)
+                return Mapped(fields={name: value for name, value in values if value is not None})
         except NotEvaluated as exc:
             return NotMapped(why=str(exc))
         return NotMapped()
 
 
 def _holds(evaluation: Evaluation, when: Expression) -> bool:
-    """A condition that does not suit an item is about others: it does not hold."""
+    """A condition that cannot be evaluated on an item is meant for other items: false."""
     try:
         return evaluation.holds(when)
     except NotEvaluated:
@@ -198,24 +198,26 @@ def compile_mapping(document: Mapping[str, Any]) -> CompiledMapping:
     try:
         read = msgspec.convert(document, Document)
     except msgspec.ValidationError as exc:
-        raise MappingProblem(_told(exc)) from exc
+        raise MappingProblem(_message(exc)) from exc
     except RecursionError as exc:
         raise MappingProblem("the mapping nests too deep") from exc
-    maker = _Maker()
+    compiler = _Compiler()
     return CompiledMapping(
-        _rules=[maker.rule(rule, read, f"rules[{index}]") for index, rule in enumerate(read.rules)],
-        _items=maker.expression(read.items, "items"),
-        _type=maker.expression(read.type, "type"),
+        _rules=[
+            compiler.rule(rule, read, f"rules[{index}]") for index, rule in enumerate(read.rules)
+        ],
+        _items=compiler.expression(read.items, "items"),
+        _type=compiler.expression(read.type, "type"),
     )
 
 
-class _Maker:
-    """Compiles, and counts what it has compiled."""
+class _Compiler:
+    """Compiles the expressions of one mapping and bounds their number."""
 
     def __init__(self) -> None:
         self._count = 0
 
-    def rule(self, rule: Rule, document: Document, where: str) -> _Compiled:
+    def rule(self, rule: MappingRule, document: Document, where: str) -> _Compiled:
         fields: list[tuple[str, _Getter]] = [("type", lambda _: rule.type)]
         if not rule.skip:
             fields.append(("event", self.event(rule, where)))
@@ -234,7 +236,7 @@ class _Maker:
         when = self.expression(rule.when, f"{where}.when")
         return _Compiled(when=when, skip=rule.skip, fields=tuple(fields))
 
-    def event(self, rule: Rule, where: str) -> _Getter:
+    def event(self, rule: MappingRule, where: str) -> _Getter:
         name = rule.event
         if (name is None) == (rule.event_from is None):
             raise MappingProblem(f"{where}: one of `event` and `event_from` names the touchpoint")
@@ -253,8 +255,8 @@ class _Maker:
         ]
 
         def get(evaluation: Evaluation) -> dict[str, Any]:
-            found = ((name, each(evaluation)) for name, each in getters)
-            return {name: value for name, value in found if value is not None}
+            values = ((name, each(evaluation)) for name, each in getters)
+            return {name: value for name, value in values if value is not None}
 
         return get
 
@@ -268,9 +270,9 @@ class _Maker:
         if spec.from_ is None:
             if not is_storable(literal):
                 raise MappingProblem(f"{where}: something in it cannot be stored")
-            return lambda _: _turned(literal, spec)
+            return lambda _: _converted(literal, spec)
         expression = self.expression(spec.from_, where)
-        return lambda evaluation: _turned(evaluation.of(expression), spec)
+        return lambda evaluation: _converted(evaluation.of(expression), spec)
 
     def expression(self, text: str | None, where: str) -> Any:  # noqa: ANN401 - None only for None
         if text is None:
@@ -287,18 +289,18 @@ class _Maker:
 _OBJECTS = ("properties", "traits", "account_traits", "context")
 _FIELDS = tuple(
     name
-    for name in Rule.__struct_fields__
+    for name in MappingRule.__struct_fields__
     if name not in {"when", "skip", "event", "event_from", "type", *_OBJECTS}
 )
 
 
-def _turned(value: Any, spec: Spec) -> Any:  # noqa: ANN401 - any JSON
+def _converted(value: Any, spec: Spec) -> Any:  # noqa: ANN401 - any JSON
     if value is not None and spec.table is not None:
         value = spec.table.get(_as_text(value)) if isinstance(value, _Scalar) else None
     if value is not None and spec.times is not None:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise NotEvaluated("`times` needs a number")
-        # Of 1999 cents 19.99, not 19.990000000000002.
+        # 1999 cents are 19.99, not 19.990000000000002.
         value = round(value * spec.times, 9)
     if value is not None and value != "" and spec.prefix:
         if not isinstance(value, _Scalar):
@@ -313,8 +315,8 @@ def _as_text(value: _Scalar) -> str:
     return str(value)
 
 
-def _told(error: msgspec.ValidationError) -> str:
-    """The decoder's words: names of ours and paths, except that it repeats unknown names."""
+def _message(error: msgspec.ValidationError) -> str:
+    """Message of the decoder: field names and paths, without the unknown names that it repeats."""
     message = str(error)
     if "unknown field" in message:
         _, _, path = message.partition(" - at `")

@@ -1,4 +1,4 @@
-"""Which web pages may send: origins as RFC 6454 writes them, compared whole. Pure."""
+"""Web origins (RFC 6454) that may send events. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -14,32 +14,32 @@ _MAX_CHARS = 300
 
 
 class Origins:
-    """Those that may send. Scheme, host and port all count; their case does not."""
+    """Allowed origins, compared by scheme, host and port without regard to case."""
 
     __slots__ = ("_exact", "_under")
 
     def __init__(self, written: Iterable[str]) -> None:
         """`https://shop.example`, or `https://*.shop.example` where the star is one label.
 
-        Raises ValueError with a sentence that repeats nothing.
+        Raises ValueError; its message repeats nothing of the text.
         """
         exact: set[str] = set()
         under: set[tuple[str, str]] = set()
         for text in written:
-            found = _taken_apart(text)
-            if found is None or (found["star"] and "." not in found["host"]):
+            parts = _parse(text)
+            if parts is None or (parts["star"] and "." not in parts["host"]):
                 message = (
                     "an origin is scheme, host and port as a browser sends them, like"
                     " https://shop.example or https://*.shop.example: no path, and names beyond"
                     " ASCII in their xn-- form"
                 )
                 raise ValueError(message)
-            scheme, port = found["scheme"], found["port"]
+            scheme, port = parts["scheme"], parts["port"]
             if port is None or port == _DEFAULT_PORTS.get(scheme):
-                rest = found["host"]
+                rest = parts["host"]
             else:
-                rest = f"{found['host']}:{port}"
-            if found["star"]:
+                rest = f"{parts['host']}:{port}"
+            if parts["star"]:
                 under.add((scheme, rest))
             else:
                 exact.add(f"{scheme}://{rest}")
@@ -47,15 +47,15 @@ class Origins:
         self._under = frozenset(under)
 
     def __bool__(self) -> bool:
-        """Whether there are any; without, every page may send."""
+        """Whether any origin is listed; an empty list allows every page."""
         return bool(self._exact or self._under)
 
     def admit(self, origin: str) -> bool:
-        """Whether the page of an `Origin` header may send; `null`, which any page can have, may not."""
-        found = _taken_apart(origin)
-        if found is None or found["star"]:
+        """Whether a value of `Origin` is allowed; `null` never is, since any page can send it."""
+        parts = _parse(origin)
+        if parts is None or parts["star"]:
             return False
-        scheme, host, port = found["scheme"], found["host"], found["port"]
+        scheme, host, port = parts["scheme"], parts["host"], parts["port"]
         own_port = "" if port is None or port == _DEFAULT_PORTS.get(scheme) else f":{port}"
         if f"{scheme}://{host}{own_port}" in self._exact:
             return True
@@ -63,8 +63,8 @@ class Origins:
         return bool(label and rest) and (scheme, rest + own_port) in self._under
 
 
-def _taken_apart(text: str) -> re.Match[str] | None:
-    # Not ASCII: the lower case of some other letters is.
+def _parse(text: str) -> re.Match[str] | None:
+    # Refused before `lower`: the lower case of some letters beyond ASCII is ASCII.
     if len(text) > _MAX_CHARS or not text.isascii():
         return None
     return _ORIGIN.fullmatch(text.lower())

@@ -1,6 +1,6 @@
-"""The sources that this process knows, kept fresh and kept when Postgres is away.
+"""Cache of all sources and workspace rules; serves the last read while Postgres is away.
 
-As `shared.refresher` says.
+Refreshed as `shared.refresher` describes.
 """
 
 import asyncio
@@ -14,26 +14,26 @@ from shared.sources.source import Source, Suppressed, Usage, WorkspaceRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What one read brings: all sources and rules, and what changed among the suppressed people."""
+class SourceSnapshot:
+    """Result of one read: all sources and rules, and the changes of the suppression lists."""
 
     sources: Sequence[Source]
     rules: Mapping[WorkspaceId, WorkspaceRules]
     suppressed: Sequence[Suppressed] = field(default=())
     """In the order of `change`, each above the number that the read was given."""
     usage: Mapping[str, Usage] = field(default_factory=dict)
-    """What each source that sent something today has used, by its id."""
+    """Usage of today, by source id."""
 
 
-SourceLoader = Callable[[int], Awaitable[Reading]]
-"""Reads everything; of the suppressed people only changes above the number it is given.
+SourceLoader = Callable[[int], Awaitable[SourceSnapshot]]
+"""Reads everything; of the suppression lists only the changes above the given number.
 
 Raises TransientError while the database is away.
 """
 
 
 class SourceRegistry:
-    """Answers for sources from memory; see the module's rules."""
+    """Cache of the sources of all workspaces; see the module."""
 
     def __init__(
         self,
@@ -58,14 +58,14 @@ class SourceRegistry:
         self._usage: Mapping[str, Usage] = {}
         self._change = 0
         self.generation = 0
-        """Reads that have succeeded: what was made of an earlier one may be out of date."""
+        """Number of reads so far; a value derived under another generation may be out of date."""
 
     @property
     def loaded(self) -> bool:
         """Whether the sources were read at least once."""
         return self._refresher.loaded
 
-    def known(self, source_id: str) -> Source | None:
+    def cached(self, source_id: str) -> Source | None:
         """The source as last read. Never waits."""
         return self._sources.get(source_id)
 
@@ -74,25 +74,25 @@ class SourceRegistry:
         return self._rules.get(workspace_id)
 
     def suppressed(self, workspace_id: WorkspaceId) -> frozenset[bytes] | set[bytes]:
-        """Digests of the people whose events are dropped. Not to be changed by the caller."""
-        return self._suppressed.get(workspace_id, _NOBODY)
+        """Digests of the suppression list; the caller must not change the set."""
+        return self._suppressed.get(workspace_id, _EMPTY)
 
     def usage(self, source_id: str) -> Usage | None:
-        """What a source has used as last read; None if nothing is known. Never waits."""
+        """Usage of a source as last read; None without any. Never waits."""
         return self._usage.get(source_id)
 
     async def find(self, source_id: str) -> Source | None:
-        """The source; waits for one read of the database if it is unknown here.
+        """The source; on a cache miss after one read of the database.
 
-        Raises TransientError when it is unknown and the database cannot be asked.
+        Raises TransientError on a cache miss while the database is away.
         """
-        found = self._sources.get(source_id)
-        if found is None:
+        source = self._sources.get(source_id)
+        if source is None:
             if not await self._refresher.refresh():
                 message = "the sources cannot be read"
                 raise TransientError(message)
-            found = self._sources.get(source_id)
-        return found
+            source = self._sources.get(source_id)
+        return source
 
     async def refresh(self) -> bool:
         """Read now; whether that worked. Never raises, waits up to the time-out."""
@@ -103,12 +103,13 @@ class SourceRegistry:
         await self._refresher.run(stop)
 
     async def _read(self) -> None:
-        # Numbers are given out before transactions end: a lower one may turn up after a higher.
-        reading = await self._load(max(0, self._change - _OVERLAP))
-        self._sources = {source.source_id: source for source in reading.sources}
-        self._rules = reading.rules
-        self._usage = reading.usage
-        for person in reading.suppressed:
+        # A sequence number is assigned before its transaction commits: a lower one may become visible
+        # after a higher one.
+        snapshot = await self._load(max(0, self._change - _OVERLAP))
+        self._sources = {source.source_id: source for source in snapshot.sources}
+        self._rules = snapshot.rules
+        self._usage = snapshot.usage
+        for person in snapshot.suppressed:
             people = self._suppressed.setdefault(person.workspace_id, set())
             (people.discard if person.is_lifted else people.add)(person.digest)
             self._change = max(self._change, person.change)
@@ -116,5 +117,5 @@ class SourceRegistry:
 
 
 _OVERLAP = 1_000
-"""Numbers that are read again: more than can be given out while a transaction lasts."""
-_NOBODY: frozenset[bytes] = frozenset()
+"""Numbers that are read again: more than are assigned while one transaction lasts."""
+_EMPTY: frozenset[bytes] = frozenset()

@@ -1,9 +1,7 @@
-"""Secrets by which a source's webhooks are checked: made here, or as their provider gave them.
+"""Secrets that sign a source's webhooks: generated here, or copied from the provider.
 
-Pure but for chance.
-
-They are kept as they are, because a signature can only be checked with the secret itself (decision
-0011); whoever made one sees it once.
+Pure but for random bytes. Secrets are stored unhashed, because checking a signature takes the secret
+itself (decision 0011); the api shows one only once, when it is created.
 """
 
 import base64
@@ -13,7 +11,7 @@ import secrets
 from shared.sources.source import KINDS_WITH_KEYS, SourceKind
 
 MADE_HERE = frozenset({SourceKind.STANDARD_WEBHOOKS, SourceKind.GENERIC})
-"""Kinds whose secret we may make up; of the others the provider has made it or asks for ours."""
+"""Kinds with secrets generated here; those of the others come from the provider."""
 
 MIN_CHARS, MAX_CHARS = 8, 500
 
@@ -24,18 +22,18 @@ _STANDARD_BYTES = range(24, 65)
 
 
 class SecretInvalid(ValueError):
-    """The text cannot be a secret of this kind; the message says why and repeats nothing."""
+    """The text cannot be a secret of this kind; the message says why without repeating it."""
 
 
 def made(kind: SourceKind) -> str:
-    """A new secret. Raises SecretInvalid where we cannot make one up."""
+    """Generate a secret. Raises SecretInvalid for kinds whose provider generates it."""
     if kind not in MADE_HERE:
         raise SecretInvalid("Copy the secret from the provider: it is not made here.")
     return _PREFIX + base64.b64encode(secrets.token_bytes(_RANDOM_BYTES)).decode("ascii")
 
 
 def checked(kind: SourceKind, text: str) -> str:
-    """`text` as a secret, without the white space that copying adds. Raises SecretInvalid."""
+    """`text` as a secret, stripped of white space. Raises SecretInvalid."""
     text = text.strip()
     if not MIN_CHARS <= len(text) <= MAX_CHARS or not text.isprintable():
         raise SecretInvalid(f"A secret has {MIN_CHARS} to {MAX_CHARS} printable characters.")
@@ -45,7 +43,7 @@ def checked(kind: SourceKind, text: str) -> str:
 
 
 def takes_secrets(kind: SourceKind) -> bool:
-    """Whether senders of this kind are known by a secret, and not by a key."""
+    """Whether senders of this kind authenticate by a secret instead of a key."""
     return kind not in KINDS_WITH_KEYS
 
 

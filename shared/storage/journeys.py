@@ -18,8 +18,8 @@ from shared.maps.published import PublishedMap
 from shared.storage.tables import journey_version, refold_job
 
 # One lock for all publications, until commit: `publication` numbers must become visible in their
-# order, or a reader that asks for "anything after N" would miss a smaller one that commits later.
-# Publishing is rare, and takes milliseconds.
+# order, or a reader of "everything after N" would miss a smaller one that commits later. Publishing
+# is rare and takes milliseconds.
 _PUBLISH_LOCK = int.from_bytes(b"pub maps", "big")
 
 _VERSION = select(
@@ -57,7 +57,7 @@ _EXACT = _VERSION.where(
     journey_version.c.version == bindparam("version"),
 )
 
-# What was published since, by the index of `publication`.
+# Later publications, by the index of `publication`.
 _NEWER = _VERSION.where(journey_version.c.publication > bindparam("publication")).order_by(
     journey_version.c.publication
 )
@@ -91,7 +91,7 @@ async def publish(  # noqa: PLR0917 - the columns of one row
 ) -> Publication:
     """Store a map as the next version of its journey, with the job that re-folds the history.
 
-    A map that says the same as the version in force writes nothing. Publications wait for each other
+    A map whose definition equals the version in force writes nothing. Publications wait for each other
     until commit, at most for the connection's lock_timeout. Expects READ COMMITTED, the default.
     """
     await connection.execute(select(func.pg_advisory_xact_lock(_PUBLISH_LOCK)))
@@ -139,9 +139,9 @@ async def get(
 
 
 async def newer_than(connection: AsyncConnection, publication: int) -> list[StoredMap]:
-    """What was published after publication number `publication`, in all workspaces, oldest first.
+    """Versions published after publication number `publication`, in all workspaces, oldest first.
 
-    0 gives everything. No publication can later appear among those already given.
+    0 gives all. A publication never appears later among those already returned.
     """
     return _maps(await connection.execute(_NEWER, {"publication": publication}))
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.clock import Clock
 from shared.ids import WorkspaceId
-from shared.sources.registry import Reading, SourceLoader
+from shared.sources.registry import SourceLoader, SourceSnapshot
 from shared.sources.source import (
     Source,
     SourceKind,
@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 def loader(engine: AsyncEngine, clock: Clock) -> SourceLoader:
     """Bind `read_all` to an engine, for a `SourceRegistry`. The call raises DatabaseUnavailable."""
 
-    async def load(above: int) -> Reading:
+    async def load(above: int) -> SourceSnapshot:
         with any_as_unavailable("the sources cannot be read"):
             async with engine.connect() as connection:
                 return await read_all(connection, above, clock.now())
@@ -43,14 +43,14 @@ def loader(engine: AsyncEngine, clock: Clock) -> SourceLoader:
     return load
 
 
-async def read_all(connection: AsyncConnection, above: int, now: datetime) -> Reading:
+async def read_all(connection: AsyncConnection, above: int, now: datetime) -> SourceSnapshot:
     """Every source of every workspace with its secrets in use, and what ingest knows beside them.
 
     Of the suppressed people only changes above the number `above`.
     """
     secrets = await _secrets(connection, now)
     rows = await connection.execute(select(source))
-    return Reading(
+    return SourceSnapshot(
         sources=[found for row in rows if (found := as_source(row, secrets)) is not None],
         rules=await _rules(connection),
         suppressed=await _suppressed(connection, above),

@@ -25,7 +25,7 @@ from services.standalone import prepare
 from services.standalone.together import Settings, Together, opened, settings_from
 from shared.clock import ManualClock
 from shared.contracts.topics import TOUCHPOINTS
-from shared.eventlog import kafka_topics
+from shared.eventlog.kafka import topics as kafka_topics
 from shared.process.listener import bind
 from tests.support.database import connected, owner_transaction
 from tests.support.eventually import eventually

@@ -27,7 +27,7 @@ import httpx
 import msgspec
 import uvloop
 
-from services.standalone.kafka import LocalKafka
+from deploy.dev.kafka import LocalKafka
 from services.standalone.postgres import EmbeddedPostgres
 from services.standalone.prepare import migrate
 from shared.keys.token import KeyKind

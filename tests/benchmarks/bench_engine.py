@@ -65,7 +65,7 @@ def fold_each(compiled: CompiledJourney, state: State, events: list[Touchpoint])
         fold(compiled, state, touchpoint)
 
 
-def tell(line: str) -> None:
+def report(line: str) -> None:
     """Write a line of the report."""
     sys.stdout.write(f"{line}\n")
 
@@ -78,7 +78,7 @@ def main() -> None:
     compiled = compile_journey(to_journey(parse(templates.read("b2b-jtbd-7")), 1))
     journey = compiled.journey
     facts = len(compiled.facts.trackers) + len(compiled.facts.traits)
-    tell(f"map {journey.key}: {len(journey.stages)} stages, {facts} facts to keep")
+    report(f"map {journey.key}: {len(journey.stages)} stages, {facts} facts to keep")
 
     history = [make(at, event, timedelta(days=at)) for at, event in enumerate(BEFORE)]
     state, _ = refold(compiled, history, START)
@@ -87,15 +87,15 @@ def main() -> None:
         for at in range(ROUND)
     ]
     size = len(msgspec.json.encode(state))
-    tell(f"state in {state.stage}: {size} bytes of JSON")
+    report(f"state in {state.stage}: {size} bytes of JSON")
     folded = best(lambda: fold_each(compiled, state, once), seconds) / ROUND
     bare = best(lambda: count(once), seconds / 4) / ROUND
-    tell(
+    report(
         f"fold, nothing moves: {1 / folded:,.0f} a second ({folded * 1e6:.2f} µs);"
         f" bare counter {1 / bare:,.0f} ({bare * 1e6:.3f} µs); ratio {bare / folded:.4f}"
     )
     due = best(lambda: next_deadline(compiled, state), seconds / 4)
-    tell(f"next_deadline: {due * 1e6:.2f} µs")
+    report(f"next_deadline: {due * 1e6:.2f} µs")
 
     long = [
         make(
@@ -105,7 +105,7 @@ def main() -> None:
     ]
     refolded = best(lambda: refold(compiled, long, START), seconds)
     counted = best(lambda: count(long), seconds / 4)
-    tell(
+    report(
         f"re-fold of {LONG_HISTORY:,} events: {refolded * 1e3:.1f} ms;"
         f" bare counter {counted * 1e3:.2f} ms; ratio {counted / refolded:.4f}"
     )

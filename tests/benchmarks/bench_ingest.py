@@ -26,7 +26,7 @@ from time import monotonic, sleep
 
 import msgspec
 
-from services.standalone.kafka import LocalKafka
+from deploy.dev.kafka import LocalKafka
 from services.standalone.postgres import EmbeddedPostgres
 from services.standalone.prepare import migrate
 from tests.benchmarks.http_load import Load, Target, drive, together

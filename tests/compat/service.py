@@ -14,8 +14,8 @@ import httpx
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from deploy.dev.children import Child
 from services.standalone import prepare
-from services.standalone.children import Child
 from shared.clock import SystemClock
 from shared.contracts.envelope import Envelope
 from shared.contracts.topics import TOUCHPOINTS

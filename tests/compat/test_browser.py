@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from playwright.async_api import Browser, Page
 
-from services.ingest.http.rejections import TurnedAway
+from services.ingest.http.rejections import RequestRejected
 from shared.sources.source import SourceKind, SourceSettings
 from tests.compat import pages
 from tests.compat.browser import site, visit
@@ -98,7 +98,11 @@ async def test_segment_events_up_to_leaving_the_page_are_applied_once(
     "refusal", [pytest.param(UNAVAILABLE, id="503"), pytest.param(TOO_MANY, id="429")]
 )
 async def test_segment_events_that_were_refused_for_a_while_are_applied_once(
-    delivery: Delivery, refusal: TurnedAway, service: Service, browser: Browser, node_sdks: Path
+    delivery: Delivery,
+    refusal: RequestRejected,
+    service: Service,
+    browser: Browser,
+    node_sdks: Path,
 ) -> None:
     run = f"run{uuid4().hex}"
     async with proxied(service.port, first_posts(3, refusal)) as proxy:
@@ -217,7 +221,7 @@ async def test_posthog_events_up_to_leaving_the_page_are_applied_once(
     "refusal", [pytest.param(UNAVAILABLE, id="503"), pytest.param(TOO_MANY, id="429")]
 )
 async def test_posthog_events_that_were_refused_for_a_while_are_applied_once(
-    refusal: TurnedAway, service: Service, browser: Browser, node_sdks: Path
+    refusal: RequestRejected, service: Service, browser: Browser, node_sdks: Path
 ) -> None:
     run = f"run{uuid4().hex}"
     async with proxied(service.port, first_posts(2, refusal)) as proxy:

@@ -12,8 +12,8 @@ from http import HTTPStatus
 from typing import Literal
 
 from services.ingest.http import rejections as turned_away
-from services.ingest.http.rejections import TurnedAway
-from services.ingest.http.response import Answer
+from services.ingest.http.rejections import RequestRejected
+from services.ingest.http.response import RawResponse
 from services.ingest.protocols.posthog import route as posthog
 from services.ingest.protocols.segment import route as segment
 from shared.clock import SystemClock
@@ -33,14 +33,14 @@ class Request:
     raw: bytes
 
 
-Fault = TurnedAway | Literal["lose the answer"]
+Fault = RequestRejected | Literal["lose the answer"]
 Decide = Callable[[Request], Fault | None]
 """What to do with a request; None passes it on."""
 
-UNAVAILABLE = turned_away.by_log()
+UNAVAILABLE = turned_away.log_unavailable()
 """What ingest answers while the event log does not acknowledge: 503, `Retry-After: 2`."""
 
-TOO_MANY = turned_away.by_rate('"default";q=10;w=2', 2, SystemClock().now())
+TOO_MANY = turned_away.rate_limited('"default";q=10;w=2', 2, SystemClock().now())
 """What ingest answers to a sender above its rate: 429, `Retry-After: 2`."""
 
 
@@ -106,7 +106,7 @@ async def _exchange(
     request = await _received(reader)
     proxy.requests.append(request)
     fault = proxy.decide(request)
-    if isinstance(fault, TurnedAway):
+    if isinstance(fault, RequestRejected):
         answer = _rendered(_in_form(request, fault))
     else:
         answer = await _forwarded(request, upstream_port)
@@ -145,13 +145,13 @@ async def _forwarded(request: Request, port: int) -> bytes:
             writer.close()
 
 
-def _in_form(request: Request, away: TurnedAway) -> Answer:
+def _in_form(request: Request, away: RequestRejected) -> RawResponse:
     """The form of the route that the request is for."""
     path = request.target.partition("?")[0]
     return segment.as_error(away) if path in segment.CALLS else posthog.as_error(away, path)
 
 
-def _rendered(answer: Answer) -> bytes:
+def _rendered(answer: RawResponse) -> bytes:
     status = HTTPStatus(answer.status)
     lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode()]
     lines += [name + b": " + value for name, value in answer.headers]

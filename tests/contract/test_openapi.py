@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from services.api.described import default
 from services.api.errors import DETAIL, STATUS, Code
-from services.api.schemas.examples import MAP
+from services.api.schemas.journeys import MAP_EXAMPLE
 from services.api.schemas.stage import Stage, StageAnswer
 from services.standalone.described import published
 from shared.http.openapi import Json, Part, document
@@ -203,7 +203,7 @@ async def test_no_question_gets_an_undeclared_answer_or_a_fault(world: World) ->
             case.path_parameters["source_id"] = _PROVIDER
         case.query = _ASKED.get(case.operation.path, case.query)
         if case.operation.definition.raw["operationId"] == "publishJourney":
-            case.body, case.media_type = MAP, "application/json"
+            case.body, case.media_type = MAP_EXAMPLE, "application/json"
 
     statuses = await fuzz(
         API,

@@ -196,6 +196,7 @@ async def test_without_the_scope_nobody_is_touched(world: World) -> None:
         ("user:u", '{"reason": NaN}', (422, "invalid_body")),
         ("user:u", '{"reason": "\\ud800"}', (400, "invalid_json")),
         ("user:u", "[]", (422, "invalid_body")),
+        ("user:u", "null", (422, "invalid_body")),
     ],
 )
 async def test_what_is_no_person_or_no_reason_is_refused(

@@ -74,7 +74,7 @@ async def test_a_source_is_made_with_its_settings_and_read_back_whole(world: Wor
     assert shown["settings"]["allowed_origins"] == []
     assert (shown["secrets"], shown["keys"], shown["webhook_path"]) == ([], [], None)
     assert [each["source_id"] for each in listed] == [source_id]
-    known = registry.known(source_id)
+    known = registry.cached(source_id)
     assert known is not None
     assert known.settings.ip == "drop"
 
@@ -168,7 +168,7 @@ async def test_pausing_keeps_its_first_instant_and_resuming_ends_it(world: World
     first = await call(world, "POST", f"/v1/sources/{source_id}:pause")
     world.clock.advance(timedelta(hours=1))
     again = await call(world, "POST", f"/v1/sources/{source_id}:pause")
-    known = (await known_to_ingest(world)).known(source_id)
+    known = (await known_to_ingest(world)).cached(source_id)
     resumed = await call(world, "POST", f"/v1/sources/{source_id}:resume")
 
     assert first.json()["paused_at"] == again.json()["paused_at"] == "2026-03-10T12:00:00Z"
@@ -219,7 +219,7 @@ async def test_a_secret_is_made_shown_once_and_known_to_ingest(world: World) -> 
 
     answer = (await call(world, "POST", f"/v1/sources/{source_id}/secrets", {})).json()
     shown = await call(world, "GET", f"/v1/sources/{source_id}")
-    known = (await known_to_ingest(world)).known(source_id)
+    known = (await known_to_ingest(world)).cached(source_id)
 
     assert answer["value"].startswith("whsec_")
     assert len(base64.b64decode(answer["value"].removeprefix("whsec_"))) == 32
@@ -239,9 +239,9 @@ async def test_while_a_secret_is_changed_both_are_good_and_then_the_old_one_ends
 
     body = {"value": "whsec_second_of_stripe", "others_expire_in_seconds": 3600}
     second = await call(world, "POST", path, body)
-    both = (await known_to_ingest(world)).known(source_id)
+    both = (await known_to_ingest(world)).cached(source_id)
     world.clock.advance(timedelta(hours=1))
-    one = (await known_to_ingest(world)).known(source_id)
+    one = (await known_to_ingest(world)).cached(source_id)
 
     assert second.json()["value"] is None
     assert both is not None

@@ -8,7 +8,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from sqlalchemy import make_url
 
-from services.standalone.kafka import LocalKafka
+from deploy.dev.kafka import LocalKafka
 from shared.contracts.envelope import decode
 from shared.contracts.topics import TOUCHPOINTS
 from tests.integration.ingest_server import Response, Server, serving, stored

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
-from services.standalone.kafka import LocalKafka, prepare
+from deploy.dev.kafka import LocalKafka, prepare
 from shared.errors import FatalError
 from tests.support.eventually import eventually
 

@@ -97,8 +97,8 @@ async def test_settings_that_are_not_understood_make_a_source_unknown(
 
     assert await registry.refresh()
 
-    assert registry.known("src_1") is None
-    assert registry.known("src_2") is not None
+    assert registry.cached("src_1") is None
+    assert registry.cached("src_2") is not None
 
 
 async def test_a_change_that_ends_late_is_not_missed(

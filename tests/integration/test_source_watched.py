@@ -13,7 +13,7 @@ from services.ingest.recorder import Recorder
 from shared.clock import SystemClock
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.token import KeyKind
-from shared.sources.complaints import read_settings
+from shared.sources.settings_reader import read_settings
 from shared.sources.source import SourceKind
 from shared.storage import keys, source_changes
 from shared.storage.connect import DatabaseRole, connect, create_engine

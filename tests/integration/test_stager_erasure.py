@@ -10,8 +10,6 @@ import pytest
 
 from services.cli.client.database import transact
 from services.cli.operate.verify import examine
-from services.stager.batch.batch_writer import Writer
-from services.stager.subjects.cache import Memory
 from shared.contracts.envelope import Envelope
 from shared.eventlog.factory import ensure_topics
 from shared.sources.hashing import hashed
@@ -320,7 +318,7 @@ async def test_another_stager_that_remembers_the_person_does_not_bring_them_back
 ) -> None:
     async with world(database_url, SALES) as w:
         await w.send(w.event("Blog Read", 0, user_id="leah", account_id="acme"))
-        other = Writer(pool=w.pool, clock=w.clock, memory=Memory(100), owner="other")
+        other = w.another_writer()
         mine, w.writer = w.writer, other
         await w.send(erase(w, user_id="leah"))
         w.writer = mine
@@ -336,9 +334,7 @@ async def test_another_stager_that_remembers_the_person_does_not_bring_them_back
 
 async def test_requests_and_events_that_meet_leave_nobody_behind(database_url: str) -> None:
     async with world(database_url, SALES) as w:
-        stagers = [
-            Writer(pool=w.pool, clock=w.clock, memory=Memory(100), owner=f"s{n}") for n in range(3)
-        ]
+        stagers = [w.another_writer(f"s{n}") for n in range(3)]
 
         async def feed(number: int) -> None:
             random = Random(number)  # noqa: S311 - chance that can be repeated
@@ -355,8 +351,8 @@ async def test_requests_and_events_that_meet_leave_nobody_behind(database_url: s
                 ]
                 if random.random() < 0.15:
                     events.insert(1, erase(w, user_id=f"u{random.randrange(3)}"))
-                taken = w.taken(events, number, positions)
-                for each in await stagers[number].store(taken, positions):
+                records = w.decoded(events, number, positions)
+                for each in await stagers[number].store(records, positions):
                     positions.update(each.next_offsets)
 
         await asyncio.gather(*(feed(number) for number in range(3)))

@@ -11,11 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.api.queries import accounts
 from services.cli.client.database import transact
 from services.cli.operate.verify import examine
-from services.stager.batch.batch_writer import Writer
-from services.stager.subjects.cache import Memory
 from shared.contracts.envelope import Envelope
 from shared.ids import DEFAULT_WORKSPACE
-from tests.integration.stager_world import HABIT, SALES, World, circles, snapshot, wipe, world
+from tests.integration.stager_world import HABIT, SALES, World, cycles, snapshot, wipe, world
 
 
 def merge(w: World, survivor: str, loser: str, day: float, **fields: Any) -> Envelope:
@@ -29,8 +27,8 @@ def merge(w: World, survivor: str, loser: str, day: float, **fields: Any) -> Env
     )
 
 
-async def taken_over(w: World) -> dict[str, str]:
-    """Where each account that was taken over leads."""
+async def absorbed(w: World) -> dict[str, str]:
+    """The survivor of each absorbed account."""
     return {
         str(name): str(into)
         for name, into in await w.rows(
@@ -124,7 +122,7 @@ async def test_chains_are_followed_to_their_end_however_they_grow(database_url: 
         await w.send(merge(w, "d", "c", 1))
         await w.send(w.event("Demo Requested", 9, account_id="a"))
 
-        assert await taken_over(w) == {"a": "d", "b": "d", "c": "d"}
+        assert await absorbed(w) == {"a": "d", "b": "d", "c": "d"}
         assert await w.stage("d") == ("evaluation", "active", 1)
         assert await w.rows("SELECT DISTINCT subject_id FROM touchpoint") == [("d",)]
         assert await w.rows("SELECT subject_id FROM identifier WHERE identifier = 'user:leah'") == [
@@ -143,7 +141,7 @@ async def test_the_first_merge_of_an_account_counts(
         for event in (second, first) if is_late else (first, second):
             await w.send(event)
 
-        assert await taken_over(w) == {"old": "left"}
+        assert await absorbed(w) == {"old": "left"}
         assert await w.stage("left") == ("evaluation", "active", 1)
         assert await w.stage("right") == ("aware", "active", 1)
         assert await w.rows("SELECT message_id, subject_id FROM touchpoint ORDER BY 1") == [
@@ -165,7 +163,7 @@ async def test_the_newest_merge_of_a_circle_does_not_count(
         for event in (back, there) if is_late else (there, back):
             await w.send(event)
 
-        assert await taken_over(w) == {"a": "b"}
+        assert await absorbed(w) == {"a": "b"}
         assert await w.rows("SELECT DISTINCT subject_id FROM touchpoint") == [("b",)]
         assert await w.rows("SELECT DISTINCT subject_id FROM identifier") == [("b",)]
         assert await w.stage("b") == ("evaluation", "active", 1)
@@ -186,7 +184,7 @@ async def test_a_repeated_merge_is_a_duplicate_even_with_another_body(database_u
         await w.send(merge(w, "evil", "new", 0, message_id="x"))
 
         assert await w.verdicts() == (1, 2, 0)
-        assert await taken_over(w) == {"old": "new"}
+        assert await absorbed(w) == {"old": "new"}
         assert await w.rows("SELECT subject_id FROM subject WHERE subject_id = 'evil'") == []
 
 
@@ -221,7 +219,7 @@ async def test_another_stager_that_remembers_the_old_account_finds_the_new_one(
 ) -> None:
     async with world(database_url, SALES) as w:
         await w.send(w.event("Blog Read", 0, account_id="old", user_id="leah"))
-        other = Writer(pool=w.pool, clock=w.clock, memory=Memory(100), owner="other")
+        other = w.another_writer()
         mine, w.writer = w.writer, other
         await w.send(merge(w, "new", "old", 1))
         await w.send(merge(w, "newest", "new", 2))
@@ -234,7 +232,7 @@ async def test_another_stager_that_remembers_the_old_account_finds_the_new_one(
         w.writer = mine
         await w.send(w.event("Contract Signed", 5, account_id="old"))
 
-        assert await taken_over(w) == {"old": "first", "new": "newest"}
+        assert await absorbed(w) == {"old": "first", "new": "newest"}
         assert await w.rows("SELECT message_id, subject_id FROM touchpoint ORDER BY 1") == [
             ("m0001", "first"),
             ("m0002", "newest"),
@@ -278,12 +276,12 @@ async def _resolved(account: str, connection: AsyncConnection) -> accounts.Resol
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_circles_are_broken_at_the_same_place_in_any_order(
+async def test_cycles_are_broken_at_the_same_place_in_any_order(
     database_url: str, seed: int
 ) -> None:
     random = Random(seed)  # noqa: S311 - chance that can be repeated
     async with world(database_url, SALES, HABIT) as w:
-        events = circles(w, random, 16)
+        events = cycles(w, random, 16)
         expected: dict[str, list[tuple[Any, ...]]] | None = None
         for _ in range(4):
             await wipe(w)

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from services.ingest.events.candidate import ForeignCandidate
-from services.ingest.protocols.webhooks.parse import Way, read_item
+from services.ingest.protocols.webhooks.parse import DeliveryContext, read_item
 from services.standalone.together import Settings, settings_from
 from shared.clock import ManualClock, SystemClock
 from shared.sources.mapping import compile_mapping
@@ -151,7 +151,7 @@ async def test_the_mapping_of_its_page_makes_the_touchpoint_of_its_page() -> Non
     page = ROOT / "docs"
     text = (page / "mapping.md").read_text("utf-8")
     sample = text.split("Of `", 1)[1].split("` this makes", 1)[0]
-    way = Way(
+    way = DeliveryContext(
         kind=SourceKind.GENERIC,
         source_id="src-1",
         settings=SourceSettings(),

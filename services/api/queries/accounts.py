@@ -9,8 +9,7 @@ from sqlalchemy import ColumnElement, Row, collate, func, literal, or_, select, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.api.cursors import AccountPosition
-from services.api.queries.stage import canonical
-from shared.contracts.subjects import is_person
+from shared.contracts.names import is_person, normal
 from shared.ids import WorkspaceId
 from shared.storage.tables import identifier, member, placement, subject
 
@@ -44,7 +43,7 @@ async def resolve(
     connection: AsyncConnection, workspace_id: WorkspaceId, account_id: str
 ) -> Resolved | None:
     """Whom `account_id` stands for now, merges followed; None if it was never seen."""
-    account_id = canonical(account_id)
+    account_id = normal(account_id)
     if is_person(account_id):
         row = (
             await connection.execute(

@@ -13,7 +13,7 @@ from services.api.maps.cache import MapCache, PreparedMap
 from services.api.pagination import paginate, position
 from services.api.queries import accounts as stored
 from services.api.schemas import accounts as schemas
-from shared.contracts.subjects import is_person
+from shared.contracts.names import is_person
 from shared.ids import WorkspaceId
 from shared.keys.principal import Scope
 

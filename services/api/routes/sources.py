@@ -15,7 +15,7 @@ from shared.clock import Clock
 from shared.http.problem import FieldProblem
 from shared.ids import WorkspaceId
 from shared.keys.principal import Scope
-from shared.sources.complaints import SettingsInvalid, read_settings
+from shared.sources.settings_reader import SettingsInvalid, read_settings
 from shared.sources.source import Source, SourceSettings, settings_json, webhook_path
 from shared.storage import source_changes as stored
 from shared.storage.source_changes import LimitReached, NameTaken
@@ -282,7 +282,7 @@ def _settings(written: dict[str, object]) -> SourceSettings:
             Code.INVALID_BODY,
             errors=[
                 FieldProblem(pointer=f"/settings{each.pointer}", detail=each.detail)
-                for each in exc.complaints
+                for each in exc.mistakes
             ],
         ) from exc
 

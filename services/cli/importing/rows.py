@@ -22,7 +22,7 @@ from services.cli.importing.mapping import Mapping as Meant
 from services.cli.importing.names import REPORTED, Occurrences, row_name
 from services.cli.importing.times import instant
 from services.ingest.events.candidate import NUMBER_OUT_OF_RANGE
-from services.ingest.events.verdicts import Code, Refused
+from services.ingest.events.verdicts import RefusalCode, Refused
 from shared.errors import FatalError
 
 _CHUNK_BYTES = 1 << 20
@@ -171,12 +171,12 @@ def _named(
         return _BAD_TEXT
 
 
-_NO_EVENT = Refused(Code.MISSING_EVENT, "no event name")
-_NO_TIME = Refused(Code.INVALID_OCCURRED_AT, "no time")
+_NO_EVENT = Refused(RefusalCode.MISSING_EVENT, "no event name")
+_NO_TIME = Refused(RefusalCode.INVALID_OCCURRED_AT, "no time")
 _BAD_TIME = Refused(
-    Code.INVALID_OCCURRED_AT, "the time cannot be read; --time-format says how it is written"
+    RefusalCode.INVALID_OCCURRED_AT, "the time cannot be read; --time-format says how it is written"
 )
-_BAD_TEXT = Refused(Code.INVALID_UNICODE, "the row holds half of a surrogate pair")
+_BAD_TEXT = Refused(RefusalCode.INVALID_UNICODE, "the row holds half of a surrogate pair")
 
 
 def _touchpoint(cells: Mapping[str, Any], plan: _Plan) -> dict[str, Any] | Refused:

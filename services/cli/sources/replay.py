@@ -15,7 +15,7 @@ from services.cli.client.http import print_json
 from services.ingest.compose import composed
 from services.ingest.events.verdicts import Refused
 from services.ingest.intake import Ingest
-from services.ingest.protocols.webhooks.parse import Way, read_letter
+from services.ingest.protocols.webhooks.parse import DeliveryContext, read_letter
 from services.ingest.settings import IngestSettings
 from shared.clock import SystemClock
 from shared.contracts.envelope import Envelope, decode
@@ -96,7 +96,7 @@ async def _all(engine: AsyncEngine, ingest: Ingest, source: Source) -> Counter[s
         mapping = None if written is None else compile_mapping(written)
     except MappingProblem as exc:
         fail(f"the mapping of the source cannot be used: {exc}", REFUSED)
-    way = Way(
+    way = DeliveryContext(
         kind=source.kind, source_id=source.source_id, settings=source.settings, mapping=mapping
     )
     done: Counter[str] = Counter()
@@ -128,7 +128,7 @@ async def _letters(engine: AsyncEngine, source: Source) -> AsyncIterator[tuple[i
             return
 
 
-async def _one(ingest: Ingest, source: Source, way: Way, envelope: Envelope) -> str:
+async def _one(ingest: Ingest, source: Source, way: DeliveryContext, envelope: Envelope) -> str:
     """What becomes of one letter. Its candidates pass the door as if they came today."""
     items: list[Any] = read_letter(envelope.properties, way, name=envelope.message_id)
     if not items:

@@ -13,7 +13,7 @@ import yaml
 
 from services.cli.client.errors import REFUSED, fail
 from shared.sources import mappings
-from shared.sources.complaints import FIELDS, SettingsInvalid, near, read_settings
+from shared.sources.settings_reader import FIELDS, SettingsInvalid, near, read_settings
 from shared.sources.source import ConsentRule, SourceSettings
 
 _CONSENT = ConsentRule.__struct_fields__
@@ -82,8 +82,8 @@ def _check(settings: Mapping[str, Any]) -> None:
     try:
         read_settings(settings)
     except SettingsInvalid as exc:
-        for complaint in exc.complaints:
-            typer.echo(f"{'.'.join(complaint.path) or 'settings'}: {complaint.detail}", err=True)
+        for mistake in exc.mistakes:
+            typer.echo(f"{'.'.join(mistake.path) or 'settings'}: {mistake.detail}", err=True)
         fail("the settings are not taken; nothing was changed", REFUSED)
 
 

@@ -16,7 +16,7 @@ from services.ingest.dry_run import DryRun
 from services.ingest.events.verdicts import Refused
 from services.ingest.limits import Limits
 from services.ingest.protocols.webhooks import parse as delivery
-from services.ingest.protocols.webhooks.parse import Delivery, Item, Way
+from services.ingest.protocols.webhooks.parse import Delivery, DeliveryContext, Item
 from shared.clock import SystemClock
 from shared.sources import mappings
 from shared.sources.mapping import CompiledMapping, MappingProblem, compile_mapping
@@ -53,7 +53,7 @@ def try_sample(
         stored = found_source(target(url, key, secret=True), source)
         settings, kind = settings_from(stored["settings"]), SourceKind(stored["kind"])
     written = settings.mapping if mapping is None else _read(mapping)
-    way = Way(
+    way = DeliveryContext(
         kind=kind or SourceKind.GENERIC,
         source_id=_SAMPLE,
         settings=settings,
@@ -95,7 +95,9 @@ def _read(name: str) -> dict[str, Any]:
     return written
 
 
-def _told(position: int, items: Sequence[Item], way: Way, *, is_kept: bool) -> dict[str, Any]:
+def _told(
+    position: int, items: Sequence[Item], way: DeliveryContext, *, is_kept: bool
+) -> dict[str, Any]:
     """One item of the sample: its touchpoints, why it is unmapped, and what is refused.
 
     `is_kept`: ingest would not refuse a part of it, but keep the whole.

@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_args
 import msgspec
 from msgspec import Meta
 
-from services.ingest.events.verdicts import Code, Refused
+from services.ingest.events.verdicts import RefusalCode, Refused
 from shared.contracts.envelope import (
     MAX_EVENT_CHARS,
     MAX_ID_CHARS,
@@ -121,7 +121,7 @@ def refusal(error: msgspec.ValidationError) -> Refused:
     if message.startswith("Object contains unknown field") and "`$.campaign`" not in message:
         return _unknown_field(message)
     if message.startswith("Object missing required field"):
-        return Refused(Code.MISSING_EVENT, "`event` is required: the name of what happened.")
+        return Refused(RefusalCode.MISSING_EVENT, "`event` is required: the name of what happened.")
     where = _WHERE.search(message)
     if where is None:
         return NOT_AN_OBJECT
@@ -131,9 +131,9 @@ def refusal(error: msgspec.ValidationError) -> Refused:
     return Refused(code, detail)
 
 
-NOT_AN_OBJECT = Refused(Code.NOT_AN_OBJECT, "An event is a JSON object.")
+NOT_AN_OBJECT = Refused(RefusalCode.NOT_AN_OBJECT, "An event is a JSON object.")
 NUMBER_OUT_OF_RANGE = Refused(
-    Code.NUMBER_OUT_OF_RANGE,
+    RefusalCode.NUMBER_OUT_OF_RANGE,
     "Numbers are finite, and integers lie between -2^63 and 2^63-1; send longer ones as strings.",
 )
 
@@ -145,7 +145,7 @@ def _unknown_field(message: str) -> Refused:
     name = _UNKNOWN.search(message)
     near = difflib.get_close_matches(_snake(name[1]), FIELDS, n=1) if name else []
     hint = f"Did you mean `{near[0]}`?" if near else "Put your own fields into `properties`."
-    return Refused(Code.UNKNOWN_FIELD, f"A top-level field is not known here. {hint}")
+    return Refused(RefusalCode.UNKNOWN_FIELD, f"A top-level field is not known here. {hint}")
 
 
 def _snake(name: str) -> str:
@@ -163,38 +163,38 @@ _INSTANT = (
     " 2026-03-01T13:00:00+01:00; a time without an offset does not name an instant."
 )
 
-_EXPECTED: dict[str, tuple[Code, str]] = {
-    "event": (Code.INVALID_EVENT, _text("event", MAX_EVENT_CHARS)),
-    "account_id": (Code.INVALID_ACCOUNT_ID, _text("account_id", MAX_ID_CHARS)),
-    "user_id": (Code.INVALID_USER_ID, _text("user_id", MAX_ID_CHARS)),
-    "anonymous_id": (Code.INVALID_ANONYMOUS_ID, _text("anonymous_id", MAX_ID_CHARS)),
-    "previous_id": (Code.INVALID_PREVIOUS_ID, _text("previous_id", MAX_ID_CHARS)),
+_EXPECTED: dict[str, tuple[RefusalCode, str]] = {
+    "event": (RefusalCode.INVALID_EVENT, _text("event", MAX_EVENT_CHARS)),
+    "account_id": (RefusalCode.INVALID_ACCOUNT_ID, _text("account_id", MAX_ID_CHARS)),
+    "user_id": (RefusalCode.INVALID_USER_ID, _text("user_id", MAX_ID_CHARS)),
+    "anonymous_id": (RefusalCode.INVALID_ANONYMOUS_ID, _text("anonymous_id", MAX_ID_CHARS)),
+    "previous_id": (RefusalCode.INVALID_PREVIOUS_ID, _text("previous_id", MAX_ID_CHARS)),
     "previous_account_id": (
-        Code.INVALID_PREVIOUS_ID,
+        RefusalCode.INVALID_PREVIOUS_ID,
         _text("previous_account_id", MAX_ID_CHARS),
     ),
-    "email": (Code.INVALID_EMAIL, _text("email", MAX_ID_CHARS)),
-    "occurred_at": (Code.INVALID_OCCURRED_AT, _INSTANT.format("occurred_at")),
-    "sent_at": (Code.INVALID_SENT_AT, _INSTANT.format("sent_at")),
-    "message_id": (Code.INVALID_MESSAGE_ID, _text("message_id", MAX_MESSAGE_ID_CHARS)),
-    "channel": (Code.INVALID_CHANNEL, _text("channel", MAX_LABEL_CHARS)),
-    "role": (Code.INVALID_ROLE, _text("role", MAX_LABEL_CHARS)),
-    "properties": (Code.INVALID_PROPERTIES, _OBJECT.format("properties")),
-    "traits": (Code.INVALID_TRAITS, _OBJECT.format("traits")),
-    "account_traits": (Code.INVALID_ACCOUNT_TRAITS, _OBJECT.format("account_traits")),
-    "context": (Code.INVALID_CONTEXT, _OBJECT.format("context")),
-    "sentiment": (Code.INVALID_SENTIMENT, "`sentiment` is a whole number from 1 to 5."),
-    "emotion": (Code.INVALID_EMOTION, _text("emotion", MAX_LABEL_CHARS)),
-    "friction": (Code.INVALID_FRICTION, _text("friction", MAX_LABEL_CHARS)),
-    "thought": (Code.INVALID_THOUGHT, _text("thought", MAX_WORDS_CHARS)),
-    "question": (Code.INVALID_QUESTION, _text("question", MAX_WORDS_CHARS)),
-    "survey": (Code.INVALID_SURVEY, f"`survey` is one of {', '.join(get_args(Survey))}."),
-    "score": (Code.INVALID_SCORE, "`score` is a number on the scale of its `survey`."),
-    "logged_by": (Code.INVALID_LOGGED_BY, _text("logged_by", MAX_ID_CHARS)),
-    "internal": (Code.INVALID_INTERNAL, "`internal` is true or false."),
+    "email": (RefusalCode.INVALID_EMAIL, _text("email", MAX_ID_CHARS)),
+    "occurred_at": (RefusalCode.INVALID_OCCURRED_AT, _INSTANT.format("occurred_at")),
+    "sent_at": (RefusalCode.INVALID_SENT_AT, _INSTANT.format("sent_at")),
+    "message_id": (RefusalCode.INVALID_MESSAGE_ID, _text("message_id", MAX_MESSAGE_ID_CHARS)),
+    "channel": (RefusalCode.INVALID_CHANNEL, _text("channel", MAX_LABEL_CHARS)),
+    "role": (RefusalCode.INVALID_ROLE, _text("role", MAX_LABEL_CHARS)),
+    "properties": (RefusalCode.INVALID_PROPERTIES, _OBJECT.format("properties")),
+    "traits": (RefusalCode.INVALID_TRAITS, _OBJECT.format("traits")),
+    "account_traits": (RefusalCode.INVALID_ACCOUNT_TRAITS, _OBJECT.format("account_traits")),
+    "context": (RefusalCode.INVALID_CONTEXT, _OBJECT.format("context")),
+    "sentiment": (RefusalCode.INVALID_SENTIMENT, "`sentiment` is a whole number from 1 to 5."),
+    "emotion": (RefusalCode.INVALID_EMOTION, _text("emotion", MAX_LABEL_CHARS)),
+    "friction": (RefusalCode.INVALID_FRICTION, _text("friction", MAX_LABEL_CHARS)),
+    "thought": (RefusalCode.INVALID_THOUGHT, _text("thought", MAX_WORDS_CHARS)),
+    "question": (RefusalCode.INVALID_QUESTION, _text("question", MAX_WORDS_CHARS)),
+    "survey": (RefusalCode.INVALID_SURVEY, f"`survey` is one of {', '.join(get_args(Survey))}."),
+    "score": (RefusalCode.INVALID_SCORE, "`score` is a number on the scale of its `survey`."),
+    "logged_by": (RefusalCode.INVALID_LOGGED_BY, _text("logged_by", MAX_ID_CHARS)),
+    "internal": (RefusalCode.INVALID_INTERNAL, "`internal` is true or false."),
     "campaign": (
-        Code.INVALID_CAMPAIGN,
+        RefusalCode.INVALID_CAMPAIGN,
         f"`campaign` has name, source, medium, term, content: at most {MAX_ID_CHARS} characters each.",
     ),
-    "value": (Code.INVALID_VALUE, "`value` is a number."),
+    "value": (RefusalCode.INVALID_VALUE, "`value` is a number."),
 }

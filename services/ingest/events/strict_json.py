@@ -13,17 +13,17 @@ from typing import Any, TypeVar
 import msgspec
 
 from services.ingest.events.candidate import NOT_AN_OBJECT, NUMBER_OUT_OF_RANGE
-from services.ingest.events.verdicts import BodyCode, BodyRefused, Code, Refused
+from services.ingest.events.verdicts import BodyCode, BodyRefused, RefusalCode, Refused
 from services.ingest.limits import MAX_DEPTH
 
-TOO_DEEP = Refused(Code.TOO_DEEP, f"An event nests at most {MAX_DEPTH} levels deep.")
-_UTF8 = Refused(Code.INVALID_UTF8, "The event is not valid UTF-8.")
+TOO_DEEP = Refused(RefusalCode.TOO_DEEP, f"An event nests at most {MAX_DEPTH} levels deep.")
+_UTF8 = Refused(RefusalCode.INVALID_UTF8, "The event is not valid UTF-8.")
 _BAD_TEXT = Refused(
-    Code.INVALID_UNICODE,
+    RefusalCode.INVALID_UNICODE,
     "Text holds neither the NUL character (\\u0000) nor half of a surrogate pair (\\ud800 to"
     " \\udfff).",
 )
-_MALFORMED = Refused(Code.MALFORMED_JSON, "The event is not valid JSON.")
+_MALFORMED = Refused(RefusalCode.MALFORMED_JSON, "The event is not valid JSON.")
 
 _MIN_INT, _MAX_INT = -(2**63), 2**63 - 1
 _DIGITS_OF_MAX_INT = 19
@@ -39,7 +39,7 @@ _LONE = re.compile(rb"((?:[^\\]++|%b|(?!%b)\\.)*+)(%b)?" % (_PAIR, _HALF, _HALF)
 _WORD = rb"-?(?:NaN|Infinity)"
 _TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 _NO_NUMBER = re.compile(rb'((?:[^"NI-]++|%b|(?!%b).)*+)(%b)?' % (_TEXT, _WORD, _WORD), re.DOTALL)
-_MOST_MENDED = 100_000
+_MOST_REPAIRS = 100_000
 """A text with more was made to cost, and stays as it is."""
 
 _CONTAINERS = (dict, list)  # named once: `dict | list` would be made anew at every look
@@ -93,7 +93,7 @@ def decode(item: bytes) -> object | Refused:
 def read(item: bytes, decoder: Callable[[bytes], _T]) -> _T | Refused:
     """Read one event with `decoder`, a hazard in it being the caller's to look for.
 
-    Half of a surrogate pair becomes NUL, for `hazard` to find; see `mended`.
+    Half of a surrogate pair becomes NUL, for `hazard` to find; see `repaired`.
     """
     try:
         return decoder(item)
@@ -104,11 +104,11 @@ def read(item: bytes, decoder: Callable[[bytes], _T]) -> _T | Refused:
     except msgspec.ValidationError as exc:
         return NOT_AN_OBJECT if str(exc).startswith("Expected `object`") else NUMBER_OUT_OF_RANGE
     except msgspec.DecodeError:
-        text = mended(item)
+        text = repaired(item)
         return _MALFORMED if text == item else read(text, decoder)
 
 
-def mended(text: bytes) -> bytes:
+def repaired(text: bytes) -> bytes:
     """`text` with halves of surrogate pairs turned into NUL, and NaN and Infinity into 1e999.
 
     A body with one is no JSON to the parser; this lets the items around it be told apart. `decode`
@@ -121,10 +121,10 @@ def mended(text: bytes) -> bytes:
 
 
 def _replaced(pattern: re.Pattern[bytes], by: bytes, text: bytes) -> bytes:
-    mended, times = pattern.subn(
-        lambda found: found[1] + (by if found[2] else b""), text, count=_MOST_MENDED
+    repaired, times = pattern.subn(
+        lambda found: found[1] + (by if found[2] else b""), text, count=_MOST_REPAIRS
     )
-    return mended if times < _MOST_MENDED else text
+    return repaired if times < _MOST_REPAIRS else text
 
 
 def outer_problem(body: bytes) -> BodyRefused | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Code(StrEnum):
+class RefusalCode(StrEnum):
     """Why an event was refused; label of `stageline_ingest_events_refused_total`."""
 
     NOT_AN_OBJECT = "not_an_object"
@@ -81,7 +81,7 @@ class BodyCode(StrEnum):
 class Refused:
     """One event that will not be stored."""
 
-    code: Code
+    code: RefusalCode
     detail: str
 
 
@@ -102,7 +102,7 @@ class BodyRefused:
 
 def event_too_large(max_event_bytes: int) -> Refused:
     """The refusal of an event beyond the limit."""
-    return Refused(Code.EVENT_TOO_LARGE, f"An event takes at most {max_event_bytes} bytes.")
+    return Refused(RefusalCode.EVENT_TOO_LARGE, f"An event takes at most {max_event_bytes} bytes.")
 
 
 def too_many_events(max_events: int) -> BodyRefused:

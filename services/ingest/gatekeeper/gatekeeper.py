@@ -7,10 +7,16 @@ newer version, turns its senders away until somebody has seen to it, and they ke
 from collections.abc import Callable
 from time import monotonic
 
-from services.ingest.gatekeeper.rates import Rate, Rates, TooFast, rate
-from services.ingest.gatekeeper.rules import Door, door
-from services.ingest.gatekeeper.usage import Counts, seconds_to_midnight
-from services.ingest.http.rejections import by_origin, by_pause, by_quota, by_rate, by_unknown_rules
+from services.ingest.gatekeeper.rates import OverLimit, RateLimit, RateLimiter, rate
+from services.ingest.gatekeeper.rules import SourceRules, door
+from services.ingest.gatekeeper.usage import DailyCounts, seconds_to_midnight
+from services.ingest.http.rejections import (
+    origin_not_allowed,
+    quota_exceeded,
+    rate_limited,
+    rules_unknown,
+    source_paused,
+)
 from services.ingest.limits import Limits
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -24,20 +30,20 @@ Told = Callable[[], list[tuple[bytes, bytes]]]
 """Headers of an answer, as they are when it is made: by then its events are counted."""
 
 
-class Entrance:
+class Gatekeeper:
     """Doors by source, buckets and quotas by sender; one per process."""
 
     def __init__(self, sources: SourceRegistry, clock: Clock, limits: Limits) -> None:
         self._sources = sources
         self._clock = clock
         self._default_rate = rate(limits.events_per_second, None)
-        self._rates = Rates()
-        self._counts = Counts()
-        self._doors: dict[tuple[WorkspaceId, str | None, KeyKind], Door] = {}
+        self._rates = RateLimiter()
+        self._counts = DailyCounts()
+        self._doors: dict[tuple[WorkspaceId, str | None, KeyKind], SourceRules] = {}
         self._generation = -1
 
-    async def let_in(self, principal: Principal, *, method: str, origin: str | None) -> Told | None:
-        """Headers for whatever answer a request gets that may come in. Raises TurnedAway.
+    async def admit(self, principal: Principal, *, method: str, origin: str | None) -> Told | None:
+        """Headers for whatever answer a request gets that may come in. Raises RequestRejected.
 
         Waits for one read of the database where the sender's source is not known here.
         """
@@ -47,15 +53,15 @@ class Entrance:
         entry = self.door(principal)
         if source is not None:
             if source.paused_at is not None:
-                raise by_pause()
+                raise source_paused()
             if entry.origins and not _comes_from(entry, source.kind, method, origin):
-                raise by_origin()
+                raise origin_not_allowed()
             self._within_quota(source)
         limit = entry.rate or self._default_rate
         return None if limit is None else self._within_rate(principal, limit)
 
     async def known(self, principal: Principal) -> Source | None:
-        """The sender's source, if it has one; from now on `door` knows its rules. Raises TurnedAway.
+        """The sender's source, if it has one; from now on `door` knows its rules. Raises RequestRejected.
 
         Waits for one read of the database where they are not known here.
         """
@@ -65,10 +71,10 @@ class Entrance:
             await self._sources.refresh()
         return None
 
-    def door(self, principal: Principal) -> Door:
+    def door(self, principal: Principal) -> SourceRules:
         """The rules that events of this sender pass. Never waits.
 
-        Raises TurnedAway where they are not known, or not any more.
+        Raises RequestRejected where they are not known, or not any more.
         """
         if self._generation != self._sources.generation:
             self._doors.clear()
@@ -79,7 +85,7 @@ class Entrance:
             source = self._source(principal)
             rules = self._sources.rules(principal.workspace_id)
             if rules is None or (source is None and principal.source_id is not None):
-                raise by_unknown_rules()
+                raise rules_unknown()
             found = self._doors[key] = door(
                 principal.kind, source, rules, self._sources.suppressed(principal.workspace_id)
             )
@@ -98,17 +104,17 @@ class Entrance:
         """The sender's source, if it is one of the sender's own workspace."""
         if principal.source_id is None:
             return None
-        known = self._sources.known(principal.source_id)
+        known = self._sources.cached(principal.source_id)
         return known if known is not None and known.workspace_id == principal.workspace_id else None
 
     async def _found(self, principal: Principal) -> Source:
         try:
             await self._sources.find(principal.source_id or "")
         except TransientError:
-            raise by_unknown_rules() from None
+            raise rules_unknown() from None
         source = self._source(principal)
         if source is None:
-            raise by_unknown_rules()
+            raise rules_unknown()
         return source
 
     def _within_quota(self, source: Source) -> None:
@@ -123,12 +129,12 @@ class Entrance:
             generation=self._sources.generation,
         )
         if used >= quota:
-            raise by_quota(quota, seconds_to_midnight(now), now)
+            raise quota_exceeded(quota, seconds_to_midnight(now), now)
 
-    def _within_rate(self, principal: Principal, limit: Rate) -> Told:
+    def _within_rate(self, principal: Principal, limit: RateLimit) -> Told:
         entered = self._rates.enter(_sender(principal), limit, monotonic())
-        if isinstance(entered, TooFast):
-            raise by_rate(limit.policy(), entered.wait_seconds, self._clock.now())
+        if isinstance(entered, OverLimit):
+            raise rate_limited(limit.policy(), entered.wait_seconds, self._clock.now())
         return lambda: [
             (b"ratelimit-policy", limit.policy().encode()),
             (b"ratelimit", entered.told().encode()),
@@ -140,7 +146,7 @@ def _sender(principal: Principal) -> str:
     return principal.source_id or principal.key_id
 
 
-def _comes_from(entry: Door, kind: SourceKind, method: str, origin: str | None) -> bool:
+def _comes_from(entry: SourceRules, kind: SourceKind, method: str, origin: str | None) -> bool:
     """Whether the page that a request comes from may send.
 
     Browsers name it in every request but plain pictures; servers never do, and are not bound.

@@ -16,7 +16,7 @@ _ONE = 1 - 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rate:
+class RateLimit:
     """A limit: events a second in the long run, and how many at once."""
 
     per_second: float
@@ -31,19 +31,19 @@ class Rate:
         return max(1, math.ceil(min(tokens / self.per_second, MAX_WAIT_SECONDS)))
 
 
-def rate(per_second: float | None, burst: int | None) -> Rate | None:
+def rate(per_second: float | None, burst: int | None) -> RateLimit | None:
     """The limit that settings ask for; without `burst`, ten seconds' worth."""
     if per_second is None:
         return None
     at_least = max(1, math.ceil(min(per_second * _BURST_SECONDS, 2**53)))
-    return Rate(per_second=per_second, burst=burst or at_least)
+    return RateLimit(per_second=per_second, burst=burst or at_least)
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
+class WithinLimit:
     """Let in, by this bucket."""
 
-    limit: Rate
+    limit: RateLimit
     bucket: "_Bucket"
 
     def told(self) -> str:
@@ -57,28 +57,28 @@ class Entered:
 
 
 @dataclass(frozen=True, slots=True)
-class TooFast:
+class OverLimit:
     """Turned away: come again after so many seconds."""
 
     wait_seconds: int
 
 
-class Rates:
+class RateLimiter:
     """The buckets, by whoever sends; as many as there are senders with a limit."""
 
     def __init__(self) -> None:
         self._buckets: dict[str, _Bucket] = {}
 
-    def enter(self, sender: str, limit: Rate, now: float) -> Entered | TooFast:
+    def enter(self, sender: str, limit: RateLimit, now: float) -> WithinLimit | OverLimit:
         """Whether a request may come in at `now`, in seconds of a clock that never goes back."""
         bucket = self._buckets.get(sender)
         if bucket is None:
             bucket = self._buckets[sender] = _Bucket(float(limit.burst), now)
         bucket.fill(limit, now)
         if bucket.tokens < _ONE:
-            return TooFast(limit.fill_seconds(1 - bucket.tokens))
+            return OverLimit(limit.fill_seconds(1 - bucket.tokens))
         bucket.tokens -= 1
-        return Entered(limit, bucket)
+        return WithinLimit(limit, bucket)
 
     def pay(self, sender: str, events: int) -> None:
         """Take what a request that came in has cost beyond its first event."""
@@ -94,6 +94,6 @@ class _Bucket:
         self.tokens = tokens
         self.at = at
 
-    def fill(self, limit: Rate, now: float) -> None:
+    def fill(self, limit: RateLimit, now: float) -> None:
         self.tokens = min(float(limit.burst), self.tokens + (now - self.at) * limit.per_second)
         self.at = now

@@ -7,10 +7,10 @@ out. An erasure always passes: whoever wants to be left alone wants to be forgot
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from services.ingest.events.verdicts import Code, Dropped, DropReason, Refused
-from services.ingest.gatekeeper.rates import Rate, rate
+from services.ingest.events.verdicts import Dropped, DropReason, RefusalCode, Refused
+from services.ingest.gatekeeper.rates import RateLimit, rate
 from services.ingest.privacy.consent import consents
-from services.ingest.privacy.redaction import Privacy, privacy, protected
+from services.ingest.privacy.redaction import Redaction, privacy, redact
 from services.ingest.privacy.suppression import Suppression
 from shared.contracts.envelope import Envelope
 from shared.keys.token import KeyKind
@@ -18,7 +18,7 @@ from shared.sources.origins import Origins
 from shared.sources.source import ConsentRule, Source, SourceSettings, WorkspaceRules
 
 SERVER_ONLY = Refused(
-    Code.SERVER_ONLY_EVENT,
+    RefusalCode.SERVER_ONLY_EVENT,
     "By the workspace's maps this event comes from servers alone: send it with a secret key.",
 )
 _SUPPRESSED = Dropped(DropReason.SUPPRESSED)
@@ -27,21 +27,21 @@ _NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
+class SourceRules:
     """The rules for events of one source (or of keys without one) by one kind of key."""
 
     server_only: frozenset[str]
     suppression: Suppression | None
     """None while the list is empty."""
     consent: ConsentRule | None
-    privacy: Privacy
+    privacy: Redaction
     origins: Origins = field(default_factory=lambda: Origins(()))
     """Pages that may send; none: any."""
-    rate: Rate | None = None
+    rate: RateLimit | None = None
     is_open: bool = False
     """Every event passes, and only addresses of the internet are looked for."""
 
-    def let_through(self, envelope: Envelope) -> Envelope | Refused | Dropped:
+    def apply(self, envelope: Envelope) -> Envelope | Refused | Dropped:
         """The event as it may be stored, or why it is not.
 
         Raises RecursionError for an event that nests too deep.
@@ -60,18 +60,18 @@ class Door:
                 return _SUPPRESSED
             if self.consent is not None and not consents(envelope.context, self.consent):
                 return _NO_CONSENT
-        return protected(envelope, self.privacy)
+        return redact(envelope, self.privacy)
 
 
 def door(
     kind: KeyKind, source: Source | None, rules: WorkspaceRules, suppressed: AbstractSet[bytes]
-) -> Door:
+) -> SourceRules:
     """The door for what comes by a key of this kind. `suppressed` may grow later, unnoticed."""
     settings = SourceSettings() if source is None else source.settings
     # Everybody can read a write key off a web page, and say with it what they like.
     server_only = rules.server_only if kind is KeyKind.WRITE else _NOTHING
     of_source = privacy(settings, rules.hash_key)
-    return Door(
+    return SourceRules(
         server_only=server_only,
         suppression=Suppression(suppressed, rules.hash_key) if suppressed else None,
         is_open=of_source.is_plain and not (server_only or suppressed or settings.consent),

@@ -21,7 +21,7 @@ class _Day:
     generation: int = -1
 
 
-class Counts:
+class DailyCounts:
     """Events accepted today, of sources that have a quota."""
 
     def __init__(self) -> None:

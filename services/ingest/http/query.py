@@ -2,7 +2,7 @@
 
 from urllib.parse import parse_qsl
 
-from services.ingest.http.rejections import TurnedAway
+from services.ingest.http.rejections import RequestRejected
 
 MAX_PARAMETERS = 60
 KEY_NAMES = ("key", "write_key", "writeKey", "access_token")
@@ -10,7 +10,7 @@ KEY_NAMES = ("key", "write_key", "writeKey", "access_token")
 
 
 def parameters(query: bytes) -> dict[str, str]:
-    """All parameters; of a repeated one the last counts. Raises TurnedAway."""
+    """All parameters; of a repeated one the last counts. Raises RequestRejected."""
     try:
         pairs = parse_qsl(
             query.decode("ascii"),
@@ -25,16 +25,16 @@ def parameters(query: bytes) -> dict[str, str]:
 
 
 def parameter(query: bytes, *names: str) -> str | None:
-    """The first of `names` that has a value. Raises TurnedAway."""
+    """The first of `names` that has a value. Raises RequestRejected."""
     if not query:
         return None
     found = parameters(query)
     return next((value for name in names if (value := found.get(name))), None)
 
 
-def unreadable() -> TurnedAway:
+def unreadable() -> RequestRejected:
     """The query cannot be taken apart."""
-    return TurnedAway(
+    return RequestRejected(
         400,
         "invalid_query",
         f"A query has at most {MAX_PARAMETERS} parameters, percent-encoded UTF-8.",

@@ -13,14 +13,14 @@ from shared.errors import StagelineError
 from shared.http.auth import MissingScope, NotAuthenticated
 from shared.keys.cache import AuthFailure
 
-AT_THE_ENTRANCE = (
+GATE_CODES = (
     "source_unavailable", "source_paused", "origin_not_allowed", "rate_limited", "quota_exceeded",
 )  # fmt: skip
 """Codes of known senders that may not come in now."""
 _DAY_SECONDS = 86_400
 
 
-class TurnedAway(StagelineError):
+class RequestRejected(StagelineError):
     """Raised wherever it turns out; `detail` repeats nothing that was sent."""
 
     def __init__(
@@ -46,20 +46,20 @@ class TurnedAway(StagelineError):
         self.noted = noted or detail
 
 
-def later(code: str, detail: str, *, seconds: int = 2, status: int = 503) -> TurnedAway:
+def later(code: str, detail: str, *, seconds: int = 2, status: int = 503) -> RequestRejected:
     """Try again: with an integer Retry-After, the only form that every SDK understands."""
-    return TurnedAway(status, code, detail, headers={"Retry-After": str(seconds)})
+    return RequestRejected(status, code, detail, headers={"Retry-After": str(seconds)})
 
 
-def by_key(error: NotAuthenticated | MissingScope) -> TurnedAway:
+def key_rejected(error: NotAuthenticated | MissingScope) -> RequestRejected:
     """What a key that does not open the door means."""
     if isinstance(error, MissingScope):
-        return TurnedAway(
+        return RequestRejected(
             403, "missing_scope", f"This key may not do that: it does not hold {error.scope}."
         )
     if error.failure is AuthFailure.UNAVAILABLE:
         return later("keys_unavailable", "Keys cannot be checked now; try again.")
-    return TurnedAway(
+    return RequestRejected(
         401,
         "unauthenticated",
         "Send a valid key as `Authorization: Bearer <key>`, or where your SDK puts it.",
@@ -67,7 +67,7 @@ def by_key(error: NotAuthenticated | MissingScope) -> TurnedAway:
     )
 
 
-def by_unknown_rules() -> TurnedAway:
+def rules_unknown() -> RequestRejected:
     """Nothing may pass by rules that are not known."""
     return later(
         "source_unavailable",
@@ -76,14 +76,14 @@ def by_unknown_rules() -> TurnedAway:
     )
 
 
-def by_pause() -> TurnedAway:
+def source_paused() -> RequestRejected:
     """A person has paused the source; senders hold on to what they have."""
     return later("source_paused", "The source of this key is paused; try again later.", seconds=60)
 
 
-def by_origin() -> TurnedAway:
+def origin_not_allowed() -> RequestRejected:
     """The page is none of those that the source lets send."""
-    return TurnedAway(
+    return RequestRejected(
         403,
         "origin_not_allowed",
         "The source of this key takes events from the pages of certain origins alone, and this"
@@ -91,7 +91,7 @@ def by_origin() -> TurnedAway:
     )
 
 
-def by_rate(policy: str, wait_seconds: int, now: datetime) -> TurnedAway:
+def rate_limited(policy: str, wait_seconds: int, now: datetime) -> RequestRejected:
     """More events a second than the sender may send, by the value of `RateLimit-Policy`."""
     return _too_many(
         "rate_limited",
@@ -102,7 +102,7 @@ def by_rate(policy: str, wait_seconds: int, now: datetime) -> TurnedAway:
     )
 
 
-def by_quota(quota: int, wait_seconds: int, now: datetime) -> TurnedAway:
+def quota_exceeded(quota: int, wait_seconds: int, now: datetime) -> RequestRejected:
     """The source has had its events of the day."""
     return _too_many(
         "quota_exceeded",
@@ -115,7 +115,7 @@ def by_quota(quota: int, wait_seconds: int, now: datetime) -> TurnedAway:
 
 def _too_many(
     code: str, detail: str, *, policy: str, wait_seconds: int, now: datetime
-) -> TurnedAway:
+) -> RequestRejected:
     # draft-ietf-httpapi-ratelimit-headers: both begin with the policy's name.
     name = policy.partition(";")[0]
     headers = {
@@ -125,10 +125,10 @@ def _too_many(
         # Senders of Segment's protocol know this one: seconds since 1970.
         "X-RateLimit-Reset": str(math.ceil(now.timestamp()) + wait_seconds),
     }
-    return TurnedAway(429, code, detail, headers=headers)
+    return RequestRejected(429, code, detail, headers=headers)
 
 
-def by_log() -> TurnedAway:
+def log_unavailable() -> RequestRejected:
     """The event log did not acknowledge: what was sent may or may not be stored."""
     return later(
         "log_unavailable",
@@ -137,9 +137,9 @@ def by_log() -> TurnedAway:
     )
 
 
-def by_body(refused: BodyRefused) -> TurnedAway:
+def body_rejected(refused: BodyRefused) -> RequestRejected:
     """What a body that cannot be taken means."""
-    return TurnedAway(
+    return RequestRejected(
         _STATUS[refused.code],
         refused.code,
         refused.detail,

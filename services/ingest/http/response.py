@@ -36,7 +36,7 @@ CLOSE: RawHeaders = [(b"connection", b"close")]
 """For an answer that comes before the body has: the rest of it is not a next request."""
 
 
-class Answer:
+class RawResponse:
     """One answer; may be sent any number of times."""
 
     __slots__ = ("_body", "_start", "body", "headers", "status")
@@ -48,9 +48,9 @@ class Answer:
         self._start = {"type": "http.response.start", "status": status, "headers": headers}
         self._body = {"type": "http.response.body", "body": body}
 
-    def saying(self, headers: Sequence[tuple[bytes, bytes]]) -> "Answer":
+    def saying(self, headers: Sequence[tuple[bytes, bytes]]) -> "RawResponse":
         """The same with more headers."""
-        return Answer(self.status, [*self.headers, *headers], self.body)
+        return RawResponse(self.status, [*self.headers, *headers], self.body)
 
     async def send(self, send: Send) -> None:
         """Send it."""
@@ -65,29 +65,29 @@ def json(
     *,
     headers: Sequence[tuple[bytes, bytes]] = (),
     media_type: str = "application/json",
-) -> Answer:
+) -> RawResponse:
     """A JSON answer."""
     body = msgspec.json.encode(payload)
     own = [
         (b"content-type", media_type.encode()),
         (b"content-length", b"%d" % len(body)),
     ]
-    return Answer(status, [*own, *_CORS, *headers], body)
+    return RawResponse(status, [*own, *_CORS, *headers], body)
 
 
-def of_bytes(status: int, body: bytes, headers: RawHeaders) -> Answer:
+def of_bytes(status: int, body: bytes, headers: RawHeaders) -> RawResponse:
     """An answer of any form; `headers` name its type."""
-    return Answer(status, [(b"content-length", b"%d" % len(body)), *_CORS, *headers], body)
+    return RawResponse(status, [(b"content-length", b"%d" % len(body)), *_CORS, *headers], body)
 
 
-def empty(status: int, headers: RawHeaders) -> Answer:
+def empty(status: int, headers: RawHeaders) -> RawResponse:
     """An answer that is all headers."""
     return of_bytes(status, b"", headers)
 
 
-def of(response: Response, *, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:
+def of(response: Response, *, headers: Sequence[tuple[bytes, bytes]] = ()) -> RawResponse:
     """A ready response, opened to browsers."""
-    return Answer(
+    return RawResponse(
         response.status_code, [*response.raw_headers, *_CORS, *headers], bytes(response.body)
     )
 
@@ -97,4 +97,4 @@ def raw(headers: Mapping[str, str]) -> RawHeaders:
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
-PREFLIGHT = Answer(HTTPStatus.NO_CONTENT, _PREFLIGHT, b"")
+PREFLIGHT = RawResponse(HTTPStatus.NO_CONTENT, _PREFLIGHT, b"")

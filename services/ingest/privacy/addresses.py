@@ -4,7 +4,7 @@ import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal
 
-from services.ingest.privacy.walking import Json
+from services.ingest.privacy.nested import JsonValue
 
 Keeping = Literal["keep", "truncate", "drop"]
 
@@ -40,7 +40,9 @@ def _cut(number: int, bits: int) -> int:
     return number >> bits << bits
 
 
-def cut_down(context: Json, properties: Json, keeping: Keeping) -> tuple[Json, Json]:
+def cut_down(
+    context: JsonValue, properties: JsonValue, keeping: Keeping
+) -> tuple[JsonValue, JsonValue]:
     """Both as they may be stored; the same objects where they hold no address.
 
     Costs four look-ups where nothing is found: every event is looked at.
@@ -57,7 +59,7 @@ def cut_down(context: Json, properties: Json, keeping: Keeping) -> tuple[Json, J
     return context, properties
 
 
-def cut_down_within(value: Json, keeping: Keeping) -> Json:
+def cut_down_within(value: JsonValue, keeping: Keeping) -> JsonValue:
     """Nested data with what stands under keys like `ip`, `last_seen_ip` or `clientIp` cut down.
 
     For data that nobody has read yet. The name decides as well as the form: a version of a program
@@ -68,7 +70,7 @@ def cut_down_within(value: Json, keeping: Keeping) -> Json:
     return _within(value, keeping, is_named=False)
 
 
-def _within(value: Json, keeping: Keeping, *, is_named: bool) -> Json:
+def _within(value: JsonValue, keeping: Keeping, *, is_named: bool) -> JsonValue:
     if isinstance(value, dict):
         parts = (
             (key, _within(part, keeping, is_named=_NAMES_ONE.search(key) is not None))
@@ -83,7 +85,7 @@ def _within(value: Json, keeping: Keeping, *, is_named: bool) -> Json:
     return cut if keeping == "truncate" else _GONE
 
 
-def _without_address(fields: Json, key: str, keeping: Keeping) -> Json:
+def _without_address(fields: JsonValue, key: str, keeping: Keeping) -> JsonValue:
     """`fields` with the address under `key` cut down, or left out, as what is no address always is."""
     value = fields[key]
     if value is None or keeping == "keep":

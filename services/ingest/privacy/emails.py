@@ -3,8 +3,9 @@
 import re
 from urllib.parse import unquote
 
-from services.ingest.privacy import walking
-from services.ingest.privacy.walking import Json
+from services.ingest.privacy import nested
+from services.ingest.privacy.nested import JsonValue
+from shared.contracts.names import normal_email
 
 _ATOM = r"[^\s@%\"'`<>()\[\]{},;:=&?/#|\\]"
 # With a plus sign as links write it, and an apostrophe inside of a name, where it opens no quotation.
@@ -21,14 +22,14 @@ def may_be_in(text: str) -> bool:
     return "@" in text or "%40" in text
 
 
-def found_in(value: Json) -> set[str]:
+def found_in(value: JsonValue) -> set[str]:
     """All addresses in nested data, its keys too, in lower case. Raises RecursionError."""
     found: set[str] = set()
 
     def note(text: str) -> str:
         if may_be_in(text):
-            found.update(unquote(match[0]).lower() for match in ANY.finditer(text))
+            found.update(normal_email(unquote(match[0])) for match in ANY.finditer(text))
         return text
 
-    walking.rewritten(value, note, keys=True)
+    nested.rewritten(value, note, keys=True)
     return found

@@ -15,15 +15,16 @@ from urllib.parse import quote, unquote
 from msgspec.structs import asdict, replace
 
 from services.ingest.events.candidate import is_email
-from services.ingest.privacy import emails, walking
+from services.ingest.privacy import emails, nested
 from services.ingest.privacy.addresses import Keeping, cut_down, cut_down_within
-from services.ingest.privacy.walking import Json, Keys
+from services.ingest.privacy.nested import JsonValue, Keys
 from shared.contracts.envelope import Envelope
+from shared.contracts.names import normal_email
 from shared.sources.hashing import hashed, is_hashed
-from shared.sources.paths import OBJECTS, WORDS, Path, to_hash, to_keep, to_leave_out
+from shared.sources.paths import OBJECTS, WORDS, EventPath, to_hash, to_keep, to_leave_out
 from shared.sources.source import SourceSettings
 
-_TRAITS_OF_EMAIL = (Path("traits", ("email",)), Path("context", ("traits", "email")))
+_TRAITS_OF_EMAIL = (EventPath("traits", ("email",)), EventPath("context", ("traits", "email")))
 """Where the address stands a second time, or the only time, by every convention that we know."""
 _NAMES = ("account_id", "previous_account_id", "user_id", "anonymous_id", "previous_id")
 """Fields that may hold an address as somebody's name."""
@@ -37,14 +38,14 @@ _ALIKE = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Privacy:
+class Redaction:
     """The settings, ready for use."""
 
     ip: Keeping = "truncate"
-    denied: tuple[Path, ...] = ()
+    denied: tuple[EventPath, ...] = ()
     allowed: Mapping[str, tuple[Keys, ...]] | None = None
     """Field to the paths inside it that stay; a field without any loses everything."""
-    hashed: tuple[Path, ...] = ()
+    hashed: tuple[EventPath, ...] = ()
     key: bytes = field(default=b"", repr=False)
 
     hashes_emails: bool = False
@@ -53,11 +54,11 @@ class Privacy:
     """Only addresses of the internet are looked for."""
 
 
-def privacy(settings: SourceSettings, key: bytes) -> Privacy:
+def privacy(settings: SourceSettings, key: bytes) -> Redaction:
     """Read the settings of a source; `key` is the workspace's, for pseudonyms."""
     allowed = settings.allow_properties
     hashed_paths = tuple(map(to_hash, settings.hash_fields))
-    return Privacy(
+    return Redaction(
         ip=settings.ip,
         denied=tuple(map(to_leave_out, settings.deny_properties)),
         allowed=None if allowed is None else _by_field(map(to_keep, allowed)),
@@ -68,14 +69,14 @@ def privacy(settings: SourceSettings, key: bytes) -> Privacy:
     )
 
 
-def _by_field(paths: Iterable[Path]) -> Mapping[str, tuple[Keys, ...]]:
+def _by_field(paths: Iterable[EventPath]) -> Mapping[str, tuple[Keys, ...]]:
     found: dict[str, list[Keys]] = {}
     for path in paths:
         found.setdefault(path.field, []).append(path.keys)
     return {name: tuple(keys) for name, keys in found.items()}
 
 
-def protected(envelope: Envelope, rules: Privacy) -> Envelope:
+def redact(envelope: Envelope, rules: Redaction) -> Envelope:
     """The event as it may be stored; itself where nothing is to be done.
 
     Raises RecursionError for an event that nests too deep.
@@ -98,19 +99,19 @@ def protected(envelope: Envelope, rules: Privacy) -> Envelope:
     return _hash(changed, rules) if rules.hashed else changed
 
 
-def _leave_out(parts: dict[str, Json], words: dict[str, Any], rules: Privacy) -> None:
+def _leave_out(parts: dict[str, JsonValue], words: dict[str, Any], rules: Redaction) -> None:
     for path in rules.denied:
         if path.field in parts:
-            parts[path.field] = walking.without(parts[path.field], path.keys) if path.keys else {}
+            parts[path.field] = nested.without(parts[path.field], path.keys) if path.keys else {}
         else:
             words[path.field] = None
     if rules.allowed is not None:
         for name, part in parts.items():
             kept = rules.allowed.get(name)
-            parts[name] = walking.only(part, kept) if kept else {}
+            parts[name] = nested.only(part, kept) if kept else {}
 
 
-def _hash(envelope: Envelope, rules: Privacy) -> Envelope:
+def _hash(envelope: Envelope, rules: Redaction) -> Envelope:
     found: set[str] = set()
     """E-mail addresses that became pseudonyms."""
 
@@ -119,7 +120,7 @@ def _hash(envelope: Envelope, rules: Privacy) -> Envelope:
         if not plain or is_hashed(plain):
             return value
         if is_email(plain):
-            found.add(plain.lower())
+            found.add(normal_email(plain))
         return hashed(plain, rules.key)
 
     changes: dict[str, Any] = {}
@@ -139,14 +140,14 @@ def _hash(envelope: Envelope, rules: Privacy) -> Envelope:
 
 
 def _hash_path(
-    envelope: Envelope, path: Path, changes: dict[str, Any], pseudonym: Callable[[str], str]
+    envelope: Envelope, path: EventPath, changes: dict[str, Any], pseudonym: Callable[[str], str]
 ) -> None:
     for name in _ALIKE.get(path.field, (path.field,)):
         value = changes[name] if name in changes else getattr(envelope, name)
         if not value:
             continue
         changes[name] = (
-            walking.replaced(value, path.keys, pseudonym) if path.keys else pseudonym(value)
+            nested.replaced(value, path.keys, pseudonym) if path.keys else pseudonym(value)
         )
 
 
@@ -203,7 +204,7 @@ def _everywhere(envelope: Envelope, pattern: Callable[[], re.Pattern[str]], key:
     for name in OBJECTS:
         value = getattr(envelope, name)
         if value:
-            changes[name] = walking.rewritten(value, change, keys=True)
+            changes[name] = nested.rewritten(value, change, keys=True)
     for name in _TEXTS:
         value = getattr(envelope, name)
         if value is not None:

@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 
 from services.ingest.privacy import emails
 from shared.contracts.envelope import Envelope
-from shared.contracts.subjects import ANONYMOUS, EMAIL, USER
+from shared.contracts.names import ANONYMOUS, EMAIL, USER, is_address, normal
 from shared.sources.hashing import is_hashed, person_digest
 
 _MAX_REMEMBERED = 50_000
@@ -47,14 +47,14 @@ def _names(envelope: Envelope) -> Iterator[str]:
     if envelope.user_id:
         yield USER + envelope.user_id
     if envelope.email:
-        yield EMAIL + envelope.email.lower()
+        yield normal(EMAIL + envelope.email)
     if envelope.anonymous_id:
         yield ANONYMOUS + envelope.anonymous_id
     if envelope.previous_id:
         yield ANONYMOUS + envelope.previous_id
         yield USER + envelope.previous_id
     for address in _addresses(envelope):
-        yield EMAIL + address.lower()
+        yield normal(EMAIL + address)
 
 
 def _addresses(envelope: Envelope) -> Iterator[str]:
@@ -63,7 +63,7 @@ def _addresses(envelope: Envelope) -> Iterator[str]:
         envelope.user_id, envelope.anonymous_id, envelope.previous_id,
         envelope.account_id, envelope.previous_account_id,
     ):  # fmt: skip
-        if name and ("@" in name or is_hashed(name)):
+        if name and (is_address(name) or is_hashed(name)):
             yield name
     for traits in (envelope.traits, envelope.context.get("traits")):
         of_traits = traits.get("email") if isinstance(traits, dict) else None

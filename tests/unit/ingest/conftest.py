@@ -18,7 +18,7 @@ from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
 from shared.keys.cache import KeyCache
 from shared.keys.principal import SCOPES_OF_KIND, Principal, Scope, StoredKey
 from shared.keys.token import KeyKind, NewKey, generate
-from shared.sources.registry import Reading, SourceRegistry
+from shared.sources.registry import SourceRegistry, SourceSnapshot
 from shared.sources.source import (
     Source,
     SourceKind,
@@ -117,10 +117,10 @@ class Shelf:
             raise DatabaseUnavailable
         return list(self.keys)
 
-    async def load_sources(self, above: int) -> Reading:
+    async def load_sources(self, above: int) -> SourceSnapshot:
         if self.is_away:
             raise DatabaseUnavailable
-        return Reading(
+        return SourceSnapshot(
             sources=list(self.sources),
             rules={DEFAULT_WORKSPACE: self.rules, **self.rules_of},
             suppressed=[each for each in self.suppressed if each.change > above],

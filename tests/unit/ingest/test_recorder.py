@@ -6,7 +6,7 @@ from datetime import timedelta
 from prometheus_client import CollectorRegistry
 
 from services.ingest.events.candidate import Candidate, ForeignCandidate
-from services.ingest.events.verdicts import Code, Refused
+from services.ingest.events.verdicts import RefusalCode, Refused
 from services.ingest.recorder import Recorder
 from shared.contracts.envelope import Envelope
 from shared.errors import DatabaseUnavailable
@@ -18,7 +18,7 @@ from shared.telemetry.metrics import Metrics
 from tests.support.touchpoints import event
 from tests.unit.ingest.conftest import NOW
 
-NOBODY = Refused(Code.MISSING_IDENTITY, "Name somebody.")
+NOBODY = Refused(RefusalCode.MISSING_IDENTITY, "Name somebody.")
 
 
 class Shelf:
@@ -99,7 +99,7 @@ async def test_of_what_was_not_stored_nobodys_name_is_told() -> None:
     shelf.recorder.stored(
         items,
         accepted=[],
-        refused=[(0, NOBODY), (1, Refused(Code.INVALID_EMAIL, "No e-mail."))],
+        refused=[(0, NOBODY), (1, Refused(RefusalCode.INVALID_EMAIL, "No e-mail."))],
         dropped=[(2, "no_consent")],
         principal=principal(),
         received_at=NOW,

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.events.candidate import Candidate
-from services.ingest.events.verdicts import Code, Refused
-from services.ingest.validation import Admitted, Correction, admit, in_common
+from services.ingest.events.verdicts import RefusalCode, Refused
+from services.ingest.validation import ClockCorrection, Validated, shared_fields, validate
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.principal import Principal, Scope
 from shared.keys.token import KeyKind
@@ -24,9 +24,9 @@ def at(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-def decide(occurred_at: datetime | None, sent_at: datetime | None = None) -> Admitted | Refused:
+def decide(occurred_at: datetime | None, sent_at: datetime | None = None) -> Validated | Refused:
     candidate = Candidate(event="A", user_id="u", occurred_at=occurred_at, sent_at=sent_at)
-    return admit(candidate, in_common(PRINCIPAL, RECEIVED))
+    return validate(candidate, shared_fields(PRINCIPAL, RECEIVED))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_the_time_is_corrected_by_the_sender_s_clock_and_never_ahead(
 ) -> None:
     verdict = decide(at(told), at(sent))
 
-    assert isinstance(verdict, Admitted)
+    assert isinstance(verdict, Validated)
     assert verdict.envelope.occurred_at.isoformat() == occurred
     assert verdict.envelope.original_timestamp == original
     assert verdict.correction == correction
@@ -111,7 +111,7 @@ def test_a_time_not_after_1970_began_is_a_missing_date(told: str, sent: str | No
     verdict = decide(at(told), at(sent))
 
     assert isinstance(verdict, Refused)
-    assert verdict.code is Code.INVALID_OCCURRED_AT
+    assert verdict.code is RefusalCode.INVALID_OCCURRED_AT
 
 
 offsets = st.integers(-23, 23).map(lambda hours: timezone(timedelta(hours=hours)))
@@ -124,16 +124,16 @@ def test_whatever_the_clocks_say_an_admitted_event_lies_in_the_past_in_utc(
 ) -> None:
     verdict = decide(told, sent)
 
-    if isinstance(verdict, Admitted):
+    if isinstance(verdict, Validated):
         assert verdict.envelope.occurred_at <= RECEIVED
         assert verdict.envelope.occurred_at > datetime(1970, 1, 1, tzinfo=UTC)
         assert verdict.envelope.occurred_at.utcoffset() == timedelta(0)
     else:
-        assert verdict.code is Code.INVALID_OCCURRED_AT
+        assert verdict.code is RefusalCode.INVALID_OCCURRED_AT
 
 
 def test_the_correction_of_an_honest_clock_is_none() -> None:
     verdict = decide(RECEIVED - timedelta(days=1), RECEIVED)
 
-    assert isinstance(verdict, Admitted)
-    assert verdict.correction is Correction.NONE
+    assert isinstance(verdict, Validated)
+    assert verdict.correction is ClockCorrection.NONE

@@ -1,4 +1,4 @@
-"""Short words for writing maps and histories in tests: a day is a number, an event is a name."""
+"""Short builders of maps and histories: a day is a number, an event is a name."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta

@@ -1,6 +1,6 @@
 """Random maps and random histories for the property tests, on a grid of whole minutes.
 
-Few event names, short spans and many equal instants, so that rules meet each other often.
+Few event names, short durations and many equal instants, so that rules interact often.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -162,7 +162,7 @@ def journeys(draw: st.DrawFn) -> Journey:
 
 
 PROPERTIES: tuple[dict[str, Any], ...] = ({}, {"n": 0}, {"n": 1}, {"n": 2, "o": {"p": True}})
-TOLD: tuple[dict[str, Any], ...] = (
+TRAIT_VALUES: tuple[dict[str, Any], ...] = (
     {},
     {},
     {},
@@ -177,8 +177,8 @@ FLAVOURS = tuple(
         START,
         properties=_shapes.choice(PROPERTIES),
         person=_shapes.choice([None, "ann", "bob"]),
-        traits=_shapes.choice(TOLD),
-        account_traits=_shapes.choice(TOLD),
+        traits=_shapes.choice(TRAIT_VALUES),
+        account_traits=_shapes.choice(TRAIT_VALUES),
         value=_shapes.choice([None, None, 10.0, 25.5]),
     )
     for _ in range(60)

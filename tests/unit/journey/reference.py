@@ -1,4 +1,4 @@
-"""A second engine, written to be obvious: it keeps every touchpoint and asks everything anew.
+"""A second engine, written to be obvious: it keeps every touchpoint and evaluates every rule each time.
 
 It shares the model's nouns with the real engine and no line of its reasoning: no facts, no plans, no
 closures, no deadlines. Time passes minute by minute, so histories must lie on whole minutes.
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.journey.comparison import Operator, Predicate
+from shared.journey.comparison import Operator
 from shared.journey.condition import Condition, walk
 from shared.journey.kinds import (
     All,
@@ -35,10 +35,10 @@ from shared.journey.model import (
     TransitionKind,
 )
 from shared.journey.trackers import Since, TraitOwner
+from tests.unit.journey.reference_comparison import compares, dig
 
 TICK = timedelta(minutes=1)
 SOME_TIMER = Cause(timer="time")
-NUMBERS = {"int", "float"}
 
 
 @dataclass
@@ -189,7 +189,7 @@ class Reference:
             self.milestones = {}
         if rule.kind is TransitionKind.REGRESS:
             assert rule.to is not None
-            self.forget_what_comes_after(rule.to)
+            self.reset_later_stages(rule.to)
         number = 1 + sum(isinstance(effect, Transition) for effect in self.effects)
         self.effects.append(
             Transition(
@@ -215,7 +215,7 @@ class Reference:
             self.status, self.stage = Status.ACTIVE, rule.to
             self.entered.append(rule.to)
 
-    def forget_what_comes_after(self, key: str) -> None:
+    def reset_later_stages(self, key: str) -> None:
         keys = [stage.key for stage in self.journey.stages]
         whens = {milestone.key: milestone.when for milestone in self.journey.milestones}
         lost: set[str] = set()
@@ -325,42 +325,3 @@ class Reference:
         if predicate.operator is Operator.EXISTS and predicate.value is False:
             return all(value is None for value in newest_of.values())
         return any(compares(predicate, value) for value in newest_of.values())
-
-
-def dig(values: Any, path: str) -> Any:
-    for step in path.split("."):
-        values = values.get(step) if isinstance(values, dict) else None
-    return values
-
-
-def kind_of(value: Any) -> str:
-    name = type(value).__name__
-    return "number" if name in NUMBERS else name
-
-
-def compares(predicate: Predicate, value: Any) -> bool:  # noqa: C901, PLR0911 - one case an operator
-    wanted: Any = predicate.value
-    is_like = kind_of(value) == kind_of(wanted)
-    match predicate.operator:
-        case Operator.EQ:
-            return is_like and bool(value == wanted)
-        case Operator.NE:
-            return not (is_like and value == wanted)
-        case Operator.IN:
-            return any(kind_of(each) == kind_of(value) and each == value for each in wanted)
-        case Operator.EXISTS:
-            return bool((value is not None) == wanted)
-        case Operator.GT:
-            return is_like and bool(value > wanted)
-        case Operator.GTE:
-            return is_like and bool(value >= wanted)
-        case Operator.LT:
-            return is_like and bool(value < wanted)
-        case Operator.LTE:
-            return is_like and bool(value <= wanted)
-        case Operator.CONTAINS:
-            if isinstance(value, list):
-                return any(kind_of(each) == kind_of(wanted) and each == wanted for each in value)
-            return is_like and isinstance(value, str) and wanted in value
-        case Operator.STARTS_WITH:
-            return isinstance(value, str) and value.startswith(wanted)

@@ -16,7 +16,7 @@ from tests.unit.journey.maps_and_histories import CONDITIONS, clocks, histories
 from tests.unit.journey.reference import Reference
 from tests.unit.journey.test_fold_properties import fixed
 
-ASKED = CONDITIONS[::9]
+CHECKED = CONDITIONS[::9]
 IMPOSSIBLE = Performed(events=("It never happens",))
 JOURNEY = Journey(
     key="pool",
@@ -37,15 +37,15 @@ JOURNEY = Journey(
         Milestone(key="m2", title="m2", when=Performed(events=("D",))),
     ),
     loops=(Loop(stages=("s1",), to="s0", when=Performed(events=("D",), count=2)),),
-    # Conditions to be asked, not to act.
+    # Outcomes that never act, so that each condition can be evaluated by itself.
     outcomes=tuple(
         Outcome(key=str(at), title="", kind="lost", when=All(parts=(condition, IMPOSSIBLE)))
-        for at, condition in enumerate(ASKED)
+        for at, condition in enumerate(CHECKED)
     ),
 )
 COMPILED = compile_journey(JOURNEY)
 PLACE = Place(since=Since.CYCLE)
-CLOSURES = [condition.compile(PLACE, COMPILED.facts) for condition in ASKED]
+CLOSURES = [condition.compile(PLACE, COMPILED.facts) for condition in CHECKED]
 
 
 @given(histories(), clocks)
@@ -61,7 +61,7 @@ def test_closure_explanation_and_reference_give_one_answer(
 
     explained = explain(COMPILED, state, now).reachable
 
-    for at, (condition, closure) in enumerate(zip(ASKED, CLOSURES, strict=True)):
+    for at, (condition, closure) in enumerate(zip(CHECKED, CLOSURES, strict=True)):
         node = explained[at].condition
         answer = closure(state, now)
         assert reference.holds(condition, Since.CYCLE, None, now) == answer, condition
@@ -70,7 +70,7 @@ def test_closure_explanation_and_reference_give_one_answer(
 
 
 def test_the_pool_holds_every_kind_of_condition() -> None:
-    kinds = {type(condition) for condition in ASKED}
+    kinds = {type(condition) for condition in CHECKED}
 
     assert len(kinds) == 9
-    assert any(isinstance(each, InStageFor) and each.stage for each in ASKED)
+    assert any(isinstance(each, InStageFor) and each.stage for each in CHECKED)

@@ -1,4 +1,4 @@
-"""What an explanation tells a person, by hand."""
+"""Explanations, with the expected sentences written by hand."""
 
 from shared.journey.comparison import Operator, Predicate
 from shared.journey.condition import Node
@@ -80,7 +80,7 @@ def test_a_count_tells_what_there_is_what_is_needed_and_what_is_missing() -> Non
     )
 
 
-def test_a_window_forgets_in_an_explanation_too() -> None:
+def test_a_window_ends_in_an_explanation_too() -> None:
     state, _ = play(COMPILED, at(1, "Pricing Viewed", properties={"plan": "pro"}))
 
     before = reachable(explain(COMPILED, state, day(14.9)), "stages.trial.enter")
@@ -149,7 +149,7 @@ def test_before_the_first_touchpoint_anything_enters_the_first_stage() -> None:
     )
 
 
-def test_a_subject_outside_the_journey_is_told_what_would_make_it_join() -> None:
+def test_an_explanation_of_a_subject_outside_the_journey_says_what_would_make_it_join() -> None:
     saas = Trait(
         owner=TraitOwner.ACCOUNT,
         predicate=Predicate(path="industry", operator=Operator.IN, value=("saas", "cloud")),
@@ -184,14 +184,14 @@ def test_traits_of_persons_tell_how_many_have_them() -> None:
 
     (target,) = explain(compiled, state, day(3)).reachable
 
-    buyers, nobody, _order = target.condition.parts
+    buyers, without_phone, _order = target.condition.parts
     assert (buyers.text, buyers.holds) == ("somebody's role is “buyer”", True)
     assert (buyers.have, buyers.need) == (2, 1)
-    assert (nobody.text, nobody.holds) == ("nobody's phone is known", False)
-    assert (nobody.have, nobody.need) == (1, 0)
+    assert (without_phone.text, without_phone.holds) == ("nobody's phone is known", False)
+    assert (without_phone.have, without_phone.need) == (1, 0)
 
 
-def test_never_and_not_tell_until_when_they_are_in_the_way() -> None:
+def test_never_and_not_say_until_when_they_do_not_hold() -> None:
     quiet = All(
         parts=(
             Never(events=("Complaint",), within=days(7)),

@@ -1,4 +1,4 @@
-"""An explanation never says anything else than the fold does."""
+"""Explanations agree with the fold."""
 
 from datetime import datetime
 

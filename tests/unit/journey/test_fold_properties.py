@@ -1,4 +1,4 @@
-"""What must be true of any map and any history."""
+"""Properties that hold for any map and any history."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -34,7 +34,7 @@ END = START + timedelta(minutes=LAST_MINUTE + 3 * LONGEST_SPAN)
 
 @given(journeys(), histories(), clocks)
 @thorough
-def test_the_fold_equals_an_engine_that_asks_everything_anew(
+def test_the_fold_equals_an_engine_that_evaluates_every_rule_each_time(
     journey: Journey, history: list[Touchpoint], now: datetime
 ) -> None:
     expected = Reference(journey).run(history, now)
@@ -55,7 +55,7 @@ def test_the_fold_equals_an_engine_that_asks_everything_anew(
 
 
 class Arrival:
-    """A stager in small: folds what is new, re-folds what is late, sweeps when told."""
+    """A small stager: folds new touchpoints, re-folds for late ones, and sweeps."""
 
     def __init__(self, compiled: CompiledJourney) -> None:
         self.compiled = compiled
@@ -115,10 +115,10 @@ def test_replaying_later_gives_the_same_past(
 ) -> None:
     compiled = compile_journey(journey)
     earlier, later = sorted([one, other])
-    known = [each for each in history if each.occurred_at <= earlier]
-    before, past = refold(compiled, known, earlier)
+    past_touchpoints = [each for each in history if each.occurred_at <= earlier]
+    before, past = refold(compiled, past_touchpoints, earlier)
 
-    after, everything = refold(compiled, known, later)
+    after, everything = refold(compiled, past_touchpoints, later)
 
     assert past == [effect for effect in everything if instant_of(effect) <= earlier]
     assert (after, everything[len(past) :]) == advance(compiled, before, later)

@@ -1,4 +1,4 @@
-"""Who is on a journey, in which order touchpoints count, and what cannot go wrong, by hand."""
+"""Which subjects join a journey, and in which order touchpoints count; expectations by hand."""
 
 from datetime import timedelta
 from typing import Any
@@ -49,7 +49,7 @@ def test_a_subject_joins_once_applies_to_holds_and_then_stays() -> None:
     )
 
     assert outside.status is Status.NOT_STARTED
-    # What happened before joining counts: who an account is often becomes known late.
+    # Touchpoints before joining count: traits of an account often arrive late.
     assert story(effects) == ["2 enter >trial", "3 advance trial>buy"]
     assert state.stage == "buy"
 
@@ -66,27 +66,27 @@ def test_visit_facts_count_before_the_first_visit_and_before_joining() -> None:
     assert story(effects) == ["3 enter >a"]
 
 
-def test_a_person_trait_holds_while_anybody_has_it() -> None:
+def test_a_person_trait_holds_while_any_person_has_it() -> None:
     admin = Trait(
         owner=TraitOwner.PERSON,
         predicate=Predicate(path="role", operator=Operator.EQ, value="admin"),
     )
     compiled = journey(stage("a"), stage("b", All(parts=(admin, done("Order")))))
 
-    nobody, _ = play(
+    without, _ = play(
         compiled,
         at(1, "Hi", person="ann", traits={"role": "admin"}),
         at(2, "Hi", person="ann", traits={"role": "user"}),
         at(3, "Order", person="bob"),
     )
-    somebody, _ = play(
+    with_one, _ = play(
         compiled,
         at(1, "Hi", person="ann", traits={"role": "admin"}),
         at(2, "Hi", person="bob", traits={"role": "user"}),
         at(3, "Order", person="bob"),
     )
 
-    assert (nobody.stage, somebody.stage) == ("a", "b")
+    assert (without.stage, with_one.stage) == ("a", "b")
 
 
 def test_a_change_of_a_trait_alone_can_move_a_subject() -> None:
@@ -106,7 +106,7 @@ def test_touchpoints_at_one_instant_go_by_their_ids() -> None:
     assert (one.stage, other.stage) == ("a", "b")
 
 
-def test_a_late_touchpoint_is_refused_by_the_fold_and_mended_by_a_refold() -> None:
+def test_a_late_touchpoint_is_refused_by_the_fold_and_repaired_by_a_refold() -> None:
     compiled = journey(*FOUR)
     state, _ = play(compiled, at(1, "Visit"), at(5, "Order"))
     late = at(3, "Trial")
@@ -170,7 +170,7 @@ def test_rules_that_hold_for_ever_cannot_spin() -> None:
     assert len(more) <= 2 * 5
 
 
-def test_the_value_is_the_newest_one_told() -> None:
+def test_the_value_is_that_of_the_newest_touchpoint_with_one() -> None:
     state, _ = play(journey(*FOUR), at(1, "A", value=10.0), at(2, "B", value=25.5), at(3, "C"))
 
     assert state.value == 25.5

@@ -1,4 +1,4 @@
-"""How a touchpoint moves a subject forward, back and round, by hand."""
+"""Moves forward, moves back and loops by touchpoints; expectations by hand."""
 
 from shared.journey.comparison import Operator, Predicate
 from shared.journey.kinds import All, Never
@@ -91,7 +91,7 @@ def test_an_earlier_stage_does_not_pull_a_subject_back() -> None:
     assert len(effects) == 1
 
 
-def test_a_count_is_over_the_cycle_and_a_window_forgets() -> None:
+def test_a_count_is_over_the_cycle_and_a_window_ends() -> None:
     compiled = journey(stage("a"), stage("b", done("Price", count=3, within=7)))
 
     _, too_slow = play(compiled, at(1, "Price"), at(4, "Price"), at(8, "Price"))
@@ -142,7 +142,7 @@ BACK = (
 )
 
 
-def test_a_move_back_makes_later_stages_be_earned_anew() -> None:
+def test_after_a_move_back_later_stages_need_new_touchpoints() -> None:
     _, effects = play(
         journey(*BACK),
         at(1, "Trial"),
@@ -185,7 +185,7 @@ def test_a_move_back_keeps_what_earlier_stages_and_outcomes_rest_on() -> None:
 
     _, effects = play(compiled, at(1, "X"), at(2, "Order"), at(3, "Refund"), at(4, "Order"))
 
-    # For the stage the first order is forgotten, for the outcome this is the second of the cycle.
+    # The stage no longer counts the first order; for the outcome this is the second of the cycle.
     assert story(effects)[-1] == "4 outcome b>lost"
 
 

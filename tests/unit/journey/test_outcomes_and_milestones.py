@@ -1,4 +1,4 @@
-"""How a journey ends and opens again, and which milestones it passes, by hand."""
+"""How a journey ends and reopens, and which milestones it reaches; expectations by hand."""
 
 from shared.journey.kinds import MilestoneReached
 from shared.journey.map import Back, Loop, WinBack

@@ -68,14 +68,14 @@ def test_an_initial_state_is_almost_nothing() -> None:
 
 
 def test_what_came_back_to_its_default_leaves_no_trace() -> None:
-    """A trait told and taken back encodes like one never told."""
-    taken_back, _ = play(
+    """A trait set and then removed encodes like one that was never set."""
+    removed, _ = play(
         COMPILED,
         at(1, "Hi", "1", traits={"role": "admin"}, account_traits={"industry": "ads"}),
         at(2, "Hi", "2", traits={"role": None}, account_traits={"industry": None}),
     )
 
-    encoded = msgspec.json.encode(taken_back)
+    encoded = msgspec.json.encode(removed)
 
     assert b"held" not in encoded
     assert b"traits" not in encoded

@@ -1,4 +1,4 @@
-"""What the passage of time does, at which exact instants, by hand."""
+"""Effects of time alone, at their exact instants; expectations by hand."""
 
 from datetime import timedelta
 
@@ -62,7 +62,7 @@ def test_a_stall_is_applied_before_a_later_touchpoint_and_cleared_by_the_move() 
     assert story(effects) == ["1 enter >a", "15 stalls a", "21 clears a", "21 advance a>b"]
     cleared = effects[2]
     assert isinstance(cleared, Stall)
-    # What was last when it stalled stays what it was, whatever came afterwards.
+    # The stall keeps the touchpoint that was the last when it began.
     assert cleared.last_touchpoint is not None
     assert cleared.last_touchpoint.event == "Visit"
     assert (state.status, state.stalled_at, state.stage) == (Status.ACTIVE, None, "b")
@@ -201,7 +201,7 @@ def test_a_count_that_falls_changes_the_truth_of_not() -> None:
     )
 
     # The visit begins with its own cause left out: "not twice a week" holds at once, and moves on
-    # again only when the logins of the cycle are earned anew.
+    # again only after new logins in the cycle.
     assert story(effects) == ["1 enter >a", "3 advance a>b", "3 regress b>a", "5 advance a>b",
                               "5 regress b>a"]  # fmt: skip
     assert later == effects
@@ -305,7 +305,7 @@ def test_stages_that_pass_a_subject_round_by_time_do_so_once_a_touchpoint() -> N
     state, effects = play(compiled, at(1, "Visit"), now=10_000)
     _, woken = play(compiled, at(1, "Visit"), at(5_000, "Visit"), now=10_000)
 
-    # "a" and "b" are each entered once; from "b" nothing leads on until somebody shows up.
+    # "a" and "b" are each entered once; from "b" nothing leads on until the next touchpoint.
     assert story(effects) == ["1 enter >a", "8 advance a>b"]
     assert next_deadline(compiled, state) is None
     assert story(woken)[2:] == ["5000 regress b>a", "5007 advance a>b"]

@@ -1,4 +1,4 @@
-"""Advice: told with a line, and never a reason to refuse."""
+"""Advice: reported with a line, and never a reason to refuse a map."""
 
 from datetime import date
 
@@ -121,7 +121,7 @@ def test_a_complete_map_gets_no_advice() -> None:
         ),
     ],
 )
-def test_what_a_map_lacks_is_told_with_its_line(
+def test_what_a_map_lacks_is_reported_with_its_line(
     right: str, wrong: str, expected: list[tuple[int, str, str]]
 ) -> None:
     assert right in GOOD
@@ -133,7 +133,7 @@ def test_what_a_map_lacks_is_told_with_its_line(
     assert all(each.hint for each in advice)
 
 
-def test_a_map_that_ends_with_the_purchase_is_told_what_comes_after() -> None:
+def test_a_map_that_ends_with_the_purchase_gets_a_hint_at_what_comes_after() -> None:
     text = GOOD.replace("title: Purchase", "title: Interest").replace("key: purchase", "key: one")
     text = text.replace("title: Onboarding", "title: Purchase").replace(
         "key: onboarding", "key: two"

@@ -1,4 +1,4 @@
-"""Names that lead nowhere, doubles, circles, wrong order."""
+"""Names that do not exist, keys used twice, cycles, wrong order."""
 
 import pytest
 
@@ -106,7 +106,7 @@ MILESTONE = "milestones: [{key: signed, title: Signed, when: {event: C}}]\n"
         ),
     ],
 )
-def test_what_leads_nowhere_is_told_with_its_place(rest: str, expected: str) -> None:
+def test_a_name_that_does_not_exist_is_reported_with_its_place(rest: str, expected: str) -> None:
     with pytest.raises(MapInvalid) as refused:
         parse(HEAD + STAGES + rest + "\n")
 
@@ -181,7 +181,7 @@ def test_what_leads_nowhere_is_told_with_its_place(rest: str, expected: str) -> 
         ),
     ],
 )
-def test_stages_that_contradict_each_other_are_told(stages: str, expected: str) -> None:
+def test_stages_that_contradict_each_other_are_reported(stages: str, expected: str) -> None:
     with pytest.raises(MapInvalid) as refused:
         parse(HEAD + stages)
 
@@ -198,7 +198,7 @@ def test_milestones_may_build_on_each_other() -> None:
     assert len(parse(HEAD + STAGES + rest).milestones) == 3
 
 
-def test_a_long_chain_of_milestones_is_no_circle_and_takes_no_time() -> None:
+def test_a_long_chain_of_milestones_is_no_cycle_and_is_checked_quickly() -> None:
     chain = "".join(
         f"  - {{key: m{n}, title: M, when: {{milestone: m{n + 1}}}}}\n" for n in range(500)
     )

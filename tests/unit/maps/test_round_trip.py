@@ -1,4 +1,4 @@
-"""What is read, stored and read again is the same map; nothing else than a refusal ever goes wrong."""
+"""A map that is parsed, stored and read again is the same; the only error is MapInvalid."""
 
 import json
 from typing import Any
@@ -68,7 +68,7 @@ def test_any_map_can_be_linted_and_compiled(data: dict[str, Any]) -> None:
 
 
 def refusal_of(text: str | bytes) -> tuple[MapProblem, ...]:
-    """What is wrong with a text, if anything is; any other error goes up."""
+    """Problems of a text, if there are any; any other error is raised."""
     try:
         parse(text)
     except MapInvalid as exc:
@@ -87,7 +87,7 @@ JUNK = st.one_of(
 def test_junk_at_any_place_is_refused_at_most(
     data: dict[str, Any], junk: object, choose: st.DataObject
 ) -> None:
-    """Either the map is still one, or it is refused with places in the text; nothing else."""
+    """The map is either still valid, or refused with places in the text."""
     here: Any = data
     while True:
         keys = list(here) if isinstance(here, dict) else list(range(len(here)))

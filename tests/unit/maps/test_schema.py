@@ -1,4 +1,4 @@
-"""The published JSON Schema is the one that the code has."""
+"""The published JSON Schema is the one of the code."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def test_every_ready_map_fits_the_schema(name: str) -> None:
         {"journey": "A B", "title": "A", "subject": "account"},
     ],
 )
-def test_editors_are_told_what_is_wrong(wrong: dict[str, object]) -> None:
+def test_the_schema_refuses_what_the_parser_refuses(wrong: dict[str, object]) -> None:
     stages = [{"key": "a", "title": "A"}, {"key": "b", "title": "B", "enter": {"event": "X"}}]
     validator = jsonschema.Draft202012Validator(json_schema())
 
@@ -57,7 +57,7 @@ def test_editors_are_told_what_is_wrong(wrong: dict[str, object]) -> None:
         "X",
     ],
 )
-def test_editors_are_told_of_conditions_that_are_none(enter: object) -> None:
+def test_the_schema_refuses_conditions_that_are_none(enter: object) -> None:
     stages = [{"key": "a", "title": "A"}, {"key": "b", "title": "B", "enter": enter}]
     data = {"journey": "a", "title": "A", "subject": "account", "stages": stages}
     validator = jsonschema.Draft202012Validator(json_schema())

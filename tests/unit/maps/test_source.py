@@ -16,7 +16,7 @@ c: [*b, *b]
 
 
 def problems(text: str | bytes) -> list[MapProblem]:
-    """What is wrong with the text itself; keys that a map must have are left aside."""
+    """Problems of the text itself; missing keys are left out."""
     with pytest.raises(MapInvalid) as refused:
         parse(text)
     return [each for each in refused.value.problems if not each.message.endswith("is missing")]
@@ -71,12 +71,12 @@ def first_problem(text: str | bytes) -> MapProblem:
         ("target: 9007199254740993\n", 1, 9, "the number is too large or too long"),
     ],
 )
-def test_text_that_no_map_should_hold_is_refused_where_it_stands(
+def test_text_that_no_map_may_contain_is_refused_at_its_place(
     text: str | bytes, line: int, column: int, message: str
 ) -> None:
-    found = [(each.line, each.column, each.message) for each in problems(text)]
+    reported = [(each.line, each.column, each.message) for each in problems(text)]
 
-    assert (line, column, message) in found
+    assert (line, column, message) in reported
 
 
 def test_a_key_that_stands_twice_is_named_with_both_lines() -> None:

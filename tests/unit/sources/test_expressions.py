@@ -58,11 +58,11 @@ def test_an_expression_that_cannot_be_used_is_refused_when_it_is_written(
         compiled(text)
 
 
-def test_a_complaint_repeats_nothing_of_the_expression() -> None:
-    with pytest.raises(ExpressionProblem) as complaint:
+def test_the_message_repeats_nothing_of_the_expression() -> None:
+    with pytest.raises(ExpressionProblem) as problem:
         compiled("secret_name[")
 
-    assert "secret_name" not in str(complaint.value)
+    assert "secret_name" not in str(problem.value)
 
 
 @pytest.mark.parametrize(

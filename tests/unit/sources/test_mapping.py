@@ -91,7 +91,7 @@ def test_an_item_that_does_not_suit_is_not_mapped_and_says_why(spec: object, ite
     assert outcome.why
 
 
-def test_objects_leave_out_what_is_not_there_and_may_be_taken_whole() -> None:
+def test_objects_omit_missing_values_and_may_be_copied_whole() -> None:
     document = rule(properties={"a": "x", "b": "y"}, traits="all")
 
     fields = fields_of(document, {"x": [1], "all": {"n": 1}})

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from services.ingest.events.candidate import ForeignCandidate
-from services.ingest.protocols.webhooks.parse import Way, read_item
+from services.ingest.protocols.webhooks.parse import DeliveryContext, read_item
 from shared.sources import mappings
 from shared.sources.mapping import compile_mapping
 from shared.sources.source import SourceKind, SourceSettings
@@ -15,16 +15,16 @@ from shared.sources.source import SourceKind, SourceSettings
 AT = datetime(2026, 3, 1, 11, 30, tzinfo=UTC)
 
 
-def told(name: str, item: dict[str, Any]) -> list[ForeignCandidate]:
-    way = Way(
+def touchpoints_of(name: str, item: dict[str, Any]) -> list[ForeignCandidate]:
+    way = DeliveryContext(
         kind=SourceKind.GENERIC,
         source_id="src-1",
         settings=SourceSettings(),
         mapping=compile_mapping(yaml.safe_load(mappings.read(name))),
     )
-    found = read_item(item, way)
-    assert all(isinstance(each, ForeignCandidate) for each in found)
-    return [each for each in found if isinstance(each, ForeignCandidate)]
+    items = read_item(item, way)
+    assert all(isinstance(each, ForeignCandidate) for each in items)
+    return [each for each in items if isinstance(each, ForeignCandidate)]
 
 
 def zendesk(kind: str, **event: str) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def test_there_are_mappings_for_two_support_systems() -> None:
 
 def test_a_ticket_of_zendesk_is_opened_solved_and_opened_again() -> None:
     opened, solved, reopened = (
-        told("zendesk", each)[0]
+        touchpoints_of("zendesk", each)[0]
         for each in (
             zendesk("ticket.created"),
             zendesk("ticket.status_changed", current="SOLVED", previous="OPEN"),
@@ -88,13 +88,16 @@ def test_a_ticket_of_zendesk_is_opened_solved_and_opened_again() -> None:
 
 
 def test_other_changes_of_a_ticket_are_known_and_not_wanted() -> None:
-    assert told("zendesk", zendesk("ticket.tags_changed")) == []
+    assert touchpoints_of("zendesk", zendesk("ticket.tags_changed")) == []
 
 
 def test_what_zendesk_says_beyond_tickets_and_users_waits_for_a_mapping() -> None:
-    (found,) = told("zendesk", zendesk("organization.created"))
+    (touchpoint,) = touchpoints_of("zendesk", zendesk("organization.created"))
 
-    assert (found.type, found.event) == ("unmapped", "zen:event-type:organization.created")
+    assert (touchpoint.type, touchpoint.event) == (
+        "unmapped",
+        "zen:event-type:organization.created",
+    )
 
 
 @pytest.mark.parametrize(("rating", "score"), [("Good", 5), ("Bad", 1)])
@@ -110,15 +113,15 @@ def test_a_rating_of_zendesk_is_an_answered_survey(rating: str, score: int) -> N
         "ticket_id": 35436,
     }
 
-    (found,) = told("zendesk", item)
+    (touchpoint,) = touchpoints_of("zendesk", item)
 
-    assert (found.event, found.survey, found.score, found.sentiment) == (
+    assert (touchpoint.event, touchpoint.survey, touchpoint.score, touchpoint.sentiment) == (
         "Survey Answered",
         "csat",
         score,
         score,
     )
-    assert (found.friction, found.thought, found.email) == (
+    assert (touchpoint.friction, touchpoint.thought, touchpoint.email) == (
         "process delay",
         "Three days!",
         "ann@acme.example",
@@ -150,7 +153,7 @@ CONVERSATION = {
 
 def test_a_conversation_of_intercom_is_opened_rated_and_closed() -> None:
     opened, rated, closed = (
-        told("intercom", intercom(topic, CONVERSATION))[0]
+        touchpoints_of("intercom", intercom(topic, CONVERSATION))[0]
         for topic in (
             "conversation.user.created",
             "conversation.rating.added",
@@ -178,7 +181,7 @@ def test_a_conversation_of_intercom_is_opened_rated_and_closed() -> None:
 
 
 def test_a_contact_of_intercom_at_a_company_names_person_and_account() -> None:
-    (found,) = told(
+    (touchpoint,) = touchpoints_of(
         "intercom",
         intercom(
             "company.contact.attached",
@@ -189,7 +192,7 @@ def test_a_contact_of_intercom_at_a_company_names_person_and_account() -> None:
         ),
     )
 
-    assert (found.account_id, found.user_id, found.account_traits) == (
+    assert (touchpoint.account_id, touchpoint.user_id, touchpoint.account_traits) == (
         "acme",
         "ann",
         {"name": "Acme"},
@@ -197,4 +200,4 @@ def test_a_contact_of_intercom_at_a_company_names_person_and_account() -> None:
 
 
 def test_intercoms_ping_is_no_touchpoint() -> None:
-    assert told("intercom", intercom("ping", {})) == []
+    assert touchpoints_of("intercom", intercom("ping", {})) == []

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from services.ingest.http.query import unreadable
-from services.ingest.http.rejections import TurnedAway
+from services.ingest.http.rejections import RequestRejected
 from services.ingest.limits import Limits
 from services.ingest.protocols.beacon.route import PATH
 from services.ingest.protocols.touchpoints import document as touchpoints
@@ -15,7 +15,7 @@ TAGS = {"beacon": "For pages that are being left."}
 BEACON: Json = {"write_key": "sl_wk_...", "touchpoints": [touchpoints.LATER]}
 
 
-def paths(limits: Limits, away: Sequence[TurnedAway]) -> Json:
+def paths(limits: Limits, away: Sequence[RequestRejected]) -> Json:
     """The one path; `away` are the ways in which any request is turned away."""
     one = {"$ref": REF.format(model="Touchpoint")}
     many = {"type": "array", "items": one, "maxItems": limits.max_events}

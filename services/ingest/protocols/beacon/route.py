@@ -12,8 +12,8 @@ from services.ingest.events import strict_json
 from services.ingest.events.verdicts import BodyRefused
 from services.ingest.http.body import Lease
 from services.ingest.http.query import KEY_NAMES, parameter
-from services.ingest.http.rejections import by_body
-from services.ingest.http.response import Answer
+from services.ingest.http.rejections import body_rejected
+from services.ingest.http.response import RawResponse
 from services.ingest.protocols.common.endpoint import Endpoint, Request
 from services.ingest.protocols.touchpoints import parse as native
 from services.ingest.protocols.touchpoints.route import told
@@ -35,7 +35,7 @@ _wrapped = msgspec.json.Decoder(_Wrapped)
 class BeaconEndpoint(Endpoint):
     """The route; see the module."""
 
-    async def answer(self, request: Request, receive: Receive, lease: Lease) -> Answer:
+    async def answer(self, request: Request, receive: Receive, lease: Lease) -> RawResponse:
         """Take in what a page sends as it is left."""
         ingest = self.ingest
         received_at = ingest.clock.now()
@@ -45,7 +45,7 @@ class BeaconEndpoint(Endpoint):
         written, body = _unwrapped(body)
         items = native.parse(body, is_ndjson=False, limits=ingest.limits)
         if isinstance(items, BodyRefused):
-            raise by_body(items)
+            raise body_rejected(items)
         if principal is None:
             token = written or bearer_token(request.authorization)
             principal = await self.sender(token, request)
@@ -57,7 +57,7 @@ class BeaconEndpoint(Endpoint):
 
 def _unwrapped(body: bytes) -> tuple[str | None, bytes]:
     """The key in the body, if there is one, and the touchpoints: what is wrong with one is its own fault."""
-    for mend in (bytes, strict_json.mended):
+    for mend in (bytes, strict_json.repaired):
         try:
             wrapped = _wrapped.decode(mend(body))
         except msgspec.ValidationError:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from services.ingest.http.rejections import TurnedAway
+from services.ingest.http.rejections import RequestRejected
 from services.ingest.protocols.browser import route as browser
 from services.ingest.protocols.common.endpoint import as_problem
 from shared.http.openapi import Json, fault_answer, refusal
@@ -90,7 +90,7 @@ def _json(example: object) -> Json:
 
 
 def _operation(
-    name: str, summary: str, description: str, content: Json, *, refused: list[TurnedAway]
+    name: str, summary: str, description: str, content: Json, *, refused: list[RequestRejected]
 ) -> Json:
     told: dict[int, Json] = {}
     for away in refused:

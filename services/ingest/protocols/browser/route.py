@@ -15,8 +15,8 @@ from starlette.types import Receive
 from services.ingest.http import body
 from services.ingest.http import response as answers
 from services.ingest.http.body import Lease
-from services.ingest.http.rejections import TurnedAway
-from services.ingest.http.response import Answer
+from services.ingest.http.rejections import RequestRejected
+from services.ingest.http.response import RawResponse
 from services.ingest.intake import Ingest
 from services.ingest.protocols.common.endpoint import Endpoint, Request
 from services.ingest.protocols.posthog.route import PREFLIGHT
@@ -56,7 +56,7 @@ class _Stub(Endpoint):
 
     methods: ClassVar[frozenset[str]] = frozenset({"GET"})
 
-    def options(self, request: Request) -> Answer:
+    def options(self, request: Request) -> RawResponse:
         """Whatever headers a page has its SDK send."""
         del request
         return PREFLIGHT
@@ -65,7 +65,7 @@ class _Stub(Endpoint):
 class SettingsEndpoint(_Stub):
     """What analytics.js fetches from its `cdnURL`: where to send."""
 
-    async def answer(self, request: Request, receive: Receive, lease: Lease) -> Answer:
+    async def answer(self, request: Request, receive: Receive, lease: Lease) -> RawResponse:
         """Name our own address, or the SDK would send to its maker's."""
         del receive, lease
         write_key = _write_key(request)
@@ -96,7 +96,7 @@ class SettingsEndpoint(_Stub):
 class ConfigEndpoint(_Stub):
     """What posthog-js fetches: as JSON, or as a script that leaves it where the SDK looks."""
 
-    async def answer(self, request: Request, receive: Receive, lease: Lease) -> Answer:
+    async def answer(self, request: Request, receive: Receive, lease: Lease) -> RawResponse:
         """Switch off all that this service has nothing for."""
         del receive, lease
         config = config_of(_write_key(request))
@@ -110,7 +110,7 @@ class FlagsEndpoint(_Stub):
 
     methods: ClassVar[frozenset[str]] = frozenset({"GET", "POST"})
 
-    async def answer(self, request: Request, receive: Receive, lease: Lease) -> Answer:
+    async def answer(self, request: Request, receive: Receive, lease: Lease) -> RawResponse:
         """Read what is asked, or the connection could not be used again, and do without it."""
         await body.read(
             receive,
@@ -126,7 +126,7 @@ class FlagsEndpoint(_Stub):
 class ScriptEndpoint(_Stub):
     """A script that is not served here."""
 
-    async def answer(self, request: Request, receive: Receive, lease: Lease) -> Answer:
+    async def answer(self, request: Request, receive: Receive, lease: Lease) -> RawResponse:
         """No page, lest the browser read one as a script."""
         del request, receive, lease
         return _NO_SCRIPT
@@ -167,7 +167,7 @@ def script_of(config: dict[str, object]) -> bytes:
 
 
 def _write_key(request: Request) -> str:
-    """The key in the path, if it has the form of one. Raises TurnedAway."""
+    """The key in the path, if it has the form of one. Raises RequestRejected."""
     key = request.params["write_key"]
     parsed = tokens.parse(key)
     if parsed is None or parsed.kind is not KeyKind.WRITE:
@@ -175,16 +175,16 @@ def _write_key(request: Request) -> str:
     return key.strip()
 
 
-def no_write_key() -> TurnedAway:
+def no_write_key() -> RequestRejected:
     """The path names something else."""
-    return TurnedAway(
+    return RequestRejected(
         404, "no_write_key", "The path names no write key, which begins with `sl_wk_`."
     )
 
 
-def no_address() -> TurnedAway:
+def no_address() -> RequestRejected:
     """Where senders reach us is not known."""
-    return TurnedAway(
+    return RequestRejected(
         400, "no_address", "The request's `Host` is no host name, by which to send events."
     )
 

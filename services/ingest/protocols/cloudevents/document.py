@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from services.ingest.http.query import unreadable
-from services.ingest.http.rejections import TurnedAway, by_body
+from services.ingest.http.rejections import RequestRejected, body_rejected
 from services.ingest.limits import Limits
 from services.ingest.protocols.cloudevents.parse import BAD_BATCH, BATCHED, STRUCTURED
 from services.ingest.protocols.cloudevents.route import PATH, no_cloudevent
@@ -45,7 +45,7 @@ SCHEMAS: Json = {
 }
 
 
-def paths(limits: Limits, away: Sequence[TurnedAway]) -> Json:
+def paths(limits: Limits, away: Sequence[RequestRejected]) -> Json:
     """The one path; `away` are the ways in which any request is turned away."""
     one = {"$ref": REF.format(model="CloudEvent")}
     return {
@@ -77,7 +77,7 @@ def paths(limits: Limits, away: Sequence[TurnedAway]) -> Json:
                     },
                 },
                 "responses": touchpoints.responses(
-                    [*away, by_body(BAD_BATCH), no_cloudevent(), unreadable()]
+                    [*away, body_rejected(BAD_BATCH), no_cloudevent(), unreadable()]
                 ),
             }
         }

@@ -24,14 +24,14 @@ from services.ingest.events.candidate import NOT_AN_OBJECT, Candidate, build_nat
 from services.ingest.events.verdicts import (
     BodyCode,
     BodyRefused,
-    Code,
+    RefusalCode,
     Refused,
     event_too_large,
     too_many_events,
 )
 from services.ingest.limits import Limits
 from shared.contracts.envelope import MAX_MESSAGE_ID_CHARS
-from shared.contracts.subjects import ANONYMOUS, EMAIL, USER
+from shared.contracts.names import ANONYMOUS, EMAIL, USER
 
 TOUCHPOINT_TYPE = "stageline.touchpoint.v1"
 """`type` of an event whose `data` is a touchpoint in our own form."""
@@ -109,7 +109,7 @@ def parse_batch(body: bytes, limits: Limits) -> Sequence[Item] | BodyRefused:
     problem = strict_json.outer_problem(body)
     if problem is not None:
         return problem
-    for mend in (bytes, strict_json.mended):
+    for mend in (bytes, strict_json.repaired):
         try:
             raws = _raw_many.decode(mend(body))
         except RecursionError:
@@ -219,11 +219,13 @@ def _is_json(content_type: bytes) -> bool:
 
 
 BAD_BATCH = BodyRefused(BodyCode.INVALID_BATCH, "A batch of CloudEvents is a JSON array.")
-_VERSION = Refused(Code.INVALID_CLOUDEVENT, "`specversion` is 1.0.")
+_VERSION = Refused(RefusalCode.INVALID_CLOUDEVENT, "`specversion` is 1.0.")
 _ATTRIBUTES = Refused(
-    Code.INVALID_CLOUDEVENT, "`id`, `source` and `type` are required: strings that are not empty."
+    RefusalCode.INVALID_CLOUDEVENT,
+    "`id`, `source` and `type` are required: strings that are not empty.",
 )
-_BASE64 = Refused(Code.INVALID_CLOUDEVENT, "`data_base64` is a string in base64.")
+_BASE64 = Refused(RefusalCode.INVALID_CLOUDEVENT, "`data_base64` is a string in base64.")
 _NOT_UTF8 = Refused(
-    Code.INVALID_CLOUDEVENT, "Headers of a CloudEvent are UTF-8, percent-encoded where not ASCII."
+    RefusalCode.INVALID_CLOUDEVENT,
+    "Headers of a CloudEvent are UTF-8, percent-encoded where not ASCII.",
 )

@@ -12,8 +12,8 @@ from services.ingest.events.verdicts import BodyRefused
 from services.ingest.http import response as answers
 from services.ingest.http.body import Lease
 from services.ingest.http.query import parameter
-from services.ingest.http.rejections import TurnedAway, by_body
-from services.ingest.http.response import PREFLIGHT, Answer
+from services.ingest.http.rejections import RequestRejected, body_rejected
+from services.ingest.http.response import PREFLIGHT, RawResponse
 from services.ingest.protocols.cloudevents import parse as cloudevents
 from services.ingest.protocols.common.endpoint import Endpoint, Request
 from services.ingest.protocols.touchpoints.route import told
@@ -28,7 +28,7 @@ _HOST = re.compile(rb"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
 class CloudEventsEndpoint(Endpoint):
     """The route; see the module."""
 
-    async def answer(self, request: Request, receive: Receive, lease: Lease) -> Answer:
+    async def answer(self, request: Request, receive: Receive, lease: Lease) -> RawResponse:
         """Take in one event, or a batch of them."""
         ingest = self.ingest
         received_at = ingest.clock.now()
@@ -37,7 +37,7 @@ class CloudEventsEndpoint(Endpoint):
         body = await self.read(receive, request, lease)
         items = self._items(request, body)
         if isinstance(items, BodyRefused):
-            raise by_body(items)
+            raise body_rejected(items)
         intake = await ingest.store(
             items, principal=principal, received_at=received_at, route=self.path
         )
@@ -56,7 +56,7 @@ class CloudEventsEndpoint(Endpoint):
             raise no_cloudevent()
         return [cloudevents.parse_binary(request.headers, request.content_type, body, limits)]
 
-    def options(self, request: Request) -> Answer:
+    def options(self, request: Request) -> RawResponse:
         """Consent to deliveries: each of them still has to carry a key."""
         origin = request.header(b"webhook-request-origin")
         if origin is None:
@@ -69,9 +69,9 @@ class CloudEventsEndpoint(Endpoint):
         return answers.empty(200, granted)
 
 
-def no_cloudevent() -> TurnedAway:
+def no_cloudevent() -> RequestRejected:
     """Nothing says that this is one."""
-    return TurnedAway(
+    return RequestRejected(
         415,
         "no_cloudevent",
         "Send a CloudEvent: headers `ce-specversion` and so on, or a body of"

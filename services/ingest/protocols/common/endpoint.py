@@ -16,8 +16,8 @@ from services.ingest.gatekeeper.gatekeeper import Told
 from services.ingest.http import body
 from services.ingest.http import response as answers
 from services.ingest.http.body import Lease
-from services.ingest.http.rejections import TurnedAway, by_body
-from services.ingest.http.response import CLOSE, Answer
+from services.ingest.http.rejections import RequestRejected, body_rejected
+from services.ingest.http.response import CLOSE, RawResponse
 from services.ingest.intake import Ingest
 from shared.http.problem import problem
 from shared.keys.principal import Principal
@@ -87,7 +87,7 @@ class Endpoint(ABC):
             request = Request(scope)
             try:
                 answer = await self.answer(request, receive, lease)
-            except TurnedAway as away:
+            except RequestRejected as away:
                 if request.principal is not None:
                     self.ingest.note_turned_away(away, request.principal, self.path)
                 answer = self.refused(away)
@@ -104,16 +104,16 @@ class Endpoint(ABC):
         await answer.send(send)
 
     async def sender(self, token: str | None, request: Request) -> Principal:
-        """Who sends by an API key, and may do so now. Raises TurnedAway."""
+        """Who sends by an API key, and may do so now. Raises RequestRejected."""
         principal = await self.ingest.authenticate(token, self.path)
         request.principal = principal
-        request.told = await self.ingest.entrance.let_in(
+        request.told = await self.ingest.gatekeeper.admit(
             principal, method=request.method, origin=request.origin
         )
         return principal
 
     async def read(self, receive: Receive, request: Request, lease: Lease) -> bytes:
-        """The body, within the limits; see `body.read`. Raises TurnedAway and ClientGone."""
+        """The body, within the limits; see `body.read`. Raises RequestRejected and ClientGone."""
         found = await body.read(
             receive,
             content_length=request.content_length,
@@ -123,27 +123,27 @@ class Endpoint(ABC):
             lease=lease,
         )
         if isinstance(found, BodyRefused):
-            raise by_body(found)
+            raise body_rejected(found)
         return found
 
     @abstractmethod
-    async def answer(self, request: Request, receive: Receive, lease: Lease) -> Answer:
-        """Answer a request. What is read of the body counts in `lease`.
+    async def answer(self, request: Request, receive: Receive, lease: Lease) -> RawResponse:
+        """RawResponse a request. What is read of the body counts in `lease`.
 
-        Raises TurnedAway and ClientGone.
+        Raises RequestRejected and ClientGone.
         """
 
-    def options(self, request: Request) -> Answer:
-        """Answer a browser that asks first."""
+    def options(self, request: Request) -> RawResponse:
+        """RawResponse a browser that asks first."""
         del request
         return answers.PREFLIGHT
 
-    def refused(self, away: TurnedAway) -> Answer:
+    def refused(self, away: RequestRejected) -> RawResponse:
         """Say that nothing was stored, in the form of this route: a problem, unless it says else."""
         return as_problem(away)
 
 
-def as_problem(away: TurnedAway) -> Answer:
+def as_problem(away: RequestRejected) -> RawResponse:
     """RFC 9457's form."""
     return answers.of(
         problem(away.status, away.code, away.detail, headers=away.headers),
@@ -151,7 +151,7 @@ def as_problem(away: TurnedAway) -> Answer:
     )
 
 
-def _not_allowed(methods: frozenset[str]) -> Answer:
+def _not_allowed(methods: frozenset[str]) -> RawResponse:
     allowed = sorted(methods)
     return answers.of(
         problem(

@@ -4,9 +4,9 @@ For whoever wires up a site or writes their own sender. What was accepted is sto
 says, and a message id counts once, so sending everything again does no harm.
 """
 
-from services.ingest.decisions import Intake
+from services.ingest.decisions import Decisions
 from services.ingest.http import response as answers
-from services.ingest.http.response import Answer
+from services.ingest.http.response import RawResponse
 from services.ingest.protocols.common.endpoint import Request
 
 HEADER = "X-Strict-Mode"
@@ -22,7 +22,7 @@ def is_wanted(request: Request) -> bool:
     return value is not None and value.strip().lower() in _ON
 
 
-def told(intake: Intake) -> Answer:
+def told(intake: Decisions) -> RawResponse:
     """200 when nothing was refused, else 400; the same members in both.
 
     `dropped` are the events that were left out of respect for a person; no fault of the sender's.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from services.ingest.http.rejections import TurnedAway, by_key
+from services.ingest.http.rejections import RequestRejected, key_rejected
 from services.ingest.protocols.common.endpoint import as_problem
 from services.ingest.protocols.people import route as people
 from shared.contracts.envelope import MAX_MESSAGE_ID_CHARS
@@ -17,13 +17,13 @@ _ENTRANCE = {"origin_not_allowed", "rate_limited", "quota_exceeded", "source_pau
 """Codes that this call never answers: nobody is made to wait to be forgotten."""
 
 
-def paths(away: Sequence[TurnedAway]) -> Json:
+def paths(away: Sequence[RequestRejected]) -> Json:
     """The path; `away` are the ways in which any request is turned away."""
     refused = [
         *(each for each in away if each.code not in _ENTRANCE | {"missing_scope"}),
-        by_key(MissingScope(Scope.PEOPLE_ERASE)),
-        people.by_person(),
-        people.by_erasure(),
+        key_rejected(MissingScope(Scope.PEOPLE_ERASE)),
+        people.invalid_person(),
+        people.invalid_erasure(),
     ]
     return {
         people.PATH: {
@@ -85,7 +85,7 @@ def paths(away: Sequence[TurnedAway]) -> Json:
     }
 
 
-def _by_status(refused: Sequence[TurnedAway]) -> dict[int, dict[str, Json]]:
+def _by_status(refused: Sequence[RequestRejected]) -> dict[int, dict[str, Json]]:
     found: dict[int, dict[str, Json]] = {}
     for away in sorted(refused, key=lambda each: each.status):
         example = {"value": msgspec.json.decode(as_problem(away).body)}

@@ -17,11 +17,11 @@ from services.ingest.events.candidate import ForeignCandidate
 from services.ingest.events.verdicts import Refused
 from services.ingest.http import response as answers
 from services.ingest.http.body import Lease
-from services.ingest.http.rejections import TurnedAway
-from services.ingest.http.response import Answer
+from services.ingest.http.rejections import RequestRejected
+from services.ingest.http.response import RawResponse
 from services.ingest.protocols.common.endpoint import Endpoint, Request
 from shared.contracts.envelope import MAX_ID_CHARS, MAX_MESSAGE_ID_CHARS
-from shared.contracts.subjects import ANONYMOUS, EMAIL, RESERVED_PREFIXES, USER
+from shared.contracts.names import ANONYMOUS, EMAIL, RESERVED_PREFIXES, USER
 from shared.http.auth import bearer_token
 from shared.ids import new_message_id
 from shared.keys.principal import Scope
@@ -56,18 +56,18 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     message_id: Annotated[str, Meta(min_length=1, max_length=MAX_MESSAGE_ID_CHARS)] | None = None
 
 
-def by_person() -> TurnedAway:
+def invalid_person() -> RequestRejected:
     """The path names nobody."""
-    return TurnedAway(
+    return RequestRejected(
         400,
         "invalid_person",
         "A person is named by user:, email: or anonymous: and their id, at most 512 characters.",
     )
 
 
-def by_erasure() -> TurnedAway:
+def invalid_erasure() -> RequestRejected:
     """The body is no such object."""
-    return TurnedAway(
+    return RequestRejected(
         422,
         "invalid_body",
         "The body is left out, or a JSON object with a `message_id` of at most 100 characters.",
@@ -77,7 +77,7 @@ def by_erasure() -> TurnedAway:
 class EraseEndpoint(Endpoint):
     """The route; see the module."""
 
-    async def answer(self, request: Request, receive: Receive, lease: Lease) -> Answer:
+    async def answer(self, request: Request, receive: Receive, lease: Lease) -> RawResponse:
         """Take in one erasure."""
         ingest = self.ingest
         received_at = ingest.clock.now()
@@ -88,7 +88,7 @@ class EraseEndpoint(Endpoint):
         # By no source's rules: a person is forgotten under their name and its pseudonym, and only the
         # name leads to both.
         principal = request.principal = replace(holder, source_id=None)
-        await ingest.entrance.known(principal)
+        await ingest.gatekeeper.known(principal)
         said = _said(await self.read(receive, request, lease))
         message_id = said.message_id or new_message_id()
         intake = await ingest.store(
@@ -98,7 +98,7 @@ class EraseEndpoint(Endpoint):
             route=self.path,
         )
         if intake.refused:
-            raise by_person()
+            raise invalid_person()
         return answers.json(202, {"message_id": message_id})
 
 
@@ -107,23 +107,23 @@ def _said(body: bytes) -> Erasure:
         return Erasure()
     value = strict_json.decode(body)
     if isinstance(value, Refused):
-        raise by_erasure()
+        raise invalid_erasure()
     try:
         said = msgspec.convert(value, Erasure)
     except msgspec.ValidationError:
-        raise by_erasure() from None
+        raise invalid_erasure() from None
     if said.message_id is not None and not said.message_id.strip():
-        raise by_erasure()
+        raise invalid_erasure()
     return said
 
 
 def _erasure(person: str, message_id: str) -> ForeignCandidate:
-    """The event that names `person`. Raises TurnedAway."""
+    """The event that names `person`. Raises RequestRejected."""
     prefix = next((each for each in RESERVED_PREFIXES if person.startswith(each)), None)
     name = person[len(prefix or "") :].strip()
     # What was no UTF-8 in the path names nobody that was ever sent.
     if prefix is None or not name or len(name) > MAX_ID_CHARS or {"\0", "\ufffd"} & set(name):
-        raise by_person()
+        raise invalid_person()
     return ForeignCandidate(
         event=EVENT,
         type="erase",

@@ -11,8 +11,8 @@ from starlette.types import Receive
 from services.ingest.http import response as answers
 from services.ingest.http.body import Lease
 from services.ingest.http.query import KEY_NAMES, parameters
-from services.ingest.http.rejections import TurnedAway
-from services.ingest.http.response import Answer
+from services.ingest.http.rejections import RequestRejected
+from services.ingest.http.response import RawResponse
 from services.ingest.protocols.common.endpoint import Endpoint, Request
 from services.ingest.protocols.pixel import parse as pixel
 
@@ -29,7 +29,7 @@ class PixelEndpoint(Endpoint):
 
     methods: ClassVar[frozenset[str]] = frozenset({"GET"})
 
-    async def answer(self, request: Request, receive: Receive, lease: Lease) -> Answer:
+    async def answer(self, request: Request, receive: Receive, lease: Lease) -> RawResponse:
         """Take in one touchpoint."""
         del receive, lease
         ingest = self.ingest
@@ -43,12 +43,14 @@ class PixelEndpoint(Endpoint):
         )
         return image(200) if not intake.refused else image(422, intake.refused[0][1].code)
 
-    def refused(self, away: TurnedAway) -> Answer:
+    def refused(self, away: RequestRejected) -> RawResponse:
         """The image all the same."""
         return image(away.status, away.code, away.headers)
 
 
-def image(status: int, error: str | None = None, headers: dict[str, str] | None = None) -> Answer:
+def image(
+    status: int, error: str | None = None, headers: dict[str, str] | None = None
+) -> RawResponse:
     """The point; never from a cache, or the next opening would not be seen."""
     told = {**(headers or {}), "Cache-Control": "no-store, private", "Content-Type": "image/gif"}
     if error is not None:

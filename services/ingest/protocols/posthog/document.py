@@ -10,10 +10,10 @@ from http import HTTPStatus
 
 import msgspec
 
-from services.ingest.decisions import Intake
+from services.ingest.decisions import Decisions
 from services.ingest.http.query import unreadable
-from services.ingest.http.rejections import TurnedAway, by_body
-from services.ingest.http.response import Answer
+from services.ingest.http.rejections import RequestRejected, body_rejected
+from services.ingest.http.response import RawResponse
 from services.ingest.limits import Limits
 from services.ingest.protocols.common import strict_mode as strict
 from services.ingest.protocols.common.document import STRICT_MODE
@@ -48,7 +48,7 @@ BATCH: Json = {
 
 _OBJECT: Json = {"type": ["object", "null"]}
 _INSTANT: Json = {"type": ["string", "number", "null"]}
-_TAKEN = Intake(records=[], envelopes=[], refused=[], dropped=[], corrections={})
+_TAKEN = Decisions(records=[], envelopes=[], refused=[], dropped=[], corrections={})
 _REFUSED = replace(_TAKEN, refused=[(0, NO_EVENT)])
 _KEY: Json = {
     "type": ["string", "null"],
@@ -85,9 +85,9 @@ class Described:
     responses: Json
 
 
-def described(away: Sequence[TurnedAway], limits: Limits) -> Described:
+def described(away: Sequence[RequestRejected], limits: Limits) -> Described:
     """Paths, schemas and answers; `away` are the ways in which a request is turned away."""
-    refused = _refusals([*away, by_body(BAD_BATCH), unreadable()])
+    refused = _refusals([*away, body_rejected(BAD_BATCH), unreadable()])
     return Described(
         paths={path: {"post": _operation(path, refused, limits)} for path in _ABOUT},
         schemas={
@@ -178,7 +178,7 @@ def _verdicts() -> Json:
                     "type": "object",
                     "properties": {
                         "result": {"enum": ["ok", "drop"]},
-                        "details": {"type": "string", "description": "Code of the refusal."},
+                        "details": {"type": "string", "description": "RefusalCode of the refusal."},
                     },
                     "required": ["result"],
                 },
@@ -250,8 +250,8 @@ def _success(*, has_verdicts: bool) -> Json:
     }
 
 
-def _refusals(away: Sequence[TurnedAway]) -> Json:
-    by_status: dict[int, dict[str, Answer]] = {}
+def _refusals(away: Sequence[RequestRejected]) -> Json:
+    by_status: dict[int, dict[str, RawResponse]] = {}
     for path in ("/batch/", "/e/"):
         for each in away:
             answer = posthog.as_error(each, path)
@@ -266,7 +266,7 @@ def _refusals(away: Sequence[TurnedAway]) -> Json:
     }
 
 
-def _error(status: int, answers: Mapping[str, Answer]) -> Json:
+def _error(status: int, answers: Mapping[str, RawResponse]) -> Json:
     told: Json = {
         "description": _PHRASES.get(status, HTTPStatus(status).phrase),
         "content": {

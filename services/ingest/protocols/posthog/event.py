@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.ingest.events.candidate import ForeignCandidate, build, is_email
-from services.ingest.events.verdicts import Code, Refused
+from services.ingest.events.verdicts import RefusalCode, Refused
 from services.ingest.protocols.common import campaign
 from services.ingest.protocols.common.instants import instant
 from services.ingest.protocols.posthog.identity import Group, account_of, identifier, person_of
@@ -70,13 +70,13 @@ _AUTOMATIC = ("$", "utm_")
 _DIRECT = "$direct"
 """What the SDK calls the referrer of a page that nobody led to."""
 
-NO_EVENT = Refused(Code.MISSING_EVENT, "`event` is required: the name of what happened.")
-_BAD_TIME = Refused(Code.INVALID_OCCURRED_AT, "`timestamp` is an ISO 8601 instant.")
-_BAD_PROPERTIES = Refused(Code.INVALID_PROPERTIES, "`properties` is a JSON object.")
+NO_EVENT = Refused(RefusalCode.MISSING_EVENT, "`event` is required: the name of what happened.")
+_BAD_TIME = Refused(RefusalCode.INVALID_OCCURRED_AT, "`timestamp` is an ISO 8601 instant.")
+_BAD_PROPERTIES = Refused(RefusalCode.INVALID_PROPERTIES, "`properties` is a JSON object.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Around:
+class RequestFields:
     """What is said of all events of a request."""
 
     received_at: datetime
@@ -91,7 +91,7 @@ def key_in(fields: Mapping[str, Any]) -> str | None:
     return next((fields[name] for name in _KEYS if _is_key(name, fields.get(name))), None)
 
 
-def mapped(sent: Mapping[str, Any], around: Around) -> ForeignCandidate | Refused:
+def to_candidate(sent: Mapping[str, Any], around: RequestFields) -> ForeignCandidate | Refused:
     """The touchpoint of one event."""
     event = sent.get("event")
     if event is None:
@@ -158,7 +158,7 @@ def _from_options(sent: Mapping[str, Any]) -> Properties:
 
 
 def _when(
-    sent: Mapping[str, Any], given: Properties, around: Around
+    sent: Mapping[str, Any], given: Properties, around: RequestFields
 ) -> tuple[datetime | None, datetime | None] | Refused:
     """When it happened and when it was sent, both by the sender's clock."""
     told = sent.get("timestamp")
@@ -220,7 +220,7 @@ def _email(traits: object) -> str | None:
     return email.strip()
 
 
-def _context(given: Properties, group: Group, around: Around) -> Properties:
+def _context(given: Properties, group: Group, around: RequestFields) -> Properties:
     context: Properties = {}
     if around.library is not None:
         context["library"] = dict(around.library)

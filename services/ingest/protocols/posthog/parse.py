@@ -19,7 +19,7 @@ from services.ingest.events.candidate import NOT_AN_OBJECT, ForeignCandidate
 from services.ingest.events.verdicts import BodyCode, BodyRefused, Refused, too_many_events
 from services.ingest.limits import Limits
 from services.ingest.protocols.common.instants import instant
-from services.ingest.protocols.posthog.event import Around, key_in, mapped
+from services.ingest.protocols.posthog.event import RequestFields, key_in, to_candidate
 from shared.contracts.envelope import MAX_MESSAGE_ID_CHARS
 
 Item = ForeignCandidate | Refused
@@ -44,7 +44,7 @@ _URL_SAFE = bytes.maketrans(b"-_ ", b"+/+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parsed:
+class ParsedEvents:
     """What a body holds, in the order sent: items, the id that each gave itself, and the key."""
 
     items: Sequence[Item]
@@ -74,7 +74,7 @@ _many = msgspec.json.Decoder(list[msgspec.Raw])
 _any = msgspec.json.Decoder()
 
 
-def parse(body: bytes, around: Around, limits: Limits) -> Parsed | BodyRefused:
+def parse(body: bytes, around: RequestFields, limits: Limits) -> ParsedEvents | BodyRefused:
     """Candidates and refusals of a body."""
     problem = strict_json.outer_problem(body)
     if problem is not None:
@@ -90,7 +90,7 @@ def parse(body: bytes, around: Around, limits: Limits) -> Parsed | BodyRefused:
         sent_at=instant(outer.sent_at) or around.sent_at,
         is_historical=outer.historical_migration is True,
     )
-    # What was mended holds the hazards that stand for what was wrong with it.
+    # What was repaired holds the hazards that stand for what was wrong with it.
     read = strict_json.decode if strict_json.may_hold_hazards(text) else _read
     events = [read(raw) for raw in raws]
     api_key = _text(outer.api_key) or _text(outer.token)
@@ -99,7 +99,7 @@ def parse(body: bytes, around: Around, limits: Limits) -> Parsed | BodyRefused:
         if len(keys) > 1:
             return TWO_KEYS
         api_key = next(iter(keys), None)
-    return Parsed(
+    return ParsedEvents(
         items=[_item(event, around) for event in events],
         uuids=[_uuid(event, raw) for event, raw in zip(events, raws, strict=True)],
         api_key=api_key,
@@ -119,10 +119,10 @@ def form_data(body: bytes) -> bytes | BodyRefused | None:
     text = body[start : end if end >= 0 else len(body)]
     for coded, plain in _PERCENT.items():
         text = text.replace(coded, plain)
-    return unarmoured(text)
+    return base64_decoded(text)
 
 
-def unarmoured(text: bytes) -> bytes | BodyRefused:
+def base64_decoded(text: bytes) -> bytes | BodyRefused:
     """What base64 stands for, in either alphabet, padded or not."""
     if _NOT_BASE64.search(text):
         return BAD_FORM
@@ -135,7 +135,7 @@ def unarmoured(text: bytes) -> bytes | BodyRefused:
 
 def _split(body: bytes) -> tuple[bytes, _Outer, list[bytes]] | BodyRefused:
     """The body as it can be read, what surrounds its events, and each of them."""
-    for mend in (bytes, strict_json.mended):
+    for mend in (bytes, strict_json.repaired):
         text = mend(body)
         try:
             if text.startswith(b"["):
@@ -157,10 +157,10 @@ def _read(raw: bytes) -> object | Refused:
     return strict_json.read(raw, _any.decode)
 
 
-def _item(event: object, around: Around) -> Item:
+def _item(event: object, around: RequestFields) -> Item:
     if isinstance(event, Refused):
         return event
-    return mapped(event, around) if isinstance(event, dict) else NOT_AN_OBJECT
+    return to_candidate(event, around) if isinstance(event, dict) else NOT_AN_OBJECT
 
 
 def _key(event: object) -> str | None:

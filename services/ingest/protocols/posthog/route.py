@@ -12,21 +12,21 @@ from datetime import datetime
 from starlette.routing import Route
 from starlette.types import Receive
 
-from services.ingest.decisions import Intake
+from services.ingest.decisions import Decisions
 from services.ingest.events.verdicts import BodyRefused
 from services.ingest.http import body
 from services.ingest.http import response as answers
 from services.ingest.http.body import Lease
 from services.ingest.http.query import parameter
-from services.ingest.http.rejections import TurnedAway, by_body
-from services.ingest.http.response import CLOSE, Answer
+from services.ingest.http.rejections import RequestRejected, body_rejected
+from services.ingest.http.response import CLOSE, RawResponse
 from services.ingest.intake import Ingest
 from services.ingest.protocols.common import strict_mode as strict
 from services.ingest.protocols.common.endpoint import Endpoint, Request
 from services.ingest.protocols.common.instants import instant
 from services.ingest.protocols.posthog import parse as posthog
-from services.ingest.protocols.posthog.event import Around
-from services.ingest.protocols.posthog.parse import Parsed
+from services.ingest.protocols.posthog.event import RequestFields
+from services.ingest.protocols.posthog.parse import ParsedEvents
 from shared.http.auth import bearer_token
 from shared.keys import token as tokens
 from shared.keys.principal import Principal
@@ -65,19 +65,19 @@ class CaptureEndpoint(Endpoint):
         super().__init__(ingest, path)
         self.limits = replace(ingest.limits, max_body_bytes=ingest.limits.max_capture_bytes)
 
-    async def answer(self, request: Request, receive: Receive, lease: Lease) -> Answer:
+    async def answer(self, request: Request, receive: Receive, lease: Lease) -> RawResponse:
         """Take in one event or several."""
         parsed, intake = await self._taken_in(request, receive, lease)
         return self.told(request, parsed, intake)
 
-    def told(self, request: Request, parsed: Parsed, intake: Intake) -> Answer:
+    def told(self, request: Request, parsed: ParsedEvents, intake: Decisions) -> RawResponse:
         """The answer to a body that could be read."""
         del parsed
         return strict.told(intake) if strict.is_wanted(request) else OK
 
     async def _taken_in(
         self, request: Request, receive: Receive, lease: Lease
-    ) -> tuple[Parsed, Intake]:
+    ) -> tuple[ParsedEvents, Decisions]:
         ingest = self.ingest
         received_at = ingest.clock.now()
         token = bearer_token(request.authorization)
@@ -87,26 +87,26 @@ class CaptureEndpoint(Endpoint):
         text = await self.read(receive, request, lease)
         parsed = posthog.parse(text, around, self.limits)
         if isinstance(parsed, BodyRefused):
-            raise by_body(parsed)
+            raise body_rejected(parsed)
         principal = principal or await self._by_body(parsed, request)
         intake = await ingest.store(
             parsed.items, principal=principal, received_at=received_at, route=self.path
         )
         return parsed, intake
 
-    def around(self, request: Request, received_at: datetime) -> Around:
+    def around(self, request: Request, received_at: datetime) -> RequestFields:
         """What a request says of all its events beside its body."""
         told = parameter(request.query, "sent_at", "_") or ""
         is_epoch = told.isdecimal() and len(told) <= _MAX_EPOCH_DIGITS
         sent_at = instant(int(told) if is_epoch else told)
-        return Around(received_at=received_at, sent_at=sent_at)
+        return RequestFields(received_at=received_at, sent_at=sent_at)
 
-    async def _by_body(self, parsed: Parsed, request: Request) -> Principal:
+    async def _by_body(self, parsed: ParsedEvents, request: Request) -> Principal:
         token = parsed.api_key or parameter(request.query, "api_key", "token")
         return await self.sender(token, request)
 
     async def read(self, receive: Receive, request: Request, lease: Lease) -> bytes:
-        """The body's JSON, out of whatever it is wrapped in. Raises TurnedAway and ClientGone."""
+        """The body's JSON, out of whatever it is wrapped in. Raises RequestRejected and ClientGone."""
         found = await body.read(
             receive,
             content_length=request.content_length,
@@ -119,24 +119,24 @@ class CaptureEndpoint(Endpoint):
         if not isinstance(found, BodyRefused) and not found.startswith((b"{", b"[")):
             found = self._unwrapped(found, request, lease)
         if isinstance(found, BodyRefused):
-            raise by_body(found)
+            raise body_rejected(found)
         return found
 
     def _unwrapped(self, text: bytes, request: Request, lease: Lease) -> bytes | BodyRefused:
         """Base64, in a form or bare, in which there may be gzip."""
         found = posthog.form_data(text)
         if found is None and parameter(request.query, "compression") == "base64":
-            found = posthog.unarmoured(text.strip())
+            found = posthog.base64_decoded(text.strip())
         if found is None or isinstance(found, BodyRefused):
             return text if found is None else found
         return body.gunzipped(found, self.limits, lease)
 
-    def options(self, request: Request) -> Answer:
+    def options(self, request: Request) -> RawResponse:
         """Whatever headers a page has its SDK send."""
         del request
         return PREFLIGHT
 
-    def refused(self, away: TurnedAway) -> Answer:
+    def refused(self, away: RequestRejected) -> RawResponse:
         """`{code, detail}`, which the SDKs read."""
         return as_error(away, self.path)
 
@@ -144,24 +144,24 @@ class CaptureEndpoint(Endpoint):
 class EventsEndpoint(CaptureEndpoint):
     """The newest call: the key as bearer, a verdict for each event."""
 
-    def around(self, request: Request, received_at: datetime) -> Around:
+    def around(self, request: Request, received_at: datetime) -> RequestFields:
         """The sender's clock and the library are in headers."""
         sent_at = request.header(b"posthog-request-timestamp") or b""
         library = (request.header(b"posthog-sdk-info") or b"").decode("latin-1")
         name, _, version = library[:_MAX_LIBRARY_CHARS].partition("/")
-        return Around(
+        return RequestFields(
             received_at=received_at,
             sent_at=instant(sent_at.decode("latin-1")),
             library={"name": name, "version": version} if name else None,
         )
 
-    def told(self, request: Request, parsed: Parsed, intake: Intake) -> Answer:
+    def told(self, request: Request, parsed: ParsedEvents, intake: Decisions) -> RawResponse:
         """A verdict for each event that has an id, whether it is asked for or not."""
         del request
         return answers.json(200, {"results": results(parsed.uuids, intake)})
 
 
-def results(uuids: Sequence[str | None], intake: Intake) -> Mapping[str, Mapping[str, str]]:
+def results(uuids: Sequence[str | None], intake: Decisions) -> Mapping[str, Mapping[str, str]]:
     """Id of an event to what became of it."""
     refused = {index: refusal.code.value for index, refusal in intake.refused}
     return {
@@ -176,7 +176,7 @@ _TAKEN = {"result": "ok"}
 _TRY_AGAIN = frozenset({408, 429})
 
 
-def as_error(away: TurnedAway, path: str) -> Answer:
+def as_error(away: RequestRejected, path: str) -> RawResponse:
     """The form of PostHog's errors.
 
     Its browser SDK gives up what is answered with any 4xx, so on its paths 503 says "later".

@@ -10,21 +10,21 @@ from services.ingest.events.verdicts import BodyRefused
 from services.ingest.http import response as answers
 from services.ingest.http.body import Lease
 from services.ingest.http.query import KEY_NAMES, parameter, parameters
-from services.ingest.http.rejections import TurnedAway, by_body
-from services.ingest.http.response import Answer
+from services.ingest.http.rejections import RequestRejected, body_rejected
+from services.ingest.http.response import RawResponse
 from services.ingest.intake import Ingest
 from services.ingest.protocols.common.endpoint import Endpoint, Request
 from services.ingest.protocols.pixel.route import image
 from services.ingest.protocols.rudder import parse as rudder
 from services.ingest.protocols.segment import parse as segment
-from services.ingest.protocols.segment.call import Kind
+from services.ingest.protocols.segment.call import CallKind
 from services.ingest.protocols.segment.route import TrackingEndpoint
 from shared.http.auth import basic_user
 from shared.keys import token as tokens
 from shared.keys.token import KeyKind
 
 BEACON = "/beacon/v1/batch"
-PIXELS: dict[str, Kind] = {"/pixel/v1/track": "track", "/pixel/v1/page": "page"}
+PIXELS: dict[str, CallKind] = {"/pixel/v1/track": "track", "/pixel/v1/page": "page"}
 SOURCE_CONFIGS = ("/sourceConfig/", "/sourceConfig")
 
 
@@ -41,11 +41,11 @@ class PixelEndpoint(Endpoint):
 
     methods: ClassVar[frozenset[str]] = frozenset({"GET"})
 
-    def __init__(self, ingest: Ingest, path: str, kind: Kind) -> None:
+    def __init__(self, ingest: Ingest, path: str, kind: CallKind) -> None:
         super().__init__(ingest, path)
-        self._kind: Kind = kind
+        self._kind: CallKind = kind
 
-    async def answer(self, request: Request, receive: Receive, lease: Lease) -> Answer:
+    async def answer(self, request: Request, receive: Receive, lease: Lease) -> RawResponse:
         """Take it in; the image comes whatever became of it."""
         del receive, lease
         received_at = self.ingest.clock.now()
@@ -55,13 +55,13 @@ class PixelEndpoint(Endpoint):
         body = msgspec.json.encode(rudder.call(told))
         parsed = segment.parse(body, self._kind, self.limits)
         if isinstance(parsed, BodyRefused):
-            raise by_body(parsed)
+            raise body_rejected(parsed)
         intake = await self.ingest.store(
             parsed.items, principal=principal, received_at=received_at, route=self.path
         )
         return image(200) if not intake.refused else image(422, intake.refused[0][1].code)
 
-    def refused(self, away: TurnedAway) -> Answer:
+    def refused(self, away: RequestRejected) -> RawResponse:
         """The image all the same."""
         return image(away.status, away.code, away.headers)
 
@@ -74,7 +74,7 @@ class SourceConfigEndpoint(Endpoint):
 
     methods: ClassVar[frozenset[str]] = frozenset({"GET"})
 
-    async def answer(self, request: Request, receive: Receive, lease: Lease) -> Answer:
+    async def answer(self, request: Request, receive: Receive, lease: Lease) -> RawResponse:
         """The least that lets it start: no destinations, and no reports to its maker."""
         del receive, lease
         token = basic_user(request.authorization) or parameter(request.query, *KEY_NAMES)
@@ -104,9 +104,9 @@ def source_config(key_id: str) -> dict[str, object]:
     }
 
 
-def no_write_key() -> TurnedAway:
+def no_write_key() -> RequestRejected:
     """The request names something else."""
-    return TurnedAway(
+    return RequestRejected(
         404,
         "no_write_key",
         "The request names no write key, which begins with `sl_wk_`, as `writeKey` or by Basic.",

@@ -1,6 +1,6 @@
 """One call of Segment's API, and the touchpoint that it becomes. Pure.
 
-Both ways of reading (see `segment`) meet in `mapped`, so that they cannot differ in meaning.
+Both ways of reading (see `segment`) meet in `to_candidate`, so that they cannot differ in meaning.
 """
 
 from collections.abc import Mapping
@@ -12,16 +12,16 @@ import msgspec
 from msgspec import Meta
 
 from services.ingest.events.candidate import ForeignCandidate, build, is_email
-from services.ingest.events.verdicts import Code, Refused
+from services.ingest.events.verdicts import RefusalCode, Refused
 from services.ingest.protocols.common import campaign
 from services.ingest.protocols.common.instants import instant
 from shared.contracts.envelope import MAX_EVENT_CHARS, MAX_ID_CHARS, MAX_MESSAGE_ID_CHARS
 
-Kind = Literal["track", "identify", "page", "screen", "group", "alias"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+CallKind = Literal["track", "identify", "page", "screen", "group", "alias"]
+KINDS: tuple[CallKind, ...] = get_args(CallKind)
 """All that a sender may ask for; what else an envelope can be is not theirs to say."""
 
-_EVENT_NAMES: dict[Kind, str] = {
+_EVENT_NAMES: dict[CallKind, str] = {
     "page": "Page Viewed",
     "screen": "Screen Viewed",
     "identify": "Person Identified",
@@ -30,12 +30,12 @@ _EVENT_NAMES: dict[Kind, str] = {
 }
 """Calls without an event name of their own, in the object-action convention."""
 
-_UNKNOWN_TYPE = Refused(Code.UNKNOWN_TYPE, f"`type` is one of {', '.join(KINDS)}.")
-_NO_EVENT = Refused(Code.MISSING_EVENT, "`event` is required in a track call.")
-_BAD_TIME = Refused(Code.INVALID_OCCURRED_AT, "`timestamp` is an ISO 8601 instant.")
+_UNKNOWN_TYPE = Refused(RefusalCode.UNKNOWN_TYPE, f"`type` is one of {', '.join(KINDS)}.")
+_NO_EVENT = Refused(RefusalCode.MISSING_EVENT, "`event` is required in a track call.")
+_BAD_TIME = Refused(RefusalCode.INVALID_OCCURRED_AT, "`timestamp` is an ISO 8601 instant.")
 
 
-class Around(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
+class OuterFields(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
     """What surrounds the calls of a batch, and is beside the fields of a single one."""
 
     sent_at: Any = None
@@ -43,7 +43,7 @@ class Around(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"
     write_key: Any = None
 
 
-class Call(Around, frozen=True, kw_only=True, gc=False):
+class SegmentCall(OuterFields, frozen=True, kw_only=True, gc=False):
     """What is looked at of a call, of whatever type it came. Other fields are left alone."""
 
     type: Any = None
@@ -67,10 +67,10 @@ _Time = str | float | None
 _Object = dict[str, Any] | None
 
 
-class TypedCall(Call, frozen=True, kw_only=True, gc=False):
+class TypedSegmentCall(SegmentCall, frozen=True, kw_only=True, gc=False):
     """A call as the SDKs send it: what has this form needs no further check of form."""
 
-    type: Kind | None = None
+    type: CallKind | None = None
     event: Annotated[str, Meta(max_length=MAX_EVENT_CHARS)] | None = None
     user_id: _Id = None
     anonymous_id: _Id = None
@@ -88,8 +88,8 @@ _TEXT = (str, NoneType)
 """What an id may stay as it is: to take out white space is the business of admission."""
 
 
-def mapped(
-    call: Call, kind: Kind | None, sent_at: datetime | None, around: Mapping[str, Any]
+def to_candidate(
+    call: SegmentCall, kind: CallKind | None, sent_at: datetime | None, around: Mapping[str, Any]
 ) -> ForeignCandidate | Refused:
     """The touchpoint of one call, of the kind that it names itself where `kind` is None.
 
@@ -100,7 +100,7 @@ def mapped(
     if kind is None:
         if call.type not in KINDS:
             return _UNKNOWN_TYPE
-        kind = cast("Kind", call.type)
+        kind = cast("CallKind", call.type)
     event = _EVENT_NAMES.get(kind, call.event)
     if event is None:
         return _NO_EVENT
@@ -123,7 +123,7 @@ def mapped(
     account_id = None if account_id is None else _id(account_id)
     has_traits = isinstance(traits, dict)
     is_checked = (
-        isinstance(call, TypedCall)
+        isinstance(call, TypedSegmentCall)
         and (has_traits or traits is None)
         and (
             account_id is None or (isinstance(account_id, str) and len(account_id) <= MAX_ID_CHARS)
@@ -159,7 +159,7 @@ def _checked(**fields: Any) -> ForeignCandidate | Refused:  # noqa: ANN401 - che
     return build(fields)
 
 
-def _times(call: Call, sent_at: datetime | None) -> tuple[Any, datetime | None]:
+def _times(call: SegmentCall, sent_at: datetime | None) -> tuple[Any, datetime | None]:
     """When it happened in the sender's words, and the reading of its clock that corrects them.
 
     A `timestamp` beside an `originalTimestamp` was set on purpose, by people or a system that
@@ -176,7 +176,7 @@ def _merged(own: object, around: Mapping[str, Any]) -> dict[str, Any]:
     return {**around, **own} if isinstance(own, dict) else dict(around)
 
 
-def _named(call: Call, kind: Kind) -> Any:  # noqa: ANN401 - of whatever type it came
+def _named(call: SegmentCall, kind: CallKind) -> Any:  # noqa: ANN401 - of whatever type it came
     properties = call.properties
     if kind not in ("page", "screen") or not isinstance(properties, dict | None):
         return properties

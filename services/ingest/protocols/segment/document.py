@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import msgspec
 
-from services.ingest.decisions import Intake
-from services.ingest.events.verdicts import Code, Refused
-from services.ingest.http.rejections import TurnedAway
-from services.ingest.http.response import Answer
+from services.ingest.decisions import Decisions
+from services.ingest.events.verdicts import RefusalCode, Refused
+from services.ingest.http.rejections import RequestRejected
+from services.ingest.http.response import RawResponse
 from services.ingest.limits import Limits
 from services.ingest.protocols.common import strict_mode as strict
 from services.ingest.protocols.common.document import STRICT_MODE
 from services.ingest.protocols.segment import route as tracking
-from services.ingest.protocols.segment.call import Kind
+from services.ingest.protocols.segment.call import CallKind
 from shared.contracts.envelope import MAX_EVENT_CHARS, MAX_ID_CHARS, MAX_MESSAGE_ID_CHARS
 from shared.http.openapi import REF, Json, fault_answer, header
 from shared.keys.principal import Scope
@@ -71,7 +71,7 @@ _NAMED: Json = {
     "properties": _PROPERTIES,
 }
 
-_OWN: Mapping[Kind, Json] = {
+_OWN: Mapping[CallKind, Json] = {
     "track": {
         "event": {"type": "string", "minLength": 1, "maxLength": MAX_EVENT_CHARS},
         "properties": _PROPERTIES,
@@ -127,11 +127,11 @@ _VERDICTS: Json = {
         "items": {"$ref": REF.format(model="Rejection")},
     },
 }
-_TAKEN = Intake(records=[], envelopes=[], refused=[], dropped=[], corrections={})
-_REFUSED = Intake(
+_TAKEN = Decisions(records=[], envelopes=[], refused=[], dropped=[], corrections={})
+_REFUSED = Decisions(
     records=[],
     envelopes=[],
-    refused=[(0, Refused(Code.MISSING_EVENT, "`event` is required in a track call."))],
+    refused=[(0, Refused(RefusalCode.MISSING_EVENT, "`event` is required in a track call."))],
     dropped=[],
     corrections={},
 )
@@ -146,7 +146,7 @@ class Described:
     responses: Json
 
 
-def described(away: Sequence[TurnedAway], limits: Limits) -> Described:
+def described(away: Sequence[RequestRejected], limits: Limits) -> Described:
     """Paths, schemas and answers; `away` are the ways in which a request is turned away."""
     responses = _responses(away)
     return Described(
@@ -190,11 +190,11 @@ def described(away: Sequence[TurnedAway], limits: Limits) -> Described:
     )
 
 
-def _schema(call: Kind) -> str:
+def _schema(call: CallKind) -> str:
     return f"Segment{call.capitalize()}"
 
 
-def _call_schema(call: Kind, more: Json) -> Json:
+def _call_schema(call: CallKind, more: Json) -> Json:
     own = _OWN[call]
     return {
         "type": "object",
@@ -204,7 +204,7 @@ def _call_schema(call: Kind, more: Json) -> Json:
     }
 
 
-def _item_schema(call: Kind) -> Json:
+def _item_schema(call: CallKind) -> Json:
     return {
         "allOf": [{"$ref": REF.format(model=_schema(call))}],
         "properties": {"type": {"const": call}},
@@ -215,7 +215,7 @@ def _item_schema(call: Kind) -> Json:
 _NAMES = {"/v1/b": "batchShort", "/v1/import": "import"}
 
 
-def _operation(path: str, call: Kind | None, responses: Json, limits: Limits) -> Json:
+def _operation(path: str, call: CallKind | None, responses: Json, limits: Limits) -> Json:
     name = _NAMES.get(path) or f"{call or 'batch'}{'Short' if len(path) == _SHORT else ''}"
     about = _ABOUT[call] if call else "Several calls at once; each item names its `type`."
     return {
@@ -231,7 +231,7 @@ def _operation(path: str, call: Kind | None, responses: Json, limits: Limits) ->
 _SHORT = len("/v1/b")
 
 
-def body_of(call: Kind | None, responses: Json, limits: Limits, about: str) -> Json:
+def body_of(call: CallKind | None, responses: Json, limits: Limits, about: str) -> Json:
     """What all operations that take such bodies have in common."""
     return {
         "description": f"{about} An event that is refused inside a body that can be read does not"
@@ -257,9 +257,9 @@ def body_of(call: Kind | None, responses: Json, limits: Limits, about: str) -> J
     }
 
 
-def _responses(away: Sequence[TurnedAway]) -> Json:
+def _responses(away: Sequence[RequestRejected]) -> Json:
     refused = map(tracking.as_error, away)
-    by_status: dict[int, dict[str, Answer]] = {}
+    by_status: dict[int, dict[str, RawResponse]] = {}
     for answer in sorted(refused, key=lambda each: each.status):
         code = msgspec.json.decode(answer.body)["code"]
         by_status.setdefault(answer.status, {})[code] = answer
@@ -289,7 +289,7 @@ _PHRASES = {
 }
 
 
-def _answer(description: str, schema: str, answers: Mapping[str, Answer]) -> Json:
+def _answer(description: str, schema: str, answers: Mapping[str, RawResponse]) -> Json:
     told: Json = {
         "description": description,
         "content": {

@@ -18,7 +18,13 @@ from services.ingest.events.candidate import ForeignCandidate
 from services.ingest.events.verdicts import BodyCode, BodyRefused, Refused, too_many_events
 from services.ingest.limits import Limits
 from services.ingest.protocols.common.instants import instant
-from services.ingest.protocols.segment.call import Around, Call, Kind, TypedCall, mapped
+from services.ingest.protocols.segment.call import (
+    CallKind,
+    OuterFields,
+    SegmentCall,
+    TypedSegmentCall,
+    to_candidate,
+)
 
 Item = ForeignCandidate | Refused
 
@@ -28,18 +34,18 @@ BAD_BATCH = BodyRefused(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parsed:
+class ParsedCalls:
     """What a body holds: items in the order sent, and the key if the body names one."""
 
     items: Sequence[Item]
     write_key: str | None
 
 
-class _TypedBatch(Around, frozen=True, kw_only=True):
-    batch: list[TypedCall]
+class _TypedBatch(OuterFields, frozen=True, kw_only=True):
+    batch: list[TypedSegmentCall]
 
 
-class _RawBatch(Around, frozen=True, kw_only=True):
+class _RawBatch(OuterFields, frozen=True, kw_only=True):
     batch: list[msgspec.Raw]
 
 
@@ -47,37 +53,39 @@ class _Keyed(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     write_key: Any = None
 
 
-_typed_call = msgspec.json.Decoder(TypedCall)
+_typed_call = msgspec.json.Decoder(TypedSegmentCall)
 _typed_batch = msgspec.json.Decoder(_TypedBatch)
 _raw_batch = msgspec.json.Decoder(_RawBatch)
-_around = msgspec.json.Decoder(Around)
+_around = msgspec.json.Decoder(OuterFields)
 _keyed = msgspec.json.Decoder(_Keyed)
-_call = msgspec.json.Decoder(Call)
+_call = msgspec.json.Decoder(SegmentCall)
 
 _UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _NOTHING: Mapping[str, Any] = {}
 
 
-def parse(body: bytes, kind: Kind | None, limits: Limits) -> Parsed | BodyRefused:
+def parse(body: bytes, kind: CallKind | None, limits: Limits) -> ParsedCalls | BodyRefused:
     """Candidates of one call, or of a batch when `kind` is None."""
     problem = strict_json.outer_problem(body)
     if problem is not None:
         return problem
     if strict_json.may_hold_hazards(body):
-        return carefully(body, kind, limits)
+        return parse_one_by_one(body, kind, limits)
     try:
         if kind is not None:
             call = _typed_call.decode(body)
             return _parsed([call], kind, call)
         batch = _typed_batch.decode(body)
     except _UNDECODABLE:
-        return carefully(body, kind, limits)
+        return parse_one_by_one(body, kind, limits)
     if len(batch.batch) > limits.max_events:
         return too_many_events(limits.max_events)
     return _parsed(batch.batch, kind, batch)
 
 
-def carefully(body: bytes, kind: Kind | None, limits: Limits) -> Parsed | BodyRefused:
+def parse_one_by_one(
+    body: bytes, kind: CallKind | None, limits: Limits
+) -> ParsedCalls | BodyRefused:
     """What `parse` answers to a body that holds JSON, item by item; several times the work."""
     around = _surroundings(body, is_batch=kind is None)
     if isinstance(around, BodyRefused):
@@ -88,15 +96,17 @@ def carefully(body: bytes, kind: Kind | None, limits: Limits) -> Parsed | BodyRe
     calls = [strict_json.read(bytes(raw), _call.decode) for raw in raws]
     sent_at, shared = instant(around.sent_at), _shared(around, kind)
     items = [
-        call if isinstance(call, Refused) else _without_hazard(mapped(call, kind, sent_at, shared))
+        call
+        if isinstance(call, Refused)
+        else _without_hazard(to_candidate(call, kind, sent_at, shared))
         for call in calls
     ]
-    return Parsed(items=items, write_key=_key(around))
+    return ParsedCalls(items=items, write_key=_key(around))
 
 
-def _surroundings(body: bytes, *, is_batch: bool) -> Around | BodyRefused:
+def _surroundings(body: bytes, *, is_batch: bool) -> OuterFields | BodyRefused:
     decoder = _raw_batch if is_batch else _around
-    for mend in (bytes, strict_json.mended):
+    for mend in (bytes, strict_json.repaired):
         text = mend(body)
         try:
             return decoder.decode(text)
@@ -109,26 +119,28 @@ def _surroundings(body: bytes, *, is_batch: bool) -> Around | BodyRefused:
     return strict_json.MALFORMED_BODY
 
 
-def _key_alone(text: bytes) -> Around | BodyRefused:
+def _key_alone(text: bytes) -> OuterFields | BodyRefused:
     """Of a call whose other fields cannot be read: what is wrong with them is told of the call itself."""
     try:
-        return Around(write_key=_keyed.decode(text).write_key)
+        return OuterFields(write_key=_keyed.decode(text).write_key)
     except msgspec.ValidationError:
         return BAD_BATCH
 
 
-def _parsed(calls: Sequence[Call], kind: Kind | None, around: Around) -> Parsed:
+def _parsed(
+    calls: Sequence[SegmentCall], kind: CallKind | None, around: OuterFields
+) -> ParsedCalls:
     sent_at, shared = instant(around.sent_at), _shared(around, kind)
-    items = [mapped(call, kind, sent_at, shared) for call in calls]
-    return Parsed(items=items, write_key=_key(around))
+    items = [to_candidate(call, kind, sent_at, shared) for call in calls]
+    return ParsedCalls(items=items, write_key=_key(around))
 
 
-def _shared(around: Around, kind: Kind | None) -> Mapping[str, Any]:
+def _shared(around: OuterFields, kind: CallKind | None) -> Mapping[str, Any]:
     """The context of a whole batch; that of a single call is its own."""
     return around.context if kind is None and isinstance(around.context, dict) else _NOTHING
 
 
-def _key(around: Around) -> str | None:
+def _key(around: OuterFields) -> str | None:
     return around.write_key if isinstance(around.write_key, str) else None
 
 

@@ -11,17 +11,17 @@ from starlette.types import Receive
 from services.ingest.events.verdicts import BodyRefused
 from services.ingest.http import response as answers
 from services.ingest.http.body import Lease
-from services.ingest.http.rejections import TurnedAway, by_body
-from services.ingest.http.response import CLOSE, Answer
+from services.ingest.http.rejections import RequestRejected, body_rejected
+from services.ingest.http.response import CLOSE, RawResponse
 from services.ingest.intake import Ingest
 from services.ingest.protocols.common import strict_mode as strict
 from services.ingest.protocols.common.endpoint import Endpoint, Request
 from services.ingest.protocols.segment import parse as segment
-from services.ingest.protocols.segment.call import KINDS, Kind
+from services.ingest.protocols.segment.call import KINDS, CallKind
 from shared.http.auth import basic_user, bearer_token
 from shared.keys import token as tokens
 
-CALLS: dict[str, Kind | None] = {
+CALLS: dict[str, CallKind | None] = {
     **{f"/v1/{kind}": kind for kind in KINDS},
     **{f"/v1/{kind[0]}": kind for kind in KINDS},
     "/v1/batch": None,
@@ -36,12 +36,12 @@ SUCCESS = answers.json(200, {"success": True})
 class TrackingEndpoint(Endpoint):
     """One path of the API; see the module."""
 
-    def __init__(self, ingest: Ingest, path: str, kind: Kind | None) -> None:
+    def __init__(self, ingest: Ingest, path: str, kind: CallKind | None) -> None:
         super().__init__(ingest, path)
         self._kind = kind
         self.limits = replace(ingest.limits, max_body_bytes=ingest.limits.max_capture_bytes)
 
-    async def answer(self, request: Request, receive: Receive, lease: Lease) -> Answer:
+    async def answer(self, request: Request, receive: Receive, lease: Lease) -> RawResponse:
         """Take in one call or a batch."""
         ingest = self.ingest
         received_at = ingest.clock.now()
@@ -52,7 +52,7 @@ class TrackingEndpoint(Endpoint):
         body = await self.read(receive, request, lease)
         parsed = segment.parse(body, self._kind, self.limits)
         if isinstance(parsed, BodyRefused):
-            raise by_body(parsed)
+            raise body_rejected(parsed)
         if principal is None:
             principal = await self.sender(parsed.write_key or token, request)
         intake = await ingest.store(
@@ -64,7 +64,7 @@ class TrackingEndpoint(Endpoint):
         """The key that a request shows outside its body."""
         return basic_user(request.authorization) or bearer_token(request.authorization)
 
-    def refused(self, away: TurnedAway) -> Answer:
+    def refused(self, away: RequestRejected) -> RawResponse:
         """`{code, message}`, which the SDKs read."""
         return as_error(away)
 
@@ -73,7 +73,7 @@ _SEGMENT_STATUS = {413: 400}
 """What Segment answers instead; either way an SDK drops the batch."""
 
 
-def as_error(away: TurnedAway) -> Answer:
+def as_error(away: RequestRejected) -> RawResponse:
     """The form of Segment's errors."""
     return answers.json(
         _SEGMENT_STATUS.get(away.status, away.status),

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from services.ingest.events.candidate import Candidate
-from services.ingest.events.verdicts import Code, Refused
+from services.ingest.events.verdicts import RefusalCode, Refused
 from services.ingest.http import response as answers
-from services.ingest.http.rejections import TurnedAway
-from services.ingest.http.response import Answer
+from services.ingest.http.rejections import RequestRejected
+from services.ingest.http.response import RawResponse
 from services.ingest.limits import Limits
 from services.ingest.protocols.common.endpoint import as_problem
 from services.ingest.protocols.touchpoints import route as touchpoints
@@ -39,7 +39,7 @@ _ABOUT = {
     "thought": "What the customer thought, in their words or the observer's.",
     "question": "What the customer wanted to know.",
     "survey": "Kind of question that `score` answers.",
-    "score": "Answer to a survey: nps 0 to 10, csat and pulse 1 to 5, ces 1 to 7.",
+    "score": "RawResponse to a survey: nps 0 to 10, csat and pulse 1 to 5, ces 1 to 7.",
     "logged_by": "Who reported it, where a person did: a sales rep, a support agent.",
     "internal": "True for work that the customer does not see, or that we do not.",
     "campaign": "What brought the customer here, by the names of the UTM convention.",
@@ -78,7 +78,7 @@ _VERDICTS: Json = {
     "accepted": {"type": "integer", "minimum": 0, "description": "Events that are stored."},
     "rejected": {"type": "array", "items": {"$ref": REF.format(model="Rejection")}},
 }
-_REFUSED = Refused(Code.MISSING_EVENT, "`event` is required: the name of what happened.")
+_REFUSED = Refused(RefusalCode.MISSING_EVENT, "`event` is required: the name of what happened.")
 
 
 SCHEMAS_OF_ANSWERS: Json = {
@@ -123,7 +123,7 @@ def touchpoint_schema() -> Json:
     }
 
 
-def operation(limits: Limits, away: Sequence[TurnedAway]) -> Json:
+def operation(limits: Limits, away: Sequence[RequestRejected]) -> Json:
     """The call itself; `away` are the ways in which a request is turned away."""
     one = {"$ref": REF.format(model="Touchpoint")}
     lines = "\n".join(msgspec.json.encode(each).decode() for each in (TOUCHPOINT, LATER)) + "\n"
@@ -164,7 +164,7 @@ def operation(limits: Limits, away: Sequence[TurnedAway]) -> Json:
     }
 
 
-def responses(away: Sequence[TurnedAway]) -> Json:
+def responses(away: Sequence[RequestRejected]) -> Json:
     """Answers of every way in that speaks of each event in our own form."""
     return {"202": _accepted(), **_errors(away)}
 
@@ -184,7 +184,7 @@ def _accepted() -> Json:
     }
 
 
-def _errors(away: Sequence[TurnedAway]) -> Json:
+def _errors(away: Sequence[RequestRejected]) -> Json:
     refused = [
         *map(as_problem, away),
         touchpoints.told(0, [(0, _REFUSED)]),
@@ -203,7 +203,7 @@ def _errors(away: Sequence[TurnedAway]) -> Json:
 _NONE = 422
 
 
-def _by_status(refused: Iterable[Answer]) -> dict[int, Json]:
+def _by_status(refused: Iterable[RawResponse]) -> dict[int, Json]:
     """Status to code to example, of the answers that are problems."""
     found: dict[int, Json] = {}
     for answer in sorted(refused, key=lambda each: each.status):
@@ -215,6 +215,6 @@ def _by_status(refused: Iterable[Answer]) -> dict[int, Json]:
     return found
 
 
-def _told(answer: Answer) -> Json:
+def _told(answer: RawResponse) -> Json:
     told: Json = msgspec.json.decode(answer.body)
     return told

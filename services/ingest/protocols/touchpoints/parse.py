@@ -64,7 +64,7 @@ def _split(text: bytes, *, is_array: bool, is_ndjson: bool) -> Sequence[bytes] |
     if is_ndjson or looks_like_lines:
         return lines
     try:
-        return _raw_items(strict_json.mended(text), is_array=is_array)
+        return _raw_items(strict_json.repaired(text), is_array=is_array)
     except (msgspec.MsgspecError, RecursionError):
         return strict_json.MALFORMED_BODY
 

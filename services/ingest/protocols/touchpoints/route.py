@@ -11,8 +11,8 @@ from starlette.types import Receive
 from services.ingest.events.verdicts import BodyRefused, Refused
 from services.ingest.http import response as answers
 from services.ingest.http.body import Lease
-from services.ingest.http.rejections import by_body
-from services.ingest.http.response import Answer
+from services.ingest.http.rejections import body_rejected
+from services.ingest.http.response import RawResponse
 from services.ingest.protocols.common.endpoint import Endpoint, Request
 from services.ingest.protocols.touchpoints import parse as native
 from shared.http.auth import bearer_token
@@ -33,7 +33,7 @@ _ACCEPTED_ONE = answers.json(202, {"accepted": 1, "rejected": []})
 class TouchpointsEndpoint(Endpoint):
     """The route; see the module."""
 
-    async def answer(self, request: Request, receive: Receive, lease: Lease) -> Answer:
+    async def answer(self, request: Request, receive: Receive, lease: Lease) -> RawResponse:
         """Take in one object, an array, or lines."""
         ingest = self.ingest
         received_at = ingest.clock.now()
@@ -42,14 +42,14 @@ class TouchpointsEndpoint(Endpoint):
         is_ndjson = request.content_type.startswith(_NDJSON)
         items = native.parse(body, is_ndjson=is_ndjson, limits=ingest.limits)
         if isinstance(items, BodyRefused):
-            raise by_body(items)
+            raise body_rejected(items)
         intake = await ingest.store(
             items, principal=principal, received_at=received_at, route=self.path
         )
         return told(intake.accepted, intake.refused)
 
 
-def told(accepted: int, refused: Sequence[tuple[int, Refused]]) -> Answer:
+def told(accepted: int, refused: Sequence[tuple[int, Refused]]) -> RawResponse:
     """The answer to a body that could be read."""
     if accepted == 1 and not refused:
         return _ACCEPTED_ONE

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from services.ingest.events.verdicts import Code, Refused
-from services.ingest.http.rejections import TurnedAway
+from services.ingest.events.verdicts import RefusalCode, Refused
+from services.ingest.http.rejections import RequestRejected
 from services.ingest.limits import Limits
 from services.ingest.protocols.common.endpoint import as_problem
 from services.ingest.protocols.webhooks.parse import FOREIGN_ORGANIZATION, NOT_SOAP
@@ -13,10 +13,10 @@ from services.ingest.protocols.webhooks.providers import salesforce_soap as soap
 from services.ingest.protocols.webhooks.route import (
     PATH,
     PROVIDERS,
-    by_declined,
-    by_signature,
-    by_unknown_source,
-    by_unknown_url,
+    delivery_rejected,
+    invalid_signature,
+    public_url_unknown,
+    source_unknown,
     told,
 )
 from shared.http.openapi import REF, Json, fault_answer, header, refusal
@@ -70,12 +70,12 @@ _EXAMPLE: Json = {
 }
 
 
-def paths(limits: Limits, away: Sequence[TurnedAway]) -> Json:
+def paths(limits: Limits, away: Sequence[RequestRejected]) -> Json:
     """The one path; `away` are the ways in which any request is turned away."""
     return {PATH: {"post": _operation(limits, away)}}
 
 
-def _operation(limits: Limits, away: Sequence[TurnedAway]) -> Json:
+def _operation(limits: Limits, away: Sequence[RequestRejected]) -> Json:
     anything: Json = {"description": "As the provider sends it."}
     return {
         "operationId": "receiveWebhook",
@@ -116,7 +116,7 @@ def _operation(limits: Limits, away: Sequence[TurnedAway]) -> Json:
 
 
 def _taken() -> Json:
-    some = told(2, 1, [(2, Refused(Code.NOT_AN_OBJECT, "An event is a JSON object."))])
+    some = told(2, 1, [(2, Refused(RefusalCode.NOT_AN_OBJECT, "An event is a JSON object."))])
     return {
         "description": "The event log has stored what could be stored.",
         "content": {
@@ -132,14 +132,14 @@ def _taken() -> Json:
     }
 
 
-def _errors(away: Sequence[TurnedAway]) -> Json:
+def _errors(away: Sequence[RequestRejected]) -> Json:
     every = [
         *(each for each in away if each.code not in _OF_KEYS),
-        by_declined(NOT_SOAP),
-        by_declined(FOREIGN_ORGANIZATION),
-        by_signature(),
-        by_unknown_source(),
-        by_unknown_url(),
+        delivery_rejected(NOT_SOAP),
+        delivery_rejected(FOREIGN_ORGANIZATION),
+        invalid_signature(),
+        source_unknown(),
+        public_url_unknown(),
     ]
     by_status: dict[int, Json] = {}
     for each in every:

@@ -17,7 +17,7 @@ from services.ingest.limits import Limits
 from services.ingest.protocols.webhooks.providers import hubspot, pipedrive, salesforce, stripe
 from services.ingest.protocols.webhooks.providers import item as reading
 from services.ingest.protocols.webhooks.providers import salesforce_soap as soap
-from services.ingest.protocols.webhooks.providers.item import Json, Reading, text
+from services.ingest.protocols.webhooks.providers.item import JsonObject, ProviderItem, text
 from shared.contracts.envelope import MAX_EVENT_CHARS
 from shared.sources.expressions import MAX_STEPS, NotEvaluated, is_storable
 from shared.sources.mapping import CompiledMapping, Mapped, NotMapped, Skipped
@@ -27,7 +27,7 @@ Item = ForeignCandidate | Refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class DeliveryContext:
     """How the deliveries of one source are read."""
 
     kind: SourceKind
@@ -50,7 +50,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Declined:
+class DeliveryRejected:
     """A delivery of which nothing is taken, for a reason that only webhooks know."""
 
     status: int
@@ -58,13 +58,13 @@ class Declined:
     detail: str
 
 
-NOT_SOAP = Declined(
+NOT_SOAP = DeliveryRejected(
     400,
     "malformed_xml",
     "The body is not one of Salesforce's outbound messages: SOAP with `notifications` in it, without"
     " a document type.",
 )
-FOREIGN_ORGANIZATION = Declined(
+FOREIGN_ORGANIZATION = DeliveryRejected(
     403,
     "organization_not_allowed",
     "The message is of an organization that this source does not name.",
@@ -73,7 +73,7 @@ FOREIGN_ORGANIZATION = Declined(
 _ORGANIZATION_CHARS = 15
 """The other three are a check."""
 
-_READERS: Mapping[SourceKind, Callable[[Json, SourceSettings], Reading]] = {
+_READERS: Mapping[SourceKind, Callable[[JsonObject, SourceSettings], ProviderItem]] = {
     SourceKind.HUBSPOT: hubspot.read,
     SourceKind.SALESFORCE: salesforce.read,
     SourceKind.STRIPE: stripe.read,
@@ -89,8 +89,8 @@ _TYPE_NAMES = ("type", "event", "topic", "event_type", "action")
 
 
 def read(
-    body: bytes, way: Way, limits: Limits, *, delivery_id: str | None = None
-) -> Delivery | BodyRefused | Declined:
+    body: bytes, way: DeliveryContext, limits: Limits, *, delivery_id: str | None = None
+) -> Delivery | BodyRefused | DeliveryRejected:
     """Everything that a delivery holds. `delivery_id` names it where its items have no names."""
     if way.kind is SourceKind.SALESFORCE and body.lstrip().startswith(b"<"):
         return _read_soap(body, way, limits)
@@ -110,7 +110,11 @@ def read(
 
 
 def _delivery(
-    values: Sequence[object], way: Way, *, name: str | None = None, is_soap: bool = False
+    values: Sequence[object],
+    way: DeliveryContext,
+    *,
+    name: str | None = None,
+    is_soap: bool = False,
 ) -> Delivery:
     return Delivery(
         items=[
@@ -122,7 +126,7 @@ def _delivery(
     )
 
 
-def letter(value: object, way: Way, *, name: str | None = None) -> Item | None:
+def letter(value: object, way: DeliveryContext, *, name: str | None = None) -> Item | None:
     """The item as it waits for a mapping; None for what is no object."""
     if not isinstance(value, dict):
         return None
@@ -130,7 +134,7 @@ def letter(value: object, way: Way, *, name: str | None = None) -> Item | None:
     return _unmapped(value, way, told, _named_for_ever(value, way, told, name))
 
 
-def read_letter(value: Json, way: Way, *, name: str) -> list[Item]:
+def read_letter(value: JsonObject, way: DeliveryContext, *, name: str) -> list[Item]:
     """What an item that waited under `name` becomes by the mapping of today.
 
     It may be a whole body, from before somebody wrote where the items of one lie.
@@ -147,7 +151,7 @@ def read_letter(value: Json, way: Way, *, name: str) -> list[Item]:
     return [item for each in inner for item in read_item(each, way, name=own)]
 
 
-def read_item(value: object, way: Way, *, name: str | None = None) -> list[Item]:
+def read_item(value: object, way: DeliveryContext, *, name: str | None = None) -> list[Item]:
     """What one item becomes: one candidate or several, one that is `unmapped`, or none.
 
     `name`: its message id where the provider has none for it.
@@ -161,13 +165,15 @@ def read_item(value: object, way: Way, *, name: str | None = None) -> list[Item]
         return []
     if isinstance(outcome, ForeignCandidate):
         return [outcome]
-    # A rule that holds and fails is to be mended, not to be replaced by what we would have said.
+    # A rule that holds and fails is to be repaired, not to be replaced by what we would have said.
     if told.touchpoints is None or outcome.why:
         return [_unmapped(value, way, told, name)]
     return [_built(fields, told, name, index) for index, fields in enumerate(told.touchpoints)]
 
 
-def _read_soap(body: bytes, way: Way, limits: Limits) -> Delivery | BodyRefused | Declined:
+def _read_soap(
+    body: bytes, way: DeliveryContext, limits: Limits
+) -> Delivery | BodyRefused | DeliveryRejected:
     message = soap.parse(body)
     if message is None:
         return NOT_SOAP
@@ -179,7 +185,7 @@ def _read_soap(body: bytes, way: Way, limits: Limits) -> Delivery | BodyRefused 
     return _delivery(message.records, way, is_soap=True)
 
 
-def _values(body: bytes, way: Way) -> Sequence[object] | BodyRefused:
+def _values(body: bytes, way: DeliveryContext) -> Sequence[object] | BodyRefused:
     """The items, each decoded; one that cannot be stored is refused alone."""
     if way.mapping is not None and way.mapping.has_items:
         whole = strict_json.decode(body)
@@ -189,7 +195,7 @@ def _values(body: bytes, way: Way) -> Sequence[object] | BodyRefused:
             return way.mapping.items(whole)
         except NotEvaluated:
             return whole if isinstance(whole, list) else [whole]
-    for mend in (bytes, strict_json.mended):
+    for mend in (bytes, strict_json.repaired):
         try:
             raws = _raw(mend(body))
         except RecursionError:
@@ -208,21 +214,23 @@ def _raw(body: bytes) -> Sequence[msgspec.Raw]:
     return _many.decode(body) if body.startswith(b"[") else [_one.decode(body)]
 
 
-def _told(item: Json, way: Way) -> Reading:
+def _told(item: JsonObject, way: DeliveryContext) -> ProviderItem:
     """What is known of the provider's items; little of a sender whom only a mapping knows."""
     reader = _READERS.get(way.kind)
     if reader is not None:
         return reader(item, way.settings)
     kind = way.mapping.type_of(item, steps=way.steps) if way.mapping is not None else None
     kind = kind or next((found for name in _TYPE_NAMES if (found := text(item.get(name)))), None)
-    return Reading(type=kind or way.kind, message_id=None, occurred_at=None, touchpoints=None)
+    return ProviderItem(type=kind or way.kind, message_id=None, occurred_at=None, touchpoints=None)
 
 
-def _named_for_ever(item: Json, way: Way, told: Reading, name: str | None) -> str:
+def _named_for_ever(
+    item: JsonObject, way: DeliveryContext, told: ProviderItem, name: str | None
+) -> str:
     return told.message_id or name or reading.fingerprint(way.kind, way.source_id, item)
 
 
-def _built(fields: Json, told: Reading, name: str, index: int) -> Item:
+def _built(fields: JsonObject, told: ProviderItem, name: str, index: int) -> Item:
     more = {key: value for key, value in fields.items() if value is not None}
     more.setdefault("message_id", name if index == 0 else reading.shortened(f"{name}:{index}"))
     if told.occurred_at is not None:
@@ -234,7 +242,7 @@ _WHO = ("account_id", "user_id", "anonymous_id", "email")
 _IDS = ("account_id", "user_id", "anonymous_id", "previous_id", "previous_account_id", "logged_by")
 
 
-def why_unmapped(value: Json, way: Way) -> str:
+def why_unmapped(value: JsonObject, way: DeliveryContext) -> str:
     """For whoever writes a mapping: why an item is not a touchpoint. Repeats nothing of it."""
     outcome = _by_mapping(value, way, _told(value, way), "")
     why = outcome.why if isinstance(outcome, NotMapped) else ""
@@ -242,9 +250,9 @@ def why_unmapped(value: Json, way: Way) -> str:
 
 
 def _by_mapping(
-    value: Json, way: Way, told: Reading, name: str
+    value: JsonObject, way: DeliveryContext, told: ProviderItem, name: str
 ) -> ForeignCandidate | Skipped | NotMapped:
-    """What the source's mapping makes of an item. What is no touchpoint can be mended later."""
+    """What the source's mapping makes of an item. What is no touchpoint can be repaired later."""
     if way.mapping is None:
         return NotMapped()
     outcome = way.mapping.apply(value, steps=way.steps)
@@ -273,7 +281,7 @@ def _by_mapping(
     return candidate if isinstance(candidate, ForeignCandidate) else NotMapped(why=candidate.detail)
 
 
-def _unmapped(item: Json, way: Way, told: Reading, name: str) -> Item:
+def _unmapped(item: JsonObject, way: DeliveryContext, told: ProviderItem, name: str) -> Item:
     return build(
         {
             "type": "unmapped",

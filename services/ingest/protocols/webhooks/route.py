@@ -20,12 +20,17 @@ from services.ingest.events.verdicts import BodyRefused, Refused
 from services.ingest.http import body
 from services.ingest.http import response as answers
 from services.ingest.http.body import Lease
-from services.ingest.http.rejections import TurnedAway, by_body, by_unknown_rules, later
-from services.ingest.http.response import Answer
+from services.ingest.http.rejections import RequestRejected, body_rejected, later, rules_unknown
+from services.ingest.http.response import RawResponse
 from services.ingest.intake import Ingest
 from services.ingest.protocols.common.endpoint import Endpoint, Request
 from services.ingest.protocols.webhooks import parse as delivery
-from services.ingest.protocols.webhooks.parse import Declined, Delivery, Item, Way
+from services.ingest.protocols.webhooks.parse import (
+    Delivery,
+    DeliveryContext,
+    DeliveryRejected,
+    Item,
+)
 from services.ingest.protocols.webhooks.providers import salesforce_soap as soap
 from services.ingest.protocols.webhooks.signatures.request import Failure, Signed, Verified
 from services.ingest.protocols.webhooks.signatures.verify import needs_url, verify
@@ -40,14 +45,14 @@ log = structlog.get_logger(__name__)
 PATH = "/v1/webhooks/{provider}/{source_id}"
 
 
-def by_unknown_source() -> TurnedAway:
+def source_unknown() -> RequestRejected:
     """Nothing is said of whether it exists under another provider's name, or ever did."""
-    return TurnedAway(404, "source_unknown", "There is no such source at this address.")
+    return RequestRejected(404, "source_unknown", "There is no such source at this address.")
 
 
-def by_signature(noted: str | None = None) -> TurnedAway:
+def invalid_signature(noted: str | None = None) -> RequestRejected:
     """One answer for every reason: who forges learns nothing from it, who watches the source does."""
-    return TurnedAway(
+    return RequestRejected(
         401,
         "invalid_signature",
         "The request does not carry a current signature, or the secret, of this source.",
@@ -75,7 +80,7 @@ def why(failure: Failure, source: Source, url: str) -> str:
     return _WHY[failure]
 
 
-def by_unknown_url() -> TurnedAway:
+def public_url_unknown() -> RequestRejected:
     """The provider keeps what it has until somebody has told us our address."""
     return later(
         "public_url_unknown",
@@ -85,22 +90,22 @@ def by_unknown_url() -> TurnedAway:
     )
 
 
-def by_declined(declined: Declined) -> TurnedAway:
+def delivery_rejected(declined: DeliveryRejected) -> RequestRejected:
     """What was delivered is not what this source takes."""
-    return TurnedAway(declined.status, declined.code, declined.detail)
+    return RequestRejected(declined.status, declined.code, declined.detail)
 
 
 PROVIDERS = {kind.value: kind for kind in SourceKind if kind not in KINDS_WITH_KEYS}
 """What may stand in the path for a provider."""
 
 _LARGE_BYTES = 100_000
-"""Reading less takes some 70 ms at worst."""
+"""ProviderItem less takes some 70 ms at worst."""
 
 _XML = [
     (b"content-type", b"text/xml; charset=utf-8"),
     (b"content-length", b"%d" % len(soap.ACKNOWLEDGED)),
 ]
-_ACKNOWLEDGED = Answer(200, _XML, soap.ACKNOWLEDGED)
+_ACKNOWLEDGED = RawResponse(200, _XML, soap.ACKNOWLEDGED)
 
 
 class WebhookEndpoint(Endpoint):
@@ -116,7 +121,7 @@ class WebhookEndpoint(Endpoint):
         for provider in PROVIDERS:
             ingest.metrics.ingest_webhooks_unmapped.labels(provider)
 
-    async def answer(self, request: Request, receive: Receive, lease: Lease) -> Answer:
+    async def answer(self, request: Request, receive: Receive, lease: Lease) -> RawResponse:
         """Take in one delivery."""
         ingest = self.ingest
         received_at = ingest.clock.now()
@@ -126,13 +131,13 @@ class WebhookEndpoint(Endpoint):
         principal = _principal(source)
         # What this source's sender is told, those who watch the source may see.
         request.principal = principal
-        request.told = await ingest.entrance.let_in(
+        request.told = await ingest.gatekeeper.admit(
             principal, method=request.method, origin=request.origin
         )
         content = body.inflated(raw, request.content_encoding, self.limits, lease)
         if isinstance(content, BodyRefused):
-            raise by_body(content)
-        way = Way(
+            raise body_rejected(content)
+        way = DeliveryContext(
             kind=source.kind,
             source_id=source.source_id,
             settings=source.settings,
@@ -142,22 +147,22 @@ class WebhookEndpoint(Endpoint):
         # Markup and mappings can cost a second or more; others are served meanwhile.
         found = read() if len(content) < _LARGE_BYTES else await asyncio.to_thread(read)
         if isinstance(found, BodyRefused):
-            raise by_body(found)
-        if isinstance(found, Declined):
-            raise by_declined(found)
+            raise body_rejected(found)
+        if isinstance(found, DeliveryRejected):
+            raise delivery_rejected(found)
         return await self._stored(found, source, principal, received_at)
 
     async def _source(self, request: Request) -> Source:
         kind = PROVIDERS.get(request.params["provider"])
         if kind is None:
-            raise by_unknown_source()
+            raise source_unknown()
         try:
             source = await self.ingest.sources.find(request.params["source_id"])
         except TransientError as exc:
-            raise by_unknown_rules() from exc
+            raise rules_unknown() from exc
         # Whether it exists under another provider's name is nobody's business.
         if source is None or source.kind is not kind:
-            raise by_unknown_source()
+            raise source_unknown()
         return source
 
     async def _received(self, receive: Receive, request: Request, lease: Lease) -> bytes:
@@ -170,7 +175,7 @@ class WebhookEndpoint(Endpoint):
             lease=lease,
         )
         if isinstance(found, BodyRefused):
-            raise by_body(found)
+            raise body_rejected(found)
         return found
 
     def _verified(
@@ -179,7 +184,7 @@ class WebhookEndpoint(Endpoint):
         base_url = self.ingest.public_base_url
         if not base_url and needs_url(source):
             log.error("public_base_url_missing", provider=source.kind, source_id=source.source_id)
-            raise by_unknown_url()
+            raise public_url_unknown()
         path = PATH.format(provider=source.kind.value, source_id=source.source_id)
         query = f"?{request.query.decode('latin-1')}" if request.query else ""
         signed = Signed(
@@ -194,12 +199,12 @@ class WebhookEndpoint(Endpoint):
             self.ingest.count_failure(verdict, self.path)
             # Those who watch the source see it too, though it may be a stranger's.
             request.principal = _principal(source)
-            raise by_signature(why(verdict, source, f"{base_url}{path}"))
+            raise invalid_signature(why(verdict, source, f"{base_url}{path}"))
         return verdict
 
     async def _stored(
         self, found: Delivery, source: Source, principal: Principal, received_at: datetime
-    ) -> Answer:
+    ) -> RawResponse:
         """Store all of it at once; an item that becomes several is told of by its own position."""
         groups = list(found.items)
         items, positions = _flat(groups)
@@ -260,7 +265,7 @@ class Mappings:
         return compiled
 
 
-def told(accepted: int, unmapped: int, refused: Sequence[tuple[int, Refused]]) -> Answer:
+def told(accepted: int, unmapped: int, refused: Sequence[tuple[int, Refused]]) -> RawResponse:
     """What became of a delivery; its sender reads the status at most."""
     return answers.json(
         200,

@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from services.cli.sources.settings import changed_settings
-from shared.sources.complaints import _EXPECTED, FIELDS
+from shared.sources.settings_reader import _EXPECTED, FIELDS
 
 
 def changed(*pairs: str, present: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from services.ingest.events import strict_json
 from services.ingest.events.candidate import Candidate
-from services.ingest.events.verdicts import Code, Refused
+from services.ingest.events.verdicts import RefusalCode, Refused
 from services.ingest.limits import Limits
 from services.ingest.protocols.touchpoints import parse as native
 
@@ -53,7 +53,7 @@ def test_a_lone_surrogate_is_told_from_everything_that_looks_like_one(text: str)
 
     if has_lone_half or "\x00" in decoded:
         assert isinstance(verdict, Refused)
-        assert verdict.code is Code.INVALID_UNICODE
+        assert verdict.code is RefusalCode.INVALID_UNICODE
     else:
         assert verdict == decoded
 
@@ -74,7 +74,7 @@ def test_what_is_no_number_of_json_is_told_from_its_name_in_a_text(scraps: list[
 
     if found:
         assert isinstance(verdict, Refused)
-        assert verdict.code is Code.NUMBER_OUT_OF_RANGE
+        assert verdict.code is RefusalCode.NUMBER_OUT_OF_RANGE
     else:
         assert verdict == decoded
 
@@ -82,7 +82,7 @@ def test_what_is_no_number_of_json_is_told_from_its_name_in_a_text(scraps: list[
 def test_a_text_with_more_to_mend_than_anybody_means_stays_as_it_is() -> None:
     body = b"[" + b"NaN," * 100_000 + rb'"\ud800"' + b"]"
 
-    assert strict_json.mended(body) == body.replace(rb"\ud800", rb"\u0000")
+    assert strict_json.repaired(body) == body.replace(rb"\ud800", rb"\u0000")
     assert isinstance(strict_json.decode(body), Refused)
 
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from services.ingest.gatekeeper.gatekeeper import Entrance
-from services.ingest.http.rejections import TurnedAway
+from services.ingest.gatekeeper.gatekeeper import Gatekeeper
+from services.ingest.http.rejections import RequestRejected
 from services.ingest.intake import Ingest
 from services.ingest.limits import Limits
 from services.ingest.settings import IngestSettings
@@ -77,11 +77,11 @@ async def test_a_source_that_is_removed_while_a_request_is_read_lets_nothing_thr
 ) -> None:
     shelf.bind(SourceSettings(hash_fields=("email",)))
     principal = shelf.keys[-1].principal()
-    await ingest.entrance.let_in(principal, method="POST", origin=None)
+    await ingest.gatekeeper.admit(principal, method="POST", origin=None)
     shelf.sources = []
     await ingest.sources.refresh()
 
-    with pytest.raises(TurnedAway, match="source_unavailable"):
+    with pytest.raises(RequestRejected, match="source_unavailable"):
         await ingest.store([], principal=principal, received_at=NOW, route=NATIVE)
 
     assert event_log.records == []
@@ -254,7 +254,7 @@ async def test_a_process_may_limit_keys_whose_source_does_not(
     client: httpx.AsyncClient, ingest: Ingest, shelf: Shelf, bearer: dict[str, str]
 ) -> None:
     own = shelf.bind(SourceSettings(events_per_second=1_000.0))
-    ingest.entrance = Entrance(ingest.sources, ingest.clock, Limits(events_per_second=0.01))
+    ingest.gatekeeper = Gatekeeper(ingest.sources, ingest.clock, Limits(events_per_second=0.01))
 
     keyless = [await post(client, bearer) for _ in range(2)]
     sourced = [await post(client, own) for _ in range(2)]

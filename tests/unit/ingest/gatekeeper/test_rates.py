@@ -4,24 +4,24 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from services.ingest.gatekeeper.rates import Entered, Rate, Rates, TooFast, rate
-from services.ingest.gatekeeper.usage import Counts, seconds_to_midnight
+from services.ingest.gatekeeper.rates import OverLimit, RateLimit, RateLimiter, WithinLimit, rate
+from services.ingest.gatekeeper.usage import DailyCounts, seconds_to_midnight
 from shared.sources.source import Usage
 
-TEN_A_SECOND = Rate(per_second=10.0, burst=100)
+TEN_A_SECOND = RateLimit(per_second=10.0, burst=100)
 
 
-def enter(rates: Rates, at: float, limit: Rate = TEN_A_SECOND, events: int = 1) -> bool:
+def enter(rates: RateLimiter, at: float, limit: RateLimit = TEN_A_SECOND, events: int = 1) -> bool:
     """Whether a request of so many events comes in at `at`."""
     found = rates.enter("key", limit, at)
-    if isinstance(found, Entered):
+    if isinstance(found, WithinLimit):
         rates.pay("key", events)
         return True
     return False
 
 
 def test_what_fits_at_once_comes_in_and_what_is_more_waits() -> None:
-    rates = Rates()
+    rates = RateLimiter()
 
     verdicts = [enter(rates, 0.0) for _ in range(101)]
 
@@ -29,7 +29,7 @@ def test_what_fits_at_once_comes_in_and_what_is_more_waits() -> None:
 
 
 def test_the_bucket_fills_steadily() -> None:
-    rates = Rates()
+    rates = RateLimiter()
     enter(rates, 0.0, events=100)
 
     verdicts = [enter(rates, at) for at in (0.0, 0.05, 0.09, 0.11, 0.31, 0.32, 0.33)]
@@ -38,29 +38,29 @@ def test_the_bucket_fills_steadily() -> None:
 
 
 def test_a_batch_larger_than_the_bucket_passes_and_its_sender_waits_for_it() -> None:
-    rates = Rates()
+    rates = RateLimiter()
 
     assert enter(rates, 0.0, events=1_000)
     # 900 are owed, at ten a second.
-    assert rates.enter("key", TEN_A_SECOND, 0.0) == TooFast(91)
+    assert rates.enter("key", TEN_A_SECOND, 0.0) == OverLimit(91)
     assert not enter(rates, 89.9)
     assert enter(rates, 90.2)
 
 
 def test_a_sender_that_waits_as_long_as_it_was_told_comes_in() -> None:
     for per_second in (0.1, 0.3, 0.7, 3.0, 10.0, 333.3):
-        limit = Rate(per_second=per_second, burst=10)
+        limit = RateLimit(per_second=per_second, burst=10)
         for debt in range(100):
-            rates = Rates()
+            rates = RateLimiter()
             enter(rates, 0.1, limit, events=10 + debt)
             found = rates.enter("key", limit, 0.1)
 
-            assert isinstance(found, TooFast)
+            assert isinstance(found, OverLimit)
             assert enter(rates, 0.1 + found.wait_seconds, limit)
 
 
 def test_a_bucket_does_not_fill_beyond_its_size() -> None:
-    rates = Rates()
+    rates = RateLimiter()
     enter(rates, 0.0)
 
     verdicts = [enter(rates, 1e6) for _ in range(101)]
@@ -69,37 +69,37 @@ def test_a_bucket_does_not_fill_beyond_its_size() -> None:
 
 
 def test_requests_in_flight_cannot_all_come_in_on_one_token() -> None:
-    rates, limit = Rates(), Rate(per_second=1.0, burst=1)
+    rates, limit = RateLimiter(), RateLimit(per_second=1.0, burst=1)
 
     # None of them has been counted yet.
-    entered = [isinstance(rates.enter("key", limit, 0.0), Entered) for _ in range(50)]
+    entered = [isinstance(rates.enter("key", limit, 0.0), WithinLimit) for _ in range(50)]
 
     assert entered == [True] + [False] * 49
 
 
 def test_senders_have_buckets_of_their_own() -> None:
-    rates, limit = Rates(), Rate(per_second=1.0, burst=1)
+    rates, limit = RateLimiter(), RateLimit(per_second=1.0, burst=1)
 
-    first = [isinstance(rates.enter(key, limit, 0.0), Entered) for key in ("a", "b", "a", "b")]
+    first = [isinstance(rates.enter(key, limit, 0.0), WithinLimit) for key in ("a", "b", "a", "b")]
 
     assert first == [True, True, False, False]
 
 
 def test_a_limit_that_was_raised_counts_at_once() -> None:
-    rates = Rates()
-    enter(rates, 0.0, Rate(per_second=1.0, burst=1), events=1_000)
+    rates = RateLimiter()
+    enter(rates, 0.0, RateLimit(per_second=1.0, burst=1), events=1_000)
 
-    assert not enter(rates, 1.0, Rate(per_second=1.0, burst=1))
-    assert enter(rates, 2.0, Rate(per_second=1_000.0, burst=1_000))
+    assert not enter(rates, 1.0, RateLimit(per_second=1.0, burst=1))
+    assert enter(rates, 2.0, RateLimit(per_second=1_000.0, burst=1_000))
 
 
 def test_what_is_told_counts_down() -> None:
-    rates = Rates()
+    rates = RateLimiter()
 
     found = [rates.enter("key", TEN_A_SECOND, 0.0) for _ in range(2)]
     last = found[-1]
 
-    assert isinstance(last, Entered)
+    assert isinstance(last, WithinLimit)
     assert last.told() == '"default";r=98;t=1'
     rates.pay("key", 109)
     assert last.told() == '"default";r=0;t=11'
@@ -112,26 +112,26 @@ def test_what_is_told_counts_down() -> None:
         (None, None, None),
         (None, 5, None),
         (10.0, None, TEN_A_SECOND),
-        (10.0, 7, Rate(per_second=10.0, burst=7)),
-        (0.01, None, Rate(per_second=0.01, burst=1)),
-        (1e300, None, Rate(per_second=1e300, burst=2**53)),
+        (10.0, 7, RateLimit(per_second=10.0, burst=7)),
+        (0.01, None, RateLimit(per_second=0.01, burst=1)),
+        (1e300, None, RateLimit(per_second=1e300, burst=2**53)),
     ],
 )
 def test_without_a_size_the_bucket_holds_ten_seconds_worth(
-    per_second: float | None, burst: int | None, wanted: Rate | None
+    per_second: float | None, burst: int | None, wanted: RateLimit | None
 ) -> None:
     assert rate(per_second, burst) == wanted
 
 
 @pytest.mark.parametrize("per_second", [1e-300, 1e-9, 1e300])
 def test_no_limit_makes_a_wait_that_nobody_would_believe(per_second: float) -> None:
-    rates, limit = Rates(), rate(per_second, 1)
+    rates, limit = RateLimiter(), rate(per_second, 1)
     assert limit is not None
     enter(rates, 0.0, limit, events=10**9)
 
     found = rates.enter("key", limit, 0.0)
 
-    assert isinstance(found, TooFast)
+    assert isinstance(found, OverLimit)
     assert 1 <= found.wait_seconds <= 3_600
 
 
@@ -139,14 +139,14 @@ MONDAY, TUESDAY = date(2026, 3, 2), date(2026, 3, 3)
 
 
 def test_what_this_process_accepts_counts_at_once() -> None:
-    counts = Counts()
+    counts = DailyCounts()
     counts.add("src", MONDAY, 7)
 
     assert counts.used("src", MONDAY, read=None, generation=1) == 7
 
 
 def test_what_was_read_is_not_counted_twice_and_what_others_accepted_is_counted() -> None:
-    counts = Counts()
+    counts = DailyCounts()
     assert counts.used("src", MONDAY, read=Usage(MONDAY, 100), generation=1) == 100
     counts.add("src", MONDAY, 7)
     assert counts.used("src", MONDAY, read=Usage(MONDAY, 100), generation=1) == 107
@@ -158,21 +158,21 @@ def test_what_was_read_is_not_counted_twice_and_what_others_accepted_is_counted(
 
 
 def test_a_database_that_lags_behind_takes_nothing_back() -> None:
-    counts = Counts()
+    counts = DailyCounts()
     counts.add("src", MONDAY, 7)
 
     assert counts.used("src", MONDAY, read=Usage(MONDAY, 2), generation=1) == 7
 
 
 def test_a_new_day_begins_at_nothing() -> None:
-    counts = Counts()
+    counts = DailyCounts()
     counts.add("src", MONDAY, 7)
 
     assert counts.used("src", TUESDAY, read=Usage(MONDAY, 7), generation=1) == 0
 
 
 def test_a_source_does_not_use_up_what_another_may_send() -> None:
-    counts = Counts()
+    counts = DailyCounts()
     counts.add("src", MONDAY, 7)
 
     assert counts.used("other", MONDAY, read=None, generation=1) == 0

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.ingest.events.verdicts import Code, Dropped, DropReason, Refused
-from services.ingest.gatekeeper.rules import Door, door
+from services.ingest.events.verdicts import Dropped, DropReason, RefusalCode, Refused
+from services.ingest.gatekeeper.rules import SourceRules, door
 from shared.contracts.envelope import Envelope
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.token import KeyKind
@@ -25,7 +25,7 @@ def made(
     settings: SourceSettings | None = None,
     kind: KeyKind = KeyKind.WRITE,
     server_only: frozenset[str] = frozenset(),
-) -> Door:
+) -> SourceRules:
     source = Source(
         workspace_id=DEFAULT_WORKSPACE,
         source_id="src",
@@ -53,19 +53,19 @@ def made(
 def test_an_event_of_servers_does_not_come_by_a_write_key(
     kind: KeyKind, name: str, *, passes: bool
 ) -> None:
-    verdict = made(kind=kind, server_only=frozenset({"Order Completed"})).let_through(
+    verdict = made(kind=kind, server_only=frozenset({"Order Completed"})).apply(
         event(event=name, user_id="u")
     )
 
     assert (not isinstance(verdict, Refused)) is passes
     if isinstance(verdict, Refused):
-        assert verdict.code is Code.SERVER_ONLY_EVENT
+        assert verdict.code is RefusalCode.SERVER_ONLY_EVENT
 
 
 def test_what_no_mapping_knows_yet_is_looked_through_where_a_sender_has_no_rules_either() -> None:
     envelope = event(type="unmapped", properties={"req": {"ip": "203.0.113.9"}})
 
-    verdict = door(KeyKind.SECRET, None, WorkspaceRules(hash_key=KEY), set()).let_through(envelope)
+    verdict = door(KeyKind.SECRET, None, WorkspaceRules(hash_key=KEY), set()).apply(envelope)
 
     assert isinstance(verdict, Envelope)
     assert verdict.properties == {"req": {"ip": "203.0.113.0"}}
@@ -122,7 +122,7 @@ def test_whoever_wants_to_be_left_alone_is_under_any_name(
 ) -> None:
     the_door = made(suppressed, settings=SourceSettings(hash_fields=hash_fields))
 
-    assert the_door.let_through(event(**fields)) == DROPPED
+    assert the_door.apply(event(**fields)) == DROPPED
 
 
 @pytest.mark.parametrize(
@@ -143,13 +143,13 @@ def test_whoever_wants_to_be_left_alone_is_under_any_name(
 def test_nobody_else_is_dropped(fields: dict[str, Any]) -> None:
     envelope = event(**fields)
 
-    assert made("user:u-17", "email:ann@acme.example").let_through(envelope) == envelope
+    assert made("user:u-17", "email:ann@acme.example").apply(envelope) == envelope
 
 
 def test_a_person_is_judged_anew_however_often_others_were_let_through() -> None:
     the_door = made("user:u-17")
 
-    verdicts = [the_door.let_through(event(user_id=who)) for who in ("u", "u-17", "u", "u-17")]
+    verdicts = [the_door.apply(event(user_id=who)) for who in ("u", "u-17", "u", "u-17")]
 
     assert [verdict == DROPPED for verdict in verdicts] == [False, True, False, True]
 
@@ -162,13 +162,13 @@ def test_an_erasure_passes_whatever_else_may_not() -> None:
     )
     erasure = event(type="erase", event="Person Erased", user_id="u-17")
 
-    assert the_door.let_through(erasure) == erasure
+    assert the_door.apply(erasure) == erasure
 
 
 def test_an_erasure_names_people_as_the_events_of_its_source_did() -> None:
     the_door = made(settings=SourceSettings(hash_fields=("email",)))
 
-    erasure = the_door.let_through(event(type="erase", email="ann@acme.example"))
+    erasure = the_door.apply(event(type="erase", email="ann@acme.example"))
 
     assert isinstance(erasure, Envelope)
     assert erasure.email == ANN_HASHED
@@ -210,7 +210,7 @@ def test_an_event_passes_with_all_the_consent_that_its_source_asks_for(
     rule = ConsentRule(required=required, when_missing=when_missing)
     envelope = event(user_id="u", context=context)
 
-    verdict = made(settings=SourceSettings(consent=rule)).let_through(envelope)
+    verdict = made(settings=SourceSettings(consent=rule)).apply(envelope)
 
     assert verdict == (envelope if passes else NO_CONSENT)
 
@@ -223,7 +223,7 @@ def test_an_event_that_says_nothing_of_consent_is_judged_by_the_rule(
     rule = ConsentRule(required=ONE, when_missing=when_missing)
     envelope = event(user_id="u", context=context)
 
-    verdict = made(settings=SourceSettings(consent=rule)).let_through(envelope)
+    verdict = made(settings=SourceSettings(consent=rule)).apply(envelope)
 
     assert verdict == (envelope if passes else NO_CONSENT)
 
@@ -231,9 +231,7 @@ def test_an_event_that_says_nothing_of_consent_is_judged_by_the_rule(
 def test_consent_is_read_before_anything_is_left_out() -> None:
     settings = SourceSettings(consent=ConsentRule(required=ONE), allow_properties=("properties",))
 
-    verdict = made(settings=settings).let_through(
-        event(user_id="u", context=agreed(analytics=True))
-    )
+    verdict = made(settings=settings).apply(event(user_id="u", context=agreed(analytics=True)))
 
     assert isinstance(verdict, Envelope)
     assert verdict.context == {}

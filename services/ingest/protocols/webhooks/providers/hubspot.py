@@ -11,8 +11,8 @@ from typing import Any
 
 from services.ingest.protocols.webhooks.providers import item as reading
 from services.ingest.protocols.webhooks.providers.item import (
-    Json,
-    Reading,
+    JsonObject,
+    ProviderItem,
     identifier,
     present,
     text,
@@ -34,10 +34,10 @@ _TELLING = (
     "fromObjectId", "toObjectId", "associationRemoved", "primaryObjectId", "newObjectId",
 )  # fmt: skip
 
-_Touchpoints = Sequence[Json] | None
+_Touchpoints = Sequence[JsonObject] | None
 
 
-def read(item: Json, settings: SourceSettings) -> Reading:
+def read(item: JsonObject, settings: SourceSettings) -> ProviderItem:
     """What one change says."""
     kind = text(item.get("subscriptionType")) or ""
     thing, _, action = kind.partition(".")
@@ -59,7 +59,7 @@ def read(item: Json, settings: SourceSettings) -> Reading:
                 touchpoints = _forgotten(item, thing)
             case _:
                 pass
-    return Reading(
+    return ProviderItem(
         type=kind,
         message_id=name,
         occurred_at=reading.instant(item.get("occurredAt")),
@@ -67,7 +67,7 @@ def read(item: Json, settings: SourceSettings) -> Reading:
     )
 
 
-def _name(item: Json) -> str | None:
+def _name(item: JsonObject) -> str | None:
     event_id = identifier(item.get("eventId"))
     if event_id is None:
         return None
@@ -78,16 +78,16 @@ def _name(item: Json) -> str | None:
     return reading.message_id(PROVIDER, item.get("portalId") or 0, event_id, about, digest)
 
 
-def _who(thing: str, number: str) -> Json:
+def _who(thing: str, number: str) -> JsonObject:
     name = "account_id" if thing == "company" else "anonymous_id"
     return {name: f"{PROVIDER}:{thing}:{number}"}
 
 
-def _touchpoint(thing: str, number: str, event: str, **more: Any) -> Json:  # noqa: ANN401 - fields
+def _touchpoint(thing: str, number: str, event: str, **more: Any) -> JsonObject:  # noqa: ANN401 - fields
     return {**_who(thing, number), "event": event, "channel": _CHANNELS.get(thing, "crm"), **more}
 
 
-def _done(item: Json, thing: str, action: str) -> _Touchpoints:
+def _done(item: JsonObject, thing: str, action: str) -> _Touchpoints:
     number = identifier(item.get("objectId"))
     if number is None:
         return None
@@ -97,7 +97,7 @@ def _done(item: Json, thing: str, action: str) -> _Touchpoints:
     return [_touchpoint(thing, number, event, properties={f"{thing}_id": number})]
 
 
-def _forgotten(item: Json, thing: str) -> _Touchpoints:
+def _forgotten(item: JsonObject, thing: str) -> _Touchpoints:
     number = identifier(item.get("objectId"))
     if number is None or thing != "contact":
         return None
@@ -105,7 +105,7 @@ def _forgotten(item: Json, thing: str) -> _Touchpoints:
 
 
 def _changed(
-    item: Json, thing: str, account_property: str | None, name: str | None
+    item: JsonObject, thing: str, account_property: str | None, name: str | None
 ) -> _Touchpoints:
     number = identifier(item.get("objectId"))
     changed = text(item.get("propertyName"))
@@ -130,7 +130,7 @@ def _changed(
     return touchpoints
 
 
-def _change(thing: str, number: str, changed: str, value: object) -> Json:
+def _change(thing: str, number: str, changed: str, value: object) -> JsonObject:
     match thing, changed:
         case ("contact" | "company", "lifecyclestage"):
             event, properties = "Lifecycle Stage Changed", {"stage": value, "object": thing}
@@ -147,7 +147,7 @@ def _change(thing: str, number: str, changed: str, value: object) -> Json:
     return _touchpoint(thing, number, event, properties=properties)
 
 
-def _updated(thing: str, number: str, changed: str, value: object) -> Json:
+def _updated(thing: str, number: str, changed: str, value: object) -> JsonObject:
     """Any other property: a trait of the person or account, a property of a deal or ticket."""
     event = f"{_TITLES[thing]} Updated"
     match thing:
@@ -165,7 +165,7 @@ def _updated(thing: str, number: str, changed: str, value: object) -> Json:
     return _touchpoint(thing, number, event, **more)
 
 
-def _merged(item: Json, thing: str, name: str | None) -> _Touchpoints:
+def _merged(item: JsonObject, thing: str, name: str | None) -> _Touchpoints:
     primary = identifier(item.get("primaryObjectId")) or identifier(item.get("objectId"))
     survivor = identifier(item.get("newObjectId")) or primary
     others = item.get("mergedObjectIds")
@@ -189,7 +189,7 @@ def _merged(item: Json, thing: str, name: str | None) -> _Touchpoints:
     ]
 
 
-def _associated(item: Json) -> _Touchpoints:
+def _associated(item: JsonObject) -> _Touchpoints:
     """CONTACT_TO_COMPANY and the like, either way round; what has no company in it is a mere fact."""
     kinds = (text(item.get("associationType")) or "").lower().split("_to_")
     ids = [identifier(item.get(name)) for name in ("fromObjectId", "toObjectId")]

@@ -11,7 +11,7 @@ import msgspec
 from services.ingest.events.candidate import is_email
 from shared.contracts.envelope import MAX_MESSAGE_ID_CHARS
 
-Json = dict[str, Any]
+JsonObject = dict[str, Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS_IN_MILLISECONDS = 1e11
@@ -19,7 +19,7 @@ _SECONDS_IN_MILLISECONDS = 1e11
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class ProviderItem:
     """One item of a delivery.
 
     `touchpoints` are fields of `ForeignCandidate` by name. The first takes `message_id` and all take
@@ -31,7 +31,7 @@ class Reading:
     message_id: str | None
     """The provider's name for the delivered item: the same however often it comes."""
     occurred_at: datetime | None
-    touchpoints: Sequence[Json] | None
+    touchpoints: Sequence[JsonObject] | None
 
 
 def message_id(provider: str, *parts: object) -> str | None:
@@ -109,6 +109,6 @@ def mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def present(fields: Mapping[str, Any]) -> Json:
+def present(fields: Mapping[str, Any]) -> JsonObject:
     """Without what is None."""
     return {name: value for name, value in fields.items() if value is not None}

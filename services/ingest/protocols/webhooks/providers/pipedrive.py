@@ -10,8 +10,8 @@ from typing import Any
 
 from services.ingest.protocols.webhooks.providers import item as reading
 from services.ingest.protocols.webhooks.providers.item import (
-    Json,
-    Reading,
+    JsonObject,
+    ProviderItem,
     identifier,
     present,
     text,
@@ -34,7 +34,7 @@ _DEAL_STATUS = {"won": "Deal Won", "lost": "Deal Lost", "open": "Deal Reopened"}
 _ACTIVITIES = {"call": ("Call Logged", "phone"), "meeting": ("Meeting Held", "meeting")}
 
 
-def read(item: Json, settings: SourceSettings) -> Reading:
+def read(item: JsonObject, settings: SourceSettings) -> ProviderItem:
     """What one change says."""
     meta = reading.mapping(item.get("meta"))
     action, thing = text(meta.get("action")) or "", text(meta.get("entity")) or ""
@@ -44,7 +44,7 @@ def read(item: Json, settings: SourceSettings) -> Reading:
         PROVIDER, meta.get("webhook_id"), thing, number, told_at
     )
     survivor = identifier(meta.get("merged_to_id"))
-    touchpoints: list[Json] | None = None
+    touchpoints: list[JsonObject] | None = None
     if action == "delete" and thing in _MERGED and number and survivor not in (None, number):
         touchpoints = [_merged(thing, number, f"{PROVIDER}:{thing}:{survivor}")]
     elif thing in _TITLES and action in _ACTIONS and number is not None:
@@ -57,7 +57,7 @@ def read(item: Json, settings: SourceSettings) -> Reading:
             account_property=settings.account_id_property,
         )
         touchpoints = change.touchpoints(name)
-    return Reading(
+    return ProviderItem(
         type=f"{action}.{thing}",
         message_id=name,
         occurred_at=reading.instant(told_at),
@@ -65,7 +65,7 @@ def read(item: Json, settings: SourceSettings) -> Reading:
     )
 
 
-def _merged(thing: str, number: str, survivor: str) -> Json:
+def _merged(thing: str, number: str, survivor: str) -> JsonObject:
     own = f"{PROVIDER}:{thing}:{number}"
     event = {"event": f"{_TITLES[thing]} Merged", "channel": "crm"}
     if thing == "organization":
@@ -94,7 +94,7 @@ class _Change:
         self._whole = now or before
         self._account_property = account_property
 
-    def touchpoints(self, name: str | None) -> list[Json]:
+    def touchpoints(self, name: str | None) -> list[JsonObject]:
         """At least one; others have a message id of their own, made of `name`."""
         match self._thing, self._action:
             case "deal", "change":
@@ -115,11 +115,11 @@ class _Change:
     def _event(self) -> str:
         return f"{_TITLES[self._thing]} {_ACTIONS[self._action]}"
 
-    def _title(self) -> Json:
+    def _title(self) -> JsonObject:
         return {"title": self._whole.get("title")}
 
-    def _deal_changed(self, name: str | None) -> list[Json]:
-        found: list[Json] = []
+    def _deal_changed(self, name: str | None) -> list[JsonObject]:
+        found: list[JsonObject] = []
         facts = self._deal_facts()
         if "stage_id" in self._before:
             former = identifier(self._before["stage_id"])
@@ -135,7 +135,7 @@ class _Change:
             found.append({**self._touchpoint(status, **closed), "message_id": own})
         return found or [self._touchpoint("Deal Updated", **facts)]
 
-    def _deal_facts(self) -> Json:
+    def _deal_facts(self) -> JsonObject:
         whole = self._whole
         properties = {
             "deal_id": self._number,
@@ -149,7 +149,7 @@ class _Change:
             {"properties": present(properties), "value": reading.number(whole.get("value"))}
         )
 
-    def _activity(self) -> Json:
+    def _activity(self) -> JsonObject:
         is_done = self._now.get("done") is True
         was_done = self._before.get("done", is_done if self._action == "change" else False) is True
         kind = text(self._whole.get("type"))
@@ -165,7 +165,7 @@ class _Change:
         }
         return {**self._touchpoint(event, properties=present(properties)), "channel": channel}
 
-    def _party(self, name: str | None) -> list[Json]:
+    def _party(self, name: str | None) -> list[JsonObject]:
         is_person = self._thing == "person"
         names = ("name", "first_name", "last_name", "job_title", "label", "website", "industry")
         traits = {
@@ -200,10 +200,10 @@ class _Change:
             custom = custom.get("value")
         return identifier(self._whole.get(name)) or identifier(custom)
 
-    def _touchpoint(self, event: str, **more: Any) -> Json:  # noqa: ANN401 - fields
+    def _touchpoint(self, event: str, **more: Any) -> JsonObject:  # noqa: ANN401 - fields
         return {"event": event, "channel": "crm", **self._who(), **more}
 
-    def _who(self) -> Json:
+    def _who(self) -> JsonObject:
         own = f"{PROVIDER}:{self._thing}:{self._number}"
         if self._thing == "organization":
             return {"account_id": own}

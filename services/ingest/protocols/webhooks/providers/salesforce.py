@@ -12,7 +12,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.ingest.protocols.webhooks.providers import item as reading
-from services.ingest.protocols.webhooks.providers.item import Json, Reading, present, text
+from services.ingest.protocols.webhooks.providers.item import (
+    JsonObject,
+    ProviderItem,
+    present,
+    text,
+)
 from shared.sources.source import SourceSettings
 
 PROVIDER = "salesforce"
@@ -49,7 +54,7 @@ def record_id(value: object) -> str | None:
     return core + "".join(_CHECK[each] for each in bits)
 
 
-def record_of(item: Json) -> Json:
+def record_of(item: JsonObject) -> JsonObject:
     """The record inside whatever brings it: a change event, the relay's envelope, or as it is."""
     for _ in range(3):
         inner = next(
@@ -66,7 +71,7 @@ def record_of(item: Json) -> Json:
     return item
 
 
-def read(item: Json, settings: SourceSettings) -> Reading:
+def read(item: JsonObject, settings: SourceSettings) -> ProviderItem:
     """What one record says."""
     record = record_of(item)
     header = reading.mapping(record.get("ChangeEventHeader"))
@@ -84,7 +89,7 @@ def read(item: Json, settings: SourceSettings) -> Reading:
     touchpoints = None
     if number is not None and kind in _THINGS:
         touchpoints = _Record(kind, number, record, "", settings).touchpoints(name)
-    return Reading(
+    return ProviderItem(
         type=kind or "record",
         message_id=name,
         occurred_at=reading.instant(changed_at),
@@ -92,14 +97,16 @@ def read(item: Json, settings: SourceSettings) -> Reading:
     )
 
 
-def _change_event(record: Json, header: Mapping[str, Any], settings: SourceSettings) -> Reading:
+def _change_event(
+    record: JsonObject, header: Mapping[str, Any], settings: SourceSettings
+) -> ProviderItem:
     kind, change = text(header.get("entityName")) or "", text(header.get("changeType")) or ""
     ids = header.get("recordIds")
     numbers = [record_id(each) for each in ids] if isinstance(ids, list) else []
     name = reading.message_id(
         PROVIDER, header.get("transactionKey"), header.get("sequenceNumber") or 0, kind
     )
-    touchpoints: list[Json] | None = None
+    touchpoints: list[JsonObject] | None = None
     if kind in _THINGS and change in _CHANGES and numbers and None not in numbers:
         touchpoints = []
         for number in filter(None, numbers):
@@ -108,7 +115,7 @@ def _change_event(record: Json, header: Mapping[str, Any], settings: SourceSetti
             if own is not None and found:
                 found[0].setdefault("message_id", own)
             touchpoints += found
-    return Reading(
+    return ProviderItem(
         type=f"{kind}.{change}",
         message_id=name,
         occurred_at=reading.instant(header.get("commitTimestamp")),
@@ -120,7 +127,7 @@ class _Record:
     """One record and what is known of its change; `change` is empty where nobody says."""
 
     def __init__(
-        self, kind: str, number: str, record: Json, change: str, settings: SourceSettings
+        self, kind: str, number: str, record: JsonObject, change: str, settings: SourceSettings
     ) -> None:
         self._kind = kind
         self._thing, self._title = _THINGS[kind]
@@ -129,7 +136,7 @@ class _Record:
         self._change = change
         self._account_property = settings.account_id_property
 
-    def touchpoints(self, name: str | None) -> list[Json]:
+    def touchpoints(self, name: str | None) -> list[JsonObject]:
         """At least one; others have a message id of their own, made of `name`."""
         found = [self._main()]
         for suffix, fields in self._more():
@@ -137,7 +144,7 @@ class _Record:
             found.append({**fields, "message_id": own})
         return found
 
-    def _main(self) -> Json:  # noqa: PLR0911 - a table
+    def _main(self) -> JsonObject:  # noqa: PLR0911 - a table
         survivor = record_id(self._record.get("MasterRecordId"))
         if survivor is not None and survivor != self._number:
             return self._merged(survivor)
@@ -157,8 +164,8 @@ class _Record:
             case _:
                 return self._touchpoint(f"{self._title} Updated", **self._facts())
 
-    def _more(self) -> list[tuple[str, Json]]:
-        more: list[tuple[str, Json]] = []
+    def _more(self) -> list[tuple[str, JsonObject]]:
+        more: list[tuple[str, JsonObject]] = []
         account_id = self._account_named()
         if self._kind == "Account" and account_id is not None:
             merge = {"type": "merge", "event": "Company Merged", "channel": "crm"}
@@ -176,11 +183,11 @@ class _Record:
         name = self._account_property
         return None if name is None else reading.identifier(self._record.get(name))
 
-    def _touchpoint(self, event: str, **more: Any) -> Json:  # noqa: ANN401 - fields
+    def _touchpoint(self, event: str, **more: Any) -> JsonObject:  # noqa: ANN401 - fields
         channel = "support" if self._kind == "Case" else "crm"
         return {"event": event, "channel": channel, **self._who(), **more}
 
-    def _who(self) -> Json:
+    def _who(self) -> JsonObject:
         own = f"{PROVIDER}:{self._thing}:{self._number}"
         if self._kind == "Account":
             return {"account_id": own}
@@ -194,7 +201,7 @@ class _Record:
         address = reading.email(self._record.get("Email"))
         return present({"anonymous_id": person, "account_id": account_id, "email": address})
 
-    def _facts(self) -> Json:
+    def _facts(self) -> JsonObject:
         record = self._record
         match self._kind:
             case "Account" | "Contact" | "Lead":
@@ -236,7 +243,7 @@ class _Record:
             return "Ticket Opened"
         return "Ticket Updated"
 
-    def _lead(self) -> Json:
+    def _lead(self) -> JsonObject:
         contact = record_id(self._record.get("ConvertedContactId"))
         if contact is not None:
             account = record_id(self._record.get("ConvertedAccountId"))
@@ -255,7 +262,7 @@ class _Record:
         facts = {**self._facts(), "properties": {"stage": status}}
         return self._touchpoint("Lead Status Changed", **facts)
 
-    def _merged(self, survivor: str) -> Json:
+    def _merged(self, survivor: str) -> JsonObject:
         own, kept = (f"{PROVIDER}:{self._thing}:{each}" for each in (self._number, survivor))
         event = {"event": f"{self._title} Merged", "channel": "crm"}
         if self._kind == "Account":

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
-from services.ingest.protocols.webhooks.providers.item import Json
+from services.ingest.protocols.webhooks.providers.item import JsonObject
 from services.ingest.protocols.webhooks.providers.salesforce import NOTIFICATION
 
 _OUTBOUND = "{http://soap.sforce.com/2005/09/outbound}"
@@ -36,7 +36,7 @@ class Message:
     """An outbound message: whose, and its records in the form of Salesforce's JSON."""
 
     organization_id: str
-    records: tuple[Json, ...]
+    records: tuple[JsonObject, ...]
 
 
 def parse(body: bytes) -> Message | None:
@@ -77,12 +77,12 @@ class _Builder(TreeBuilder):
         return super().end(tag)
 
 
-def _record(notification: Element) -> Json | None:
+def _record(notification: Element) -> JsonObject | None:
     """`Id` and fields as Salesforce's JSON has them; a field that is nil is null."""
     found = notification.find(f"{_OUTBOUND}sObject")
     if found is None or len(found) > _MOST_FIELDS:
         return None
-    record: Json = {
+    record: JsonObject = {
         NOTIFICATION: (notification.findtext(f"{_OUTBOUND}Id") or "").strip(),
         "attributes": {"type": found.get(_TYPE, "").rpartition(":")[2]},
     }

@@ -10,8 +10,8 @@ from typing import Any
 
 from services.ingest.protocols.webhooks.providers import item as reading
 from services.ingest.protocols.webhooks.providers.item import (
-    Json,
-    Reading,
+    JsonObject,
+    ProviderItem,
     identifier,
     present,
     text,
@@ -42,20 +42,20 @@ def major_units(amount: object, currency: object) -> float | None:
     return amount / (1000 if code in _THREE_DECIMALS else 100)
 
 
-def read(item: Json, settings: SourceSettings) -> Reading:
+def read(item: JsonObject, settings: SourceSettings) -> ProviderItem:
     """What one event says."""
     kind = text(item.get("type")) or ""
     data = reading.mapping(item.get("data"))
     thing = reading.mapping(data.get("object"))
     teller = _TELLERS.get(kind)
-    touchpoints: list[Json] | None = None
+    touchpoints: list[JsonObject] | None = None
     if teller is not None and thing:
         who = _who(thing, settings.account_id_property)
         if who:
             before = reading.mapping(data.get("previous_attributes"))
             told = teller(thing, before)
             touchpoints = [{"channel": "billing", **who, **each} for each in told]
-    return Reading(
+    return ProviderItem(
         type=kind,
         message_id=reading.message_id(PROVIDER, item.get("id")),
         occurred_at=reading.instant(item.get("created")),
@@ -63,7 +63,7 @@ def read(item: Json, settings: SourceSettings) -> Reading:
     )
 
 
-def _who(thing: Mapping[str, Any], account_property: str | None) -> Json:
+def _who(thing: Mapping[str, Any], account_property: str | None) -> JsonObject:
     customer = thing.get("customer")
     if isinstance(customer, dict):
         customer = customer.get("id")
@@ -101,16 +101,16 @@ def _account(thing: Mapping[str, Any], account_property: str | None) -> str | No
     return identifier(thing.get(account_property))
 
 
-_Told = list[Json]
+_Told = list[JsonObject]
 _Teller = Callable[[Mapping[str, Any], Mapping[str, Any]], _Told]
 
 
-def _money(thing: Mapping[str, Any], amount: str) -> Json:
+def _money(thing: Mapping[str, Any], amount: str) -> JsonObject:
     currency = thing.get("currency")
     return present({"value": major_units(thing.get(amount), currency)})
 
 
-def _properties(thing: Mapping[str, Any], **more: object) -> Json:
+def _properties(thing: Mapping[str, Any], **more: object) -> JsonObject:
     kind = text(thing.get("object")) or "object"
     told = {f"{kind.rpartition('.')[2]}_id": thing.get("id"), "currency": thing.get("currency")}
     return {"properties": present({**told, **more})}
@@ -143,7 +143,7 @@ def _payment_failed(thing: Mapping[str, Any], _: Mapping[str, Any]) -> _Told:
     ]
 
 
-def _price(subscription: Mapping[str, Any]) -> Json:
+def _price(subscription: Mapping[str, Any]) -> JsonObject:
     """What all items of a subscription cost a period, and its currency and plan."""
     items = reading.mapping(subscription.get("items")).get("data")
     prices = [
@@ -195,7 +195,7 @@ def _cancelled(thing: Mapping[str, Any], _: Mapping[str, Any]) -> _Told:
     return [{"event": "Subscription Cancelled", **_price(thing), **_why_cancelled(thing)}]
 
 
-def _why_cancelled(thing: Mapping[str, Any]) -> Json:
+def _why_cancelled(thing: Mapping[str, Any]) -> JsonObject:
     details = reading.mapping(thing.get("cancellation_details"))
     return present(
         {"friction": text(details.get("feedback")), "thought": text(details.get("comment"))}

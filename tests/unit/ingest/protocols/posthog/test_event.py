@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from services.ingest.events.candidate import ForeignCandidate
-from services.ingest.events.verdicts import Code, Refused
-from services.ingest.protocols.posthog.event import Around, mapped
+from services.ingest.events.verdicts import RefusalCode, Refused
+from services.ingest.protocols.posthog.event import RequestFields, to_candidate
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 UUID = "01a20393-ea82-77a0-a8aa-3550a7d5018a"
@@ -16,17 +16,19 @@ SERVER = {"$lib": "posthog-python", "$lib_version": "7.91.1", "$is_server": True
 
 
 def touchpoint(
-    event: str = "A", *, around: Around | None = None, properties: Any = None, **sent: Any
+    event: str = "A", *, around: RequestFields | None = None, properties: Any = None, **sent: Any
 ) -> ForeignCandidate:
-    found = mapped(
-        {"event": event, "properties": properties, **sent}, around or Around(received_at=NOW)
+    found = to_candidate(
+        {"event": event, "properties": properties, **sent}, around or RequestFields(received_at=NOW)
     )
     assert isinstance(found, ForeignCandidate), found
     return found
 
 
-def refusal(**sent: Any) -> Code:
-    found = mapped({"event": "A", "distinct_id": "leah", **sent}, Around(received_at=NOW))
+def refusal(**sent: Any) -> RefusalCode:
+    found = to_candidate(
+        {"event": "A", "distinct_id": "leah", **sent}, RequestFields(received_at=NOW)
+    )
     assert isinstance(found, Refused)
     return found.code
 
@@ -316,8 +318,8 @@ def test_the_uuid_names_the_event(
 
 
 SENT = NOW + timedelta(hours=2)
-HISTORY = Around(received_at=NOW, sent_at=SENT, is_historical=True)
-CLOCK = Around(received_at=NOW, sent_at=SENT)
+HISTORY = RequestFields(received_at=NOW, sent_at=SENT, is_historical=True)
+CLOCK = RequestFields(received_at=NOW, sent_at=SENT)
 
 
 @pytest.mark.parametrize(
@@ -360,7 +362,7 @@ CLOCK = Around(received_at=NOW, sent_at=SENT)
 def test_times_are_read_by_the_clock_that_they_come_from(
     sent: dict[str, Any],
     properties: dict[str, Any],
-    around: Around,
+    around: RequestFields,
     occurred_at: datetime | None,
     sent_at: datetime | None,
 ) -> None:
@@ -370,7 +372,7 @@ def test_times_are_read_by_the_clock_that_they_come_from(
 
 
 def test_the_newest_call_lifts_properties_out_of_their_place() -> None:
-    around = Around(received_at=NOW, library={"name": "posthog-node", "version": "5.70.0"})
+    around = RequestFields(received_at=NOW, library={"name": "posthog-node", "version": "5.70.0"})
 
     found = touchpoint(
         distinct_id=UUID,
@@ -389,22 +391,22 @@ def test_the_newest_call_lifts_properties_out_of_their_place() -> None:
 @pytest.mark.parametrize(
     ("sent", "code"),
     [
-        ({"event": None}, Code.MISSING_EVENT),
-        ({"event": 5}, Code.INVALID_EVENT),
-        ({"event": ["$pageview"]}, Code.INVALID_EVENT),
-        ({"event": "x" * 256}, Code.INVALID_EVENT),
-        ({"distinct_id": {"$ne": 1}}, Code.INVALID_USER_ID),
-        ({"distinct_id": "x" * 513}, Code.INVALID_USER_ID),
-        ({"properties": [1]}, Code.INVALID_PROPERTIES),
-        ({"properties": "x"}, Code.INVALID_PROPERTIES),
-        ({"properties": {"$groups": {"company": ["acme"]}}}, Code.INVALID_ACCOUNT_ID),
-        ({"$set": "pro"}, Code.INVALID_TRAITS),
-        ({"properties": {"$set_once": [1]}}, Code.INVALID_TRAITS),
-        ({"timestamp": "last week"}, Code.INVALID_OCCURRED_AT),
-        ({"timestamp": {"at": 1}}, Code.INVALID_OCCURRED_AT),
-        ({"offset": 1e300}, Code.INVALID_OCCURRED_AT),
-        ({"uuid": "x" * 101}, Code.INVALID_MESSAGE_ID),
-        ({"uuid": [1]}, Code.INVALID_MESSAGE_ID),
+        ({"event": None}, RefusalCode.MISSING_EVENT),
+        ({"event": 5}, RefusalCode.INVALID_EVENT),
+        ({"event": ["$pageview"]}, RefusalCode.INVALID_EVENT),
+        ({"event": "x" * 256}, RefusalCode.INVALID_EVENT),
+        ({"distinct_id": {"$ne": 1}}, RefusalCode.INVALID_USER_ID),
+        ({"distinct_id": "x" * 513}, RefusalCode.INVALID_USER_ID),
+        ({"properties": [1]}, RefusalCode.INVALID_PROPERTIES),
+        ({"properties": "x"}, RefusalCode.INVALID_PROPERTIES),
+        ({"properties": {"$groups": {"company": ["acme"]}}}, RefusalCode.INVALID_ACCOUNT_ID),
+        ({"$set": "pro"}, RefusalCode.INVALID_TRAITS),
+        ({"properties": {"$set_once": [1]}}, RefusalCode.INVALID_TRAITS),
+        ({"timestamp": "last week"}, RefusalCode.INVALID_OCCURRED_AT),
+        ({"timestamp": {"at": 1}}, RefusalCode.INVALID_OCCURRED_AT),
+        ({"offset": 1e300}, RefusalCode.INVALID_OCCURRED_AT),
+        ({"uuid": "x" * 101}, RefusalCode.INVALID_MESSAGE_ID),
+        ({"uuid": [1]}, RefusalCode.INVALID_MESSAGE_ID),
         (
             {
                 "event": "$groupidentify",
@@ -414,10 +416,12 @@ def test_the_newest_call_lifts_properties_out_of_their_place() -> None:
                     "$group_set": [1],
                 },
             },
-            Code.INVALID_ACCOUNT_TRAITS,
+            RefusalCode.INVALID_ACCOUNT_TRAITS,
         ),
     ],
     ids=str,
 )
-def test_what_has_the_wrong_form_is_refused_by_name(sent: dict[str, Any], code: Code) -> None:
+def test_what_has_the_wrong_form_is_refused_by_name(
+    sent: dict[str, Any], code: RefusalCode
+) -> None:
     assert refusal(**sent) is code

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from services.ingest.events import strict_json
 from services.ingest.events.candidate import ForeignCandidate
-from services.ingest.events.verdicts import BodyRefused, Code, Refused
+from services.ingest.events.verdicts import BodyRefused, RefusalCode, Refused
 from services.ingest.limits import Limits
 from services.ingest.protocols.segment import parse as segment
-from services.ingest.protocols.segment.call import KINDS, Kind
+from services.ingest.protocols.segment.call import KINDS, CallKind
 
 LIMITS = Limits(max_events=5)
 
@@ -95,14 +95,14 @@ def test_a_batch_means_the_same_by_either_way(
 ) -> None:
     body = json.dumps(batch, ensure_ascii=ascii_only).encode()
 
-    assert segment.parse(body, None, LIMITS) == segment.carefully(body, None, LIMITS)
+    assert segment.parse(body, None, LIMITS) == segment.parse_one_by_one(body, None, LIMITS)
 
 
 @given(calls, st.sampled_from(KINDS))
-def test_a_single_call_means_the_same_by_either_way(call: dict[str, Any], kind: Kind) -> None:
+def test_a_single_call_means_the_same_by_either_way(call: dict[str, Any], kind: CallKind) -> None:
     body = json.dumps(call).encode()
 
-    assert segment.parse(body, kind, LIMITS) == segment.carefully(body, kind, LIMITS)
+    assert segment.parse(body, kind, LIMITS) == segment.parse_one_by_one(body, kind, LIMITS)
 
 
 @given(batches, st.data())
@@ -121,12 +121,12 @@ def test_broken_bytes_mean_the_same_by_either_way(
     if strict_json.outer_problem(sent) is not None:
         return
 
-    assert segment.parse(sent, None, LIMITS) == segment.carefully(sent, None, LIMITS)
+    assert segment.parse(sent, None, LIMITS) == segment.parse_one_by_one(sent, None, LIMITS)
 
 
 def test_the_quick_way_is_the_one_that_ordinary_calls_go(monkeypatch: pytest.MonkeyPatch) -> None:
     """Or the comparisons above would compare nothing."""
-    monkeypatch.setattr(segment, "carefully", None)
+    monkeypatch.setattr(segment, "parse_one_by_one", None)
     call = {
         "event": "A",
         "userId": 7,
@@ -139,7 +139,7 @@ def test_the_quick_way_is_the_one_that_ordinary_calls_go(monkeypatch: pytest.Mon
 
     [parsed] = [segment.parse(body, None, LIMITS) for body in bodies]
 
-    assert isinstance(parsed, segment.Parsed)
+    assert isinstance(parsed, segment.ParsedCalls)
     assert [item.type for item in parsed.items if isinstance(item, ForeignCandidate)] == [
         *KINDS[:5]
     ]
@@ -156,11 +156,11 @@ def test_what_only_we_may_write_cannot_be_asked_for(kind: object, flaw: dict[str
     assert not isinstance(parsed, BodyRefused)
     [item] = parsed.items
     assert isinstance(item, Refused)
-    assert item.code is Code.UNKNOWN_TYPE
+    assert item.code is RefusalCode.UNKNOWN_TYPE
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_field_of_ours_can_be_set_beside_segments_own(kind: Kind) -> None:
+def test_no_field_of_ours_can_be_set_beside_segments_own(kind: CallKind) -> None:
     ours = {
         "account_id": "a", "previous_account_id": "b", "workspace_id": 2, "source": "s",
         "channel": "c", "role": "r", "sentiment": 5, "value": 1.0, "internal": True,

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from services.ingest.events.candidate import Candidate
-from services.ingest.validation import Admitted, admit, in_common
+from services.ingest.validation import Validated, shared_fields, validate
 from shared.contracts import taxonomy
 from shared.contracts.envelope import Campaign, Envelope
 from shared.keys.principal import Principal
@@ -14,11 +14,11 @@ from tests.unit.ingest.conftest import NOW, ListLog
 
 
 def admitted(principal: Principal, **fields: Any) -> Envelope:
-    verdict = admit(
+    verdict = validate(
         Candidate(event="Survey Answered", user_id="leah", **fields),
-        in_common(principal, NOW),
+        shared_fields(principal, NOW),
     )
-    assert isinstance(verdict, Admitted)
+    assert isinstance(verdict, Validated)
     return verdict.envelope
 
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from services.ingest.events.candidate import ForeignCandidate
-from services.ingest.protocols.webhooks.parse import Item, Way, read_item, read_letter
+from services.ingest.protocols.webhooks.parse import DeliveryContext, Item, read_item, read_letter
 from shared.sources.mapping import compile_mapping
 from shared.sources.source import SourceKind, SourceSettings
 from tests.unit.ingest.conftest import ListLog, Shelf
@@ -86,7 +86,7 @@ async def test_a_body_without_the_items_of_the_mapping_is_kept_whole(
 def test_a_body_that_waited_whole_is_read_by_its_items_once_they_are_known() -> None:
     rules = [{"event": "X", "email": "from", "message_id": "id"}]
     mapping = compile_mapping({"items": "events", "rules": rules})
-    way = Way(
+    way = DeliveryContext(
         kind=SourceKind.GENERIC, source_id="src-1", settings=SourceSettings(), mapping=mapping
     )
     body = {"events": [{"id": number, "from": "ann@acme.example"} for number in (1, 2)]}
@@ -107,7 +107,7 @@ def test_a_zero_date_of_a_provider_does_not_cost_an_erasure(zero: int) -> None:
     gone = {**CREATED, "subscriptionType": "contact.privacyDeletion", "occurredAt": zero}
 
     (item,) = read_item(
-        gone, Way(kind=SourceKind.HUBSPOT, source_id="src-1", settings=SourceSettings())
+        gone, DeliveryContext(kind=SourceKind.HUBSPOT, source_id="src-1", settings=SourceSettings())
     )
 
     assert isinstance(item, ForeignCandidate)

@@ -10,7 +10,7 @@ from services.ingest.protocols.webhooks.parse import (
     FOREIGN_ORGANIZATION,
     NOT_SOAP,
     Delivery,
-    Way,
+    DeliveryContext,
     read,
 )
 from services.ingest.protocols.webhooks.providers import salesforce
@@ -203,7 +203,9 @@ SOAP = b"""<?xml version="1.0" encoding="UTF-8"?>
 
 
 def delivered(body: bytes, **settings: Any) -> object:
-    way = Way(kind=SourceKind.SALESFORCE, source_id="s", settings=SourceSettings(**settings))
+    way = DeliveryContext(
+        kind=SourceKind.SALESFORCE, source_id="s", settings=SourceSettings(**settings)
+    )
     return read(body, way, Limits())
 
 

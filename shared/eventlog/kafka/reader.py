@@ -22,7 +22,8 @@ from aiokafka.errors import (
 )
 
 from shared.errors import DatabaseUnavailable, FatalError, LogUnavailable
-from shared.eventlog.kafka_group import Membership, abandon
+from shared.eventlog.kafka.group import Membership
+from shared.eventlog.kafka.internals import abandon_consumer, check_errors
 from shared.eventlog.port import OffsetLoader, Record
 from shared.eventlog.positions import check_positions
 
@@ -146,7 +147,7 @@ class KafkaReader:
                 await consumer.stop()
         except (KafkaError, OSError, TimeoutError) as exc:
             _log.warning("event_log_leave_incomplete", topic=self._topic, error=repr(exc))
-            await abandon(consumer)
+            await abandon_consumer(consumer)
 
     async def _connect(self) -> AIOKafkaConsumer:
         session_ms = round(self._session_seconds * 1000)
@@ -174,14 +175,14 @@ class KafkaReader:
                 await consumer.start()
                 topics = await consumer.topics()
         except (KafkaError, OSError, TimeoutError) as exc:
-            await abandon(consumer)
+            await abandon_consumer(consumer)
             message = f"Kafka at {self._bootstrap} does not answer: {exc!r}"
             raise LogUnavailable(message) from exc
         except BaseException:
-            await abandon(consumer)
+            await abandon_consumer(consumer)
             raise
         if self._topic not in topics:
-            await abandon(consumer)
+            await abandon_consumer(consumer)
             message = f"Kafka at {self._bootstrap} has no topic {self._topic}; create it first"
             raise FatalError(message)
         self._membership = Membership(self._topic)
@@ -199,13 +200,13 @@ class KafkaReader:
                     self._membership.revoke()
                     self._consumer = await self._connect()
                     self._is_broken = False
-                    await abandon(broken)
+                    await abandon_consumer(broken)
         return self._consumer
 
     def _check(self, consumer: AIOKafkaConsumer) -> None:
         """Notice a dead coordination task, which would never assign anything again."""
         try:
-            consumer._coordinator.check_errors()  # noqa: SLF001 - `getmany` asks, but may wait then
+            check_errors(consumer)
         except KafkaError as exc:
             raise self._broken(exc) from exc
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import structlog
 
 from shared.errors import LogUnavailable
-from shared.eventlog.postgres_wire import Connection
+from shared.eventlog.postgres.wire import Connection
 from shared.storage.connect import DatabaseRole, connect
 from shared.storage.errors import DRIVER_ERRORS
 

@@ -2,7 +2,7 @@ from uuid import UUID
 
 import pytest
 
-from shared.eventlog.postgres_group import fair_share
+from shared.eventlog.postgres.group import fair_share
 
 READERS = [UUID(int=n) for n in range(6)]
 

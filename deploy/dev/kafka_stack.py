@@ -12,11 +12,11 @@ from pathlib import Path
 from time import sleep
 from types import FrameType
 
+from deploy.dev.children import Child
+from deploy.dev.kafka import LocalKafka
 from services.standalone import home as folder
 from services.standalone import prepare, terminal
-from services.standalone.children import Child
 from services.standalone.credentials import FILE_NAME
-from services.standalone.kafka import LocalKafka
 from services.standalone.postgres import EmbeddedPostgres
 from services.standalone.settings import StandaloneSettings
 from shared.clock import SystemClock

@@ -17,7 +17,7 @@ import structlog
 from shared.errors import FatalError, LogUnavailable
 from shared.eventlog.in_flight import DEFAULT_BYTES, DEFAULT_RECORDS, InFlight, Load
 from shared.eventlog.port import NewRecord
-from shared.eventlog.postgres_wire import CHANNEL, Connection, encode_headers
+from shared.eventlog.postgres.wire import CHANNEL, Connection, encode_headers
 from shared.storage.connect import DatabaseRole, connect
 from shared.storage.errors import DRIVER_ERRORS
 

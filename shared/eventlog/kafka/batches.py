@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import ProducerClosed
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from shared.eventlog.partitioner import choose_partition
+from shared.eventlog.kafka.partitioner import choose_partition
 from shared.eventlog.port import NewRecord
 
 Answer = Future[None]

@@ -3,13 +3,10 @@
 import asyncio
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.errors import KafkaError
 
 _log = structlog.get_logger(__name__)
-
-_ABANDON_SECONDS = 2.0
 
 
 class Membership(ConsumerRebalanceListener):  # type: ignore[misc] # untyped library
@@ -65,20 +62,3 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc] # untyped lib
         except TimeoutError:
             return False
         return True
-
-
-async def abandon(consumer: AIOKafkaConsumer) -> None:
-    """Drop a consumer that cannot leave its group, leaving no task and no connection behind.
-
-    Reaches into aiokafka, whose `stop` waits for the brokers without end. Bounded; never raises.
-    """
-    consumer._closed = True  # noqa: SLF001 - else its finalizer reports it as unclosed
-    try:
-        async with asyncio.timeout(_ABANDON_SECONDS):
-            await consumer._client.close()  # noqa: SLF001
-            if consumer._fetcher is not None:  # noqa: SLF001
-                await consumer._fetcher.close()  # noqa: SLF001
-            if consumer._coordinator is not None:  # noqa: SLF001
-                await consumer._coordinator.close()  # noqa: SLF001
-    except (KafkaError, OSError, TimeoutError) as exc:
-        _log.warning("event_log_consumer_abandoned", error=repr(exc))

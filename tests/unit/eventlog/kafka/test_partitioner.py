@@ -1,6 +1,6 @@
 import pytest
 
-from shared.eventlog.partitioner import choose_partition, murmur2
+from shared.eventlog.kafka.partitioner import choose_partition, murmur2
 
 
 @pytest.mark.parametrize(

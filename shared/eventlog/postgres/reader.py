@@ -17,8 +17,8 @@ import structlog
 from shared.errors import DatabaseUnavailable, FatalError, LogUnavailable
 from shared.eventlog.port import OffsetLoader, Record
 from shared.eventlog.positions import check_positions
-from shared.eventlog.postgres_group import Membership, application_name, keep_alive
-from shared.eventlog.postgres_wire import decode_headers
+from shared.eventlog.postgres.group import Membership, application_name, keep_alive
+from shared.eventlog.postgres.wire import decode_headers
 from shared.storage.connect import DatabaseRole, connect
 from shared.storage.errors import DRIVER_ERRORS
 

@@ -9,17 +9,17 @@ from collections.abc import Iterable, Sequence
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from shared.errors import FatalError, LogUnavailable
 from shared.eventlog.in_flight import DEFAULT_BYTES, DEFAULT_RECORDS, InFlight, Load
-from shared.eventlog.kafka_batches import Answer, KafkaBatches
+from shared.eventlog.kafka.batches import Answer, KafkaBatches
+from shared.eventlog.kafka.internals import abandon_producer
 from shared.eventlog.port import NewRecord
 
 _log = structlog.get_logger(__name__)
 
 _HEALTH_SECONDS = 1.0
-_ABANDON_SECONDS = 2.0
 _MAX_BATCH_BYTES = 256 * 1024
 _METADATA_MAX_AGE_MS = 60_000
 
@@ -109,7 +109,7 @@ class KafkaWriter:
                 await producer.stop()
         except (KafkaError, OSError, TimeoutError) as exc:
             _log.warning("event_log_flush_incomplete", topic=self._topic, error=repr(exc))
-            await _abandon(producer)
+            await abandon_producer(producer)
 
     async def _connect(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
@@ -129,14 +129,14 @@ class KafkaWriter:
                 if self._topic in cluster.topics():
                     await producer.partitions_for(self._topic)
         except (KafkaError, OSError, TimeoutError) as exc:
-            await _abandon(producer)
+            await abandon_producer(producer)
             message = f"Kafka at {self._bootstrap} does not answer: {exc!r}"
             raise LogUnavailable(message) from exc
         except BaseException:
-            await _abandon(producer)
+            await abandon_producer(producer)
             raise
         if self._topic not in cluster.topics():
-            await _abandon(producer)
+            await abandon_producer(producer)
             message = f"Kafka at {self._bootstrap} has no topic {self._topic}; create it first"
             raise FatalError(message)
         return producer
@@ -156,7 +156,7 @@ class KafkaWriter:
             if self._is_broken:
                 self._use(await self._connect())
                 self._is_broken = False
-                await _abandon(broken)
+                await abandon_producer(broken)
             return self._batches
 
     def _unavailable(self, exc: BaseException) -> LogUnavailable:
@@ -189,25 +189,3 @@ class KafkaWriter:
                 answer.add_done_callback(answered)
         if open_answers == 0:
             self._in_flight.release(load)
-
-
-async def _abandon(producer: AIOKafkaProducer) -> None:
-    """Drop a producer that cannot flush, leaving no task and no connection behind.
-
-    Reaches into aiokafka: its `stop` waits for the brokers without end, and cancelling it leaves the
-    sender and the flush running. Bounded; never raises.
-    """
-    producer._closed = True  # noqa: SLF001 - else its finalizer reports it as unclosed
-    pending = producer._message_accumulator  # noqa: SLF001
-    try:
-        async with asyncio.timeout(_ABANDON_SECONDS):
-            await producer.client.close()
-            await producer._sender.close()  # noqa: SLF001
-    except (KafkaError, OSError, TimeoutError) as exc:
-        _log.warning("event_log_producer_abandoned", error=repr(exc))
-    finally:
-        # Last, because a request that ends now puts its batch back; and as "pending", because
-        # aiokafka takes every batch out of that set when it fails.
-        for queue in pending._batches.values():  # noqa: SLF001
-            pending._pending_batches.update(queue)  # noqa: SLF001
-        pending.fail_all(ProducerClosed())

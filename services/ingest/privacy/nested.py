@@ -9,19 +9,19 @@ from typing import Any
 
 Keys = tuple[str, ...]
 Change = Callable[[str], str]
-Json = Any
+JsonValue = Any
 
 _GONE = object()
 
 
-def without(value: Json, keys: Keys) -> Json:
+def without(value: JsonValue, keys: Keys) -> JsonValue:
     """`value` less what `keys` lead to; the same object where that is nothing."""
     if not keys:
         return _GONE
     return _inside(value, keys, without)
 
 
-def only(value: Json, kept: Sequence[Keys]) -> Json:
+def only(value: JsonValue, kept: Sequence[Keys]) -> JsonValue:
     """Of `value`, an object or a list, what any of `kept` leads to; an empty path keeps it whole."""
     if not all(kept):
         return value
@@ -37,14 +37,16 @@ def only(value: Json, kept: Sequence[Keys]) -> Json:
     return {key: part for key, part in inner.items() if part is not _GONE}
 
 
-def replaced(value: Json, keys: Keys, change: Change) -> Json:
+def replaced(value: JsonValue, keys: Keys, change: Change) -> JsonValue:
     """`value` with `change` made to every text and number that `keys` lead to."""
     if not keys:
         return rewritten(value, change, numbers=True)
     return _inside(value, keys, lambda part, rest: replaced(part, rest, change))
 
 
-def rewritten(value: Json, change: Change, *, numbers: bool = False, keys: bool = False) -> Json:
+def rewritten(
+    value: JsonValue, change: Change, *, numbers: bool = False, keys: bool = False
+) -> JsonValue:
     """`value` with `change` made to every text in it; `numbers` and `keys` of objects if asked."""
     if isinstance(value, str):
         return change(value)
@@ -64,7 +66,9 @@ def rewritten(value: Json, change: Change, *, numbers: bool = False, keys: bool 
     return value
 
 
-def _inside(value: Json, keys: Keys, change: Callable[[Json, Keys], Json]) -> Json:
+def _inside(
+    value: JsonValue, keys: Keys, change: Callable[[JsonValue, Keys], JsonValue]
+) -> JsonValue:
     """`value` with `change` made to what the beginnings of `keys` lead to, and the rest of them."""
     if isinstance(value, list):
         return _items(value, lambda item: _inside(item, keys, change))
@@ -84,7 +88,7 @@ def _inside(value: Json, keys: Keys, change: Callable[[Json, Keys], Json]) -> Js
     return changed
 
 
-def _items(value: list[Json], change: Callable[[Json], Json]) -> list[Json]:
+def _items(value: list[JsonValue], change: Callable[[JsonValue], JsonValue]) -> list[JsonValue]:
     items = [change(item) for item in value]
     return value if all(map(_is, items, value)) else items
 
@@ -93,7 +97,7 @@ def _is(one: object, other: object) -> bool:
     return one is other
 
 
-def _readings(value: Mapping[str, Json], keys: Keys) -> Iterator[tuple[str, Keys]]:
+def _readings(value: Mapping[str, JsonValue], keys: Keys) -> Iterator[tuple[str, Keys]]:
     """Every key of `value` that a beginning of `keys` may mean, and the keys that are left."""
     for count in range(1, len(keys) + 1):
         key = ".".join(keys[:count])

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from shared.sources.complaints import FIELDS, Complaint, SettingsInvalid, near, read_settings
+from shared.sources.settings_reader import FIELDS, Mistake, SettingsInvalid, near, read_settings
 from tests.conftest import ROOT
 
 
-def complaints(**written: Any) -> list[tuple[str, str]]:
+def mistakes(**written: Any) -> list[tuple[str, str]]:
     with pytest.raises(SettingsInvalid) as refused:
         read_settings(written)
-    return [(each.pointer, each.detail) for each in refused.value.complaints]
+    return [(each.pointer, each.detail) for each in refused.value.mistakes]
 
 
 def test_null_means_the_default() -> None:
@@ -23,11 +23,11 @@ def test_null_means_the_default() -> None:
 
 
 def test_every_mistake_is_named_with_its_place() -> None:
-    found = complaints(
+    named = mistakes(
         ip="hide", burst=0, consent={"required": ["a"], "when_missing": "ask"}, unknown=1
     )
 
-    assert [pointer for pointer, _ in found] == ["/ip", "/burst", "/consent/when_missing", ""]
+    assert [pointer for pointer, _ in named] == ["/ip", "/burst", "/consent/when_missing", ""]
 
 
 @pytest.mark.parametrize(
@@ -35,14 +35,14 @@ def test_every_mistake_is_named_with_its_place() -> None:
 )
 @pytest.mark.parametrize("name", FIELDS)
 def test_what_cannot_be_stored_is_refused_for_every_setting(name: str, value: Any) -> None:
-    ((pointer, _),) = complaints(**{name: value})
+    ((pointer, _),) = mistakes(**{name: value})
 
     assert pointer.startswith(f"/{name}")
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_a_value_of_the_wrong_kind_is_told_in_words(name: str) -> None:
-    ((pointer, detail),) = complaints(**{name: object_of_another_kind(name)})
+def test_the_message_for_a_value_of_the_wrong_kind_is_a_sentence(name: str) -> None:
+    ((pointer, detail),) = mistakes(**{name: object_of_another_kind(name)})
 
     assert pointer.startswith(f"/{name}")
     assert not re.search(r"Expected `|\^|regex", detail)
@@ -56,7 +56,7 @@ def said(name: str, value: Any) -> str:
     try:
         read_settings({name: value})
     except SettingsInvalid as refused:
-        return str(refused.complaints)
+        return str(refused.mistakes)
     return "nothing"
 
 
@@ -67,21 +67,21 @@ def test_nothing_of_what_was_written_is_repeated() -> None:
             assert hostile not in said(name, value)
 
 
-def test_nesting_without_end_is_a_complaint() -> None:
+def test_deep_nesting_is_a_mistake() -> None:
     deep: Any = {"rules": []}
     for _ in range(200):
         deep = {"a": deep}
 
-    assert complaints(mapping=deep)
+    assert mistakes(mapping=deep)
 
 
-def test_a_near_miss_is_suggested_and_else_all_are_told() -> None:
+def test_a_similar_name_is_suggested_and_else_all_are_listed() -> None:
     assert near("hash-field") == "did you mean `hash_fields`?"
     assert near("zzz", ("a", "b")) == "there are: a, b"
 
 
 def test_a_pointer_leads_from_the_settings() -> None:
-    assert Complaint(path=("consent", "required"), detail="").pointer == "/consent/required"
+    assert Mistake(path=("consent", "required"), detail="").pointer == "/consent/required"
 
 
 def test_the_page_has_a_row_for_each_setting() -> None:

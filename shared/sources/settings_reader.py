@@ -1,6 +1,6 @@
-"""Settings as somebody wrote them, read with every mistake named: place, sentence, near miss. Pure.
+"""Reads the settings of a source and reports every mistake: place, sentence, similar name. Pure.
 
-A complaint repeats nothing of what was written, so that it may go into an answer or a log.
+A mistake never repeats a value that was sent, so that it may go into a response or a log.
 """
 
 import difflib
@@ -19,8 +19,8 @@ FIELDS = SourceSettings.__struct_fields__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Complaint:
-    """One mistake. `path` leads to it from the settings; it holds names of ours and positions alone."""
+class Mistake:
+    """One mistake. `path` leads to it from the settings and holds only names of settings and positions."""
 
     path: tuple[str, ...]
     detail: str
@@ -32,63 +32,63 @@ class Complaint:
 
 
 class SettingsInvalid(ValueError):
-    """The settings cannot be used; `complaints` has every mistake that was found."""
+    """The settings cannot be used; `mistakes` holds all of them."""
 
-    def __init__(self, complaints: tuple[Complaint, ...]) -> None:
-        super().__init__(f"{len(complaints)} mistakes in the settings")
-        self.complaints = complaints
+    def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
+        super().__init__(f"{len(mistakes)} mistakes in the settings")
+        self.mistakes = mistakes
 
 
 def read_settings(written: Mapping[str, Any]) -> SourceSettings:
-    """Settings out of what somebody wrote; null means the default. Raises SettingsInvalid."""
+    """Validate settings as a client sent them; null means the default. Raises SettingsInvalid."""
     given = {name: value for name, value in written.items() if value is not None}
-    complaints = tuple(_complaints(given))
-    if complaints:
-        raise SettingsInvalid(complaints)
+    mistakes = tuple(_mistakes(given))
+    if mistakes:
+        raise SettingsInvalid(mistakes)
     return settings_from(given)
 
 
-def near(name: str, known: tuple[str, ...] = FIELDS) -> str:
-    """` Did you mean ...?` where `name` is nearly one of `known`, else what there is."""
-    found = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=1, cutoff=0.5)
-    return f"did you mean `{found[0]}`?" if found else f"there are: {', '.join(known)}"
+def near(name: str, names: tuple[str, ...] = FIELDS) -> str:
+    """`did you mean ...?` where `name` resembles one of `names`, else the list of them."""
+    matches = difflib.get_close_matches(name.lower().replace("-", "_"), names, n=1, cutoff=0.5)
+    return f"did you mean `{matches[0]}`?" if matches else f"there are: {', '.join(names)}"
 
 
-def _complaints(given: Mapping[str, Any]) -> Iterator[Complaint]:
+def _mistakes(given: Mapping[str, Any]) -> Iterator[Mistake]:
     for name, value in given.items():
         if name not in FIELDS:
-            yield Complaint(path=(), detail=f"a setting is not known here; {near(name)}")
+            yield Mistake(path=(), detail=f"a setting is not known here; {near(name)}")
         elif not is_storable(value):
-            yield Complaint(path=(name,), detail=_NOT_STORABLE)
+            yield Mistake(path=(name,), detail=_NOT_STORABLE)
         else:
             yield from _of_one(name, value)
 
 
-def _of_one(name: str, value: object) -> Iterator[Complaint]:
+def _of_one(name: str, value: object) -> Iterator[Mistake]:
     try:
         settings_from({name: value})
     except (msgspec.ValidationError, RecursionError) as exc:
         path = _path(str(exc)) or (name,)
-        yield Complaint(path=path, detail=_sentence(path, str(exc), value))
+        yield Mistake(path=path, detail=_sentence(path, str(exc), value))
         return
     if name == "mapping" and isinstance(value, dict):
         try:
             compile_mapping(value)
         except MappingProblem as exc:
-            yield Complaint(path=(name,), detail=str(exc))
+            yield Mistake(path=(name,), detail=str(exc))
 
 
 def _path(message: str) -> tuple[str, ...]:
-    """Steps of the path in a decoder's message, without positions, which it does not tell."""
-    found = re.search(r"- at `\$\.?([^`]*)`", message)
-    return tuple(step for step in re.split(r"[.\[\]]+", found[1]) if step) if found else ()
+    """Steps of the path in a decoder's message, without positions, which the decoder does not report."""
+    match = re.search(r"- at `\$\.?([^`]*)`", message)
+    return tuple(step for step in re.split(r"[.\[\]]+", match[1]) if step) if match else ()
 
 
 def _sentence(path: tuple[str, ...], message: str, value: object) -> str:
     if message.startswith("Object contains unknown field") and isinstance(value, dict):
-        known = ConsentRule.__struct_fields__
-        unknown = next((name for name in value if name not in known), "")
-        return f"something here is not known; {near(str(unknown), known)}"
+        fields = ConsentRule.__struct_fields__
+        unknown = next((name for name in value if name not in fields), "")
+        return f"something here is not known; {near(str(unknown), fields)}"
     return _EXPECTED.get(path[0], message.partition(" - at ")[0])
 
 
@@ -112,4 +112,4 @@ _EXPECTED = {
     "account_id_property": "the name of a property, a text",
     "mapping": "an object with rules, see docs/mapping.md",
 }
-"""What is wanted, by setting: the decoder's own words speak of patterns."""
+"""Setting to the form that it takes; the messages of the decoder show regular expressions instead."""

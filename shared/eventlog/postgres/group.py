@@ -15,7 +15,7 @@ from zlib import crc32
 import asyncpg
 import structlog
 
-from shared.eventlog.postgres_wire import CHANNEL, Connection, group_tag
+from shared.eventlog.postgres.wire import CHANNEL, Connection, group_tag
 from shared.storage.errors import DRIVER_ERRORS
 
 _log = structlog.get_logger(__name__)
