@@ -17,22 +17,22 @@ async def world(database_url: str) -> AsyncIterator[World]:
         yield world
 
 
-async def test_a_secret_is_made_shown_once_and_known_to_ingest(world: World) -> None:
+async def test_a_generated_secret_is_shown_once_and_cached_by_ingest(world: World) -> None:
     source_id = await create_source(world, "partner", "standard-webhooks")
 
     answer = (await send(world, "POST", f"/v1/sources/{source_id}/secrets", {})).json()
     shown = await send(world, "GET", f"/v1/sources/{source_id}")
-    known = (await ingest_registry(world)).cached(source_id)
+    cached = (await ingest_registry(world)).cached(source_id)
 
     assert answer["value"].startswith("whsec_")
     assert len(base64.b64decode(answer["value"].removeprefix("whsec_"))) == 32
     assert [each["secret_id"] for each in shown.json()["secrets"]] == [answer["secret_id"]]
     assert answer["value"] not in shown.text
-    assert known is not None
-    assert known.secrets == (answer["value"].encode(),)
+    assert cached is not None
+    assert cached.secrets == (answer["value"].encode(),)
 
 
-async def test_while_a_secret_is_changed_both_are_good_and_then_the_old_one_ends(
+async def test_during_a_rotation_both_secrets_are_valid_until_the_old_one_expires(
     world: World,
 ) -> None:
     source_id = await create_source(world, "billing", "stripe")
@@ -53,7 +53,7 @@ async def test_while_a_secret_is_changed_both_are_good_and_then_the_old_one_ends
     assert one.secrets == (b"whsec_second_of_stripe",)
 
 
-async def test_a_secret_ends_at_once_or_after_a_while_and_never_later_than_said(
+async def test_a_secret_expires_now_or_after_a_delay_which_is_never_prolonged(
     world: World,
 ) -> None:
     source_id = await create_source(world, "billing", "stripe")
@@ -85,7 +85,7 @@ async def test_a_secret_ends_at_once_or_after_a_while_and_never_later_than_said(
         ("generic", "x" * 501),
     ],
 )
-async def test_what_cannot_be_a_secret_is_refused_and_not_repeated(
+async def test_an_invalid_secret_is_refused_and_not_echoed(
     world: World, kind: str, value: str | None
 ) -> None:
     source_id = await create_source(world, "provider", kind)
@@ -96,7 +96,7 @@ async def test_what_cannot_be_a_secret_is_refused_and_not_repeated(
     assert value is None or value not in answer.text
 
 
-async def test_a_sixth_secret_in_use_is_one_too_many(world: World) -> None:
+async def test_a_source_has_at_most_five_valid_secrets(world: World) -> None:
     source_id = await create_source(world, "partner", "generic")
     path = f"/v1/sources/{source_id}/secrets"
     for _ in range(5):
@@ -109,22 +109,22 @@ async def test_a_sixth_secret_in_use_is_one_too_many(world: World) -> None:
     assert instead.status_code == 201
 
 
-async def test_a_key_of_a_source_sends_by_it_and_does_nothing_else(world: World) -> None:
+async def test_a_key_of_a_source_holds_only_the_scope_to_send_its_events(world: World) -> None:
     source_id = await create_source(world)
 
     answer = await send(world, "POST", f"/v1/sources/{source_id}/keys", {"label": "shop"})
-    found = await authenticate(world, answer.json()["key"])
+    principal = await authenticate(world, answer.json()["key"])
     shown = (await send(world, "GET", f"/v1/sources/{source_id}")).json()["keys"]
 
     assert answer.status_code == 201
-    assert isinstance(found, Principal)
-    assert (found.source_id, found.scopes) == (source_id, frozenset({Scope.EVENTS_WRITE}))
+    assert isinstance(principal, Principal)
+    assert (principal.source_id, principal.scopes) == (source_id, frozenset({Scope.EVENTS_WRITE}))
     assert [(each["key_id"], each["label"]) for each in shown] == [
         (answer.json()["key_id"], "shop")
     ]
 
 
-async def test_a_key_of_a_source_is_revoked_by_it_alone(world: World) -> None:
+async def test_a_key_is_revoked_only_through_its_own_source(world: World) -> None:
     source_id, other = await create_source(world), await create_source(world, "app")
     new = (await send(world, "POST", f"/v1/sources/{source_id}/keys", {})).json()
 
@@ -137,7 +137,7 @@ async def test_a_key_of_a_source_is_revoked_by_it_alone(world: World) -> None:
     assert await authenticate(world, new["key"]) == "revoked"
 
 
-async def test_who_shows_keys_has_no_secrets_and_the_other_way_round(world: World) -> None:
+async def test_a_kind_has_either_keys_or_secrets(world: World) -> None:
     website, billing = await create_source(world), await create_source(world, "billing", "stripe")
 
     secret = await send(world, "POST", f"/v1/sources/{website}/secrets", {"value": "x" * 20})

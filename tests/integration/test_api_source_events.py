@@ -24,7 +24,7 @@ async def states(world: World, source_id: str) -> list[tuple[Any, ...]]:
     ]
 
 
-async def test_events_tell_what_became_of_them_newest_first(world: World) -> None:
+async def test_events_are_listed_newest_first_with_their_state(world: World) -> None:
     source_id = await create_source(world)
     for message_id in ("m-applied", "m-pending", "m-dead"):
         await add_event(world, source_id, message_id)
@@ -59,7 +59,7 @@ async def test_a_message_twice_in_one_request_counts_once(world: World) -> None:
     ]
 
 
-async def test_an_applied_event_tells_the_moves_that_it_caused(world: World) -> None:
+async def test_an_applied_event_lists_the_transitions_that_it_caused(world: World) -> None:
     source_id = await create_source(world)
     await add_event(world, source_id, "m-1", person="user:leah", account_id="acme")
     await add_touchpoint(world, "m-1", "10 11:00")
@@ -96,7 +96,7 @@ async def test_an_applied_event_tells_the_moves_that_it_caused(world: World) -> 
     ]
 
 
-async def test_the_list_goes_on_by_cursor_and_follows_by_after(world: World) -> None:
+async def test_the_list_is_paged_by_cursor_and_polled_by_after(world: World) -> None:
     source_id = await create_source(world)
     for number in range(1, 6):
         await add_event(world, source_id, f"m-{number}")
@@ -115,7 +115,7 @@ async def test_the_list_goes_on_by_cursor_and_follows_by_after(world: World) -> 
     assert [item["message_id"] for item in fresh["items"]] == ["m-6"]
 
 
-async def test_only_the_wanted_outcome_is_listed_and_its_cursor_is_good_for_that_alone(
+async def test_a_cursor_is_valid_only_for_its_source_and_filter_by_outcome(
     world: World,
 ) -> None:
     source_id, other = await create_source(world), await create_source(world, "app")
@@ -134,7 +134,7 @@ async def test_only_the_wanted_outcome_is_listed_and_its_cursor_is_good_for_that
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_cursor")
 
 
-async def test_usage_is_told_by_day(world: World) -> None:
+async def test_usage_is_listed_by_day_newest_first(world: World) -> None:
     source_id = await create_source(world)
     for day, accepted in ((8, 7), (9, 5), (10, 3)):
         await world._insert(

@@ -22,7 +22,9 @@ async def world(database_url: str) -> AsyncIterator[World]:
         yield world
 
 
-async def test_a_source_is_made_with_its_settings_and_read_back_whole(world: World) -> None:
+async def test_a_created_source_is_returned_with_all_settings_and_cached_by_ingest(
+    world: World,
+) -> None:
     source_id = await create_source(world, ip="drop", consent={"required": ["analytics"]})
 
     shown = (await send(world, "GET", f"/v1/sources/{source_id}")).json()
@@ -35,12 +37,12 @@ async def test_a_source_is_made_with_its_settings_and_read_back_whole(world: Wor
     assert shown["settings"]["allowed_origins"] == []
     assert (shown["secrets"], shown["keys"], shown["webhook_path"]) == ([], [], None)
     assert [each["source_id"] for each in listed] == [source_id]
-    known = registry.cached(source_id)
-    assert known is not None
-    assert known.settings.ip == "drop"
+    cached = registry.cached(source_id)
+    assert cached is not None
+    assert cached.settings.ip == "drop"
 
 
-async def test_a_provider_is_told_where_to_post(world: World) -> None:
+async def test_a_provider_gets_the_path_of_its_webhook(world: World) -> None:
     source_id = await create_source(world, "billing", "stripe")
 
     shown = (await send(world, "GET", f"/v1/sources/{source_id}")).json()
@@ -48,7 +50,7 @@ async def test_a_provider_is_told_where_to_post(world: World) -> None:
     assert shown["webhook_path"] == f"/v1/webhooks/stripe/{source_id}"
 
 
-async def test_settings_named_are_replaced_and_null_puts_one_back(world: World) -> None:
+async def test_named_settings_are_replaced_and_null_restores_a_default(world: World) -> None:
     source_id = await create_source(world, ip="drop", events_per_second=5, hash_fields=["email"])
 
     body = {"name": "shop", "settings": {"ip": None, "hash_fields": ["user_id"]}}
@@ -62,7 +64,7 @@ async def test_settings_named_are_replaced_and_null_puts_one_back(world: World) 
 
 
 @pytest.mark.parametrize(
-    ("settings", "pointer", "said"),
+    ("settings", "pointer", "detail"),
     [
         ({"alowed_origins": []}, "/settings", "did you mean `allowed_origins`?"),
         ({"ip": "hide"}, "/settings/ip", "keep, truncate or drop"),
@@ -77,8 +79,8 @@ async def test_settings_named_are_replaced_and_null_puts_one_back(world: World) 
         ({"mapping": {"rules": [{"event": "A", "when": "]["}]}}, "/settings/mapping", "JMESPath"),
     ],
 )
-async def test_a_wrong_setting_is_refused_with_its_place_and_what_is_wanted(
-    world: World, settings: dict[str, Any], pointer: str, said: str
+async def test_an_invalid_setting_is_refused_with_its_pointer_and_the_rule(
+    world: World, settings: dict[str, Any], pointer: str, detail: str
 ) -> None:
     import json  # noqa: PLC0415 - writes infinity, which the client refuses to
 
@@ -88,11 +90,13 @@ async def test_a_wrong_setting_is_refused_with_its_place_and_what_is_wanted(
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_body")
     (error,) = answer.json()["errors"]
     assert error["pointer"] == pointer
-    assert said in error["detail"]
+    assert detail in error["detail"]
     assert (await send(world, "GET", "/v1/sources")).json()["items"] == []
 
 
-async def test_every_wrong_setting_is_told_at_once_and_nothing_is_echoed(world: World) -> None:
+async def test_every_invalid_setting_is_reported_at_once_and_nothing_is_echoed(
+    world: World,
+) -> None:
     settings = {"ip": "sl_sk_leak", "sl_sk_leak": 1, "burst": "sl_sk_leak"}
     body = {"name": "website", "kind": "web", "settings": settings}
 
@@ -102,7 +106,7 @@ async def test_every_wrong_setting_is_told_at_once_and_nothing_is_echoed(world: 
     assert "leak" not in answer.text
 
 
-async def test_a_name_is_taken_once_in_a_workspace_and_free_in_another(world: World) -> None:
+async def test_a_name_is_unique_within_a_workspace(world: World) -> None:
     await create_source(world)
     other = await create_source(world, "app")
     body = {"name": "website", "kind": "server"}
@@ -117,28 +121,30 @@ async def test_a_name_is_taken_once_in_a_workspace_and_free_in_another(world: Wo
 
 
 @pytest.mark.parametrize("name", ["", "   ", "src_1", "a\nb", "x" * 101, "a\x00b"])
-async def test_a_name_that_nobody_could_use_is_refused(world: World, name: str) -> None:
+async def test_an_unusable_name_is_refused(world: World, name: str) -> None:
     answer = await send(world, "POST", "/v1/sources", {"name": name, "kind": "web"})
 
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/name")
 
 
-async def test_pausing_keeps_its_first_instant_and_resuming_ends_it(world: World) -> None:
+async def test_pausing_again_keeps_the_first_instant_and_resuming_clears_it(world: World) -> None:
     source_id = await create_source(world)
 
     first = await send(world, "POST", f"/v1/sources/{source_id}:pause")
     world.clock.advance(timedelta(hours=1))
     again = await send(world, "POST", f"/v1/sources/{source_id}:pause")
-    known = (await ingest_registry(world)).cached(source_id)
+    cached = (await ingest_registry(world)).cached(source_id)
     resumed = await send(world, "POST", f"/v1/sources/{source_id}:resume")
 
     assert first.json()["paused_at"] == again.json()["paused_at"] == "2026-03-10T12:00:00Z"
-    assert known is not None
-    assert known.paused_at == NOW
+    assert cached is not None
+    assert cached.paused_at == NOW
     assert resumed.json()["paused_at"] is None
 
 
-async def test_a_removed_source_is_gone_with_its_keys_and_newest_events(world: World) -> None:
+async def test_deleting_a_source_revokes_its_keys_and_deletes_its_newest_events(
+    world: World,
+) -> None:
     source_id = await create_source(world)
     key = (await send(world, "POST", f"/v1/sources/{source_id}/keys", {})).json()["key"]
     await add_event(world, source_id, "m-1")
@@ -152,7 +158,7 @@ async def test_a_removed_source_is_gone_with_its_keys_and_newest_events(world: W
     assert await world.owner.fetchval("SELECT count(*) FROM source_event") == 0
 
 
-async def test_no_call_reaches_a_source_of_another_workspace(world: World) -> None:
+async def test_no_route_reaches_a_source_of_another_workspace(world: World) -> None:
     source_id = await create_source(world)
     at_source = f"/v1/sources/{source_id}"
     calls = [
@@ -170,3 +176,25 @@ async def test_no_call_reaches_a_source_of_another_workspace(world: World) -> No
 
     assert {(a.status_code, a.json()["code"]) for a in answers} == {(404, "source_unknown")}
     assert (await send(world, "GET", at_source)).json()["name"] == "website"
+
+
+@pytest.mark.parametrize(
+    ("method", "below", "allow"),
+    [
+        ("PUT", "", "DELETE, GET, HEAD, PATCH"),
+        ("DELETE", ":pause", "POST"),
+        ("GET", ":resume", "POST"),
+        ("DELETE", "/events", "GET, HEAD"),
+        ("PATCH", "/usage", "GET, HEAD"),
+        ("GET", "/keys", "POST"),
+        ("GET", "/keys/0123456789ab", "DELETE"),
+        ("DELETE", "/secrets", "POST"),
+        ("PATCH", "/secrets/0123456789ab", "DELETE"),
+    ],
+)
+async def test_a_path_below_a_source_is_not_an_id_for_another_method(
+    world: World, method: str, below: str, allow: str
+) -> None:
+    response = await send(world, method, f"/v1/sources/src_website{below}")
+
+    assert (response.status_code, response.headers["allow"]) == (405, allow)
