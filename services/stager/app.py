@@ -61,7 +61,7 @@ class Stager:
 
     def checks(self) -> dict[str, Check]:
         """The checks of readiness, by name."""
-        return {name: _late(self, name) for name in ("database", "storing")}
+        return {name: _deferred(self, name) for name in ("database", "storing")}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`, then finish the batch in hand and leave the group.
@@ -162,9 +162,11 @@ class Stager:
         return await until_up(connect, stop, failure="database_unavailable")
 
 
-def _late(stager: Stager, name: str) -> Check:
+def _deferred(stager: Stager, name: str) -> Check:
+    """The check of a part that `run` makes later."""
+
     async def check() -> bool:
-        return await checks(stager._pool, stager._consumer)[name]()  # noqa: SLF001 - its own part
+        return await checks(stager._pool, stager._consumer)[name]()  # noqa: SLF001 - same module
 
     return check
 

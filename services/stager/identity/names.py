@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from shared.contracts.envelope import Envelope
-from shared.contracts.names import ANONYMOUS, EMAIL, USER
+from shared.contracts.names import ANONYMOUS, USER, person_names
 
 Key = tuple[int, str]
 """Workspace and name."""
@@ -59,41 +59,32 @@ def event_names(envelope: Envelope) -> EventNames:
     workspace = envelope.workspace_id
     order = (envelope.occurred_at, envelope.message_id)
     user_id, anonymous_id = envelope.user_id, envelope.anonymous_id
-    email = envelope.email and envelope.email.strip().lower()
+    email, previous = envelope.email, envelope.previous_id
     account = envelope.account_id or None
-    previous = envelope.previous_id
     if user_id and not (email or anonymous_id or previous) and envelope.type != "merge":
         return EventNames(workspace, order, (workspace, USER + user_id), account)
     if envelope.type == "merge":
         return EventNames(workspace, order, None, account, _account_merge(envelope))
-    names = person_names(envelope)
-    if not names:
+    names = person_names(user_id=user_id, email=email, anonymous_id=anonymous_id)
+    keys = [(workspace, name) for name in names]
+    if not keys:
         return EventNames(workspace, order, None, account)
-    strongest, *others = [(workspace, name) for name in names]
+    strongest, *others = keys
     if previous and previous != anonymous_id:
         others.append((workspace, ANONYMOUS + previous))
     weaker = tuple((name, strongest) for name in others)
     return EventNames(workspace, order, strongest, account, weaker)
 
 
-def person_names(envelope: Envelope) -> list[str]:
-    """The names of the acting person, strongest first; see `subjects.person_ref`."""
-    names: list[str] = []
-    if envelope.user_id:
-        names.append(USER + envelope.user_id)
-    if envelope.email and (email := envelope.email.strip().lower()):
-        names.append(EMAIL + email)
-    if envelope.anonymous_id:
-        names.append(ANONYMOUS + envelope.anonymous_id)
-    return names
-
-
 def all_person_names(envelope: Envelope) -> list[Key]:
     """Every person's name in an event or a request, the former id of an alias included."""
-    names = person_names(envelope)
+    names = person_names(
+        user_id=envelope.user_id, email=envelope.email, anonymous_id=envelope.anonymous_id
+    )
+    keys = [(envelope.workspace_id, name) for name in names]
     if envelope.previous_id:
-        names.append(ANONYMOUS + envelope.previous_id)
-    return [(envelope.workspace_id, name) for name in names]
+        keys.append((envelope.workspace_id, ANONYMOUS + envelope.previous_id))
+    return keys
 
 
 def _account_merge(envelope: Envelope) -> tuple[tuple[Key, Key], ...]:
