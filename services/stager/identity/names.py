@@ -7,8 +7,9 @@ from datetime import datetime
 
 import msgspec
 
+from shared.contracts import names
 from shared.contracts.envelope import Envelope
-from shared.contracts.names import ANONYMOUS, EMAIL, USER
+from shared.contracts.names import ANONYMOUS, USER, normal_email
 
 Key = tuple[int, str]
 """Workspace and name."""
@@ -59,17 +60,17 @@ def event_names(envelope: Envelope) -> EventNames:
     workspace = envelope.workspace_id
     order = (envelope.occurred_at, envelope.message_id)
     user_id, anonymous_id = envelope.user_id, envelope.anonymous_id
-    email = envelope.email and envelope.email.strip().lower()
+    email = envelope.email and normal_email(envelope.email)
     account = envelope.account_id or None
     previous = envelope.previous_id
     if user_id and not (email or anonymous_id or previous) and envelope.type != "merge":
         return EventNames(workspace, order, (workspace, USER + user_id), account)
     if envelope.type == "merge":
         return EventNames(workspace, order, None, account, _account_merge(envelope))
-    names = person_names(envelope)
-    if not names:
+    of_person = person_names(envelope)
+    if not of_person:
         return EventNames(workspace, order, None, account)
-    strongest, *others = [(workspace, name) for name in names]
+    strongest, *others = [(workspace, name) for name in of_person]
     if previous and previous != anonymous_id:
         others.append((workspace, ANONYMOUS + previous))
     weaker = tuple((name, strongest) for name in others)
@@ -77,23 +78,18 @@ def event_names(envelope: Envelope) -> EventNames:
 
 
 def person_names(envelope: Envelope) -> list[str]:
-    """The names of the acting person, strongest first; see `subjects.person_ref`."""
-    names: list[str] = []
-    if envelope.user_id:
-        names.append(USER + envelope.user_id)
-    if envelope.email and (email := envelope.email.strip().lower()):
-        names.append(EMAIL + email)
-    if envelope.anonymous_id:
-        names.append(ANONYMOUS + envelope.anonymous_id)
-    return names
+    """The names of the acting person in their stored form, strongest first."""
+    return names.person_names(
+        user_id=envelope.user_id, email=envelope.email, anonymous_id=envelope.anonymous_id
+    )
 
 
 def all_person_names(envelope: Envelope) -> list[Key]:
     """Every person's name in an event or a request, the former id of an alias included."""
-    names = person_names(envelope)
+    of_person = person_names(envelope)
     if envelope.previous_id:
-        names.append(ANONYMOUS + envelope.previous_id)
-    return [(envelope.workspace_id, name) for name in names]
+        of_person.append(ANONYMOUS + envelope.previous_id)
+    return [(envelope.workspace_id, name) for name in of_person]
 
 
 def _account_merge(envelope: Envelope) -> tuple[tuple[Key, Key], ...]:
