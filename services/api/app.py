@@ -19,9 +19,6 @@ from services.api.queries.connections import StageConnections, opener
 from services.api.queries.stage import ping
 from services.api.routes import ROUTERS
 from services.api.routes.bare_stage import BareStageRoute
-from services.api.routes.source_access import SourceAccessRoutes
-from services.api.routes.source_events import SourceEventRoutes
-from services.api.routes.sources import SourceRoutes
 from services.api.settings import ApiSettings
 from services.api.stage_gauges import StageGauges
 from shared.clock import Clock
@@ -81,13 +78,7 @@ class Api:
             maps=self.maps,
             max_map_bytes=max_map_bytes,
         )
-        sources = SourceRoutes(engine, clock)
-        self.operations: Sequence[Operation] = [
-            *sources.collection(),
-            *SourceEventRoutes(engine, clock).operations(),
-            *SourceAccessRoutes(engine, clock).operations(),
-            *sources.one(),
-        ]
+        self.operations: Sequence[Operation] = []
 
     async def close(self) -> None:
         """Close every connection."""

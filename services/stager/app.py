@@ -61,7 +61,7 @@ class Stager:
 
     def checks(self) -> dict[str, Check]:
         """The checks of readiness, by name."""
-        return {name: _late(self, name) for name in ("database", "storing")}
+        return {name: _deferred(self, name) for name in ("database", "storing")}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`, then finish the batch in hand and leave the group.
@@ -124,8 +124,13 @@ class Stager:
                 group.create_task(jobs.run(stop), name="refold-jobs")
                 group.create_task(relay.run(stop), name="relay")
                 group.create_task(retention.run(stop), name="retention")
-                group.create_task(watch_lag(self._reader, consumer, metrics, stop), name="lag")
-                group.create_task(consumer.run(stop), name="consumer")
+                lag = group.create_task(
+                    watch_lag(self._reader, consumer, metrics, stop), name="lag"
+                )
+                consuming = group.create_task(consumer.run(stop), name="consumer")
+                # The consumer closes the reader: Kafka's would leave a request for offsets that is on
+                # its way unanswered, and the stop would wait for its timeout.
+                consuming.add_done_callback(lambda _: lag.cancel())
             ending.cancel()
 
     async def _end_in_time(self, stop: asyncio.Event) -> None:
@@ -157,9 +162,11 @@ class Stager:
         return await until_up(connect, stop, failure="database_unavailable")
 
 
-def _late(stager: Stager, name: str) -> Check:
+def _deferred(stager: Stager, name: str) -> Check:
+    """The check of a part that `run` makes later."""
+
     async def check() -> bool:
-        return await checks(stager._pool, stager._consumer)[name]()  # noqa: SLF001 - its own part
+        return await checks(stager._pool, stager._consumer)[name]()  # noqa: SLF001 - same module
 
     return check
 

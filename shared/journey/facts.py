@@ -31,15 +31,16 @@ class FactRegistry:
         self.trackers: dict[FactKey, Tracker] = {}
         self.traits: dict[FactKey, TraitTracker] = {}
 
-    def tracker(self, key: FactKey, make: Callable[[int], Tracker]) -> Tracker:
-        """The fact about touchpoints under `key`; `make` builds it for a number if it is new.
+    def tracker(self, key: FactKey, make: Callable[[int], Tracker], *, keep: int = 1) -> Tracker:
+        """The fact about touchpoints under `key`; `make` builds it for a number, with `keep`.
 
-        Facts with one key may differ in `keep` alone; the greatest one wins.
+        Conditions with one key may differ in `keep` alone; the fact has the greatest of them.
         """
         tracker = self.trackers.get(key)
-        wanted = make(self._next() if tracker is None else tracker.number)
-        if tracker is None or tracker.keep < wanted.keep:
-            tracker = self.trackers[key] = wanted
+        if tracker is None:
+            tracker = self.trackers[key] = make(self._next())
+        elif tracker.keep < keep:
+            tracker = self.trackers[key] = make(tracker.number)
         return tracker
 
     def trait(self, key: FactKey, make: Callable[[int], TraitTracker]) -> TraitTracker:

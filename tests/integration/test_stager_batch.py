@@ -53,7 +53,7 @@ async def test_a_message_id_counts_once_within_a_batch_and_across_batches(
         assert await w.rows("SELECT touchpoints FROM subject") == [(1,)]
 
 
-async def test_a_duplicate_with_another_body_links_nobody(database_url: str) -> None:
+async def test_a_duplicate_with_another_body_links_no_names(database_url: str) -> None:
     async with world(database_url, SALES) as w:
         await w.send(w.event("Blog Read", 0, anonymous_id="z", message_id="a"))
         await w.send(

@@ -65,9 +65,9 @@ async def test_stagers_that_meet_give_the_rows_of_one(database_url: str, seed: i
                 writer = w.another_writer(f"stager-{number}")
                 group.create_task(stager(w, writer, share, random.randint(1, 4)))
 
-        found = await snapshot(w)
+        rows_now = await snapshot(w)
         for name, rows in expected.items():
-            assert found[name] == rows, name
+            assert rows_now[name] == rows, name
         assert await w.verdicts() == (40, 8, 0)
 
 
@@ -87,6 +87,6 @@ async def test_partition_workers_of_one_stager_give_the_rows_of_one(
             for share in deal(events, random):
                 group.create_task(stager(w, w.writer, share, 3))
 
-        found = await snapshot(w)
+        rows_now = await snapshot(w)
         for name, rows in expected.items():
-            assert found[name] == rows, name
+            assert rows_now[name] == rows, name

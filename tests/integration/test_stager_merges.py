@@ -1,4 +1,4 @@
-"""One account takes over another: what either did is one history, whatever order it comes in."""
+"""One account absorbs another: the events of both are one history, in any order of arrival."""
 
 from datetime import timedelta
 from functools import partial
@@ -98,7 +98,7 @@ async def test_what_comes_later_under_either_id_counts_for_the_survivor(database
         ]
 
 
-async def test_alerts_of_the_account_that_was_taken_over_are_closed(database_url: str) -> None:
+async def test_alerts_of_an_absorbed_account_are_closed(database_url: str) -> None:
     async with world(database_url, SALES) as w:
         await w.send(w.event("Demo Requested", 0, account_id="old"))
         await w.pass_time(timedelta(days=20))
@@ -152,7 +152,7 @@ async def test_the_first_merge_of_an_account_counts(
 
 
 @pytest.mark.parametrize("is_late", [False, True])
-async def test_the_newest_merge_of_a_circle_does_not_count(
+async def test_the_newest_merge_of_a_cycle_does_not_count(
     database_url: str,
     is_late: bool,  # noqa: FBT001 - a table's column
 ) -> None:
@@ -188,7 +188,7 @@ async def test_a_repeated_merge_is_a_duplicate_even_with_another_body(database_u
         assert await w.rows("SELECT subject_id FROM subject WHERE subject_id = 'evil'") == []
 
 
-async def test_a_merge_says_nothing_about_whoever_reported_it(database_url: str) -> None:
+async def test_a_merge_says_nothing_about_the_person_who_reported_it(database_url: str) -> None:
     async with world(database_url, SALES) as w:
         await w.send(merge(w, "new", "old", 1, user_id="admin", traits={"name": "Ann"}))
 
@@ -261,8 +261,8 @@ async def test_the_api_knows_both_accounts_and_all_names_below_them(database_url
         )
 
         for account in ("a", "b", "c"):
-            found = await transact(database_url, partial(_resolved, account))
-            assert found == accounts.Resolved(subject_id="c")
+            resolved = await transact(database_url, partial(_resolved, account))
+            assert resolved == accounts.Resolved(subject_id="c")
         names = await transact(
             database_url, lambda c: accounts.identifiers(c, DEFAULT_WORKSPACE, "c")
         )
@@ -287,10 +287,10 @@ async def test_cycles_are_broken_at_the_same_place_in_any_order(
             await wipe(w)
             for start in range(0, len(events), 3):
                 await w.send(*events[start : start + 3])
-            found = await snapshot(w)
-            expected = expected or found
+            rows_now = await snapshot(w)
+            expected = expected or rows_now
             for name, rows in expected.items():
-                assert found[name] == rows, name
+                assert rows_now[name] == rows, name
             report = await transact(
                 database_url, lambda connection: examine(connection, deep=True, now=w.clock.now())
             )
@@ -298,7 +298,7 @@ async def test_cycles_are_broken_at_the_same_place_in_any_order(
             random.shuffle(events)
 
 
-async def test_a_published_map_leaves_accounts_that_were_taken_over_alone(
+async def test_a_published_map_does_not_fold_absorbed_accounts(
     database_url: str,
 ) -> None:
     async with world(database_url) as w:

@@ -1,4 +1,4 @@
-"""What no mapping knows is set aside whole, once, and harms nobody."""
+"""An unmapped event becomes one dead letter with all its bytes, and holds nothing up."""
 
 import asyncio
 from pathlib import Path
@@ -68,7 +68,7 @@ async def test_one_that_was_put_through_a_mapping_may_fail_again_or_has_counted(
         assert [row[1] for row in await dead_letters(w)] == ["failed", "applied", "failed"]
 
 
-async def test_other_dead_letters_tell_their_message_too(database_url: str) -> None:
+async def test_other_dead_letters_have_their_message_id_too(database_url: str) -> None:
     async with world(database_url, SALES) as w:
         await w.send(
             b'{"v": 2, "workspace_id": 1, "message_id": "from-later"}',

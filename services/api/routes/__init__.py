@@ -13,6 +13,9 @@ from services.api.routes import (
     journeys,
     kpis,
     people,
+    source_access,
+    source_events,
+    sources,
     stage,
 )
 
@@ -26,4 +29,7 @@ ROUTERS = (
     kpis.router,
     journeys.router,
     people.router,
+    source_events.router,
+    source_access.router,
+    sources.router,
 )

@@ -71,8 +71,8 @@ class MemberTracker:
     ) -> set[Key]:
         """Read the members that the events may change, and mark those events as tracked.
 
-        Returns the names of persons that are new in their subject: the caller has to keep names that exist
-        already from moving until the new member is visible.
+        Returns the names of persons that are new in their subject: the caller has to lock those that exist
+        already against a move until the new member is visible.
         """
         unread: dict[MemberKey, Key] = {}
         cache = self._cache.members

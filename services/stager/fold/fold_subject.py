@@ -125,7 +125,7 @@ def fold_newer(
             account_traits = {**account_traits, **event.account_traits}
         if event.value is not None:
             value = event.value
-    _keep(
+    _put_subject(
         key,
         Subject(
             version=version,
@@ -181,7 +181,7 @@ def fold_history(
     traits, value = _newest(history)
     output.tally.refold(reason)
     last: Order | None = history[-1].order if history else None
-    _keep(
+    _put_subject(
         key,
         Subject(
             version=version,
@@ -222,10 +222,10 @@ def fold_time(
         else:
             output.writes.deadlines.append((*journey_key, armed))
         states[name] = StoredState(compiled.journey.version, state, FORMAT, armed)
-    _keep(key, replace(subject, version=version, states=states), output)
+    _put_subject(key, replace(subject, version=version, states=states), output)
 
 
-def _keep(key: Key, subject: Subject, output: FoldOutput) -> None:
+def _put_subject(key: Key, subject: Subject, output: FoldOutput) -> None:
     at, message_id = subject.last if subject.last is not None else (None, None)
     output.subjects[key] = subject
     output.writes.subjects.append(

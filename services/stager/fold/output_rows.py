@@ -183,7 +183,7 @@ def alerts_to_write(
     by_visit = {alert.visit: alert for alert in stored}
     write: list[Stall] = []
     new: list[Stall] = []
-    ours = {each.value for each in AlertResolution}
+    by_stager = {each.value for each in AlertResolution}
     for visit, stall in stalls.items():
         alert = by_visit.get(visit)
         if alert is None:
@@ -193,7 +193,7 @@ def alerts_to_write(
         elif alert.state != "resolved":
             if stall.cleared_at is not None:
                 write.append(stall)
-        elif alert.resolution in ours and alert.resolved_at != stall.cleared_at:
+        elif alert.resolution in by_stager and alert.resolved_at != stall.cleared_at:
             write.append(stall)
     return write, new
 

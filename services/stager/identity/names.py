@@ -7,9 +7,8 @@ from datetime import datetime
 
 import msgspec
 
-from shared.contracts import names
 from shared.contracts.envelope import Envelope
-from shared.contracts.names import ANONYMOUS, USER, normal_email
+from shared.contracts.names import ANONYMOUS, USER, person_names
 
 Key = tuple[int, str]
 """Workspace and name."""
@@ -60,36 +59,32 @@ def event_names(envelope: Envelope) -> EventNames:
     workspace = envelope.workspace_id
     order = (envelope.occurred_at, envelope.message_id)
     user_id, anonymous_id = envelope.user_id, envelope.anonymous_id
-    email = envelope.email and normal_email(envelope.email)
+    email, previous = envelope.email, envelope.previous_id
     account = envelope.account_id or None
-    previous = envelope.previous_id
     if user_id and not (email or anonymous_id or previous) and envelope.type != "merge":
         return EventNames(workspace, order, (workspace, USER + user_id), account)
     if envelope.type == "merge":
         return EventNames(workspace, order, None, account, _account_merge(envelope))
-    of_person = person_names(envelope)
-    if not of_person:
+    names = person_names(user_id=user_id, email=email, anonymous_id=anonymous_id)
+    keys = [(workspace, name) for name in names]
+    if not keys:
         return EventNames(workspace, order, None, account)
-    strongest, *others = [(workspace, name) for name in of_person]
+    strongest, *others = keys
     if previous and previous != anonymous_id:
         others.append((workspace, ANONYMOUS + previous))
     weaker = tuple((name, strongest) for name in others)
     return EventNames(workspace, order, strongest, account, weaker)
 
 
-def person_names(envelope: Envelope) -> list[str]:
-    """The names of the acting person in their stored form, strongest first."""
-    return names.person_names(
-        user_id=envelope.user_id, email=envelope.email, anonymous_id=envelope.anonymous_id
-    )
-
-
 def all_person_names(envelope: Envelope) -> list[Key]:
     """Every person's name in an event or a request, the former id of an alias included."""
-    of_person = person_names(envelope)
+    names = person_names(
+        user_id=envelope.user_id, email=envelope.email, anonymous_id=envelope.anonymous_id
+    )
+    keys = [(envelope.workspace_id, name) for name in names]
     if envelope.previous_id:
-        of_person.append(ANONYMOUS + envelope.previous_id)
-    return [(envelope.workspace_id, name) for name in of_person]
+        keys.append((envelope.workspace_id, ANONYMOUS + envelope.previous_id))
+    return keys
 
 
 def _account_merge(envelope: Envelope) -> tuple[tuple[Key, Key], ...]:

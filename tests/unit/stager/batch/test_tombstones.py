@@ -1,4 +1,4 @@
-"""The list of forgotten people, as the stager holds it."""
+"""The tombstones of erased persons, as the stager holds them."""
 
 from datetime import UTC, datetime
 
@@ -36,7 +36,7 @@ def test_a_name_is_found_by_its_workspace_its_kind_and_its_pseudonym() -> None:
     assert tombstones.change == 3
 
 
-def test_only_a_name_that_was_not_on_the_list_is_news() -> None:
+def test_only_a_name_without_a_tombstone_is_new() -> None:
     tombstones = Tombstones()
 
     assert tombstones.apply([stone(1, (1, "user:a"))])
@@ -45,7 +45,7 @@ def test_only_a_name_that_was_not_on_the_list_is_news() -> None:
     assert tombstones.apply([stone(3, (1, "user:b"))])
 
 
-def test_who_is_let_in_again_is_nobody_to_look_for() -> None:
+def test_a_lifted_erasure_leaves_no_tombstone() -> None:
     tombstones = Tombstones()
     tombstones.apply([stone(1, (1, "user:a"))])
     tombstones.apply([stone(2, (1, "user:a"), is_erased=False)])
@@ -54,7 +54,7 @@ def test_who_is_let_in_again_is_nobody_to_look_for() -> None:
     assert tombstones.find((1, "user:a")) is None
 
 
-def test_a_name_that_led_to_a_stronger_one_takes_nobody_along() -> None:
+def test_an_erased_name_that_led_to_a_stronger_one_erases_no_second_person() -> None:
     tombstones = Tombstones()
     tombstones.apply(
         [stone(1, (1, "anonymous:kiosk"), is_linked=True), stone(2, (1, "email:leah@x.io"))]
@@ -69,7 +69,7 @@ def test_a_name_that_led_to_a_stronger_one_takes_nobody_along() -> None:
     assert of_leah.names.weaker == (((1, "email:leah@x.io"), (1, "user:leah")),)
 
 
-def test_whoever_is_remembered_costs_no_hash() -> None:
+def test_a_cached_name_costs_no_hash() -> None:
     tombstones = Tombstones()
     tombstones.apply([stone(1, (1, "user:leah"))])
     cache = RowCache(10)
@@ -78,7 +78,7 @@ def test_whoever_is_remembered_costs_no_hash() -> None:
     assert erased_again([event(user_id="leah")], tombstones, cache) == set()
 
 
-def test_a_device_known_as_somebody_elses_stays_theirs() -> None:
+def test_a_device_of_another_person_stays_theirs() -> None:
     stored: dict[Key, Link | None] = {
         (1, "user:leah"): None,
         (1, "anonymous:z"): Link(

@@ -157,7 +157,7 @@ def test_a_subject_that_is_not_on_the_journey_has_no_placement() -> None:
     assert output_rows.placement_row(KEY, compiled(), State.initial(), 1) is None
 
 
-def test_a_move_is_told_as_an_exit_and_an_entry() -> None:
+def test_a_move_gives_the_notice_of_an_exit_and_of_an_entry() -> None:
     rows = output_rows.notices(KEY, transition(2, "customer", 2), START)
 
     assert [row[1] for row in rows] == ["journey.stage.exited", "journey.stage.entered"]

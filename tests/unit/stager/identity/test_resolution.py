@@ -63,15 +63,15 @@ def test_an_event_is_about_its_own_account_before_the_home_before_the_person() -
     explicit = event(2, user_id="leah", account_id="beta")
     silent = event(3, user_id="leah")
     alone = event(4, user_id="solo")
-    nobody = event(5, account_id="acme")
+    impersonal = event(5, account_id="acme")
     resolution = resolution_of(
-        event(1, user_id="leah", account_id="acme"), explicit, silent, alone, nobody
+        event(1, user_id="leah", account_id="acme"), explicit, silent, alone, impersonal
     )
 
     assert resolution.owner(explicit) == ("user:leah", "beta")
     assert resolution.owner(silent) == ("user:leah", "acme")
     assert resolution.owner(alone) == ("user:solo", "user:solo")
-    assert resolution.owner(nobody) == (None, "acme")
+    assert resolution.owner(impersonal) == (None, "acme")
 
 
 def test_an_alias_names_who_the_person_was_before() -> None:
@@ -117,7 +117,7 @@ def test_the_newest_link_of_a_cycle_does_not_count() -> None:
 
         assert {link.person_id for link in resolution.links.values()} == {"anonymous:c"}
         assert {link.subject_id for link in resolution.links.values()} == {"acme"}
-        # What the row of `c` has to tell is taken up by its link: its home is to be looked for.
+        # The row of `c` holds its link, so its home has to be computed from its events.
         assert resolution.lost_members == {(1, "anonymous:c")}
 
 
@@ -127,7 +127,7 @@ def merge(day: int, survivor: str, loser: str) -> EventNames:
     )
 
 
-def test_accounts_lead_to_the_one_that_took_over_all_others() -> None:
+def test_accounts_lead_to_the_one_that_absorbed_all_others() -> None:
     seen = event(0, user_id="leah", account_id="a")
     resolution = resolution_of(seen, merge(3, "c", "b"), merge(1, "b", "a"), merge(2, "x", "a"))
 
@@ -138,7 +138,7 @@ def test_accounts_lead_to_the_one_that_took_over_all_others() -> None:
     assert resolution.moved == {(1, "a"), (1, "b")}
 
 
-def test_whoever_is_to_be_forgotten_goes_with_all_names_that_lead_there() -> None:
+def test_a_person_is_erased_with_all_names_that_lead_to_it() -> None:
     events = [
         event(0, anonymous_id="z", user_id="leah"),
         event(1, anonymous_id="z", user_id="omar"),
@@ -149,7 +149,7 @@ def test_whoever_is_to_be_forgotten_goes_with_all_names_that_lead_there() -> Non
     assert resolution.erased_names == {(1, "anonymous:z"), (1, "email:e"), (1, "user:leah")}
 
 
-def test_a_batch_that_says_nothing_new_changes_nothing() -> None:
+def test_a_batch_without_new_links_changes_nothing() -> None:
     first = resolution_of(event(0, user_id="leah", account_id="acme"))
     stored: dict[Key, Link | None] = {**first.links}
 
