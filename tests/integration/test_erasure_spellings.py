@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.integration.erasure_checks import erase, holds, is_sound
 from tests.integration.stager_world import HABIT, SALES, World, world
-from tests.integration.test_stager_erasure import erase, holds, is_sound
 from tests.support.database import execute
 
 
