@@ -128,13 +128,13 @@ class Endpoint(ABC):
 
     @abstractmethod
     async def answer(self, request: Request, receive: Receive, lease: Lease) -> RawResponse:
-        """RawResponse a request. What is read of the body counts in `lease`.
+        """Answer a request. What is read of the body counts in `lease`.
 
         Raises RequestRejected and ClientGone.
         """
 
     def options(self, request: Request) -> RawResponse:
-        """RawResponse a browser that asks first."""
+        """Answer a preflight request of a browser."""
         del request
         return answers.PREFLIGHT
 

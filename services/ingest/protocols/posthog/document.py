@@ -178,7 +178,7 @@ def _verdicts() -> Json:
                     "type": "object",
                     "properties": {
                         "result": {"enum": ["ok", "drop"]},
-                        "details": {"type": "string", "description": "RefusalCode of the refusal."},
+                        "details": {"type": "string", "description": "Code of the refusal."},
                     },
                     "required": ["result"],
                 },

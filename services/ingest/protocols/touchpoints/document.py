@@ -39,7 +39,7 @@ _ABOUT = {
     "thought": "What the customer thought, in their words or the observer's.",
     "question": "What the customer wanted to know.",
     "survey": "Kind of question that `score` answers.",
-    "score": "RawResponse to a survey: nps 0 to 10, csat and pulse 1 to 5, ces 1 to 7.",
+    "score": "Answer to a survey: nps 0 to 10, csat and pulse 1 to 5, ces 1 to 7.",
     "logged_by": "Who reported it, where a person did: a sales rep, a support agent.",
     "internal": "True for work that the customer does not see, or that we do not.",
     "campaign": "What brought the customer here, by the names of the UTM convention.",

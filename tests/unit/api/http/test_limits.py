@@ -1,26 +1,12 @@
 import asyncio
+from json import JSONDecodeError
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from starlette.requests import Request
 from starlette.types import Message
 
-from services.api import wire
 from services.api.errors import Code, RequestRefused
-
-
-class RequestModel(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    limit: int = Field(default=50, ge=1, le=200)
-    name: str = ""
-
-    @field_validator("name")
-    @classmethod
-    def _is_not_bad(cls, value: str, _: ValidationInfo) -> str:
-        if value == "bad":
-            message = "this is not a good name"
-            raise ValueError(message)
-        return value
+from services.api.http.limits import BoundedRequest, JsonRequest, read_body, single_values
 
 
 @pytest.mark.parametrize(
@@ -38,40 +24,17 @@ class RequestModel(BaseModel):
     ],
 )
 def test_a_query_is_read_as_forms_are_written(raw: bytes, expected: dict[str, str]) -> None:
-    assert wire.query_values(raw) == expected
+    assert single_values(raw) == expected
 
 
 @pytest.mark.parametrize(
     "raw", [b"a=%00", b"%00=a", b"a=%FF", b"a=\xff", b"a=%ED%A0%80", b"a=1&a=1", b"%61=1&a=2"]
 )
-def test_a_query_that_could_not_be_stored_or_says_a_thing_twice_is_refused(raw: bytes) -> None:
+def test_a_query_that_could_not_be_stored_or_repeats_a_name_is_refused(raw: bytes) -> None:
     with pytest.raises(RequestRefused) as refused:
-        wire.query_values(raw)
+        single_values(raw)
 
     assert refused.value.code is Code.INVALID_REQUEST
-
-
-@pytest.mark.parametrize(
-    ("values", "pointer", "detail"),
-    [
-        ({"limit": "0"}, "/query/limit", "Input should be greater than or equal to 1"),
-        (
-            {"limit": "word"},
-            "/query/limit",
-            "Input should be a valid integer, unable to parse string as an integer",
-        ),
-        ({"name": "bad"}, "/query/name", "this is not a good name"),
-        ({"secret": "word"}, "/query", "something here is not known to this call"),
-    ],
-)
-def test_a_wrong_value_is_pointed_at_and_not_repeated(
-    values: dict[str, str], pointer: str, detail: str
-) -> None:
-    with pytest.raises(RequestRefused) as refused:
-        wire.query(RequestModel, values)
-
-    (place,) = refused.value.errors
-    assert (place.pointer, place.detail) == (pointer, detail)
 
 
 def _receive(*chunks: bytes) -> tuple[list[bytes], asyncio.Queue[Message]]:
@@ -85,7 +48,7 @@ def _receive(*chunks: bytes) -> tuple[list[bytes], asyncio.Queue[Message]]:
 async def test_a_body_is_put_together_from_its_pieces() -> None:
     _, queue = _receive(b"ab", b"", b"cd")
 
-    assert await wire.body({"headers": []}, queue.get, 4) == b"abcd"
+    assert await read_body({"headers": []}, queue.get, 4) == b"abcd"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +66,7 @@ async def test_a_body_that_is_too_large_or_packed_is_refused(
     _, queue = _receive(*chunks)
 
     with pytest.raises(RequestRefused) as refused:
-        await wire.body({"headers": headers}, queue.get, 4)
+        await read_body({"headers": headers}, queue.get, 4)
 
     assert refused.value.code is code
 
@@ -117,7 +80,7 @@ async def test_a_body_that_never_ends_is_cut_off() -> None:
         return {"type": "http.request", "body": b"abcd", "more_body": True}
 
     with pytest.raises(RequestRefused) as refused:
-        await wire.body({"headers": [(b"content-length", b"9" * 400)]}, endless, 4)
+        await read_body({"headers": [(b"content-length", b"9" * 400)]}, endless, 4)
 
     assert refused.value.code is Code.BODY_TOO_LARGE
     assert read == 5
@@ -129,6 +92,30 @@ async def test_a_sender_that_goes_away_ends_the_reading() -> None:
     queue.put_nowait({"type": "http.disconnect"})
 
     with pytest.raises(RequestRefused) as refused:
-        await wire.body({"headers": []}, queue.get, 4)
+        await read_body({"headers": []}, queue.get, 4)
 
     assert refused.value.code is Code.BODY_TIMEOUT
+
+
+def request(content_type: bytes) -> Request:
+    return Request({"type": "http", "headers": [(b"content-type", content_type), (b"a", b"b")]})
+
+
+async def test_a_body_is_json_whatever_its_type_says() -> None:
+    bounded = JsonRequest(request(b"application/x-www-form-urlencoded"), b'{"a": [1, null]}')
+
+    assert await bounded.json() == {"a": [1, None]}
+    assert dict(bounded.headers) == {"a": "b", "content-type": "application/json"}
+
+
+async def test_a_body_that_a_route_reads_itself_keeps_its_type() -> None:
+    bounded = BoundedRequest(request(b"text/yaml"), b"a: 1")
+
+    assert await bounded.body() == b"a: 1"
+    assert bounded.headers["content-type"] == "text/yaml"
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'"\\ud800"', b"[" * 1_000, b"1 2"])
+async def test_what_is_no_json_in_utf8_is_refused_as_one(body: bytes) -> None:
+    with pytest.raises(JSONDecodeError):
+        await JsonRequest(request(b"application/json"), body).json()
