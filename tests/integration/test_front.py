@@ -11,8 +11,8 @@ import pytest
 from starlette.types import ASGIApp
 
 from services.ingest.app import create_app
-from services.standalone.described import published
-from services.standalone.together import opened, settings_from
+from services.standalone.compose import composed, settings_from
+from services.standalone.document import published
 from shared.clock import SystemClock
 from tests.conftest import ROOT
 from tests.integration.api_world import api_world
@@ -32,8 +32,8 @@ async def app_of(service: str, database_url: str) -> AsyncIterator[ASGIApp]:
             yield create_app(server.ingest)
     else:
         settings = settings_from(database_url=database_url, event_log="postgres")
-        async with opened(settings, SystemClock()) as together:
-            yield together.app
+        async with composed(settings, SystemClock()) as services:
+            yield services.app
 
 
 @pytest.fixture(params=["standalone", "ingest", "api"])

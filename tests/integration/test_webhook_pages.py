@@ -15,7 +15,7 @@ import yaml
 
 from services.ingest.events.candidate import ForeignCandidate
 from services.ingest.protocols.webhooks.parse import DeliveryContext, read_item
-from services.standalone.together import Settings, settings_from
+from services.standalone.compose import Settings, settings_from
 from shared.clock import ManualClock, SystemClock
 from shared.sources.mapping import compile_mapping
 from shared.sources.source import SourceKind, SourceSettings
