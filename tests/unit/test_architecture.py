@@ -11,12 +11,13 @@ from tests.conftest import ROOT
 
 SQL_PLACES = (
     "services/api/queries/",
+    "services/cli/importing/distinct.py",
     "services/cli/queries.py",
     "services/stager/store/",
     "shared/eventlog/postgres/",
     "shared/storage/",
 )
-"""Where SQL may be written (migrations aside)."""
+"""Where SQL may be written (migrations aside); of the import, for its temporary SQLite file."""
 
 CONNECTION_NAMES = {"AsyncConnection", "AsyncEngine", "Row"}
 """What others may know of the driver: the types by which a connection is handed on."""
