@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from services.api import app as api_app
+from services.api.context import ApiContext
 from services.api.settings import ApiSettings
 from services.ingest import app as ingest_app
 from services.ingest.compose import composed as composed_ingest
@@ -55,7 +56,7 @@ class AllServices:
         *,
         ingest: Ingest,
         stager: Stager,
-        api: api_app.Api,
+        api: ApiContext,
     ) -> None:
         self.ingest = ingest
         self.stager = stager
@@ -74,7 +75,7 @@ class AllServices:
                 api,
                 self.health,
                 front=product_document.FRONT,
-                described=product_document.served(ingest, api),
+                described=product_document.served(ingest),
             ),
             ingest=ingest_app.create_app(ingest, self.health),
             ingest_routes=ingest_app.routes(ingest),
