@@ -1,4 +1,4 @@
-"""What the first start makes in a folder, and a start after an update."""
+"""What a first start makes in a folder, and what a start after an update adds."""
 
 from pathlib import Path
 
@@ -50,11 +50,11 @@ async def test_keys_of_an_earlier_version_get_a_source_and_the_rights_that_have_
 async def test_a_source_that_was_renamed_keeps_its_key(
     database_url: str, owner: Connection, tmp_path: Path
 ) -> None:
-    first_keys = await bootstrapped(database_url, tmp_path)
+    credentials = await bootstrapped(database_url, tmp_path)
     await owner.execute("UPDATE source SET name = 'shop'")
     await bootstrapped(database_url, tmp_path)
 
-    assert await source_of(owner, first_keys.write_key) == "shop"
+    assert await source_of(owner, credentials.write_key) == "shop"
     assert await owner.fetchval("SELECT count(*) FROM source") == 1
 
 
@@ -65,6 +65,6 @@ async def test_a_source_of_that_name_that_takes_no_keys_is_left_alone(
         "INSERT INTO source (workspace_id, source_id, name, kind, created_at)"
         " VALUES (1, 'src_1', 'website', 'stripe', now())"
     )
-    first_keys = await bootstrapped(database_url, tmp_path)
+    credentials = await bootstrapped(database_url, tmp_path)
 
-    assert await source_of(owner, first_keys.write_key) is None
+    assert await source_of(owner, credentials.write_key) is None

@@ -48,9 +48,7 @@ async def test_a_killed_broker_comes_back_on_its_address_with_its_data(
     assert (first.offset, second.offset) == (0, 1)
 
 
-async def test_a_paused_broker_answers_no_request_until_it_is_resumed(
-    own_kafka: LocalKafka,
-) -> None:
+async def test_a_paused_broker_does_not_answer_until_it_is_resumed(own_kafka: LocalKafka) -> None:
     cluster = await _cluster_id(own_kafka.bootstrap)
 
     own_kafka.pause()
