@@ -72,7 +72,7 @@ def events(w: World, number: int) -> list[Envelope]:
     ]
 
 
-async def wait_for(w: World, expected: tuple[int, int, int], within: float = 20.0) -> None:
+async def wait_for(w: World, expected: tuple[int, int, int], within: float = 60.0) -> None:
     async def is_there() -> bool:
         rows = await w.rows(
             "SELECT coalesce(sum(applied), 0), coalesce(sum(duplicate), 0), coalesce(sum(dead), 0)"
@@ -195,7 +195,7 @@ async def test_the_process_stores_and_ends_cleanly_on_a_signal(database_url: str
             stderr=subprocess.PIPE,
         )
         try:
-            await wait_for(w, (500, 0, 0), within=30)
+            await wait_for(w, (500, 0, 0))
             process.send_signal(signal.SIGTERM)
             code = await asyncio.to_thread(process.wait, 10)
         finally:
