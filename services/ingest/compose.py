@@ -14,7 +14,7 @@ from datetime import datetime
 from services.ingest.decisions import Decisions, decide
 from services.ingest.events.candidate import Candidate
 from services.ingest.events.verdicts import BodyRefused, Refused
-from services.ingest.gatekeeper.rules import SourceRules, door
+from services.ingest.gatekeeper.rules import Sender, source_rules
 from services.ingest.intake import Ingest
 from services.ingest.limits import Limits
 from services.ingest.protocols.touchpoints.parse import parse
@@ -93,8 +93,8 @@ def refresh(ingest: Ingest, group: asyncio.TaskGroup, stop: asyncio.Event) -> No
     """Start the background tasks of `ingest` in `group`: keys, sources and recorder, until `stop`."""
     group.create_task(ingest.keys.run(stop), name="keys")
     group.create_task(ingest.sources.run(stop), name="sources")
-    if ingest.recorder is not None:
-        group.create_task(ingest.recorder.run(stop), name="recorder")
+    if ingest.accounting.recorder is not None:
+        group.create_task(ingest.accounting.recorder.run(stop), name="recorder")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,19 +112,19 @@ class DryRun:
 
     def validate(self, candidate: Candidate, *, received_at: datetime) -> Validated | Refused:
         """Validate one candidate; privacy rules are not applied."""
-        return validate(candidate, shared_fields(_SENDER, received_at))
+        return validate(candidate, shared_fields(_SENDER.principal, received_at))
 
     def decide(self, items: Sequence[Candidate | Refused], *, received_at: datetime) -> Decisions:
         """Validate the items and apply the default privacy rules; positions as in `items`."""
-        return decide(
-            items, principal=_SENDER, received_at=received_at, limits=self.limits, door=_RULES
-        )
+        return decide(items, sender=_SENDER, received_at=received_at, limits=self.limits)
 
 
-_SENDER = Principal(
-    workspace_id=DEFAULT_WORKSPACE,
-    key_id="dry-run",
-    kind=KeyKind.SECRET,
-    scopes=SCOPES_OF_KIND[KeyKind.SECRET],
+_SENDER = Sender(
+    Principal(
+        workspace_id=DEFAULT_WORKSPACE,
+        key_id="dry-run",
+        kind=KeyKind.SECRET,
+        scopes=SCOPES_OF_KIND[KeyKind.SECRET],
+    ),
+    source_rules(KeyKind.SECRET, None, WorkspaceRules(hash_key=b""), frozenset()),
 )
-_RULES: SourceRules = door(KeyKind.SECRET, None, WorkspaceRules(hash_key=b""), frozenset())

@@ -85,6 +85,10 @@ class ForeignCandidate(Candidate, frozen=True, kw_only=True, forbid_unknown_fiel
     previous_account_id: _Id | None = None
 
 
+Item = Candidate | Refused
+"""One event of a body, parsed."""
+ForeignItem = ForeignCandidate | Refused
+
 FIELDS = Candidate.__struct_fields__
 
 
