@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.standalone.kafka import LocalKafka, prepare
+from deploy.dev.kafka import LocalKafka, prepare
 from services.standalone.postgres import EmbeddedPostgres
 from shared.errors import FatalError
 from tests.support.database import Connection, connected, engine_of, fresh_database, migrate

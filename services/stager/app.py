@@ -1,4 +1,4 @@
-"""The stager's parts, put together: one task group of named tasks; one that dies stops the process."""
+"""The composition of the stager: one task group of named tasks; the death of one stops the process."""
 
 import asyncio
 import os
@@ -6,16 +6,17 @@ import socket
 
 import structlog
 
-from services.stager.batch.batch_writer import Writer
+from services.stager.batch.batch_writer import BatchWriter
+from services.stager.batch.context import StagerContext
 from services.stager.consume.consumer import Consumer
 from services.stager.health import checks, watch_lag
-from services.stager.jobs.dead_letter_relay import Relay
+from services.stager.jobs.dead_letter_relay import DeadLetterRelay
 from services.stager.jobs.refold_jobs import RefoldJobs
 from services.stager.jobs.retention import Retention
 from services.stager.jobs.timers import Timers
 from services.stager.settings import StagerSettings
 from services.stager.store.session import Pool, translated
-from services.stager.subjects.cache import Memory
+from services.stager.subjects.cache import RowCache
 from shared.clock import Clock
 from shared.contracts.topics import DEAD_LETTERS, TOUCHPOINTS
 from shared.errors import FatalError, TransientError
@@ -29,7 +30,7 @@ from shared.telemetry.metrics import Metrics
 log = structlog.get_logger(__name__)
 
 _OTHER_CONNECTIONS = 5
-"""Timers, jobs, relay, offsets of an assignment, health."""
+"""Timers, re-fold jobs, relay, offsets of an assignment, health."""
 _CLOSE_SECONDS = 3.0
 
 
@@ -45,7 +46,7 @@ class Stager:
         reader: LogReader | None = None,
         dead: LogWriter | None = None,
     ) -> None:
-        """`reader` and `dead` (the dead-letter topic) default to what the settings name."""
+        """`reader` and `dead` (the dead-letter topic) default to those of the settings."""
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
@@ -55,17 +56,17 @@ class Stager:
         self._consumer: Consumer | None = None
 
     def is_alive(self) -> bool:
-        """Whether the consumer loop turns."""
+        """Whether the consumer loop runs."""
         return self._consumer is None or self._consumer.is_alive()
 
     def checks(self) -> dict[str, Check]:
-        """What readiness asks, by name."""
-        return {name: _late(self, name) for name in ("database", "storing")}
+        """The checks of readiness, by name."""
+        return {name: _deferred(self, name) for name in ("database", "storing")}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`, then finish the batch in hand and leave the group.
 
-        Raises FatalError when going on would lose or double something, or a part has died.
+        Raises FatalError when going on would lose or duplicate records, or when a task has died.
         """
         pool = self._pool = await self._connect(stop)
         if pool is None:
@@ -85,23 +86,37 @@ class Stager:
 
     async def _run(self, pool: Pool, stop: asyncio.Event) -> None:
         settings, metrics = self._settings, self._metrics
-        writer = Writer(
-            pool=pool,
-            clock=self._clock,
-            memory=Memory(settings.stager_cache_subjects),
-            owner=f"{socket.gethostname()}:{os.getpid()}",
+        context = StagerContext(
+            pool=pool, clock=self._clock, cache=RowCache(settings.stager_cache_subjects)
         )
         consumer = self._consumer = Consumer(
             reader=self._reader,
-            writer=writer,
-            clock=self._clock,
+            writer=BatchWriter(context, owner=f"{socket.gethostname()}:{os.getpid()}"),
+            pool=pool,
+            cache=context.cache,
+            clock=context.clock,
             settings=settings,
             metrics=metrics,
         )
-        timers = Timers(writer=writer, metrics=metrics, pause_seconds=settings.stager_timer_seconds)
-        jobs = RefoldJobs(writer=writer, metrics=metrics)
-        relay = Relay(writer=writer, dead=self._dead)
-        retention = Retention(writer=writer, settings=settings)
+        timers = Timers(
+            pool=pool,
+            clock=context.clock,
+            cache=context.cache,
+            journeys=context.journeys,
+            locks=context.locks,
+            metrics=metrics,
+            pause_seconds=settings.stager_timer_seconds,
+        )
+        jobs = RefoldJobs(
+            pool=pool,
+            clock=context.clock,
+            cache=context.cache,
+            journeys=context.journeys,
+            locks=context.locks,
+            metrics=metrics,
+        )
+        relay = DeadLetterRelay(pool=pool, clock=context.clock, dead=self._dead)
+        retention = Retention(pool=pool, clock=context.clock, settings=settings)
         async with asyncio.TaskGroup() as bounded:
             ending = bounded.create_task(self._end_in_time(stop), name="deadline")
             async with asyncio.TaskGroup() as group:
@@ -109,18 +124,25 @@ class Stager:
                 group.create_task(jobs.run(stop), name="refold-jobs")
                 group.create_task(relay.run(stop), name="relay")
                 group.create_task(retention.run(stop), name="retention")
-                group.create_task(watch_lag(self._reader, consumer, metrics, stop), name="lag")
-                group.create_task(consumer.run(stop), name="consumer")
+                lag = group.create_task(
+                    watch_lag(self._reader, consumer, metrics, stop), name="lag"
+                )
+                consuming = group.create_task(consumer.run(stop), name="consumer")
+                # The consumer closes the reader: Kafka's would leave a request for offsets that is on
+                # its way unanswered, and the stop would wait for its timeout.
+                consuming.add_done_callback(lambda _: lag.cancel())
             ending.cancel()
 
     async def _end_in_time(self, stop: asyncio.Event) -> None:
-        """A database that hangs must not keep the process: what is not committed is read again."""
+        """End the process even if the database hangs: records that are not committed are read again."""
         await stop.wait()
         await asyncio.sleep(max(1.0, self._settings.shutdown_seconds - _CLOSE_SECONDS))
-        raise FatalError("the stop took too long; what was not committed will be read again")
+        raise FatalError(
+            "the stop took too long; records that were not committed will be read again"
+        )
 
     async def _connect(self, stop: asyncio.Event) -> "Pool | None":
-        """Open the pool; a database that comes up after us is no reason to die."""
+        """Open the pool; wait for a database that starts after the stager."""
 
         async def connect() -> Pool:
             try:
@@ -140,9 +162,11 @@ class Stager:
         return await until_up(connect, stop, failure="database_unavailable")
 
 
-def _late(stager: Stager, name: str) -> Check:
+def _deferred(stager: Stager, name: str) -> Check:
+    """The check of a part that `run` makes later."""
+
     async def check() -> bool:
-        return await checks(stager._pool, stager._consumer)[name]()  # noqa: SLF001 - its own part
+        return await checks(stager._pool, stager._consumer)[name]()  # noqa: SLF001 - same module
 
     return check
 

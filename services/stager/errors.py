@@ -1,9 +1,9 @@
-"""What can go wrong while a batch is stored, by what the stager does about it.
+"""Errors of storing a batch, by what the stager does about them.
 
     StagelineError (shared.errors)
     ├── TransientError          pause, then the same batch again
     │   └── DatabaseUnavailable
-    ├── Conflict                somebody else wrote first: forget what was cached, again at once
+    ├── Conflict                another transaction wrote first: invalidate the cache, again at once
     ├── RecordFault             one record of the batch cannot be stored: halve the batch to find it
     │   ├── DataRejected        Postgres refuses its data
     │   └── FoldFailed          the engine cannot fold it
@@ -19,7 +19,7 @@ from shared.errors import StagelineError
 
 
 class Conflict(StagelineError):
-    """A row was not as it was read: another stager committed in between, or a deadlock was cut."""
+    """A row was not as it was read: another stager committed in between, or Postgres ended a deadlock."""
 
 
 class RecordFault(StagelineError):
@@ -37,8 +37,7 @@ class FoldFailed(RecordFault):
 def origin(exc: BaseException) -> str:
     """Where an error came from, as `file:line`.
 
-    For log lines instead of a traceback: a readable traceback shows values, and those may be
-    somebody's data.
+    For log lines instead of a traceback, which shows values and with them personal data.
     """
     cause = exc.__cause__ or exc
     frames = traceback.extract_tb(cause.__traceback__)

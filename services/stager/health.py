@@ -1,4 +1,4 @@
-"""The health port: alive while the loop turns, ready while log and database answer; and the lag."""
+"""The health port: alive while the loop runs, ready while batches are stored; and the lag gauge."""
 
 import asyncio
 
@@ -21,7 +21,7 @@ _LAG_SECONDS = 2.0
 
 
 def checks(pool: "Pool | None", consumer: Consumer | None) -> dict[str, Check]:
-    """What `/readyz` asks."""
+    """The checks of `/readyz`."""
 
     async def database() -> bool:
         return pool is not None and await answers(pool)
@@ -41,7 +41,7 @@ def create_app(health: Health, metrics: Metrics) -> ASGIApp:
 async def watch_lag(
     reader: LogReader, consumer: Consumer, metrics: Metrics, stop: asyncio.Event
 ) -> None:
-    """Tell how many records of each partition that we hold are not stored yet, every 2 s."""
+    """Set the lag gauge every 2 s: records of each assigned partition that are not stored yet."""
     shown: set[int] = set()
     while not stop.is_set():
         try:
@@ -51,11 +51,13 @@ async def watch_lag(
         else:
             held = reader.assigned()
             for partition in shown - held:
-                # Its new owner tells its lag; two would add up to nonsense.
+                # Its new owner reports the lag; the sum over stagers would count it twice.
                 metrics.stager_lag_records.remove(str(partition))
             shown = set(held) & bounds.keys()
             for partition in shown:
-                first, following = bounds[partition]
+                first, next_offset = bounds[partition]
                 position = consumer.positions.get(partition, first)
-                metrics.stager_lag_records.labels(str(partition)).set(max(0, following - position))
+                metrics.stager_lag_records.labels(str(partition)).set(
+                    max(0, next_offset - position)
+                )
         await pause(stop, _LAG_SECONDS)

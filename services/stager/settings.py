@@ -6,7 +6,7 @@ from shared.settings import CommonSettings
 
 
 class StagerSettings(CommonSettings):
-    """What the stager needs beyond the common settings."""
+    """Settings of the stager beyond the common ones."""
 
     stager_group: str = Field(
         default="stageline-stager",
@@ -17,7 +17,10 @@ class StagerSettings(CommonSettings):
         default=2000, ge=1, le=20_000, description="Most records in one transaction."
     )
     stager_lanes: int = Field(
-        default=2, ge=1, le=8, description="Transactions under way at once, on disjoint partitions."
+        default=2,
+        ge=1,
+        le=8,
+        description="Partition workers: transactions under way at once, on disjoint partitions.",
     )
     stager_poll_seconds: float = Field(
         default=0.05, gt=0, le=5, description="Longest wait for the next records of a batch."
@@ -26,13 +29,13 @@ class StagerSettings(CommonSettings):
         default=50_000, ge=100, description="Subjects whose state is kept in memory."
     )
     stager_timer_seconds: float = Field(
-        default=1.0, gt=0, le=60, description="Pause between two looks for deadlines that are due."
+        default=1.0, gt=0, le=60, description="Pause between two sweeps of due deadlines."
     )
     stager_alive_seconds: float = Field(
         default=30.0, gt=0, le=600, description="Age of the last poll at which /livez answers 503."
     )
     stager_poison_window: int = Field(
-        default=200, ge=20, le=100_000, description="Newest records that the poison cap looks at."
+        default=200, ge=20, le=100_000, description="Newest records that the poison cap counts."
     )
     stager_poison_ratio: float = Field(
         default=0.5,
@@ -47,7 +50,7 @@ class StagerSettings(CommonSettings):
         default=7,
         ge=1,
         le=3650,
-        description="Days that the Postgres event log keeps records that were stored.",
+        description="Days that the Postgres event log keeps stored records.",
     )
     stager_outbox_days: int = Field(
         default=30, ge=1, le=3650, description="Days that notices of journey changes are kept."

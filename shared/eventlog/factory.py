@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from shared.contracts.topics import DEAD_LETTERS, TOUCHPOINTS
-from shared.eventlog import postgres_topics
 from shared.eventlog.port import LogReader, LogWriter
-from shared.eventlog.postgres_reader import PostgresReader
-from shared.eventlog.postgres_writer import PostgresWriter
+from shared.eventlog.postgres import topics as postgres_topics
+from shared.eventlog.postgres.reader import PostgresReader
+from shared.eventlog.postgres.writer import PostgresWriter
 from shared.settings import CommonSettings
 from shared.storage.connect import DatabaseRole, connect
 from shared.storage.errors import any_as_unavailable
@@ -25,7 +25,7 @@ def open_writer(
     """A writer to `topic`, not yet started. `role` is the database role for the Postgres log."""
     match settings.event_log:
         case "kafka":
-            from shared.eventlog.kafka_writer import KafkaWriter  # noqa: PLC0415 - see above
+            from shared.eventlog.kafka.writer import KafkaWriter  # noqa: PLC0415 - see above
 
             return KafkaWriter(
                 bootstrap=settings.kafka_bootstrap,
@@ -47,7 +47,7 @@ def open_reader(settings: CommonSettings, topic: str, group_id: str) -> LogReade
     """A member of `group_id` reading `topic`, not yet started."""
     match settings.event_log:
         case "kafka":
-            from shared.eventlog.kafka_reader import KafkaReader  # noqa: PLC0415 - see above
+            from shared.eventlog.kafka.reader import KafkaReader  # noqa: PLC0415 - see above
 
             return KafkaReader(
                 bootstrap=settings.kafka_bootstrap,
@@ -74,7 +74,7 @@ async def ensure_topics(settings: CommonSettings) -> None:
     partitions = {TOUCHPOINTS: settings.partitions, DEAD_LETTERS: DEAD_LETTER_PARTITIONS}
     match settings.event_log:
         case "kafka":
-            from shared.eventlog import kafka_topics  # noqa: PLC0415 - see above
+            from shared.eventlog.kafka import topics as kafka_topics  # noqa: PLC0415 - see above
 
             await kafka_topics.ensure_topics(
                 settings.kafka_bootstrap, partitions, timeout_seconds=settings.log_timeout_seconds

@@ -4,6 +4,7 @@ ASGI servers decode the path, after which `a%2Fb` is two segments. `RawPath` rou
 instead: a parameter `{id:encoded}` gets the percent-encoded text, which `percent_decoded` decodes.
 """
 
+from string import printable
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -24,6 +25,10 @@ class RawPath:
             raw: bytes = scope.get("raw_path") or quote(scope["path"], safe="/:").encode("ascii")
             # A colon means the same in either form, and begins the name of a custom method.
             scope["path"] = raw.replace(b"%3A", b":").replace(b"%3a", b":").decode("latin-1")
+            query: bytes = scope.get("query_string", b"")
+            if not query.isascii():
+                # Starlette decodes what is not percent-encoded as latin-1.
+                scope["query_string"] = quote(query, safe=printable).encode("ascii")
         await self._app(scope, receive, send)
 
 
@@ -47,7 +52,9 @@ def percent_decoded(encoded: Any) -> str:  # noqa: ANN401 - the input of a pydan
 
     Raises ValueError if it is not UTF-8 or holds NUL: it could not be stored, so it names nothing.
     """
-    text = unquote_to_bytes(str(encoded).encode("latin-1")).decode("utf-8")
+    text = str(encoded)
+    if "%" in text or not text.isascii():
+        text = unquote_to_bytes(text.encode("latin-1")).decode("utf-8")
     if "\x00" in text:
         message = "text holds no NUL"
         raise ValueError(message)

@@ -45,7 +45,8 @@ class CompiledJourney:
     active: dict[str, PositionPlan]
     ended: dict[tuple[str, str], PositionPlan]
     """By outcome and the stage that it ended in."""
-    milestones: tuple[PlannedMilestone, ...]
+    milestones: dict[str, tuple[Condition, Place]]
+    """Every milestone's own condition, by key, for explanations."""
     account_traits: tuple[TraitTracker, ...]
     person_traits: tuple[TraitTracker, ...]
     on_visit: dict[str, frozenset[int]]
@@ -141,7 +142,9 @@ class _Compiler:
                 for at, stage in enumerate(journey.stages)
             },
             ended=self._ended(trackers),
-            milestones=self.milestones,
+            milestones={
+                each.key: (each.when, _place_of_milestone(each.key)) for each in journey.milestones
+            },
             account_traits=tuple(facts.of(TraitOwner.ACCOUNT)),
             person_traits=tuple(facts.of(TraitOwner.PERSON)),
             on_visit={
@@ -246,16 +249,9 @@ class _Compiler:
         ]  # fmt: skip
 
     def _milestone(self, key: str, when: Condition) -> PlannedMilestone:
-        rule = f"milestones.{key}.when"
-        place = Place(since=Since.CYCLE, group=rule)
+        place = _place_of_milestone(key)
         check = when.compile(place, self.facts)
-        return PlannedMilestone(
-            key=key,
-            check=check,
-            needs=needs_of(when, place, self.facts),
-            condition=when,
-            place=place,
-        )
+        return PlannedMilestone(key=key, check=check, needs=needs_of(when, place, self.facts))
 
     def _planned(
         self,
@@ -285,6 +281,10 @@ class _Compiler:
             named.add(key)
             ahead |= self.milestone_needs[key].milestones - named
         return named
+
+
+def _place_of_milestone(key: str) -> Place:
+    return Place(since=Since.CYCLE, group=f"milestones.{key}.when")
 
 
 def _numbers(trackers: tuple[Tracker, ...], since: Since) -> frozenset[int]:

@@ -74,7 +74,7 @@ def _reachable(
         now=now,
         place=move.place,
         facts=compiled.facts,
-        milestones={each.key: (each.condition, each.place) for each in compiled.milestones},
+        milestones=compiled.milestones,
     )
     node = move.condition.explain(explainer)
     return Reachable(

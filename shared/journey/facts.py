@@ -21,28 +21,29 @@ class Place:
     """Rule whose cycle facts can be cleared by themselves."""
 
 
-Key = tuple[str, ...]
+FactKey = tuple[str, ...]
 
 
 class FactRegistry:
     """The numbered facts of one map. Numbers follow the order in which conditions register."""
 
     def __init__(self) -> None:
-        self.trackers: dict[Key, Tracker] = {}
-        self.traits: dict[Key, TraitTracker] = {}
+        self.trackers: dict[FactKey, Tracker] = {}
+        self.traits: dict[FactKey, TraitTracker] = {}
 
-    def tracker(self, key: Key, make: Callable[[int], Tracker]) -> Tracker:
-        """The fact about touchpoints under `key`; `make` builds it for a number if it is new.
+    def tracker(self, key: FactKey, make: Callable[[int], Tracker], *, keep: int = 1) -> Tracker:
+        """The fact about touchpoints under `key`; `make` builds it for a number, with `keep`.
 
-        Facts with one key may differ in `keep` alone; the greatest one wins.
+        Conditions with one key may differ in `keep` alone; the fact has the greatest of them.
         """
         tracker = self.trackers.get(key)
-        wanted = make(self._next() if tracker is None else tracker.number)
-        if tracker is None or tracker.keep < wanted.keep:
-            tracker = self.trackers[key] = wanted
+        if tracker is None:
+            tracker = self.trackers[key] = make(self._next())
+        elif tracker.keep < keep:
+            tracker = self.trackers[key] = make(tracker.number)
         return tracker
 
-    def trait(self, key: Key, make: Callable[[int], TraitTracker]) -> TraitTracker:
+    def trait(self, key: FactKey, make: Callable[[int], TraitTracker]) -> TraitTracker:
         """The fact about a trait under `key`; `make` builds it for a number if it is new."""
         tracker = self.traits.get(key)
         if tracker is None:

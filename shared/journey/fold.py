@@ -116,8 +116,8 @@ def _apply(
     rules = plan.rules if must_check_all else None
     reaction = plan.reactions.get(touchpoint.event)
     if reaction is not None:
-        for tracker in reaction.trackers:
-            if tracker.record(work, touchpoint) and rules is None:
+        for record in reaction.records:
+            if record(work, touchpoint) and rules is None:
                 rules = reaction.rules
     if (touchpoint.account_traits or touchpoint.traits) and _record_traits(
         compiled, work, touchpoint

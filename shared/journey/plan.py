@@ -10,7 +10,8 @@ from datetime import timedelta
 
 from shared.journey.condition import Check, Condition, Needs
 from shared.journey.facts import Place
-from shared.journey.model import TransitionKind
+from shared.journey.model import Touchpoint, TransitionKind
+from shared.journey.state import State
 from shared.journey.trackers import Since, Tracker
 
 
@@ -37,8 +38,6 @@ class PlannedMilestone:
     key: str
     check: Check
     needs: Needs
-    condition: Condition
-    place: Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +64,8 @@ class Rules:
 class Reaction:
     """The facts that an event adds to, and the rules that it can make true."""
 
-    trackers: tuple[Tracker, ...]
+    records: tuple[Callable[[State, Touchpoint], bool], ...]
+    """`Tracker.record` of the facts, bound here: the fold spares the lookup at each touchpoint."""
     rules: Rules
 
 
@@ -122,6 +122,6 @@ def build_plan(
 def _reaction(trackers: tuple[Tracker, ...], rules: Rules) -> Reaction:
     numbers = frozenset(tracker.number for tracker in trackers)
     return Reaction(
-        trackers=trackers,
+        records=tuple(tracker.record for tracker in trackers),
         rules=rules.select(lambda each: not numbers.isdisjoint(each.facts)),
     )

@@ -1,10 +1,8 @@
 """The stager killed by SIGKILL in mid-batch, twenty times under load: nothing lost, nothing twice."""
 
 import asyncio
-import os
 import random
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,9 +15,9 @@ import asyncpg
 import httpx
 import pytest
 
+from deploy.dev.children import Child
 from services.cli.operate.verify import Report, examine
-from services.standalone import prepare
-from services.standalone.children import Child
+from services.standalone.bootstrap import bootstrap
 from shared.clock import SystemClock
 from shared.process.listener import bind
 from shared.storage.connect import DatabaseRole, open_pool
@@ -28,6 +26,7 @@ from tests.acceptance.stack import Log
 from tests.acceptance.stories import event
 from tests.support.database import owner_transaction
 from tests.support.eventually import eventually
+from tests.support.preloaded import Preloaded
 
 KILLS = 20
 ACCOUNTS = 100
@@ -85,42 +84,6 @@ class Load:
         return user | {"account_id": account}
 
 
-class StagerProcess:
-    """`python -m services.stager`, as a supervisor would start it."""
-
-    def __init__(self, environ: dict[str, str], log_file: Path) -> None:
-        self._environ = environ
-        self._log_file = log_file
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        with self._log_file.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "services.stager"),
-                env=os.environ | self._environ,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-
-    def check(self) -> None:
-        """Fail with the end of its log if the process has ended by itself."""
-        ended = self._process is None or self._process.returncode is not None
-        assert not ended, self._log_file.read_text("utf-8")[-3000:]
-
-    async def end(self, number: signal.Signals) -> int:
-        self.check()
-        assert self._process is not None
-        self._process.send_signal(number)
-        return await self._process.wait()
-
-    async def clear(self) -> None:
-        """Leave none behind, whatever the test came to."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-            await self._process.wait()
-
-
 class Front:
     """An ingest process, a database and what has been accepted so far."""
 
@@ -132,7 +95,6 @@ class Front:
         with bind("127.0.0.1", 0) as probe:
             port: int = probe.getsockname()[1]
         self._ingest = Child("ingest", port=port, environ=self._environ, log_dir=folder)
-        self._stagers: list[StagerProcess] = []
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 
     @asynccontextmanager
@@ -140,7 +102,7 @@ class Front:
         """A client of ingest that carries the write key."""
         with self._ingest:
             await asyncio.to_thread(self._ingest.wait_ready)
-            credentials = await prepare.furnish(
+            credentials = await bootstrap(
                 self.database_url,
                 self._folder,
                 base_url=self._ingest.url,
@@ -161,8 +123,6 @@ class Front:
                 ) as client:
                     yield client
             finally:
-                for stager in self._stagers:
-                    await stager.clear()
                 self._pool.terminate()
 
     async def post(self, client: httpx.AsyncClient, events: list[dict[str, Any]]) -> None:
@@ -170,17 +130,15 @@ class Front:
         assert answer.status_code == 202, answer.text
         self.accepted += answer.json()["accepted"]
 
-    def new_stager(self) -> StagerProcess:
-        """Another start, in a reader group of its own: offsets live in Postgres, so a group's name
+    def stager_environ(self) -> dict[str, str]:
+        """For another start, in a reader group of its own: offsets live in Postgres, so a group's name
         carries nothing, and Kafka need not notice first that the killed member is dead."""
-        environ = self._environ | {
+        return self._environ | {
             "STAGELINE_PORT": "0",
             # Small batches: most of the time one is half done, which is when a kill should come.
             "STAGELINE_STAGER_BATCH_RECORDS": "100",
-            "STAGELINE_STAGER_GROUP": f"start-{len(self._stagers)}-{uuid4().hex}",
+            "STAGELINE_STAGER_GROUP": f"start-{uuid4().hex}",
         }
-        self._stagers.append(StagerProcess(environ, self._folder / "stager.log"))
-        return self._stagers[-1]
 
     async def verdicts(self) -> int:
         """Records with a verdict."""
@@ -201,6 +159,7 @@ async def test_twenty_kills_under_load_lose_nothing_and_double_nothing(
     database_url: str, log: Log, tmp_path: Path
 ) -> None:
     front, load = Front(database_url, log, tmp_path), Load()
+    stager = Preloaded("services.stager.__main__", tmp_path / "stager.log")
     chance = random.Random(7)  # noqa: S311 - when to kill
     done = asyncio.Event()
 
@@ -215,21 +174,19 @@ async def test_twenty_kills_under_load_lose_nothing_and_double_nothing(
     async def kill() -> None:
         for _ in range(KILLS):
             before = await front.verdicts()
-            stager = front.new_stager()
-            await stager.start()
+            await stager.start(front.stager_environ())
             await eventually(partial(_more_than, front, stager, before), within=_PATIENCE)
             await asyncio.sleep(chance.uniform(0, 0.2))
             await stager.end(signal.SIGKILL)
         done.set()
 
-    async with front.running() as client:
+    async with stager, front.running() as client:
         async with asyncio.TaskGroup() as group:
             group.create_task(post(client), name="load")
             group.create_task(kill(), name="kills")
-        last = front.new_stager()
-        await last.start()
-        await eventually(partial(_more_than, front, last, front.accepted - 1), within=_PATIENCE)
-        code = await last.end(signal.SIGTERM)
+        await stager.start(front.stager_environ())
+        await eventually(partial(_more_than, front, stager, front.accepted - 1), within=_PATIENCE)
+        code = await stager.end(signal.SIGTERM)
     report = await front.verified()
 
     assert code == 0
@@ -242,6 +199,6 @@ async def test_twenty_kills_under_load_lose_nothing_and_double_nothing(
     assert report.subjects_checked >= ACCOUNTS
 
 
-async def _more_than(front: Front, stager: StagerProcess, before: int) -> bool:
+async def _more_than(front: Front, stager: Preloaded, before: int) -> bool:
     stager.check()
     return await front.verdicts() > before

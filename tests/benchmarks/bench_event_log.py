@@ -17,7 +17,7 @@ from time import monotonic, process_time
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from services.standalone.kafka import LocalKafka
+from deploy.dev.kafka import LocalKafka
 from services.standalone.postgres import EmbeddedPostgres
 from shared.contracts.topics import TOUCHPOINTS
 from shared.eventlog.factory import ensure_topics, open_reader, open_writer

@@ -26,12 +26,13 @@ import uvloop
 from alembic import command
 from alembic.config import Config
 
-from services.stager.batch.batch_writer import Writer
-from services.stager.records.records import take
+from services.stager.batch.batch_writer import BatchWriter
+from services.stager.batch.context import StagerContext
+from services.stager.records.records import decode_all
 from services.stager.settings import StagerSettings
 from services.stager.store import write
 from services.stager.store.session import Pool
-from services.stager.subjects.cache import Memory
+from services.stager.subjects.cache import RowCache
 from services.standalone.postgres import EmbeddedPostgres
 from shared.clock import SystemClock
 from shared.contracts import envelope as wire
@@ -133,15 +134,17 @@ async def publish(url: str) -> None:
 async def ours(url: str, records: Sequence[Record], profile: cProfile.Profile | None) -> float:
     settings = StagerSettings.model_construct()
     pool = await open_pool(url, role=DatabaseRole.STAGER, application_name="benchmark", max_size=8)
-    memory = Memory(settings.stager_cache_subjects)
-    writer = Writer(pool=pool, clock=SystemClock(), memory=memory, owner="bench")
+    context = StagerContext(
+        pool=pool, clock=SystemClock(), cache=RowCache(settings.stager_cache_subjects)
+    )
+    writer = BatchWriter(context, owner="bench")
     positions: dict[int, int] = {}
     rate = 0.0
 
     async def worker(number: int, part: Sequence[Record]) -> None:
-        mine = [r for r in part if r.partition % settings.stager_lanes == number]
-        for at in range(0, len(mine), BATCH):
-            batch = take(mine[at : at + BATCH], max_bytes=1_000_000)
+        share = [r for r in part if r.partition % settings.stager_lanes == number]
+        for at in range(0, len(share), BATCH):
+            batch = decode_all(share[at : at + BATCH], max_bytes=1_000_000)
             for done in await writer.store(batch, positions):
                 positions.update(done.next_offsets)
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 from playwright.async_api import Browser
 
-from services.standalone.kafka import LocalKafka
+from deploy.dev.kafka import LocalKafka
 from shared.sources.source import SourceKind, SourceSettings
 from tests.acceptance.stack import Log
 from tests.compat.page_runs import GIVES_UP_SECONDS, PAGES, PageRun, opened

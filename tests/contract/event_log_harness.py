@@ -4,7 +4,7 @@ Nothing here computes what a test expects; it only opens, writes raw records, re
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import uuid4
 
@@ -12,17 +12,20 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
-from services.standalone.kafka import LocalKafka
-from shared.eventlog import kafka_topics, postgres_topics
-from shared.eventlog.kafka_reader import KafkaReader
-from shared.eventlog.kafka_writer import KafkaWriter
-from shared.eventlog.port import LogReader, LogWriter, OffsetLoader
-from shared.eventlog.postgres_reader import PostgresReader
-from shared.eventlog.postgres_wire import encode_headers
-from shared.eventlog.postgres_writer import PostgresWriter
+from deploy.dev.kafka import LocalKafka
+from shared.errors import LogUnavailable
+from shared.eventlog.kafka import topics as kafka_topics
+from shared.eventlog.kafka.reader import KafkaReader
+from shared.eventlog.kafka.writer import KafkaWriter
+from shared.eventlog.port import LogReader, LogWriter, NewRecord, OffsetLoader, Record
+from shared.eventlog.postgres import topics as postgres_topics
+from shared.eventlog.postgres.reader import PostgresReader
+from shared.eventlog.postgres.wire import encode_headers
+from shared.eventlog.postgres.writer import PostgresWriter
 from shared.storage.connect import DatabaseRole, connect
 from tests.contract.reader_process import short_lived_reader
 from tests.support.database import connected
+from tests.support.eventually import eventually
 
 PARTITIONS = 4
 
@@ -207,3 +210,29 @@ class StoredOffsets:
     async def load(self, partitions: Sequence[int]) -> Mapping[int, int]:
         self.loads.append(list(partitions))
         return {p: self.next_offsets[p] for p in partitions if p in self.next_offsets}
+
+
+def numbered(count: int, start: int = 0) -> list[NewRecord]:
+    """Records whose key and value are their number."""
+    return [NewRecord(key=b"k%d" % n, value=b"%d" % n) for n in range(start, start + count)]
+
+
+async def read(reader: LogReader, count: int) -> list[Record]:
+    """Poll until `count` records came, or fail after 30 s."""
+    records: list[Record] = []
+
+    async def enough() -> bool:
+        records.extend(await reader.poll(500, 0.2))
+        return len(records) >= count
+
+    await eventually(enough, within=30)
+    return records
+
+
+async def outcome(append: Awaitable[None]) -> type[BaseException] | None:
+    """LogUnavailable, or None where the append was acknowledged."""
+    try:
+        await append
+    except LogUnavailable:
+        return LogUnavailable
+    return None

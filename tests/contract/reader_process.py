@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from shared.errors import TransientError
-from shared.eventlog.kafka_reader import KafkaReader
+from shared.eventlog.kafka.reader import KafkaReader
 from shared.eventlog.port import LogReader
-from shared.eventlog.postgres_reader import PostgresReader
+from shared.eventlog.postgres.reader import PostgresReader
 from shared.process.logging import configure
 
 SESSION_SECONDS = 2.0

@@ -1,7 +1,7 @@
 """What ingest and stager rely on, held against both event logs by one suite.
 
 Cannot catch: what a cluster of several Kafka brokers does, and faults of the disk. Faults of the server
-are in test_event_log_faults.py.
+are in test_event_log_faults.py, of readers in test_event_log_takeover.py.
 """
 
 import asyncio
@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from shared.errors import DatabaseUnavailable, FatalError
-from shared.eventlog.port import MAX_RECORD_BYTES, LogReader, NewRecord, Record
-from tests.contract.event_log_harness import EventLogHarness, StoredOffsets
+from shared.eventlog.port import MAX_RECORD_BYTES, LogReader, NewRecord
+from tests.contract.event_log_harness import EventLogHarness, StoredOffsets, read
 from tests.support.eventually import eventually
 
 ALL = frozenset({0, 1, 2, 3})
@@ -19,18 +19,6 @@ ALL = frozenset({0, 1, 2, 3})
 
 def _record(key: str, value: str) -> NewRecord:
     return NewRecord(key=key.encode(), value=value.encode())
-
-
-async def _read(reader: LogReader, count: int) -> list[Record]:
-    """Poll until `count` records came, or fail after 20 s."""
-    records: list[Record] = []
-
-    async def enough() -> bool:
-        records.extend(await reader.poll(500, 0.2))
-        return len(records) >= count
-
-    await eventually(enough, within=20)
-    return records
 
 
 async def _assigned(reader: LogReader) -> frozenset[int]:
@@ -48,7 +36,7 @@ async def test_what_was_appended_comes_back_as_it_was(event_log: EventLogHarness
     await writer.append([NewRecord(key=b"1:acme", value=b"\x00\x01\xff", headers=headers)])
 
     reader = await event_log.open_reader(StoredOffsets().load)
-    (record,) = await _read(reader, 1)
+    (record,) = await read(reader, 1)
     assert (record.offset, record.key, record.value) == (0, b"1:acme", b"\x00\x01\xff")
     assert record.headers == headers
 
@@ -59,7 +47,7 @@ async def test_equal_keys_share_a_partition_in_the_order_given(event_log: EventL
 
     await writer.append([_record(f"k{n % 10}", f"{n:03}") for n in range(100)])
     await writer.append([_record(f"k{n % 10}", f"{n:03}") for n in range(100, 200)])
-    records = await _read(reader, 200)
+    records = await read(reader, 200)
 
     assert sorted(record.value or b"" for record in records) == [
         f"{n:03}".encode() for n in range(200)
@@ -83,7 +71,7 @@ async def test_offsets_ascend_within_a_partition_under_concurrent_writers(
             for batch in range(20):
                 batch_records = [_record(f"w{number}-{n}", f"{batch:02}") for n in range(10)]
                 tasks.create_task(writer.append(batch_records))
-    records = await _read(reader, 400)
+    records = await read(reader, 400)
 
     assert len(records) == 400
     for partition in ALL:
@@ -97,7 +85,7 @@ async def test_reading_resumes_at_the_stored_offset(event_log: EventLogHarness) 
     await event_log.append_raw(2, b"k", b"d")
 
     reader = await event_log.open_reader(StoredOffsets({1: 2}).load)
-    records = await _read(reader, 2)
+    records = await read(reader, 2)
 
     assert [(r.partition, r.offset, r.value) for r in sorted(records, key=str)] == [
         (1, 2, b"c"),
@@ -110,7 +98,7 @@ async def test_null_keys_and_null_values_survive(event_log: EventLogHarness) -> 
     await event_log.append_raw(0, b"no value", None)
 
     reader = await event_log.open_reader(StoredOffsets().load)
-    records = await _read(reader, 2)
+    records = await read(reader, 2)
 
     assert [(record.key, record.value) for record in records] == [
         (None, b"no key"),
@@ -216,12 +204,12 @@ async def test_rejoin_reads_again_from_the_stored_offset(event_log: EventLogHarn
         await event_log.append_raw(0, b"k", value)
     stored = StoredOffsets()
     reader = await event_log.open_reader(stored.load)
-    assert [record.value for record in await _read(reader, 3)] == [b"a", b"b", b"c"]
+    assert [record.value for record in await read(reader, 3)] == [b"a", b"b", b"c"]
 
     stored.next_offsets[0] = 1
     await reader.rejoin()
 
-    assert [record.value for record in await _read(reader, 2)] == [b"b", b"c"]
+    assert [record.value for record in await read(reader, 2)] == [b"b", b"c"]
 
 
 async def test_bounds_tell_the_first_kept_and_the_next_offset(event_log: EventLogHarness) -> None:
@@ -242,7 +230,7 @@ async def test_retention_removes_the_oldest_and_moves_the_first_offset(
     await event_log.remove_before({0: 2})
 
     reader = await event_log.open_reader(StoredOffsets().load)
-    assert [(record.offset, record.value) for record in await _read(reader, 1)] == [(2, b"c")]
+    assert [(record.offset, record.value) for record in await read(reader, 1)] == [(2, b"c")]
     assert (await reader.bounds())[0] == (2, 3)
 
 
@@ -287,13 +275,13 @@ async def test_offsets_that_cannot_be_loaded_are_loaded_later(event_log: EventLo
 
     is_away = False
 
-    assert [record.value for record in await _read(reader, 1)] == [b"b"]
+    assert [record.value for record in await read(reader, 1)] == [b"b"]
 
 
 async def test_commit_is_harmless_even_for_partitions_not_held(event_log: EventLogHarness) -> None:
     await event_log.append_raw(0, b"k", b"a")
     reader = await event_log.open_reader(StoredOffsets().load)
-    await _read(reader, 1)
+    await read(reader, 1)
 
     await reader.commit({0: 1})
     await reader.commit({9: 1})
@@ -310,7 +298,7 @@ async def test_a_giant_record_is_refused_and_nothing_of_its_batch_is_stored(
 
     await writer.append([_record("k", "after")])
     reader = await event_log.open_reader(StoredOffsets().load)
-    assert [record.value for record in await _read(reader, 1)] == [b"after"]
+    assert [record.value for record in await read(reader, 1)] == [b"after"]
 
 
 async def test_the_largest_record_is_accepted(event_log: EventLogHarness) -> None:
@@ -320,7 +308,7 @@ async def test_the_largest_record_is_accepted(event_log: EventLogHarness) -> Non
     await writer.append([NewRecord(key=b"k", value=value)])
 
     reader = await event_log.open_reader(StoredOffsets().load)
-    (record,) = await _read(reader, 1)
+    (record,) = await read(reader, 1)
     assert record.value == value
 
 
@@ -347,5 +335,5 @@ async def test_making_a_topic_twice_keeps_its_partitions_and_records(
     await event_log.make_topic()
 
     reader = await event_log.open_reader(StoredOffsets().load)
-    assert [record.value for record in await _read(reader, 1)] == [b"a"]
+    assert [record.value for record in await read(reader, 1)] == [b"a"]
     assert (await reader.bounds()).keys() == ALL

@@ -12,16 +12,17 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any, Self
 
 import httpx
 import yaml
 
-from services.standalone.kafka import LocalKafka
+from deploy.dev.kafka import LocalKafka
 from services.standalone.postgres import EmbeddedPostgres
 from shared.process.listener import bind
 from tests.conftest import ROOT
+from tests.support.eventually import wait_for
 
 COMPOSE_FILE = ROOT / "docker-compose.yml"
 SERVICES = ("ingest", "stager", "api")
@@ -168,21 +169,14 @@ class ComposeStack:
             )
 
     def _wait_ready(self, service: str) -> None:
-        end = monotonic() + _READY_SECONDS
-        answer = "nothing"
-        while monotonic() < end:
+        def is_ready() -> bool:
             assert self._processes[service].poll() is None, self.log(service)
             try:
-                response = httpx.get(f"{self.addresses[service]}/readyz", timeout=2)
-            except httpx.HTTPError as exc:
-                answer = repr(exc)
-            else:
-                if response.is_success:
-                    return
-                answer = response.text
-            sleep(0.05)
-        message = f"{service} is not ready: {answer}\n{self.log(service)}"
-        raise AssertionError(message)
+                return httpx.get(f"{self.addresses[service]}/readyz", timeout=2).is_success
+            except httpx.HTTPError:
+                return False
+
+        wait_for(is_ready, within=_READY_SECONDS)
 
     def _command(self, service: str, arguments: tuple[str, ...]) -> list[str]:
         definition = self._services[service]

@@ -1,4 +1,4 @@
-"""A stager without its log: events go straight into its batches, time is turned by hand."""
+"""A stager without its log: events go straight into its batches, and the test moves the clock."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -10,14 +10,14 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from services.stager.batch.batch_writer import Writer
-from services.stager.batch.tombstones import Erased
+from services.stager.batch.batch_writer import BatchWriter
+from services.stager.batch.context import StagerContext
 from services.stager.jobs.refold_jobs import RefoldJobs
 from services.stager.jobs.timers import Timers
-from services.stager.records.records import Stored, Taken, take
+from services.stager.records.records import BatchResult, DecodedRecord, decode_all
 from services.stager.store import queues
 from services.stager.store.session import Pool, transaction
-from services.stager.subjects.cache import Memory
+from services.stager.subjects.cache import RowCache
 from shared.clock import ManualClock
 from shared.contracts import envelope as wire
 from shared.contracts.envelope import Envelope
@@ -71,7 +71,8 @@ class World:
     url: str
     pool: Pool
     clock: ManualClock
-    writer: Writer
+    context: StagerContext
+    writer: BatchWriter
     timers: Timers
     jobs: RefoldJobs
     metrics: Metrics
@@ -96,23 +97,38 @@ class World:
         raw = [wire.encode(v) if isinstance(v, Envelope) else v for v in values]
         return [Record(partition, start + at, b"k", value) for at, value in enumerate(raw)]
 
-    def taken(
+    def another_context(self) -> StagerContext:
+        """That of another process, which shares nothing but the database."""
+        return StagerContext(pool=self.pool, clock=self.clock, cache=RowCache(100))
+
+    def another_writer(self, owner: str = "other") -> BatchWriter:
+        """That of another process."""
+        return BatchWriter(self.another_context(), owner=owner)
+
+    def restart(self) -> None:
+        """Continue as a new process on the same database."""
+        self.context = self.another_context()
+        self.writer = BatchWriter(self.context, owner="next")
+        self.timers = timers_of(self.context, self.metrics)
+        self.jobs = jobs_of(self.context, self.metrics)
+
+    def decoded(
         self, events: Sequence[Envelope], partition: int, positions: dict[int, int]
-    ) -> list[Taken]:
-        """One batch of a partition that stands somewhere else than `self.positions` says."""
+    ) -> list[DecodedRecord]:
+        """One batch of a partition whose position is not that of `self.positions`."""
         start = positions.get(partition, 0)
         records = [
             Record(partition, start + at, b"k", wire.encode(event))
             for at, event in enumerate(events)
         ]
-        return take(records, max_bytes=100_000)
+        return decode_all(records, max_bytes=100_000)
 
-    async def send(self, *values: Envelope | bytes | None, partition: int = 0) -> list[Stored]:
+    async def send(self, *values: Envelope | bytes | None, partition: int = 0) -> list[BatchResult]:
         """One batch."""
-        return await self.store(take(self.records(values, partition), max_bytes=100_000))
+        return await self.store(decode_all(self.records(values, partition), max_bytes=100_000))
 
-    async def store(self, taken: Sequence[Taken]) -> list[Stored]:
-        done = await self.writer.store(taken, self.positions)
+    async def store(self, records: Sequence[DecodedRecord]) -> list[BatchResult]:
+        done = await self.writer.store(records, self.positions)
         for each in done:
             self.positions.update(each.next_offsets)
         return done
@@ -165,6 +181,29 @@ class World:
         return (int(rows[0][0]), int(rows[0][1]), int(rows[0][2]))
 
 
+def timers_of(context: StagerContext, metrics: Metrics) -> Timers:
+    return Timers(
+        pool=context.pool,
+        clock=context.clock,
+        cache=context.cache,
+        journeys=context.journeys,
+        locks=context.locks,
+        metrics=metrics,
+        pause_seconds=0.05,
+    )
+
+
+def jobs_of(context: StagerContext, metrics: Metrics) -> RefoldJobs:
+    return RefoldJobs(
+        pool=context.pool,
+        clock=context.clock,
+        cache=context.cache,
+        journeys=context.journeys,
+        locks=context.locks,
+        metrics=metrics,
+    )
+
+
 @asynccontextmanager
 async def world(url: str, *maps: str, subjects: int = 1000) -> AsyncIterator[World]:
     """A stager around the database at `url`, with maps published."""
@@ -172,15 +211,16 @@ async def world(url: str, *maps: str, subjects: int = 1000) -> AsyncIterator[Wor
         url, role=DatabaseRole.STAGER, application_name="test-stager", max_size=4
     )
     clock = ManualClock(START)
-    writer = Writer(pool=pool, clock=clock, memory=Memory(subjects), owner="test")
+    context = StagerContext(pool=pool, clock=clock, cache=RowCache(subjects))
     metrics = Metrics(CollectorRegistry())
     made = World(
         url=url,
         pool=pool,
         clock=clock,
-        writer=writer,
-        timers=Timers(writer=writer, metrics=metrics, pause_seconds=0.05),
-        jobs=RefoldJobs(writer=writer, metrics=metrics),
+        context=context,
+        writer=BatchWriter(context, owner="test"),
+        timers=timers_of(context, metrics),
+        jobs=jobs_of(context, metrics),
         metrics=metrics,
     )
     for text in maps:
@@ -252,8 +292,8 @@ def story(w: World, random: Random, number: int) -> list[Envelope]:
     return events
 
 
-def circles(w: World, random: Random, number: int) -> list[Envelope]:
-    """Accounts that take over one another and devices that become one another, nearly nothing else."""
+def cycles(w: World, random: Random, number: int) -> list[Envelope]:
+    """Accounts that absorb one another and devices that become one another, nearly nothing else."""
     accounts, devices = ["a", "b", "c", "d"], ["z1", "z2", "z3", "z4"]
     names = ["Blog Read", "Demo Requested", "Contract Signed", "Signed In"]
     events = []
@@ -277,7 +317,7 @@ def circles(w: World, random: Random, number: int) -> list[Envelope]:
 
 
 async def wipe(w: World) -> None:
-    """Forget all events and everything that followed from them; maps stay."""
+    """Delete all events and everything that followed from them; maps stay."""
     owner = await connect(w.url, role=DatabaseRole.OWNER, application_name="wipe")
     for table in (
         "identifier", "member", "subject", "placement", "touchpoint", "transition", "deadline",
@@ -287,5 +327,4 @@ async def wipe(w: World) -> None:
         await owner.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
     await owner.close()
     w.positions.clear()
-    w.writer.memory.clear()
-    w.writer.erased = Erased()
+    w.restart()

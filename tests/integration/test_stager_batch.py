@@ -3,9 +3,8 @@
 import msgspec
 import pytest
 
-from services.stager.batch.batch_writer import Writer
-from services.stager.records.records import take
-from services.stager.subjects.cache import Memory
+from services.stager.batch.batch_writer import BatchWriter
+from services.stager.records.records import decode_all
 from shared.contracts.envelope import Envelope
 from shared.errors import FatalError, Fenced
 from tests.integration.stager_world import HABIT, SALES, START, world
@@ -54,7 +53,7 @@ async def test_a_message_id_counts_once_within_a_batch_and_across_batches(
         assert await w.rows("SELECT touchpoints FROM subject") == [(1,)]
 
 
-async def test_a_duplicate_with_another_body_links_nobody(database_url: str) -> None:
+async def test_a_duplicate_with_another_body_links_no_names(database_url: str) -> None:
     async with world(database_url, SALES) as w:
         await w.send(w.event("Blog Read", 0, anonymous_id="z", message_id="a"))
         await w.send(
@@ -146,13 +145,13 @@ async def test_what_only_postgres_refuses_is_found_by_halving(database_url: str)
     async with world(database_url, SALES) as w:
         events = [w.event("Blog Read", n, account_id=f"a{n}") for n in range(7)]
         records = w.records(events)
-        taken = take(records, max_bytes=100_000)
+        decoded = decode_all(records, max_bytes=100_000)
         # A journey's own column is narrower than the wire: a value that only the database refuses.
         bad = w.event("Blog Read", 3, account_id="a3", message_id="bad", value=1.0)
         bad = msgspec.structs.replace(bad, workspace_id=2**40)
-        taken[3] = type(taken[3])(taken[3].record, bad)
+        decoded[3] = type(decoded[3])(decoded[3].record, bad)
 
-        await w.store(taken)
+        await w.store(decoded)
 
         assert await w.verdicts() == (6, 0, 1)
         assert await w.rows("SELECT record_offset, reason FROM dead_letter") == [
@@ -163,7 +162,7 @@ async def test_what_only_postgres_refuses_is_found_by_halving(database_url: str)
 
 async def test_a_revived_stager_changes_nothing_twice(database_url: str) -> None:
     async with world(database_url, SALES) as w:
-        batch = take(
+        batch = decode_all(
             w.records([w.event("Demo Requested", 1, account_id="acme")]), max_bytes=100_000
         )
         stale = dict(w.positions)
@@ -173,7 +172,9 @@ async def test_a_revived_stager_changes_nothing_twice(database_url: str) -> None
             await w.writer.store(batch, {0: 0})
         with pytest.raises(Fenced):
             await w.writer.store(
-                take(w.records([w.event("Deal Lost", 2, account_id="acme")]), max_bytes=100_000),
+                decode_all(
+                    w.records([w.event("Deal Lost", 2, account_id="acme")]), max_bytes=100_000
+                ),
                 {0: 17},
             )
 
@@ -226,16 +227,14 @@ async def test_a_published_map_reaches_what_was_there_before(database_url: str) 
 
 async def test_a_batch_that_cannot_be_applied_at_all_stops_the_stager(database_url: str) -> None:
     async with world(database_url, SALES) as w:
-        w.writer = Writer(
-            pool=w.pool, clock=w.clock, memory=Memory(100), owner="test", most_condemned=5
-        )
-        taken = take(
+        w.writer = BatchWriter(w.another_context(), owner="test", most_unapplicable=5)
+        decoded = decode_all(
             w.records([w.event("Blog Read", n, account_id=f"a{n}") for n in range(64)]),
             max_bytes=100_000,
         )
         broken = [
             type(each)(each.record, msgspec.structs.replace(each.content, workspace_id=2**40))
-            for each in taken
+            for each in decoded
             if isinstance(each.content, Envelope)
         ]
 

@@ -6,9 +6,8 @@ from random import Random
 
 import pytest
 
-from services.stager.batch.batch_writer import Writer
-from services.stager.records.records import take
-from services.stager.subjects.cache import Memory
+from services.stager.batch.batch_writer import BatchWriter
+from services.stager.records.records import decode_all
 from shared.contracts.envelope import Envelope
 from shared.errors import DatabaseUnavailable
 from tests.integration.stager_world import HABIT, SALES, World, snapshot, story, wipe, world
@@ -18,9 +17,9 @@ STAGERS = 3
 
 
 async def stager(
-    w: World, writer: Writer, partitions: dict[int, list[Envelope]], size: int
+    w: World, writer: BatchWriter, partitions: dict[int, list[Envelope]], size: int
 ) -> None:
-    """One process's share: small batches, its own memory."""
+    """The share of one process: small batches, its own cache."""
     positions: dict[int, int] = {}
     while any(partitions.values()):
         records = []
@@ -29,10 +28,10 @@ async def stager(
             chosen, partitions[partition] = waiting[:size], waiting[size:]
             for at, record in enumerate(w.records(chosen, partition)):
                 records.append(type(record)(partition, start + at, record.key, record.value))
-        taken = take(records, max_bytes=100_000)
+        decoded = decode_all(records, max_bytes=100_000)
         while True:
             try:
-                done = await writer.store(taken, positions)
+                done = await writer.store(decoded, positions)
             except DatabaseUnavailable:
                 continue
             break
@@ -63,19 +62,19 @@ async def test_stagers_that_meet_give_the_rows_of_one(database_url: str, seed: i
         random.shuffle(shuffled)
         async with asyncio.TaskGroup() as group:
             for number, share in enumerate(deal(shuffled, random)):
-                writer = Writer(
-                    pool=w.pool, clock=w.clock, memory=Memory(100), owner=f"stager-{number}"
-                )
+                writer = w.another_writer(f"stager-{number}")
                 group.create_task(stager(w, writer, share, random.randint(1, 4)))
 
-        found = await snapshot(w)
+        rows_now = await snapshot(w)
         for name, rows in expected.items():
-            assert found[name] == rows, name
+            assert rows_now[name] == rows, name
         assert await w.verdicts() == (40, 8, 0)
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_lanes_of_one_stager_give_the_rows_of_one(database_url: str, seed: int) -> None:
+async def test_partition_workers_of_one_stager_give_the_rows_of_one(
+    database_url: str, seed: int
+) -> None:
     random = Random(100 + seed)  # noqa: S311 - chance that can be repeated
     async with world(database_url, SALES, HABIT) as w:
         events = story(w, random, 40)
@@ -88,6 +87,6 @@ async def test_lanes_of_one_stager_give_the_rows_of_one(database_url: str, seed:
             for share in deal(events, random):
                 group.create_task(stager(w, w.writer, share, 3))
 
-        found = await snapshot(w)
+        rows_now = await snapshot(w)
         for name, rows in expected.items():
-            assert found[name] == rows, name
+            assert rows_now[name] == rows, name

@@ -1,64 +1,13 @@
-"""A person who asked to be forgotten is gone, and stays gone, whatever the log brings again."""
+"""An erased person is gone, and stays gone: tables, names, accounts, dead letters."""
 
-import asyncio
 from datetime import timedelta
-from random import Random
-from typing import Any
 
-import msgspec
 import pytest
 
-from services.cli.client.database import transact
-from services.cli.operate.verify import examine
-from services.stager.batch.batch_writer import Writer
-from services.stager.subjects.cache import Memory
-from shared.contracts.envelope import Envelope
-from shared.eventlog.factory import ensure_topics
 from shared.sources.hashing import hashed
 from shared.storage.connect import DatabaseRole, connect
-from tests.integration.stager_world import HABIT, SALES, START, World, snapshot, story, wipe, world
-from tests.integration.test_stager_identity import _batches
-from tests.integration.test_stager_process import append, running, settings_of, wait_for
-from tests.support.eventually import eventually
-
-
-def erase(w: World, day: float = 20, **names: Any) -> Envelope:
-    return w.event("Erasure Requested", day, type="erase", **names)
-
-
-TABLES_WITH_NAMES = (
-    "identifier", "member", "subject", "placement", "touchpoint", "transition", "deadline", "alert",
-    "outbox", "dead_letter", "source_event", "suppression", "erasure",
-)  # fmt: skip
-
-
-async def holds(w: World, *texts: str) -> list[str]:
-    """Tables in which one of the texts still occurs, in whatever column."""
-    owner = await connect(w.url, role=DatabaseRole.OWNER, application_name="test")
-    found = []
-    for table in TABLES_WITH_NAMES:
-        rows = await owner.fetch(
-            "SELECT 1 FROM (SELECT t::text || coalesce(encode("  # noqa: S608 - our own names
-            + ("t.record_value" if table == "dead_letter" else "NULL")
-            + f", 'escape'), '') AS all FROM {table} t) x WHERE x.all ILIKE ANY($1::text[])",
-            [f"%{text}%" for text in texts],
-        )
-        if rows:
-            found.append(table)
-    await owner.close()
-    return found
-
-
-async def erased_records(w: World) -> tuple[int, int]:
-    rows = await w.rows("SELECT sum(erased), sum(forgotten) FROM consumer_offset")
-    return int(rows[0][0]), int(rows[0][1])
-
-
-async def is_sound(w: World) -> None:
-    report = await transact(
-        w.url, lambda connection: examine(connection, deep=True, now=w.clock.now())
-    )
-    assert report.problems == []
+from tests.integration.erasure_checks import erase, erased_records, holds, is_sound
+from tests.integration.stager_world import HABIT, SALES, snapshot, wipe, world
 
 
 async def test_nothing_is_left_of_a_person_under_any_name(database_url: str) -> None:
@@ -172,7 +121,7 @@ async def test_a_person_is_let_in_again_when_the_suppression_is_lifted(database_
         await is_sound(w)
 
 
-async def test_somebody_who_shares_a_device_is_not_taken_along(database_url: str) -> None:
+async def test_a_second_person_on_a_shared_device_is_not_erased(database_url: str) -> None:
     async with world(database_url, SALES) as w:
         shared = [
             w.event("Blog Read", 1, user_id="leah", anonymous_id="kiosk"),
@@ -233,7 +182,7 @@ async def test_dead_letters_that_hold_the_person_are_emptied_and_others_are_not(
             mine,
             w.event("Broken", 0, user_id="leah", account_id="user:x"),
             b'{"workspace_id": 1, "v": 9, "email": "LEAH@X.IO"}',
-            b"leah@x.io, no JSON and nobody's",
+            b"leah@x.io, no JSON and no workspace",
             b'{"workspace_id": 2, "v": 9, "email": "leah@x.io"}',
             w.event("Broken", 0, user_id="leah2", account_id="user:x"),
             w.event("New Ticket", type="unmapped", properties={"from": "leah"}),
@@ -300,7 +249,7 @@ async def test_a_request_of_a_workspace_that_does_not_exist_is_set_aside(databas
         assert await w.rows("SELECT reason FROM dead_letter") == [("refused_by_database",)]
 
 
-async def test_a_merge_outlives_whoever_reported_it(database_url: str) -> None:
+async def test_a_merge_outlives_the_person_who_reported_it(database_url: str) -> None:
     async with world(database_url, SALES) as w:
         await w.send(w.event("Demo Requested", 0, account_id="old", user_id="omar"))
         await w.send(
@@ -313,140 +262,3 @@ async def test_a_merge_outlives_whoever_reported_it(database_url: str) -> None:
 
         assert await w.stage("new") == ("evaluation", "active", 1)
         assert await holds(w, "leah") == []
-
-
-async def test_another_stager_that_remembers_the_person_does_not_bring_them_back(
-    database_url: str,
-) -> None:
-    async with world(database_url, SALES) as w:
-        await w.send(w.event("Blog Read", 0, user_id="leah", account_id="acme"))
-        other = Writer(pool=w.pool, clock=w.clock, memory=Memory(100), owner="other")
-        mine, w.writer = w.writer, other
-        await w.send(erase(w, user_id="leah"))
-        w.writer = mine
-        done = await w.send(
-            w.event("Blog Read", 1, user_id="leah"),
-            w.event("Blog Read", 1, user_id="leah", account_id="acme"),
-            w.event("Blog Read", 1, user_id="omar", account_id="acme"),
-        )
-
-        assert (done[0].applied, done[0].erased) == (1, 2)
-        await is_sound(w)
-
-
-async def test_requests_and_events_that_meet_leave_nobody_behind(database_url: str) -> None:
-    async with world(database_url, SALES) as w:
-        stagers = [
-            Writer(pool=w.pool, clock=w.clock, memory=Memory(100), owner=f"s{n}") for n in range(3)
-        ]
-
-        async def feed(number: int) -> None:
-            random = Random(number)  # noqa: S311 - chance that can be repeated
-            positions: dict[int, int] = {}
-            for _ in range(25):
-                events = [
-                    w.event(
-                        "Blog Read",
-                        random.randrange(9),
-                        user_id=f"u{random.randrange(6)}",
-                        account_id=random.choice(["acme", "beta"]),
-                    )
-                    for _ in range(3)
-                ]
-                if random.random() < 0.15:
-                    events.insert(1, erase(w, user_id=f"u{random.randrange(3)}"))
-                taken = w.taken(events, number, positions)
-                for each in await stagers[number].store(taken, positions):
-                    positions.update(each.next_offsets)
-
-        await asyncio.gather(*(feed(number) for number in range(3)))
-
-        assert (await erased_records(w))[0] > 5
-        await is_sound(w)
-
-
-@pytest.mark.parametrize("seed", range(12))
-async def test_any_order_leaves_the_same_people_forgotten(database_url: str, seed: int) -> None:
-    random = Random(seed)  # noqa: S311 - chance that can be repeated
-    async with world(database_url, SALES, HABIT) as w:
-        # Devices of their own, or who is forgotten depends on what was known of a shared one.
-        events = [_with_a_device_of_its_own(event) for event in story(w, random, 14)]
-        events += [erase(w, random.randrange(12), user_id="u1")]
-        if random.random() < 0.5:
-            events += [erase(w, random.randrange(12), email="b@x.io")]
-        expected: dict[str, list[tuple[Any, ...]]] | None = None
-        for attempt in range(5):
-            arrival = [*events, *random.sample(events, 3)]
-            if attempt:
-                random.shuffle(arrival)
-            await wipe(w)
-            for batch in _batches(arrival, random):
-                await w.send(*batch)
-            found = await snapshot(w)
-            assert await holds(w, "u1") == []
-            await is_sound(w)
-            expected = expected or found
-            for name, rows in expected.items():
-                assert found[name] == rows, name
-
-
-def _with_a_device_of_its_own(event: Envelope) -> Envelope:
-    """No name of a person is put beside two stronger ones."""
-    if event.type == "merge":
-        return event
-    user = event.user_id
-    email = f"mail-of-{user}" if user and event.email else event.email
-    owner = user or email
-    device = f"{event.anonymous_id}-of-{owner}" if owner and event.anonymous_id else None
-    return msgspec.structs.replace(
-        event,
-        email=email,
-        anonymous_id=device or (None if owner else event.anonymous_id),
-        previous_id=None,
-    )
-
-
-async def test_erase_then_replay_the_whole_log_and_the_person_is_still_absent(
-    database_url: str,
-) -> None:
-    settings = settings_of(database_url)
-    async with world(database_url, SALES, HABIT) as w:
-        await ensure_topics(settings)
-        random = Random(7)  # noqa: S311 - chance that can be repeated
-        events = [_with_a_device_of_its_own(event) for event in story(w, random, 200)]
-        await append(settings, *events)
-        total = len(events)
-        async with running(settings):
-            await wait_for(w, (total, 0, 0))
-        await append(settings, erase(w, user_id="u1"))
-
-        async def is_erased() -> bool:
-            return (await erased_records(w))[0] == 1
-
-        async with running(settings):
-            await eventually(is_erased, within=20)
-        assert await holds(w, "u1") == []
-        before = await snapshot(w)
-        await is_sound(w)
-
-        # As after a restore of nothing but the log and the list of people to leave alone.
-        owner = await connect(w.url, role=DatabaseRole.OWNER, application_name="test")
-        for table in (
-            "identifier", "member", "subject", "placement", "touchpoint", "transition", "deadline",
-            "alert", "outbox", "consumer_offset", "erasure",
-        ):  # fmt: skip
-            await owner.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
-        await owner.close()
-
-        async def is_read() -> bool:
-            rows = await w.rows("SELECT coalesce(sum(next_offset), 0) FROM consumer_offset")
-            return int(rows[0][0]) == total + 1
-
-        async with running(settings):
-            await eventually(is_read, within=20)
-
-        assert await holds(w, "u1") == []
-        assert await snapshot(w) == before
-        assert (await erased_records(w))[1] == 0
-        await is_sound(w)
-        assert w.clock.now() == START

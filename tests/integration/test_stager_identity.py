@@ -121,20 +121,20 @@ async def test_any_order_and_any_batches_give_the_same_rows(database_url: str, s
             await wipe(w)
             for batch in _batches(arrival, random):
                 await w.send(*batch)
-            found = await snapshot(w)
+            rows_now = await snapshot(w)
             if expected is None:
-                expected = found
+                expected = rows_now
             for name, rows in expected.items():
-                assert found[name] == rows, name
+                assert rows_now[name] == rows, name
 
 
 def _shuffles(events: Sequence[Envelope], random: Random) -> list[list[Envelope]]:
-    found = []
+    orders = []
     for _ in range(4):
         shuffled = [*events, *random.sample(list(events), 3)]
         random.shuffle(shuffled)
-        found.append(shuffled)
-    return found
+        orders.append(shuffled)
+    return orders
 
 
 def _batches(events: Sequence[Envelope], random: Random) -> list[list[Envelope]]:

@@ -1,4 +1,4 @@
-"""One account takes over another: what either did is one history, whatever order it comes in."""
+"""One account absorbs another: the events of both are one history, in any order of arrival."""
 
 from datetime import timedelta
 from functools import partial
@@ -11,11 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.api.queries import accounts
 from services.cli.client.database import transact
 from services.cli.operate.verify import examine
-from services.stager.batch.batch_writer import Writer
-from services.stager.subjects.cache import Memory
 from shared.contracts.envelope import Envelope
 from shared.ids import DEFAULT_WORKSPACE
-from tests.integration.stager_world import HABIT, SALES, World, circles, snapshot, wipe, world
+from tests.integration.stager_world import HABIT, SALES, World, cycles, snapshot, wipe, world
 
 
 def merge(w: World, survivor: str, loser: str, day: float, **fields: Any) -> Envelope:
@@ -29,8 +27,8 @@ def merge(w: World, survivor: str, loser: str, day: float, **fields: Any) -> Env
     )
 
 
-async def taken_over(w: World) -> dict[str, str]:
-    """Where each account that was taken over leads."""
+async def absorbed(w: World) -> dict[str, str]:
+    """The survivor of each absorbed account."""
     return {
         str(name): str(into)
         for name, into in await w.rows(
@@ -100,7 +98,7 @@ async def test_what_comes_later_under_either_id_counts_for_the_survivor(database
         ]
 
 
-async def test_alerts_of_the_account_that_was_taken_over_are_closed(database_url: str) -> None:
+async def test_alerts_of_an_absorbed_account_are_closed(database_url: str) -> None:
     async with world(database_url, SALES) as w:
         await w.send(w.event("Demo Requested", 0, account_id="old"))
         await w.pass_time(timedelta(days=20))
@@ -124,7 +122,7 @@ async def test_chains_are_followed_to_their_end_however_they_grow(database_url: 
         await w.send(merge(w, "d", "c", 1))
         await w.send(w.event("Demo Requested", 9, account_id="a"))
 
-        assert await taken_over(w) == {"a": "d", "b": "d", "c": "d"}
+        assert await absorbed(w) == {"a": "d", "b": "d", "c": "d"}
         assert await w.stage("d") == ("evaluation", "active", 1)
         assert await w.rows("SELECT DISTINCT subject_id FROM touchpoint") == [("d",)]
         assert await w.rows("SELECT subject_id FROM identifier WHERE identifier = 'user:leah'") == [
@@ -143,7 +141,7 @@ async def test_the_first_merge_of_an_account_counts(
         for event in (second, first) if is_late else (first, second):
             await w.send(event)
 
-        assert await taken_over(w) == {"old": "left"}
+        assert await absorbed(w) == {"old": "left"}
         assert await w.stage("left") == ("evaluation", "active", 1)
         assert await w.stage("right") == ("aware", "active", 1)
         assert await w.rows("SELECT message_id, subject_id FROM touchpoint ORDER BY 1") == [
@@ -154,7 +152,7 @@ async def test_the_first_merge_of_an_account_counts(
 
 
 @pytest.mark.parametrize("is_late", [False, True])
-async def test_the_newest_merge_of_a_circle_does_not_count(
+async def test_the_newest_merge_of_a_cycle_does_not_count(
     database_url: str,
     is_late: bool,  # noqa: FBT001 - a table's column
 ) -> None:
@@ -165,7 +163,7 @@ async def test_the_newest_merge_of_a_circle_does_not_count(
         for event in (back, there) if is_late else (there, back):
             await w.send(event)
 
-        assert await taken_over(w) == {"a": "b"}
+        assert await absorbed(w) == {"a": "b"}
         assert await w.rows("SELECT DISTINCT subject_id FROM touchpoint") == [("b",)]
         assert await w.rows("SELECT DISTINCT subject_id FROM identifier") == [("b",)]
         assert await w.stage("b") == ("evaluation", "active", 1)
@@ -186,11 +184,11 @@ async def test_a_repeated_merge_is_a_duplicate_even_with_another_body(database_u
         await w.send(merge(w, "evil", "new", 0, message_id="x"))
 
         assert await w.verdicts() == (1, 2, 0)
-        assert await taken_over(w) == {"old": "new"}
+        assert await absorbed(w) == {"old": "new"}
         assert await w.rows("SELECT subject_id FROM subject WHERE subject_id = 'evil'") == []
 
 
-async def test_a_merge_says_nothing_about_whoever_reported_it(database_url: str) -> None:
+async def test_a_merge_says_nothing_about_the_person_who_reported_it(database_url: str) -> None:
     async with world(database_url, SALES) as w:
         await w.send(merge(w, "new", "old", 1, user_id="admin", traits={"name": "Ann"}))
 
@@ -221,7 +219,7 @@ async def test_another_stager_that_remembers_the_old_account_finds_the_new_one(
 ) -> None:
     async with world(database_url, SALES) as w:
         await w.send(w.event("Blog Read", 0, account_id="old", user_id="leah"))
-        other = Writer(pool=w.pool, clock=w.clock, memory=Memory(100), owner="other")
+        other = w.another_writer()
         mine, w.writer = w.writer, other
         await w.send(merge(w, "new", "old", 1))
         await w.send(merge(w, "newest", "new", 2))
@@ -234,7 +232,7 @@ async def test_another_stager_that_remembers_the_old_account_finds_the_new_one(
         w.writer = mine
         await w.send(w.event("Contract Signed", 5, account_id="old"))
 
-        assert await taken_over(w) == {"old": "first", "new": "newest"}
+        assert await absorbed(w) == {"old": "first", "new": "newest"}
         assert await w.rows("SELECT message_id, subject_id FROM touchpoint ORDER BY 1") == [
             ("m0001", "first"),
             ("m0002", "newest"),
@@ -263,8 +261,8 @@ async def test_the_api_knows_both_accounts_and_all_names_below_them(database_url
         )
 
         for account in ("a", "b", "c"):
-            found = await transact(database_url, partial(_resolved, account))
-            assert found == accounts.Resolved(subject_id="c")
+            resolved = await transact(database_url, partial(_resolved, account))
+            assert resolved == accounts.Resolved(subject_id="c")
         names = await transact(
             database_url, lambda c: accounts.identifiers(c, DEFAULT_WORKSPACE, "c")
         )
@@ -278,21 +276,21 @@ async def _resolved(account: str, connection: AsyncConnection) -> accounts.Resol
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_circles_are_broken_at_the_same_place_in_any_order(
+async def test_cycles_are_broken_at_the_same_place_in_any_order(
     database_url: str, seed: int
 ) -> None:
     random = Random(seed)  # noqa: S311 - chance that can be repeated
     async with world(database_url, SALES, HABIT) as w:
-        events = circles(w, random, 16)
+        events = cycles(w, random, 16)
         expected: dict[str, list[tuple[Any, ...]]] | None = None
         for _ in range(4):
             await wipe(w)
             for start in range(0, len(events), 3):
                 await w.send(*events[start : start + 3])
-            found = await snapshot(w)
-            expected = expected or found
+            rows_now = await snapshot(w)
+            expected = expected or rows_now
             for name, rows in expected.items():
-                assert found[name] == rows, name
+                assert rows_now[name] == rows, name
             report = await transact(
                 database_url, lambda connection: examine(connection, deep=True, now=w.clock.now())
             )
@@ -300,7 +298,7 @@ async def test_circles_are_broken_at_the_same_place_in_any_order(
             random.shuffle(events)
 
 
-async def test_a_published_map_leaves_accounts_that_were_taken_over_alone(
+async def test_a_published_map_does_not_fold_absorbed_accounts(
     database_url: str,
 ) -> None:
     async with world(database_url) as w:

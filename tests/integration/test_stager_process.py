@@ -83,7 +83,7 @@ async def wait_for(w: World, expected: tuple[int, int, int], within: float = 20.
     await eventually(is_there, within=within)
 
 
-async def test_events_of_the_log_are_stored_and_it_ends_when_told(database_url: str) -> None:
+async def test_events_of_the_log_are_stored_until_the_stop(database_url: str) -> None:
     settings = settings_of(database_url)
     async with world(database_url, SALES) as w:
         await ensure_topics(settings)

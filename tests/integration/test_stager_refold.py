@@ -2,9 +2,6 @@
 
 from datetime import timedelta
 
-from services.stager.batch.batch_writer import Writer
-from services.stager.jobs.refold_jobs import RefoldJobs
-from services.stager.subjects.cache import Memory
 from tests.integration.stager_world import HABIT, SALES, START, world
 
 STRICTER = SALES.replace("count: 3", "count: 2")
@@ -42,9 +39,8 @@ async def test_a_job_goes_on_where_a_dead_process_left_it(database_url: str) -> 
         await w.jobs.step(limit=4)
         assert (await w.rows(JOB))[1] == (2, "a3", 4, 10, False)
 
-        again = Writer(pool=w.pool, clock=w.clock, memory=Memory(100), owner="next")
-        jobs = RefoldJobs(writer=again, metrics=w.metrics)
-        while await jobs.step(limit=4):
+        w.restart()
+        while await w.jobs.step(limit=4):
             pass
 
         assert (await w.rows(JOB))[1] == (2, "a9", 10, 10, True)

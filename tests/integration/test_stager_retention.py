@@ -42,7 +42,7 @@ async def test_stored_records_go_after_their_days_and_unread_ones_stay(database_
         await stager.send(*(stager.event("Pricing Viewed", account_id="acme") for _ in range(3)))
         await fill(settings, TOUCHPOINTS, 5, days_old=8)
 
-        while await Retention(writer=stager.writer, settings=settings).once():
+        while await Retention(pool=stager.pool, clock=stager.clock, settings=settings).once():
             pass
 
         kept = await stager.rows(
@@ -59,7 +59,7 @@ async def test_young_records_stay_and_old_dead_letters_leave_their_topic(databas
         await fill(settings, TOUCHPOINTS, 1, days_old=6)
         await fill(settings, DEAD_LETTERS, 2, days_old=8)
 
-        while await Retention(writer=stager.writer, settings=settings).once():
+        while await Retention(pool=stager.pool, clock=stager.clock, settings=settings).once():
             pass
 
         kept = await stager.rows("SELECT topic, count(*) FROM log_record GROUP BY 1")
@@ -73,7 +73,7 @@ async def test_notices_go_after_their_days_and_history_stays(database_url: str) 
         before = await stager.rows("SELECT count(*) FROM outbox")
         stager.clock.advance(timedelta(days=31))
 
-        await Retention(writer=stager.writer, settings=settings).once()
+        await Retention(pool=stager.pool, clock=stager.clock, settings=settings).once()
 
         after = await stager.rows("SELECT (SELECT count(*) FROM outbox), count(*) FROM transition")
     assert (before, after) == ([(1,)], [(0, 1)])

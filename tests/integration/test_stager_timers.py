@@ -4,10 +4,7 @@ from datetime import timedelta
 
 import msgspec
 
-from services.stager.batch.batch_writer import Writer
-from services.stager.jobs.timers import Timers
-from services.stager.subjects.cache import Memory
-from tests.integration.stager_world import SALES, START, World, world
+from tests.integration.stager_world import SALES, START, timers_of, world
 
 PATIENT = """
 journey: sales
@@ -21,12 +18,6 @@ stages:
 
 ALERTS = """SELECT subject_id, stage, state, opened_at, resolved_at, resolution, owner
             FROM alert ORDER BY opened_at, subject_id"""
-
-
-def restart(w: World) -> None:
-    """What a new process has: the database and nothing else."""
-    w.writer = Writer(pool=w.pool, clock=w.clock, memory=Memory(100), owner="next")
-    w.timers = Timers(writer=w.writer, metrics=w.metrics, pause_seconds=0.05)
 
 
 async def test_a_stall_opens_one_alert_that_says_who_and_what_last(database_url: str) -> None:
@@ -107,12 +98,12 @@ async def test_timers_of_eighteen_months_survive_restarts(database_url: str) -> 
         await w.send(w.event("Contract Signed", 0, account_id="acme"))
         for _ in range(19):
             await w.pass_time(timedelta(days=28))
-            restart(w)
+            w.restart()
         assert await w.rows(ALERTS) == []
         assert await w.rows("SELECT due_at FROM deadline") == [(START + timedelta(days=540),)]
 
         await w.pass_time(timedelta(days=8))
-        restart(w)
+        w.restart()
         await w.pass_time(timedelta(days=1))
 
         assert await w.rows("SELECT stage, state, opened_at FROM alert") == [
@@ -157,12 +148,11 @@ async def test_a_batch_and_a_sweep_of_two_stagers_do_not_overwrite_each_other(
 ) -> None:
     async with world(database_url, SALES) as w:
         await w.send(w.event("Demo Requested", 0, account_id="acme"))
-        other = Writer(pool=w.pool, clock=w.clock, memory=Memory(100), owner="other")
-        sweeping = Timers(writer=other, metrics=w.metrics, pause_seconds=0.05)
+        sweeping = timers_of(w.another_context(), w.metrics)
         w.clock.advance(timedelta(days=20))
         await sweeping.sweep()
 
-        # Its memory still holds the account as it was before the stall.
+        # The cache of the first stager still holds the account as it was before the stall.
         await w.send(w.event("Contract Signed", 20, account_id="acme"))
 
         assert await w.stage("acme") == ("customer", "active", 1)

@@ -1,4 +1,4 @@
-"""What no mapping knows is set aside whole, once, and harms nobody."""
+"""An unmapped event becomes one dead letter with all its bytes, and holds nothing up."""
 
 import asyncio
 from pathlib import Path
@@ -29,7 +29,7 @@ def unmapped(w: World, message_id: str, **fields: Any) -> Envelope:
     )
 
 
-async def letters(w: World) -> list[tuple[Any, ...]]:
+async def dead_letters(w: World) -> list[tuple[Any, ...]]:
     return await w.rows(
         "SELECT workspace_id, message_id, reason, detail FROM dead_letter ORDER BY dead_letter_id"
     )
@@ -41,7 +41,7 @@ async def test_the_bytes_are_kept_with_what_names_them(database_url: str) -> Non
         done = await w.send(event, w.event("Demo Requested", 1, account_id="acme"))
 
         assert [(d.applied, d.duplicate, d.dead) for d in done] == [(1, 0, 1)]
-        assert await letters(w) == [(1, "hubspot:1", "unmapped", "ticket.propertyChange")]
+        assert await dead_letters(w) == [(1, "hubspot:1", "unmapped", "ticket.propertyChange")]
         assert await w.rows("SELECT record_value FROM dead_letter") == [(wire.encode(event),)]
         assert await w.stage("acme") == ("evaluation", "active", 1)
 
@@ -52,7 +52,7 @@ async def test_a_delivery_that_is_repeated_is_a_duplicate(database_url: str) -> 
         await w.send(unmapped(w, "a"), unmapped(w, "a", workspace_id=2))
 
         assert await w.verdicts() == (0, 2, 3)
-        assert [row[:2] for row in await letters(w)] == [(1, "a"), (1, "b"), (2, "a")]
+        assert [row[:2] for row in await dead_letters(w)] == [(1, "a"), (1, "b"), (2, "a")]
 
 
 async def test_one_that_was_put_through_a_mapping_may_fail_again_or_has_counted(
@@ -65,10 +65,10 @@ async def test_one_that_was_put_through_a_mapping_may_fail_again_or_has_counted(
         await w.send(unmapped(w, "failed"), unmapped(w, "applied"))
 
         assert await w.verdicts() == (1, 1, 3)
-        assert [row[1] for row in await letters(w)] == ["failed", "applied", "failed"]
+        assert [row[1] for row in await dead_letters(w)] == ["failed", "applied", "failed"]
 
 
-async def test_other_dead_letters_tell_their_message_too(database_url: str) -> None:
+async def test_other_dead_letters_have_their_message_id_too(database_url: str) -> None:
     async with world(database_url, SALES) as w:
         await w.send(
             b'{"v": 2, "workspace_id": 1, "message_id": "from-later"}',
@@ -77,7 +77,7 @@ async def test_other_dead_letters_tell_their_message_too(database_url: str) -> N
             w.event("Demo Requested", 1, message_id="nobody"),
         )
 
-        assert [(row[1], row[2]) for row in await letters(w)] == [
+        assert [(row[1], row[2]) for row in await dead_letters(w)] == [
             ("from-later", "unknown_version"),
             (None, "wrong_type"),
             (None, "not_json"),

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from time import monotonic
+from time import monotonic, sleep
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -29,3 +29,14 @@ async def eventually(
                 message = f"still {answer!r} after {within} s"
                 raise AssertionError(message)
         await asyncio.sleep(every)
+
+
+def wait_for(question: Callable[[], T], *, within: float = 10.0, every: float = 0.1) -> T:
+    """`eventually` for a test that blocks, as one does that drives a process from outside."""
+    end = monotonic() + within
+    while not (answer := question()):
+        if monotonic() > end:
+            message = f"still {answer!r} after {within} s"
+            raise AssertionError(message)
+        sleep(every)
+    return answer

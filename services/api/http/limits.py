@@ -28,25 +28,30 @@ _CLOSE = {"Connection": "close"}
 async def unambiguous_query(request: Request) -> None:
     """FastAPI dependency: refuse what FastAPI would let pass by guessing.
 
-    It takes the last of several values and replaces bytes that are not UTF-8.
+    It takes the last of several values, and replaces bytes that are not UTF-8.
     """
-    names = [name for name, _ in query_values(request.scope["query_string"])]
-    if len(names) != len(set(names)):
-        raise RequestRefused(Code.INVALID_REQUEST, "A query parameter is given more than once.")
+    single_values(request.scope["query_string"])
 
 
-def query_values(raw: bytes) -> list[tuple[str, str]]:
-    """Names and values of a query string, in order. Raises RequestRefused unless UTF-8 without NUL."""
-    pairs = []
+def single_values(raw: bytes) -> dict[str, str]:
+    """Parameters of a query string.
+
+    Raises RequestRefused for one that is given twice, and for text that is not UTF-8 without NUL.
+    """
+    values: dict[str, str] = {}
     for pair in raw.replace(b"+", b" ").split(b"&"):
+        if not pair:
+            continue
         name, _, value = pair.decode("latin-1").partition("=")
         try:
-            if pair:
-                pairs.append((percent_decoded(name), percent_decoded(value)))
+            name, value = percent_decoded(name), percent_decoded(value)
         except ValueError as exc:
             detail = "The query is not percent-encoded UTF-8 without NUL."
             raise RequestRefused(Code.INVALID_REQUEST, detail) from exc
-    return pairs
+        if name in values:
+            raise RequestRefused(Code.INVALID_REQUEST, "A query parameter is given more than once.")
+        values[name] = value
+    return values
 
 
 async def read_body(scope: AsgiScope, receive: Receive, max_bytes: int) -> bytes:
@@ -61,14 +66,14 @@ async def read_body(scope: AsgiScope, receive: Receive, max_bytes: int) -> bytes
     announced = headers.get(b"content-length", b"0")
     is_too_large = announced.isdigit() and int(announced) > max_bytes
     if is_too_large and headers.get(b"expect", b"").lower() == b"100-continue":
-        raise _too_large(max_bytes)  # nothing is on its way yet
+        raise too_large(max_bytes)  # nothing is on its way yet
     try:
         async with asyncio.timeout(_BODY_SECONDS):
             whole = await _whole(receive, max_bytes, is_wanted=not is_too_large)
     except TimeoutError as exc:
         raise RequestRefused(Code.BODY_TIMEOUT, headers=_CLOSE) from exc
     if whole is None:
-        raise _too_large(max_bytes)
+        raise too_large(max_bytes)
     return whole
 
 
@@ -98,7 +103,8 @@ async def _chunk(receive: Receive) -> tuple[bytes, bool]:
     return message.get("body", b""), message.get("more_body", False)
 
 
-def _too_large(max_bytes: int) -> RequestRefused:
+def too_large(max_bytes: int) -> RequestRefused:
+    """Refusal of a body beyond `max_bytes`."""
     detail = f"This call takes bodies of at most {max_bytes} bytes."
     return RequestRefused(Code.BODY_TOO_LARGE, detail, headers=_CLOSE)
 

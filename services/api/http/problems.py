@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -66,7 +67,7 @@ async def _invalid(request: Request, exc: RequestValidationError) -> Response:
 
 
 async def _unrouted(request: Request, exc: HTTPException) -> Response:
-    if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+    if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED and "route" in request.scope:
         exc = HTTPException(
             exc.status_code, headers={"Allow": ", ".join(sorted(_methods(request)))}
         )
@@ -106,13 +107,11 @@ def validation_refusal(errors: Sequence[Mapping[str, Any]]) -> RequestRefused:
     if "path" in by_place:
         return RequestRefused(Code.INVALID_PATH)
     if "query" in by_place:
-        return RequestRefused(
-            Code.INVALID_REQUEST, errors=field_problems(by_place["query"], "/query")
-        )
+        return RequestRefused(Code.INVALID_REQUEST, errors=field_problems(by_place["query"]))
     in_body = by_place["body"]
     if any(_is_no_json(error) for error in in_body):
         return RequestRefused(Code.INVALID_JSON)
-    return RequestRefused(Code.INVALID_BODY, errors=field_problems(in_body, ""))
+    return RequestRefused(Code.INVALID_BODY, errors=field_problems(in_body))
 
 
 def _is_no_json(error: Mapping[str, Any]) -> bool:
@@ -121,13 +120,19 @@ def _is_no_json(error: Mapping[str, Any]) -> bool:
     return is_empty or error["type"] == "json_invalid"
 
 
-def field_problems(errors: Sequence[Mapping[str, Any]], prefix: str) -> list[FieldProblem]:
+def query_refusal(exc: ValidationError) -> RequestRefused:
+    """Refusal for a query that was checked without FastAPI."""
+    errors = exc.errors(include_input=False, include_url=False)
+    return validation_refusal([{**error, "loc": ("query", *error["loc"])} for error in errors])
+
+
+def field_problems(errors: Sequence[Mapping[str, Any]]) -> list[FieldProblem]:
     """Places that are wrong; the first step of each location names the part of the request."""
-    return [_field_problem(error, prefix) for error in errors[:_MAX_ERRORS]]
+    return [_field_problem(error) for error in errors[:_MAX_ERRORS]]
 
 
-def _field_problem(error: Mapping[str, Any], prefix: str) -> FieldProblem:
-    location = list(error["loc"][1:])
+def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
+    part, *location = error["loc"]
     if error["type"] == "extra_forbidden":
         # The last step is a name that the caller made up: point at what holds it.
         location.pop()
@@ -136,7 +141,8 @@ def _field_problem(error: Mapping[str, Any], prefix: str) -> FieldProblem:
         detail = str(error["ctx"]["error"])
     else:
         detail = _JSON_MESSAGES.get(error["type"], error["msg"])
-    return FieldProblem(pointer=prefix + "".join(f"/{step}" for step in location), detail=detail)
+    steps = location if part == "body" else [part, *location]
+    return FieldProblem(pointer="".join(f"/{step}" for step in steps), detail=detail)
 
 
 def documented(codes: Iterable[Code]) -> dict[int | str, Json]:

@@ -92,6 +92,8 @@ class Declaration(TypedDict, total=False):
     operation_id: Required[str]
     summary: Required[str]
     response_description: Required[str]
+    response_model: object
+    """Model of a response that the function encodes itself."""
     status_code: int
     example: Any
     """Body of the successful response, for the document."""

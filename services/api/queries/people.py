@@ -1,4 +1,4 @@
-"""People who want to be left alone: the list that ingest goes by."""
+"""SQL of the suppression list, by which ingest drops events."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -25,33 +25,33 @@ _ROWS = select(
 async def names_of(
     connection: AsyncConnection, workspace_id: WorkspaceId, person: str
 ) -> Sequence[str]:
-    """`person`, and every other name that is known to lead to the same one."""
-    found = await resolve(connection, workspace_id, person)
-    if found is None or found.person_id is None:
+    """`person`, and every other name that resolves to the same person."""
+    resolved = await resolve(connection, workspace_id, person)
+    if resolved is None or resolved.person_id is None:
         return [person]
-    linked = await identifiers(connection, workspace_id, found.person_id)
+    linked = await identifiers(connection, workspace_id, resolved.person_id)
     return sorted({person, *linked})
 
 
 async def digests(connection: AsyncConnection, names: Sequence[PersonName]) -> list[bytes]:
-    """What the list holds for each name, in their order."""
-    open_names = [name for name in names if name.mac is None]
-    made = await connection.scalar(_HASHES, {"texts": [name.value for name in open_names]})
-    hashes = iter(made or ())
+    """Digest of each name, as the list stores it, in their order."""
+    clear_names = [name for name in names if name.mac is None]
+    hashed = await connection.scalar(_HASHES, {"texts": [name.value for name in clear_names]})
+    hashes = iter(hashed or ())
     return [name.digest(name.mac or bytes(next(hashes))) for name in names]
 
 
 async def rows(
     connection: AsyncConnection, workspace_id: WorkspaceId, listed: Collection[bytes]
 ) -> Sequence[Row[*tuple[Any, ...]]]:
-    """What the list says of the digests that it holds."""
-    found = await connection.execute(
+    """Entries of the list for those of the digests that it has, lifted ones included."""
+    entries = await connection.execute(
         _ROWS.where(
             suppression.c.workspace_id == workspace_id,
             suppression.c.digest.in_(sorted(listed)),
         )
     )
-    return found.all()
+    return entries.all()
 
 
 async def suppress(
@@ -63,8 +63,8 @@ async def suppress(
     by: str,
     now: datetime,
 ) -> None:
-    """Put digests on the list; one that stands there already keeps its first reason."""
-    # In one order, so that two who name the same people do not wait for each other in a cycle.
+    """Add digests to the list; an entry that is not lifted keeps its first reason."""
+    # Sorted, so that two requests for the same people cannot deadlock.
     put = insert(suppression).values(
         [
             {
@@ -103,7 +103,7 @@ async def lift(
     by: str,
     now: datetime,
 ) -> None:
-    """Take digests off the list; those of erased people only if told so."""
+    """Lift entries of the list; those of erased people only with `even_erased`."""
     clauses = [
         suppression.c.workspace_id == workspace_id,
         suppression.c.digest.in_(sorted(listed)),

@@ -1,4 +1,4 @@
-"""What is seen of a source: its keys, its newest events and what became of them, its usage."""
+"""SQL on the activity of a source: its keys, its newest events with their outcome, its usage."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -13,10 +13,10 @@ from shared.storage.schema import Instant
 from shared.storage.source_tables import erasure, source_event, source_usage
 from shared.storage.tables import api_key, dead_letter, touchpoint, transition
 
-Found = Row[*tuple[Any, ...]]
+ResultRow = Row[*tuple[Any, ...]]
 
 
-# The workspace is named here, too: rows of this table may be read before one is known.
+# Filters by workspace as well: `api_key` is readable without a workspace, for authentication.
 _KEYS = select(
     api_key.c.key_id,
     api_key.c.label,
@@ -28,7 +28,7 @@ _KEYS = select(
 
 async def keys(
     connection: AsyncConnection, workspace_id: WorkspaceId, source_id: str
-) -> Sequence[Found]:
+) -> Sequence[ResultRow]:
     """Keys that are bound to the source, newest first."""
     rows = await connection.execute(
         _KEYS.where(api_key.c.workspace_id == workspace_id, api_key.c.source_id == source_id)
@@ -43,7 +43,7 @@ async def revoke_key(
     key_id: str,
     now: datetime,
 ) -> bool:
-    """Revoke a key of the source for good; False if it has none of this id that works."""
+    """Revoke a key of the source for good; False if it has no unrevoked key with this id."""
     revoked = await connection.execute(
         update(api_key)
         .where(
@@ -58,7 +58,7 @@ async def revoke_key(
 
 
 def _events(workspace_id: WorkspaceId, source_id: str) -> Any:  # noqa: ANN401 - a subquery
-    """The events that are kept of a source: some hundred rows by the primary key.
+    """The stored events of a source: some hundred rows by the primary key.
 
     `place` counts deliveries of one message within one request.
     """
@@ -82,13 +82,13 @@ async def events(
     after: int | None = None,
     before: int | None = None,
     limit: int,
-) -> Sequence[Found]:
-    """Newest events, newest first, between the ids `after` and `before`, with what became of them.
+) -> Sequence[ResultRow]:
+    """Newest events, newest first, between the ids `after` and `before`, with their outcome.
 
-    `is_this`: the touchpoint was made by this very delivery. Each join is a look-up by key.
+    `is_this`: this very delivery was stored as the touchpoint. Each join is a look-up by key.
     """
     e = _events(workspace_id, source_id)
-    newest_letter = (
+    newest_dead_letter = (
         select(dead_letter.c.reason, dead_letter.c.detail, dead_letter.c.created_at)
         .where(
             dead_letter.c.workspace_id == e.c.workspace_id,
@@ -97,7 +97,7 @@ async def events(
         )
         .order_by(dead_letter.c.dead_letter_id.desc())
         .limit(1)
-        .lateral("letter")
+        .lateral("newest_dead_letter")
     )
     received = cast(touchpoint.c.envelope["received_at"].as_string(), Instant)
     query = (
@@ -108,9 +108,9 @@ async def events(
             touchpoint.c.processed_at,
             and_(received == e.c.received_at, e.c.place == 1).label("is_this"),
             erasure.c.erased_at,
-            newest_letter.c.reason.label("letter_reason"),
-            newest_letter.c.detail.label("letter_detail"),
-            newest_letter.c.created_at.label("letter_at"),
+            newest_dead_letter.c.reason.label("dead_letter_reason"),
+            newest_dead_letter.c.detail.label("dead_letter_detail"),
+            newest_dead_letter.c.created_at.label("dead_letter_at"),
         )
         .outerjoin(
             touchpoint,
@@ -128,7 +128,7 @@ async def events(
                 e.c.outcome == Outcome.ACCEPTED.value,
             ),
         )
-        .outerjoin(newest_letter, literal(value=True))
+        .outerjoin(newest_dead_letter, literal(value=True))
         .order_by(e.c.source_event_id.desc())
         .limit(limit)
     )
@@ -141,7 +141,7 @@ async def events(
     return (await connection.execute(query)).all()
 
 
-# By subject, because that is what transitions are found by; a person's own journey is one more.
+# Filtered by subject, which the index of transitions begins with; a person's own journey counts too.
 _TRANSITIONS = select(
     transition.c.cause_message_id,
     transition.c.journey,
@@ -153,13 +153,13 @@ _TRANSITIONS = select(
 
 
 async def transitions(
-    connection: AsyncConnection, workspace_id: WorkspaceId, found: Sequence[Found]
-) -> Mapping[str, list[Found]]:
-    """Current moves that the events `found` brought about, by message id."""
-    message_ids = [row.message_id for row in found if row.subject_id is not None]
+    connection: AsyncConnection, workspace_id: WorkspaceId, events: Sequence[ResultRow]
+) -> Mapping[str, list[ResultRow]]:
+    """Current transitions caused by `events`, by message id."""
+    message_ids = [row.message_id for row in events if row.subject_id is not None]
     if not message_ids:
         return {}
-    subjects = {row.subject_id for row in found} | {row.person_id for row in found}
+    subjects = {row.subject_id for row in events} | {row.person_id for row in events}
     rows = await connection.execute(
         _TRANSITIONS.where(
             transition.c.workspace_id == workspace_id,
@@ -168,7 +168,7 @@ async def transitions(
             transition.c.superseded_at.is_(None),
         )
     )
-    moves: dict[str, list[Found]] = {}
+    moves: dict[str, list[ResultRow]] = {}
     for row in rows:
         moves.setdefault(row.cause_message_id, []).append(row)
     return moves
@@ -176,7 +176,7 @@ async def transitions(
 
 async def usage(
     connection: AsyncConnection, workspace_id: WorkspaceId, source_id: str, *, since: date
-) -> Sequence[Found]:
+) -> Sequence[ResultRow]:
     """Usage by UTC day, newest first."""
     rows = await connection.execute(
         select(

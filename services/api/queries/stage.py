@@ -16,8 +16,8 @@ from shared.ids import WorkspaceId
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
-    """What a subject is asked for by: an account's id, or a person's name with its prefix."""
+class SubjectName:
+    """Name of a subject in a request: an account's id, or a person's name with its prefix."""
 
     value: str
     is_person: bool
@@ -29,10 +29,10 @@ def name_of(
     user_id: str | None = None,
     anonymous_id: str | None = None,
     email: str | None = None,
-) -> Name | None:
+) -> SubjectName | None:
     """The one name given, or None when there is not exactly one."""
     given = [
-        Name(value, is_person(value))
+        SubjectName(value, is_person(value))
         for value in (
             None if account_id is None else normal(account_id),
             None if user_id is None else USER + user_id,
@@ -45,7 +45,7 @@ def name_of(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class StagePlacement:
     """A placement as it is stored."""
 
     subject_id: str
@@ -60,13 +60,13 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """A known subject and its placements: of the journey asked for, or all."""
+class SubjectPlacements:
+    """A subject and its placements: on the journey of the request, or all."""
 
     subject_id: str
     event_at: datetime | None
     processed_at: datetime | None
-    placements: Sequence[Placed]
+    placements: Sequence[StagePlacement]
 
 
 _PLACEMENT = (
@@ -94,11 +94,11 @@ LEFT JOIN placement p ON p.workspace_id = $1 AND p.subject_id = s.subject_id AND
 WHERE s.workspace_id = $1 AND s.subject_id = $2
 """  # noqa: S608 - made of constants
 
-# Many persons by name at once; `asked` numbers them.
+# Many persons by name at once; `place` numbers them.
 _MANY_BY_NAME = f"""
-SELECT a.asked, i.subject_id, NULL::text AS merged_into, s.last_occurred_at, s.processed_at,
+SELECT a.place, i.subject_id, NULL::text AS merged_into, s.last_occurred_at, s.processed_at,
        {_PLACEMENT}
-FROM unnest($2::text[]) WITH ORDINALITY AS a (name, asked)
+FROM unnest($2::text[]) WITH ORDINALITY AS a (name, place)
 JOIN identifier i ON i.workspace_id = $1 AND i.identifier = a.name
 LEFT JOIN subject s ON s.workspace_id = $1 AND s.subject_id = i.subject_id
 LEFT JOIN placement p
@@ -107,8 +107,8 @@ LEFT JOIN placement p
 
 # Many accounts at once.
 _MANY_BY_ACCOUNT = f"""
-SELECT a.asked, s.subject_id, s.merged_into, s.last_occurred_at, s.processed_at, {_PLACEMENT}
-FROM unnest($2::text[]) WITH ORDINALITY AS a (name, asked)
+SELECT a.place, s.subject_id, s.merged_into, s.last_occurred_at, s.processed_at, {_PLACEMENT}
+FROM unnest($2::text[]) WITH ORDINALITY AS a (name, place)
 JOIN subject s ON s.workspace_id = $1 AND s.subject_id = a.name
 LEFT JOIN placement p ON p.workspace_id = $1 AND p.subject_id = s.subject_id AND {_JOURNEY}
 """  # noqa: S608 - made of constants
@@ -117,10 +117,10 @@ _MAX_MERGES = 4
 """Longest chain of merged accounts that is followed: anonymous, e-mail, user, account."""
 
 
-async def standing(
-    connections: StageConnections, workspace_id: WorkspaceId, name: Name, journey: str | None
-) -> Standing | None:
-    """Where the subject called `name` stands, or None if it is unknown.
+async def find_subject(
+    connections: StageConnections, workspace_id: WorkspaceId, name: SubjectName, journey: str | None
+) -> SubjectPlacements | None:
+    """The subject called `name` and its placements, or None if it is unknown.
 
     Cost: one round trip, one more for each merge of accounts. Raises DatabaseUnavailable.
     """
@@ -131,47 +131,47 @@ async def standing(
             return None
         merged_into = rows[0]["merged_into"]
         if merged_into is None:
-            return _standing(rows)
-        name = Name(merged_into, is_person(merged_into))
+            return _subject(rows)
+        name = SubjectName(merged_into, is_person(merged_into))
     return None
 
 
-async def standings(
+async def find_subjects(
     connections: StageConnections,
     workspace_id: WorkspaceId,
-    names: Sequence[Name],
+    names: Sequence[SubjectName],
     journey: str | None,
-) -> list[Standing | None]:
-    """Where many subjects stand, in the order asked. Cost: two round trips. As `standing`."""
-    found: list[Standing | None] = [None] * len(names)
+) -> list[SubjectPlacements | None]:
+    """Many subjects, in the order of `names`. Cost: two round trips. As `find_subject`."""
+    subjects: list[SubjectPlacements | None] = [None] * len(names)
     for statement, of_persons in ((_MANY_BY_NAME, True), (_MANY_BY_ACCOUNT, False)):
-        asked = [place for place, name in enumerate(names) if name.is_person is of_persons]
-        if not asked:
+        places = [place for place, name in enumerate(names) if name.is_person is of_persons]
+        if not places:
             continue
         rows = await connections.fetch(
-            workspace_id, statement, workspace_id, [names[place].value for place in asked], journey
+            workspace_id, statement, workspace_id, [names[place].value for place in places], journey
         )
         grouped: dict[int, list[asyncpg.Record]] = {}
         for row in rows:
-            grouped.setdefault(asked[row["asked"] - 1], []).append(row)
+            grouped.setdefault(places[row["place"] - 1], []).append(row)
         for place, group in grouped.items():
             merged_into = group[0]["merged_into"]
             if merged_into is None:
-                found[place] = _standing(group)
+                subjects[place] = _subject(group)
             else:
-                into = Name(merged_into, is_person(merged_into))
-                found[place] = await standing(connections, workspace_id, into, journey)
-    return found
+                into = SubjectName(merged_into, is_person(merged_into))
+                subjects[place] = await find_subject(connections, workspace_id, into, journey)
+    return subjects
 
 
-def _standing(rows: Sequence[asyncpg.Record]) -> Standing:
+def _subject(rows: Sequence[asyncpg.Record]) -> SubjectPlacements:
     first = rows[0]
-    return Standing(
+    return SubjectPlacements(
         subject_id=first["subject_id"],
         event_at=first["last_occurred_at"],
         processed_at=first["processed_at"],
         placements=[
-            Placed(
+            StagePlacement(
                 subject_id=row["placed_id"],
                 journey=row["journey"],
                 map_version=row["map_version"],
@@ -188,7 +188,7 @@ def _standing(rows: Sequence[asyncpg.Record]) -> Standing:
     )
 
 
-# Answers only that a connection in the api's role works.
+# Returns no row; succeeds where a connection in the api's role works.
 _PING = "SELECT 1 FROM identifier WHERE false"
 
 

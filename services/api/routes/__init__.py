@@ -4,6 +4,32 @@ A parameter of a path takes slashes as well, so `/v1/accounts/{account_id}` must
 route below an account, and `/v1/sources/{source_id}` after every other below a source (tested).
 """
 
-from services.api.routes import accounts, alerts, history
+from services.api.routes import (
+    accounts,
+    alerts,
+    campaigns,
+    explain,
+    history,
+    journeys,
+    kpis,
+    people,
+    source_access,
+    source_events,
+    sources,
+    stage,
+)
 
-ROUTERS = (history.router, accounts.router, alerts.router)
+ROUTERS = (
+    stage.router,
+    history.router,
+    explain.router,
+    accounts.router,
+    alerts.router,
+    campaigns.router,
+    kpis.router,
+    journeys.router,
+    people.router,
+    source_events.router,
+    source_access.router,
+    sources.router,
+)

@@ -1,30 +1,26 @@
 """`/v1/accounts/{account_id}/explain`: which rules could act next, and what is missing for each."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncEngine
-from starlette.responses import Response
+from fastapi import Query
 
+from services.api.dependencies import AccountId, Context, Database, Maps
 from services.api.errors import Code, RequestRefused
+from services.api.http.problems import RETRY_AFTER
+from services.api.http.routing import ScopedRouter
 from services.api.maps.cache import MapCache, PreparedMap
-from services.api.operation import RETRY_AFTER, Answer, Call, Operation, json_answer
 from services.api.queries import accounts, history
 from services.api.queries.accounts import Resolved
-from services.api.queries.connections import workspace_transaction
 from services.api.schemas import explanation as schemas
-from services.api.schemas.explanation import ExplainQuery
-from shared.clock import Clock
 from shared.ids import WorkspaceId
 from shared.journey.explain import explain
 from shared.journey.model import Status, SubjectKind
 from shared.journey.state import FORMAT, State
 from shared.keys.principal import Scope
 
-_ACCOUNT_ID = (
-    "The account's id, percent-encoded (slashes as `%2F`); also `user:ID`, `email:ADDR` or"
-    " `anonymous:ID`. An id that was merged leads to what it became."
-)
+router = ScopedRouter(prefix="/v1/accounts", tags=["accounts"])
 
 
 class _Folded(msgspec.Struct, frozen=True):
@@ -38,104 +34,83 @@ class _Folded(msgspec.Struct, frozen=True):
 _states = msgspec.json.Decoder(dict[str, _Folded])
 
 
-class ExplainRoutes:
-    """Answers why an account is where it is."""
+@router.get(
+    "/{account_id:encoded}/explain",
+    operation_id="explainAccount",
+    scope=Scope.STAGES_READ,
+    refusals=[
+        Code.SUBJECT_UNKNOWN,
+        Code.JOURNEY_UNKNOWN,
+        Code.JOURNEY_REQUIRED,
+        Code.EXPLANATION_PENDING,
+    ],
+    summary="Why an account is where it is, and what would move it",
+    response_description="The rules, and what is missing.",
+    example=schemas.EXPLANATION_EXAMPLE,
+)
+async def explain_account(
+    account_id: AccountId,
+    query: Annotated[schemas.ExplainQuery, Query()],
+    database: Database,
+    maps: Maps,
+    context: Context,
+) -> schemas.Explanation:
+    """Every rule that could act next, strongest first.
 
-    def __init__(self, engine: AsyncEngine, maps: MapCache, clock: Clock) -> None:
-        """`engine` in the api's role; `clock` for the rules that ask how long."""
-        self._engine = engine
-        self._maps = maps
-        self._clock = clock
+    Whether it holds now, and for each of its conditions what there is, what is needed and what would
+    satisfy it. Answered by the engine that places accounts, from the same facts.
+    """
+    workspace_id = database.workspace_id
+    async with database.transaction() as connection:
+        resolved = await accounts.resolve(connection, workspace_id, account_id)
+        if resolved is None:
+            raise RequestRefused(Code.SUBJECT_UNKNOWN)
+        stored = await history.states(connection, workspace_id, resolved.placed_ids())
+    states = {subject_id: _states.decode(raw) for subject_id, raw in stored.items()}
+    newest = await maps.newest(workspace_id)
+    key = _journey(states, newest, query.journey)
+    if key not in newest:
+        raise RequestRefused(Code.JOURNEY_UNKNOWN)
+    subject_id = _subject(resolved, newest[key])
+    folded = states.get(subject_id, {}).get(key)
+    prepared = await _folding_version(maps, workspace_id, newest[key], folded)
+    state = State.initial() if folded is None else folded.s
+    # The instant is read after the state: an explanation is never of a moment before its last event.
+    explained = explain(prepared.compiled, state, context.clock.now())
+    return schemas.Explanation(
+        account_id=subject_id,
+        journey=key,
+        map_version=prepared.version,
+        as_of=explained.as_of,
+        status=explained.status.value,
+        stage=explained.stage,
+        outcome=explained.outcome,
+        cycle=explained.cycle,
+        reachable=[schemas.Reachable.model_validate(each) for each in explained.reachable],
+    )
 
-    def operations(self) -> list[Operation]:
-        """The calls of this resource."""
-        return [
-            Operation(
-                method="GET",
-                path="/v1/accounts/{account_id}/explain",
-                operation_id="explainAccount",
-                tag="accounts",
-                summary="Why an account is where it is, and what would move it",
-                description=(
-                    "Every rule that could act next, strongest first: whether it holds now, and for"
-                    " each of its conditions what there is, what is needed and what would satisfy"
-                    " it. Answered by the engine that places accounts, from the same facts."
-                ),
-                scope=Scope.STAGES_READ,
-                handler=self.explain,
-                parameters={"account_id": _ACCOUNT_ID},
-                query=ExplainQuery,
-                answers=[
-                    Answer(
-                        status=200,
-                        description="The rules, and what is missing.",
-                        schema=schemas.Explanation,
-                        example=schemas.EXAMPLE,
-                    )
-                ],
-                refusals=[
-                    Code.SUBJECT_UNKNOWN,
-                    Code.JOURNEY_UNKNOWN,
-                    Code.JOURNEY_REQUIRED,
-                    Code.EXPLANATION_PENDING,
-                ],
-            )
-        ]
 
-    async def explain(self, call: Call) -> Response:
-        """The rules that could act next."""
-        asked = call.query(ExplainQuery)
-        workspace_id = call.principal.workspace_id
-        async with workspace_transaction(self._engine, workspace_id) as connection:
-            resolved = await accounts.resolve(connection, workspace_id, call.path["account_id"])
-            if resolved is None:
-                raise RequestRefused(Code.SUBJECT_UNKNOWN)
-            stored = await history.states(connection, workspace_id, resolved.placed_ids())
-        states = {subject_id: _states.decode(states) for subject_id, states in stored.items()}
-        newest = await self._maps.newest(workspace_id)
-        key = _journey(states, newest, asked.journey)
-        if key not in newest:
-            raise RequestRefused(Code.JOURNEY_UNKNOWN)
-        subject_id = _subject(resolved, newest[key])
-        folded = states.get(subject_id, {}).get(key)
-        chart = await self._chart(workspace_id, newest[key], folded)
-        state = State.initial() if folded is None else folded.s
-        found = explain(chart.compiled, state, self._clock.now())
-        return json_answer(
-            schemas.Explanation(
-                account_id=subject_id,
-                journey=key,
-                map_version=chart.version,
-                as_of=found.as_of,
-                status=found.status.value,
-                stage=found.stage,
-                outcome=found.outcome,
-                cycle=found.cycle,
-                reachable=[schemas.Reachable.model_validate(each) for each in found.reachable],
-            )
-        )
-
-    async def _chart(
-        self, workspace_id: WorkspaceId, newest: PreparedMap, folded: _Folded | None
-    ) -> PreparedMap:
-        """The version that folded the state: only that one can read its facts."""
-        if folded is None or folded.v == newest.version:
-            chart: PreparedMap | None = newest
-        else:
-            chart = await self._maps.version(workspace_id, newest.key, folded.v)
-        if chart is None or (folded is not None and folded.f != FORMAT):
-            raise RequestRefused(Code.EXPLANATION_PENDING, headers=RETRY_AFTER)
-        return chart
+async def _folding_version(
+    maps: MapCache, workspace_id: WorkspaceId, newest: PreparedMap, folded: _Folded | None
+) -> PreparedMap:
+    """The version that folded the state: only that one can read its facts."""
+    if folded is None or folded.v == newest.version:
+        prepared: PreparedMap | None = newest
+    else:
+        prepared = await maps.version(workspace_id, newest.key, folded.v)
+    if prepared is None or (folded is not None and folded.f != FORMAT):
+        raise RequestRefused(Code.EXPLANATION_PENDING, headers=RETRY_AFTER)
+    return prepared
 
 
 def _journey(
     states: Mapping[str, Mapping[str, _Folded]],
     newest: Mapping[str, PreparedMap],
-    asked: str | None,
+    named: str | None,
 ) -> str:
     """Key of the journey to explain. Raises RequestRefused(journey_required) where it is not clear."""
-    if asked is not None:
-        return asked
+    if named is not None:
+        return named
     on = {
         key
         for journeys in states.values()
@@ -148,8 +123,8 @@ def _journey(
     return meant.pop()
 
 
-def _subject(resolved: Resolved, chart: PreparedMap) -> str:
+def _subject(resolved: Resolved, prepared: PreparedMap) -> str:
     """Whose state a journey keeps: the person's own, or the account's."""
-    if chart.subject is SubjectKind.PERSON and resolved.person_id is not None:
+    if prepared.subject is SubjectKind.PERSON and resolved.person_id is not None:
         return resolved.person_id
     return resolved.subject_id

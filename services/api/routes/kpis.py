@@ -1,139 +1,100 @@
-"""`/v1/kpis/values`: what is measured elsewhere, pushed here (R54)."""
+"""`/v1/kpis/values`: values that are measured elsewhere and pushed here (R54)."""
 
 import difflib
 from collections.abc import Mapping
+from typing import Annotated
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-from starlette.responses import Response
+from fastapi import Query
 
-from services.api import cursors
 from services.api.cursors import KpiPosition
+from services.api.dependencies import Database, Maps, Now
 from services.api.errors import Code
-from services.api.maps.cache import MapCache, PreparedMap
-from services.api.operation import Answer, Body, Call, Operation, json_answer
+from services.api.http.routing import RequestBody, ScopedRouter
+from services.api.maps.cache import PreparedMap
+from services.api.pagination import paginate, position
 from services.api.queries import kpis as stored
-from services.api.queries.connections import workspace_transaction
 from services.api.queries.kpis import Reading
-from services.api.schemas import examples
 from services.api.schemas import kpis as schemas
-from shared.clock import Clock
 from shared.keys.principal import Scope
 
-_PATH = "/v1/kpis/values"
+router = ScopedRouter(prefix="/v1/kpis/values", tags=["kpis"])
+
 _LISTING = "kpi values"
-_MAX_BYTES = 1_000_000
 
 
-class KpiRoutes:
-    """Keeps readings and lists them."""
+@router.post(
+    "",
+    operation_id="pushKpiValues",
+    scope=Scope.KPIS_WRITE,
+    refusals=[],
+    summary="Push values that are measured elsewhere",
+    response_description="What became of each value.",
+    example=schemas.KPI_RECEIPT_EXAMPLE,
+    body=RequestBody(
+        max_bytes=1_000_000,
+        description=f"At most {schemas.MAX_VALUES} values.",
+        example=schemas.KPI_VALUES_EXAMPLE,
+    ),
+)
+async def push_kpi_values(
+    values: schemas.KpiValues, database: Database, maps: Maps, now: Now
+) -> schemas.KpiReceipt:
+    """For indicators that a map declares at a stage.
 
-    def __init__(self, engine: AsyncEngine, maps: MapCache, clock: Clock) -> None:
-        """`engine` in the api's role; `maps` say which indicators there are."""
-        self._engine = engine
-        self._maps = maps
-        self._clock = clock
+    A value is named by journey, stage, indicator, segment and instant: pushed again, the last word
+    counts. Each has its own verdict; those that are refused keep nobody else out.
+    """
+    newest = await maps.newest(database.workspace_id)
+    readings: list[Reading] = []
+    rejected: list[schemas.KpiRejection] = []
+    for index, item in enumerate(values.items):
+        reading = _reading(item, newest)
+        if isinstance(reading, Reading):
+            readings.append(reading)
+        else:
+            code, detail = reading
+            rejected.append(schemas.KpiRejection(index=index, code=code, detail=detail))
+    if readings:
+        async with database.transaction() as connection:
+            await stored.keep(connection, database.workspace_id, readings, now)
+    return schemas.KpiReceipt(accepted=len(readings), rejected=rejected)
 
-    def operations(self) -> list[Operation]:
-        """The calls of this resource."""
-        return [
-            Operation(
-                method="POST",
-                path=_PATH,
-                operation_id="pushKpiValues",
-                tag="kpis",
-                summary="Push values that are measured elsewhere",
-                description=(
-                    "For indicators that a map declares at a stage. A value is named by journey,"
-                    " stage, indicator, segment and instant: pushed again, the last word counts."
-                    " Each has its own verdict; those that are refused keep nobody else out."
-                ),
-                scope=Scope.KPIS_WRITE,
-                handler=self.push,
-                body=Body(
-                    media_types=("application/json",),
-                    max_bytes=_MAX_BYTES,
-                    description=f"At most {schemas.MAX_VALUES} values.",
-                    schema=schemas.KpiValues,
-                    examples={"one": examples.KPI_VALUES},
-                ),
-                answers=[
-                    Answer(
-                        status=200,
-                        description="What became of each value.",
-                        schema=schemas.KpiReceipt,
-                        example=examples.KPI_RECEIPT,
-                    )
-                ],
-            ),
-            Operation(
-                method="GET",
-                path=_PATH,
-                operation_id="listKpiValues",
-                tag="kpis",
-                summary="Values that were pushed, newest first",
-                description="Filters narrow each other; go on with `next_cursor` until it is null.",
-                scope=Scope.STAGES_READ,
-                handler=self.list,
-                query=schemas.KpiQuery,
-                answers=[
-                    Answer(
-                        status=200,
-                        description="A page of values.",
-                        schema=schemas.StoredKpiValues,
-                        example=examples.STORED_KPI_VALUES,
-                    )
-                ],
-                refusals=[Code.INVALID_CURSOR],
-            ),
-        ]
 
-    async def push(self, call: Call) -> Response:
-        """Keep what the maps know of."""
-        sent = call.json(schemas.KpiValues)
-        workspace_id = call.principal.workspace_id
-        maps = await self._maps.newest(workspace_id)
-        kept: list[Reading] = []
-        rejected: list[schemas.KpiRejection] = []
-        for index, item in enumerate(sent.items):
-            found = _reading(item, maps)
-            if isinstance(found, Reading):
-                kept.append(found)
-            else:
-                code, detail = found
-                rejected.append(schemas.KpiRejection(index=index, code=code, detail=detail))
-        if kept:
-            async with workspace_transaction(self._engine, workspace_id) as connection:
-                await stored.keep(connection, workspace_id, kept, self._clock.now())
-        return json_answer(schemas.KpiReceipt(accepted=len(kept), rejected=rejected))
-
-    async def list(self, call: Call) -> Response:
-        """A page of values."""
-        asked = call.query(schemas.KpiQuery)
-        workspace_id = call.principal.workspace_id
-        after = (
-            cursors.decode(asked.cursor, KpiPosition, _LISTING, asked)
-            if asked.cursor is not None
-            else None
+@router.get(
+    "",
+    operation_id="listKpiValues",
+    scope=Scope.STAGES_READ,
+    refusals=[Code.INVALID_CURSOR],
+    summary="Values that were pushed, newest first",
+    response_description="A page of values.",
+    example=schemas.STORED_KPI_VALUES_EXAMPLE,
+)
+async def list_kpi_values(
+    query: Annotated[schemas.KpiQuery, Query()], database: Database
+) -> schemas.StoredKpiValues:
+    """Filters narrow each other; go on with `next_cursor` until it is null."""
+    after = position(query, KpiPosition, _LISTING)
+    filters = stored.Filters(
+        journey=query.journey,
+        stage=query.stage,
+        kpi=query.kpi,
+        segment=query.segment,
+        since=query.since,
+    )
+    async with database.transaction() as connection:
+        rows = await stored.page(
+            connection, database.workspace_id, filters, after=after, limit=query.limit + 1
         )
-        filters = stored.Filters(
-            journey=asked.journey,
-            stage=asked.stage,
-            kpi=asked.kpi,
-            segment=asked.segment,
-            since=asked.since,
-        )
-        async with workspace_transaction(self._engine, workspace_id) as connection:
-            rows = await stored.page(
-                connection, workspace_id, filters, after=after, limit=asked.limit + 1
-            )
-        page = rows[: asked.limit]
-        next_cursor = None
-        if len(rows) > asked.limit:
-            last = page[-1]
-            position = KpiPosition(last.at, last.journey, last.stage, last.kpi, last.segment)
-            next_cursor = cursors.encode(position, _LISTING, asked)
-        items = [schemas.StoredKpiValue.model_validate(dict(row._mapping)) for row in page]  # noqa: SLF001 - SQLAlchemy's public name
-        return json_answer(schemas.StoredKpiValues(items=items, next_cursor=next_cursor))
+    page = paginate(
+        rows,
+        query,
+        _LISTING,
+        lambda row: KpiPosition(row.at, row.journey, row.stage, row.kpi, row.segment),
+    )
+    return schemas.StoredKpiValues(
+        items=[schemas.StoredKpiValue.model_validate(dict(row._mapping)) for row in page.rows],  # noqa: SLF001 - SQLAlchemy's public name
+        next_cursor=page.next_cursor,
+    )
 
 
 def _reading(item: schemas.KpiValue, maps: Mapping[str, PreparedMap]) -> Reading | tuple[str, str]:
@@ -160,7 +121,7 @@ def _reading(item: schemas.KpiValue, maps: Mapping[str, PreparedMap]) -> Reading
     )
 
 
-def _near(sentence: str, word: str, known: Mapping[str, object]) -> str:
+def _near(sentence: str, word: str, names: Mapping[str, object]) -> str:
     """The sentence with the nearest name there is; the map's word, never the sender's."""
-    near = difflib.get_close_matches(word, known, n=1)
+    near = difflib.get_close_matches(word, names, n=1)
     return f"{sentence} Did you mean `{near[0]}`?" if near else sentence

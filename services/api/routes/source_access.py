@@ -1,19 +1,17 @@
-"""Secrets and keys of `/v1/sources/{source_id}`: what its senders are known by."""
+"""Secrets and keys of `/v1/sources/{source_id}`, with which its senders authenticate."""
 
 from datetime import timedelta
+from typing import Annotated
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-from starlette.responses import Response
+from fastapi import Path, Query
 
+from services.api.dependencies import DECODED, Database, Now
 from services.api.errors import Code, RequestRefused
-from services.api.operation import Answer, Body, Call, Operation, json_answer
-from services.api.queries import sources as seen
-from services.api.queries.connections import workspace_transaction
-from services.api.routes.sources import SOURCE_ID, existing
-from services.api.schemas import source_examples as examples
-from services.api.schemas import sources as schemas
-from shared.clock import Clock
+from services.api.http.routing import RequestBody, ScopedRouter
+from services.api.queries import sources as queries
+from services.api.routes.sources import SourceId, existing
+from services.api.schemas import source_access as schemas
 from shared.http.problem import FieldProblem
 from shared.keys.principal import Scope
 from shared.keys.token import KeyKind
@@ -24,197 +22,158 @@ from shared.storage import keys
 from shared.storage import source_changes as stored
 from shared.storage.source_changes import LimitReached
 
+router = ScopedRouter(prefix="/v1/sources", tags=["sources"])
+
 _MAX_BODY_BYTES = 8_192
 
+SecretId = Annotated[str, Path(min_length=1, description="The secret's id, a UUID."), DECODED]
 
-class SourceAccessRoutes:
-    """Takes secrets into use and ends them, makes keys and revokes them."""
+KeyId = Annotated[str, Path(min_length=1, description="The key's id."), DECODED]
 
-    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
-        """`engine` in the api's role, which may write a secret and never read one."""
-        self._engine = engine
-        self._clock = clock
 
-    def operations(self) -> list[Operation]:
-        """The calls of this resource."""
-        return [
-            Operation(
-                method="POST",
-                path="/v1/sources/{source_id}/secrets",
-                operation_id="addSourceSecret",
-                tag="sources",
-                summary="Take a secret into use",
-                description=(
-                    "Beside those that are in use: while a secret is being changed, several are"
-                    " good. A secret that is made here is shown this once. For kinds that have a"
-                    " `webhook_path`."
-                ),
-                scope=Scope.SOURCES_WRITE,
-                handler=self.add_secret,
-                parameters={"source_id": SOURCE_ID},
-                body=Body(
-                    media_types=("application/json",),
-                    max_bytes=_MAX_BODY_BYTES,
-                    description="The secret; an empty object has one made.",
-                    schema=schemas.NewSecret,
-                    examples={"made": examples.NEW_SECRET},
-                ),
-                answers=[
-                    Answer(
-                        status=201,
-                        description="In use within seconds.",
-                        schema=schemas.CreatedSecret,
-                        example=examples.SECRET,
-                    )
-                ],
-                refusals=[Code.SOURCE_UNKNOWN, Code.SOURCE_KIND_MISMATCH, Code.LIMIT_REACHED],
-            ),
-            Operation(
-                method="DELETE",
-                path="/v1/sources/{source_id}/secrets/{secret_id}",
-                operation_id="endSourceSecret",
-                tag="sources",
-                summary="End a secret",
-                description="At once, or after a while. One that ends earlier keeps its end.",
-                scope=Scope.SOURCES_WRITE,
-                handler=self.end_secret,
-                parameters={"source_id": SOURCE_ID, "secret_id": "The secret's id, a UUID."},
-                query=schemas.EndSecretQuery,
-                answers=[Answer(status=204, description="Its end is set.")],
-                refusals=[Code.SOURCE_UNKNOWN, Code.SECRET_UNKNOWN],
-            ),
-            Operation(
-                method="POST",
-                path="/v1/sources/{source_id}/keys",
-                operation_id="createSourceKey",
-                tag="sources",
-                summary="Make a write key of the source",
-                description=(
-                    "It sends events by this source and does nothing else. It is shown this once."
-                    " For the kinds `web` and `server`."
-                ),
-                scope=Scope.SOURCES_WRITE,
-                handler=self.create_key,
-                parameters={"source_id": SOURCE_ID},
-                body=Body(
-                    media_types=("application/json",),
-                    max_bytes=_MAX_BODY_BYTES,
-                    description="What the key is for.",
-                    schema=schemas.NewKey,
-                    examples={"key": examples.NEW_KEY},
-                ),
-                answers=[
-                    Answer(
-                        status=201,
-                        description="Works at once.",
-                        schema=schemas.CreatedKey,
-                        example=examples.KEY,
-                    )
-                ],
-                refusals=[Code.SOURCE_UNKNOWN, Code.SOURCE_KIND_MISMATCH],
-            ),
-            Operation(
-                method="DELETE",
-                path="/v1/sources/{source_id}/keys/{key_id}",
-                operation_id="revokeSourceKey",
-                tag="sources",
-                summary="Revoke a key of the source",
-                description="For good. Running services stop taking it within seconds.",
-                scope=Scope.SOURCES_WRITE,
-                handler=self.revoke_key,
-                parameters={"source_id": SOURCE_ID, "key_id": "The key's id."},
-                answers=[Answer(status=204, description="Revoked.")],
-                refusals=[Code.SOURCE_UNKNOWN, Code.KEY_UNKNOWN],
-            ),
-        ]
+@router.post(
+    "/{source_id:encoded}/secrets",
+    operation_id="addSourceSecret",
+    scope=Scope.SOURCES_WRITE,
+    refusals=[Code.SOURCE_UNKNOWN, Code.SOURCE_KIND_MISMATCH, Code.LIMIT_REACHED],
+    summary="Add a secret",
+    status_code=201,
+    response_description="Valid within seconds.",
+    example=schemas.SECRET_EXAMPLE,
+    body=RequestBody(
+        max_bytes=_MAX_BODY_BYTES,
+        description="The secret; an empty object has one generated.",
+        example=schemas.NEW_SECRET_EXAMPLE,
+    ),
+)
+async def add_source_secret(
+    source_id: SourceId, new: schemas.NewSecret, database: Database, now: Now
+) -> schemas.CreatedSecret:
+    """Valid beside the others: during a rotation several are.
 
-    async def add_secret(self, call: Call) -> Response:
-        """Take a secret into use."""
-        asked = call.json(schemas.NewSecret)
-        workspace_id = call.principal.workspace_id
-        now = self._clock.now()
-        seconds = asked.others_expire_in_seconds
-        async with workspace_transaction(self._engine, workspace_id) as connection:
-            found = await existing(connection, call, is_locked=True)
-            if not secrets.takes_secrets(found.kind):
-                detail = "Senders of this kind show a key: make one with /keys."
-                raise RequestRefused(Code.SOURCE_KIND_MISMATCH, detail)
-            value = _secret(found.kind, asked.value)
-            try:
-                made = await stored.add_secret(
-                    connection,
-                    workspace_id,
-                    found.source_id,
-                    value.encode("utf-8"),
-                    now=now,
-                    others_expire_at=None if seconds is None else now + timedelta(seconds=seconds),
-                )
-            except LimitReached as exc:
-                raise RequestRefused(Code.LIMIT_REACHED, str(exc)) from exc
-        return json_answer(
-            schemas.CreatedSecret(
-                secret_id=made.secret_id,
-                created_at=made.created_at,
-                expires_at=made.expires_at,
-                value=value if asked.value is None else None,
-            ),
-            status=201,
-        )
-
-    async def end_secret(self, call: Call) -> Response:
-        """End a secret."""
-        asked = call.query(schemas.EndSecretQuery)
-        workspace_id = call.principal.workspace_id
-        async with workspace_transaction(self._engine, workspace_id) as connection:
-            found = await existing(connection, call)
-            is_there = await stored.end_secret(
+    A generated secret is shown only in this response. For kinds that have a `webhook_path`.
+    """
+    workspace_id = database.workspace_id
+    seconds = new.others_expire_in_seconds
+    async with database.transaction() as connection:
+        source = await existing(connection, workspace_id, source_id, is_locked=True)
+        if not secrets.takes_secrets(source.kind):
+            detail = "Senders of this kind show a key: make one with /keys."
+            raise RequestRefused(Code.SOURCE_KIND_MISMATCH, detail)
+        value = _secret(source.kind, new.value)
+        try:
+            added = await stored.add_secret(
                 connection,
                 workspace_id,
-                found.source_id,
-                _secret_id(call),
-                at=self._clock.now() + timedelta(seconds=asked.in_seconds),
-            )
-        if not is_there:
-            raise RequestRefused(Code.SECRET_UNKNOWN)
-        return Response(status_code=204)
-
-    async def create_key(self, call: Call) -> Response:
-        """Make a key."""
-        asked = call.json(schemas.NewKey)
-        workspace_id = call.principal.workspace_id
-        now = self._clock.now()
-        days = asked.expires_in_days
-        expires_at = None if days is None else now + timedelta(days=days)
-        async with workspace_transaction(self._engine, workspace_id) as connection:
-            found = await existing(connection, call, is_locked=True)
-            if found.kind not in KINDS_WITH_KEYS:
-                detail = "Providers of this kind are known by a secret: add one with /secrets."
-                raise RequestRefused(Code.SOURCE_KIND_MISMATCH, detail)
-            made = await keys.create(
-                connection,
-                workspace_id=workspace_id,
-                kind=KeyKind.WRITE,
+                source.source_id,
+                value.encode("utf-8"),
                 now=now,
-                label=asked.label,
-                expires_at=expires_at,
-                source_id=found.source_id,
+                others_expire_at=None if seconds is None else now + timedelta(seconds=seconds),
             )
-        return json_answer(
-            schemas.CreatedKey(key_id=made.key_id, key=made.token, expires_at=expires_at),
-            status=201,
-        )
+        except LimitReached as exc:
+            raise RequestRefused(Code.LIMIT_REACHED, str(exc)) from exc
+    return schemas.CreatedSecret(
+        secret_id=added.secret_id,
+        created_at=added.created_at,
+        expires_at=added.expires_at,
+        value=value if new.value is None else None,
+    )
 
-    async def revoke_key(self, call: Call) -> Response:
-        """Revoke a key."""
-        workspace_id = call.principal.workspace_id
-        async with workspace_transaction(self._engine, workspace_id) as connection:
-            found = await existing(connection, call)
-            is_revoked = await seen.revoke_key(
-                connection, workspace_id, found.source_id, call.path["key_id"], self._clock.now()
-            )
-        if not is_revoked:
-            raise RequestRefused(Code.KEY_UNKNOWN)
-        return Response(status_code=204)
+
+@router.delete(
+    "/{source_id:encoded}/secrets/{secret_id:encoded}",
+    operation_id="endSourceSecret",
+    scope=Scope.SOURCES_WRITE,
+    refusals=[Code.SOURCE_UNKNOWN, Code.SECRET_UNKNOWN],
+    summary="Expire a secret",
+    status_code=204,
+    response_description="Its end is set.",
+)
+async def end_source_secret(
+    source_id: SourceId,
+    secret_id: SecretId,
+    query: Annotated[schemas.EndSecretQuery, Query()],
+    database: Database,
+    now: Now,
+) -> None:
+    """Now or after a delay. A secret that expires earlier already keeps its end."""
+    workspace_id = database.workspace_id
+    async with database.transaction() as connection:
+        source = await existing(connection, workspace_id, source_id)
+        is_there = await stored.end_secret(
+            connection,
+            workspace_id,
+            source.source_id,
+            _uuid(secret_id),
+            at=now + timedelta(seconds=query.in_seconds),
+        )
+    if not is_there:
+        raise RequestRefused(Code.SECRET_UNKNOWN)
+
+
+@router.post(
+    "/{source_id:encoded}/keys",
+    operation_id="createSourceKey",
+    scope=Scope.SOURCES_WRITE,
+    refusals=[Code.SOURCE_UNKNOWN, Code.SOURCE_KIND_MISMATCH],
+    summary="Create a write key of the source",
+    status_code=201,
+    response_description="Valid at once.",
+    example=schemas.KEY_EXAMPLE,
+    body=RequestBody(
+        max_bytes=_MAX_BODY_BYTES,
+        description="What the key is for.",
+        example=schemas.NEW_KEY_EXAMPLE,
+    ),
+)
+async def create_source_key(
+    source_id: SourceId, new: schemas.NewKey, database: Database, now: Now
+) -> schemas.CreatedKey:
+    """It sends events of this source and does nothing else.
+
+    The key is shown only in this response. For the kinds `web` and `server`.
+    """
+    workspace_id = database.workspace_id
+    days = new.expires_in_days
+    expires_at = None if days is None else now + timedelta(days=days)
+    async with database.transaction() as connection:
+        source = await existing(connection, workspace_id, source_id, is_locked=True)
+        if source.kind not in KINDS_WITH_KEYS:
+            detail = "Providers of this kind are known by a secret: add one with /secrets."
+            raise RequestRefused(Code.SOURCE_KIND_MISMATCH, detail)
+        key = await keys.create(
+            connection,
+            workspace_id=workspace_id,
+            kind=KeyKind.WRITE,
+            now=now,
+            label=new.label,
+            expires_at=expires_at,
+            source_id=source.source_id,
+        )
+    return schemas.CreatedKey(key_id=key.key_id, key=key.token, expires_at=expires_at)
+
+
+@router.delete(
+    "/{source_id:encoded}/keys/{key_id:encoded}",
+    operation_id="revokeSourceKey",
+    scope=Scope.SOURCES_WRITE,
+    refusals=[Code.SOURCE_UNKNOWN, Code.KEY_UNKNOWN],
+    summary="Revoke a key of the source",
+    status_code=204,
+    response_description="Revoked.",
+)
+async def revoke_source_key(
+    source_id: SourceId, key_id: KeyId, database: Database, now: Now
+) -> None:
+    """For good. Running services refuse it within seconds."""
+    workspace_id = database.workspace_id
+    async with database.transaction() as connection:
+        source = await existing(connection, workspace_id, source_id)
+        is_revoked = await queries.revoke_key(
+            connection, workspace_id, source.source_id, key_id, now
+        )
+    if not is_revoked:
+        raise RequestRefused(Code.KEY_UNKNOWN)
 
 
 def _secret(kind: SourceKind, given: str | None) -> str:
@@ -226,9 +185,9 @@ def _secret(kind: SourceKind, given: str | None) -> str:
         ) from exc
 
 
-def _secret_id(call: Call) -> UUID:
+def _uuid(secret_id: str) -> UUID:
     try:
-        return UUID(call.path["secret_id"])
+        return UUID(secret_id)
     except ValueError as exc:
-        # No secret has an id of another form, so there is none to be found.
+        # No secret has an id of another form.
         raise RequestRefused(Code.SECRET_UNKNOWN) from exc

@@ -1,129 +1,89 @@
-"""`/v1/sources/{source_id}/events` and `/usage`: what came in, what was said, what became of it."""
+"""`/v1/sources/{source_id}/events` and `/usage`: newest events with their outcome, counts by day."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Annotated
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-from starlette.responses import Response
+from fastapi import Query
 
-from services.api import cursors
 from services.api.cursors import SourceEventPosition
+from services.api.dependencies import Database, Now
 from services.api.errors import Code
-from services.api.operation import Answer, Call, Operation, json_answer
-from services.api.queries import sources as seen
-from services.api.queries.connections import workspace_transaction
-from services.api.queries.sources import Found
-from services.api.routes.sources import SOURCE_ID, existing
-from services.api.schemas import source_examples as examples
-from services.api.schemas import sources as schemas
-from shared.clock import Clock
+from services.api.http.routing import ScopedRouter
+from services.api.pagination import paginate, position
+from services.api.queries import sources as queries
+from services.api.queries.sources import ResultRow
+from services.api.routes.sources import SourceId, existing
+from services.api.schemas import source_events as schemas
 from shared.keys.principal import Scope
 from shared.sources.event import Outcome
 
-
-class SourceEventRoutes:
-    """Shows what a source does."""
-
-    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
-        """`engine` in the api's role; `clock` says which day it is."""
-        self._engine = engine
-        self._clock = clock
-
-    def operations(self) -> list[Operation]:
-        """The calls of this resource."""
-        return [
-            Operation(
-                method="GET",
-                path="/v1/sources/{source_id}/events",
-                operation_id="listSourceEvents",
-                tag="sources",
-                summary="Newest events of a source, and what became of them",
-                description=(
-                    "A live debugger: an event is here within a second of its arrival, refusals"
-                    " and their reasons included. The newest 200 are kept, at high rates not every"
-                    " accepted one. To follow, ask for what came `after` the highest `id` seen,"
-                    " less some: processes write side by side."
-                ),
-                scope=Scope.SOURCES_READ,
-                handler=self.events,
-                parameters={"source_id": SOURCE_ID},
-                query=schemas.SourceEventsQuery,
-                answers=[
-                    Answer(
-                        status=200,
-                        description="A page of events.",
-                        schema=schemas.SourceEvents,
-                        example=examples.EVENTS,
-                    )
-                ],
-                refusals=[Code.SOURCE_UNKNOWN, Code.INVALID_CURSOR],
-            ),
-            Operation(
-                method="GET",
-                path="/v1/sources/{source_id}/usage",
-                operation_id="getSourceUsage",
-                tag="sources",
-                summary="Events of a source by day",
-                description="Complete, unlike the list of newest events.",
-                scope=Scope.SOURCES_READ,
-                handler=self.usage,
-                parameters={"source_id": SOURCE_ID},
-                query=schemas.UsageQuery,
-                answers=[
-                    Answer(
-                        status=200,
-                        description="Usage.",
-                        schema=schemas.Usage,
-                        example=examples.USAGE,
-                    )
-                ],
-                refusals=[Code.SOURCE_UNKNOWN],
-            ),
-        ]
-
-    async def events(self, call: Call) -> Response:
-        """A page of the newest events."""
-        asked = call.query(schemas.SourceEventsQuery)
-        workspace_id = call.principal.workspace_id
-        async with workspace_transaction(self._engine, workspace_id) as connection:
-            source = await existing(connection, call)
-            listing = f"events of {source.source_id}"
-            position = (
-                cursors.decode(asked.cursor, SourceEventPosition, listing, asked)
-                if asked.cursor is not None
-                else None
-            )
-            rows = await seen.events(
-                connection,
-                workspace_id,
-                source.source_id,
-                outcome=asked.outcome,
-                after=asked.after,
-                before=None if position is None else position.source_event_id,
-                limit=asked.limit + 1,
-            )
-            page = rows[: asked.limit]
-            moves = await seen.transitions(connection, workspace_id, page)
-        next_cursor = None
-        if len(rows) > asked.limit:
-            last = SourceEventPosition(page[-1].source_event_id)
-            next_cursor = cursors.encode(last, listing, asked)
-        items = [_event(row, moves) for row in page]
-        return json_answer(schemas.SourceEvents(items=items, next_cursor=next_cursor))
-
-    async def usage(self, call: Call) -> Response:
-        """Usage by day."""
-        asked = call.query(schemas.UsageQuery)
-        workspace_id = call.principal.workspace_id
-        since = self._clock.now().date() - timedelta(days=asked.days - 1)
-        async with workspace_transaction(self._engine, workspace_id) as connection:
-            source = await existing(connection, call)
-            rows = await seen.usage(connection, workspace_id, source.source_id, since=since)
-        items = [schemas.UsageItem(**row._mapping) for row in rows]  # noqa: SLF001 - a public name
-        return json_answer(schemas.Usage(items=items))
+router = ScopedRouter(prefix="/v1/sources", tags=["sources"])
 
 
-def _event(row: Found, moves: Mapping[str, Sequence[Found]]) -> schemas.SourceEventItem:
+@router.get(
+    "/{source_id:encoded}/events",
+    operation_id="listSourceEvents",
+    scope=Scope.SOURCES_READ,
+    refusals=[Code.SOURCE_UNKNOWN, Code.INVALID_CURSOR],
+    summary="Newest events of a source, and what became of them",
+    response_description="A page of events.",
+    example=schemas.SOURCE_EVENTS_EXAMPLE,
+)
+async def list_source_events(
+    source_id: SourceId, query: Annotated[schemas.SourceEventsQuery, Query()], database: Database
+) -> schemas.SourceEvents:
+    """A live debugger: shows an event, or its refusal and the reason, within a second of its arrival.
+
+    The newest 200 are kept, at high rates not every accepted one. To poll for new ones, pass as
+    `after` the highest `id` seen so far, less a margin: processes write concurrently.
+    """
+    workspace_id = database.workspace_id
+    async with database.transaction() as connection:
+        source = await existing(connection, workspace_id, source_id)
+        listing = f"events of {source.source_id}"
+        before = position(query, SourceEventPosition, listing)
+        rows = await queries.events(
+            connection,
+            workspace_id,
+            source.source_id,
+            outcome=query.outcome,
+            after=query.after,
+            before=None if before is None else before.source_event_id,
+            limit=query.limit + 1,
+        )
+        page = paginate(rows, query, listing, lambda row: SourceEventPosition(row.source_event_id))
+        moves = await queries.transitions(connection, workspace_id, page.rows)
+    return schemas.SourceEvents(
+        items=[_event(row, moves) for row in page.rows], next_cursor=page.next_cursor
+    )
+
+
+@router.get(
+    "/{source_id:encoded}/usage",
+    operation_id="getSourceUsage",
+    scope=Scope.SOURCES_READ,
+    refusals=[Code.SOURCE_UNKNOWN],
+    summary="Events of a source by day",
+    response_description="Usage.",
+    example=schemas.USAGE_EXAMPLE,
+)
+async def get_source_usage(
+    source_id: SourceId,
+    query: Annotated[schemas.UsageQuery, Query()],
+    database: Database,
+    now: Now,
+) -> schemas.Usage:
+    """Complete, unlike the list of newest events."""
+    since = now.date() - timedelta(days=query.days - 1)
+    async with database.transaction() as connection:
+        source = await existing(connection, database.workspace_id, source_id)
+        rows = await queries.usage(connection, database.workspace_id, source.source_id, since=since)
+    items = [schemas.UsageItem(**row._mapping) for row in rows]  # noqa: SLF001 - a public name
+    return schemas.Usage(items=items)
+
+
+def _event(row: ResultRow, moves: Mapping[str, Sequence[ResultRow]]) -> schemas.SourceEventItem:
     is_accepted = row.outcome == Outcome.ACCEPTED
     return schemas.SourceEventItem(
         id=row.source_event_id,
@@ -140,8 +100,8 @@ def _event(row: Found, moves: Mapping[str, Sequence[Found]]) -> schemas.SourceEv
     )
 
 
-def _became(row: Found, moves: Mapping[str, Sequence[Found]]) -> schemas.Became:
-    """What is stored says it: a touchpoint, made by this delivery or by another; a dead letter."""
+def _became(row: ResultRow, moves: Mapping[str, Sequence[ResultRow]]) -> schemas.Became:
+    """State by what is stored: a touchpoint, of this delivery or another; a dead letter; an erasure."""
     if row.processed_at is not None:
         return schemas.Became(
             state="applied" if row.is_this else "duplicate",
@@ -160,13 +120,13 @@ def _became(row: Found, moves: Mapping[str, Sequence[Found]]) -> schemas.Became:
                 for move in (moves.get(row.message_id, ()) if row.is_this else ())
             ],
         )
-    is_letter = row.letter_at is not None and row.erased_at is None
-    state = "dead_letter" if is_letter else "pending" if row.erased_at is None else "applied"
+    is_dead_letter = row.dead_letter_at is not None and row.erased_at is None
+    state = "dead_letter" if is_dead_letter else "pending" if row.erased_at is None else "applied"
     return schemas.Became(
         state=state,
-        processed_at=row.letter_at if is_letter else row.erased_at,
+        processed_at=row.dead_letter_at if is_dead_letter else row.erased_at,
         subject_id=None,
-        reason=row.letter_reason if is_letter else None,
-        detail=row.letter_detail if is_letter else None,
+        reason=row.dead_letter_reason if is_dead_letter else None,
+        detail=row.dead_letter_detail if is_dead_letter else None,
         transitions=[],
     )

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from services.api.schemas.base import RequestModel, ResponseModel
+from services.api.schemas.base import Example, RequestModel, ResponseModel
 from services.api.schemas.fields import Instant, RequestInstant
 
 
@@ -51,3 +51,26 @@ class Campaigns(ResponseModel):
     until: Instant
     attribution: Literal["first", "last"]
     items: list[CampaignEntries]
+
+
+CAMPAIGNS_EXAMPLE: Example = {
+    "journey": "b2b-jtbd-7",
+    "since": "2026-01-01T00:00:00Z",
+    "until": "2026-04-01T00:00:00Z",
+    "attribution": "last",
+    "items": [
+        {
+            "stage": "evaluation",
+            "campaign": {
+                "name": "spring",
+                "source": "newsletter",
+                "medium": "email",
+                "term": None,
+                "content": None,
+            },
+            "entries": 14,
+            "accounts": 12,
+        },
+        {"stage": "evaluation", "campaign": None, "entries": 9, "accounts": 9},
+    ],
+}

@@ -1,10 +1,8 @@
 """Why an account is where it is, and what would move it."""
 
-from typing import Any
-
 from pydantic import ConfigDict, Field
 
-from services.api.schemas.base import RequestModel, ResponseModel
+from services.api.schemas.base import Example, RequestModel, ResponseModel
 from services.api.schemas.fields import Instant, JourneyKey, Status
 
 Scalar = str | int | float | bool | None
@@ -67,7 +65,7 @@ class Explanation(ResponseModel):
     reachable: list[Reachable]
 
 
-EXAMPLE: dict[str, Any] = {
+EXPLANATION_EXAMPLE: Example = {
     "account_id": "acme",
     "journey": "trial",
     "map_version": 2,

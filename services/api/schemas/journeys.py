@@ -4,12 +4,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from services.api.schemas.base import RequestModel, ResponseModel
+from services.api.schemas.base import Example, RequestModel, ResponseModel
 from services.api.schemas.fields import Instant
 
 
 class Refold(ResponseModel):
-    """How far the accounts have been placed anew by a published version."""
+    """How many accounts have been refolded by a published version."""
 
     done: int
     total: int
@@ -26,7 +26,7 @@ class JourneyItem(ResponseModel):
     version: int
     published_at: Instant
     stages: list[str] = Field(description="Stage keys in order.")
-    refold: Refold | None = Field(description="Null where nothing had to be placed anew.")
+    refold: Refold | None = Field(description="Null where no account had to be refolded.")
 
 
 class Journeys(ResponseModel):
@@ -64,3 +64,59 @@ class Published(ResponseModel):
     key: str
     version: int
     changed: bool = Field(description="False where the newest version says the same already.")
+
+
+_REFOLD_EXAMPLE: Example = {"done": 1200, "total": 4000, "is_finished": False, "finished_at": None}
+
+JOURNEYS_EXAMPLE: Example = {
+    "items": [
+        {
+            "key": "trial",
+            "title": "Trial",
+            "subject": "account",
+            "version": 2,
+            "published_at": "2026-03-01T08:00:00Z",
+            "stages": ["started", "activated"],
+            "refold": _REFOLD_EXAMPLE,
+        }
+    ],
+    "next_cursor": None,
+}
+
+MAP_EXAMPLE: Example = {
+    "journey": "trial",
+    "title": "Trial",
+    "subject": "account",
+    "stages": [
+        {"key": "started", "title": "Started"},
+        {"key": "activated", "title": "Activated", "enter": {"event": "Project Created"}},
+    ],
+}
+
+MAP_YAML_EXAMPLE = """\
+journey: trial
+title: Trial
+subject: account
+stages:
+  - key: started
+    title: Started
+  - key: activated
+    title: Activated
+    enter: {event: Project Created}
+"""
+
+JOURNEY_EXAMPLE: Example = {
+    "key": "trial",
+    "title": "Trial",
+    "subject": "account",
+    "version": 2,
+    "published_at": "2026-03-01T08:00:00Z",
+    "published_by": "4be0643f1d98",
+    "definition": MAP_EXAMPLE,
+    "source": MAP_YAML_EXAMPLE,
+    "refold": _REFOLD_EXAMPLE,
+}
+
+PUBLISHED_EXAMPLE: Example = {"key": "trial", "version": 2, "changed": True}
+
+UNCHANGED_EXAMPLE: Example = {"key": "trial", "version": 2, "changed": False}

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from services.api.schemas.base import PageQuery, RequestModel, ResponseModel
+from services.api.schemas.base import Example, ListOf, PageQuery, RequestModel, ResponseModel
 from services.api.schemas.fields import (
     Instant,
     JourneyKey,
@@ -82,8 +82,34 @@ class StoredKpiValue(ResponseModel):
     received_at: Instant
 
 
-class StoredKpiValues(ResponseModel):
+class StoredKpiValues(ListOf[StoredKpiValue]):
     """A page of readings, newest first."""
 
-    items: list[StoredKpiValue]
-    next_cursor: str | None
+
+_KPI_VALUE: Example = {
+    "journey": "b2b-core-5",
+    "stage": "awareness",
+    "kpi": "Organic traffic",
+    "value": 18500.0,
+    "at": "2026-03-01T00:00:00Z",
+    "segment": "",
+    "origin": "search console",
+}
+
+KPI_VALUES_EXAMPLE: Example = {"items": [_KPI_VALUE]}
+
+KPI_RECEIPT_EXAMPLE: Example = {
+    "accepted": 1,
+    "rejected": [
+        {
+            "index": 1,
+            "code": "kpi_unknown",
+            "detail": "The stage declares no such indicator. Did you mean `organic traffic`?",
+        }
+    ],
+}
+
+STORED_KPI_VALUES_EXAMPLE: Example = {
+    "items": [{**_KPI_VALUE, "received_at": "2026-03-02T06:00:00Z"}],
+    "next_cursor": None,
+}

@@ -1,10 +1,10 @@
-"""People, as far as the api has a say in what becomes of their events."""
+"""Suppression of people: their events are dropped at ingest."""
 
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from services.api.schemas.base import RequestModel, ResponseModel
+from services.api.schemas.base import Example, RequestModel, ResponseModel
 from services.api.schemas.fields import Instant, without_nul
 from shared.sources.source import ERASED
 
@@ -41,3 +41,23 @@ class Suppression(ResponseModel):
     since: Instant | None = Field(description="When it was asked for; null while it is not.")
     reason: str | None
     names: int = Field(description="Names of the person that this was done for.")
+
+
+SUPPRESS_EXAMPLE: Example = {"reason": "asked by mail"}
+
+UNSUPPRESS_EXAMPLE: Example = {}
+
+SUPPRESSED_EXAMPLE: Example = {
+    "person": "email:ann@acme.example",
+    "suppressed": True,
+    "since": "2026-03-02T09:30:00Z",
+    "reason": "asked by mail",
+    "names": 3,
+}
+
+UNSUPPRESSED_EXAMPLE: Example = {
+    **SUPPRESSED_EXAMPLE,
+    "suppressed": False,
+    "since": None,
+    "reason": None,
+}

@@ -1,12 +1,12 @@
 """The stage of a subject: what the hot path answers."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from pydantic import AfterValidator, Field
 
-from services.api.schemas.base import RequestModel, ResponseModel
+from services.api.schemas.base import Example, RequestModel, ResponseModel
 from services.api.schemas.fields import Id, Instant, JourneyKey, Status, SubjectId
 
 
@@ -139,7 +139,7 @@ class StageAnswer(msgspec.Struct, frozen=True):
     version: int
 
 
-STAGE_EXAMPLE: dict[str, Any] = {
+STAGE_EXAMPLE: Example = {
     "account_id": "acme",
     "journey": "b2b-jtbd-7",
     "map_version": 3,
@@ -159,7 +159,7 @@ STAGE_EXAMPLE: dict[str, Any] = {
     "version": 5,
 }
 
-BATCH_EXAMPLE: dict[str, Any] = {
+STAGE_BATCH_EXAMPLE: Example = {
     "items": [
         {"result": STAGE_EXAMPLE, "error": None},
         {
@@ -170,4 +170,8 @@ BATCH_EXAMPLE: dict[str, Any] = {
             },
         },
     ]
+}
+
+STAGE_BATCH_BODY_EXAMPLE: Example = {
+    "subjects": [{"account_id": "acme"}, {"email": "leah@acme.example"}]
 }

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from services.cli.importing.distinct import Distinct
+from services.cli.importing.distinct import DistinctCounter
 from services.cli.importing.formats.cells import Problem
 from services.cli.importing.mapping import Mapping
 from services.cli.importing.names import REPORTED
 from services.cli.importing.refused import RefusedFile
 from services.cli.importing.rows import Row, Rows, unused_columns
 from services.cli.importing.sender import batches
-from services.ingest.compose import DryRun
+from services.ingest.dry_run import DryRun
 from services.ingest.events.candidate import Candidate
 from services.ingest.events.verdicts import BodyRefused, Refused
 
@@ -26,7 +26,7 @@ _INGEST = DryRun()
 
 @dataclass(slots=True, kw_only=True)
 class Findings:
-    """What a file holds. Memory is bounded: see `Distinct` and `_NAMES`."""
+    """What a file holds. Memory is bounded: see `_NAMES`."""
 
     rows: int = 0
     accepted: int = 0
@@ -38,8 +38,9 @@ class Findings:
     events: Counter[str] = field(default_factory=Counter)
     other_events: int = 0
     """Rows whose event is not among the first thousand names."""
-    accounts: Distinct = field(default_factory=Distinct)
-    people: Distinct = field(default_factory=Distinct)
+    accounts: int = 0
+    """Distinct ones of accepted rows, as are the people."""
+    people: int = 0
     columns: dict[str, None] = field(default_factory=dict)
     """As the file orders them."""
     unused_columns: list[str] = field(default_factory=list)
@@ -64,8 +65,8 @@ class Findings:
             "later_than_now": self.later_than_now,
             "events": dict(self.events.most_common()),
             "other_events": self.other_events,
-            "accounts": {"count": self.accounts.count, "exact": self.accounts.is_exact},
-            "people": {"count": self.people.count, "exact": self.people.is_exact},
+            "accounts": {"count": self.accounts, "exact": True},
+            "people": {"count": self.people, "exact": True},
             "unused_columns": self.unused_columns,
         }
 
@@ -78,58 +79,70 @@ def check_rows(
     Raises FatalError when the file as a whole cannot be read.
     """
     findings = Findings(columns=dict.fromkeys(rows.columns or ()))
-    for batch in batches(rows.rows, batch_rows=batch_rows):
-        good = [row for row in batch.rows if row.problem is None]
-        problems = {row.line: row.problem for row in batch.rows if row.problem is not None}
-        problems |= {problem.line: problem for problem in _judge(good, now, findings)}
-        for row in batch.rows:
-            findings.rows += 1
-            if rows.columns is None:
-                _note_columns(findings, row.cells or {})
-            if (problem := problems.get(row.line)) is not None:
-                _note_problem(findings, problem)
-                if kept is not None:
-                    kept.add(problem, row)
+    with DistinctCounter() as accounts, DistinctCounter() as people:
+        judge = _Judge(findings=findings, accounts=accounts, people=people, now=now)
+        for batch in batches(rows.rows, batch_rows=batch_rows):
+            good = [row for row in batch.rows if row.problem is None]
+            problems = {row.line: row.problem for row in batch.rows if row.problem is not None}
+            problems |= {problem.line: problem for problem in judge.problems(good)}
+            for row in batch.rows:
+                findings.rows += 1
+                if rows.columns is None:
+                    _note_columns(findings, row.cells or {})
+                if (problem := problems.get(row.line)) is not None:
+                    _note_problem(findings, problem)
+                    if kept is not None:
+                        kept.add(problem, row)
+        findings.accounts, findings.people = accounts.count(), people.count()
     findings.unused_columns = unused_columns(mapping, list(findings.columns))
     return findings
 
 
-def _judge(rows: Sequence[Row], now: datetime, findings: Findings) -> list[Problem]:
-    """What ingest would refuse of `rows`; the others are noted."""
-    if not rows:
-        return []
-    body = b"[" + b",".join(row.body for row in rows) + b"]"
-    items = _INGEST.touchpoints(body)
-    if isinstance(items, BodyRefused):  # too large in one piece: judged one by one
-        if len(rows) == 1:
-            return [Problem(line=rows[0].line, code=items.code, detail=items.detail)]
-        middle = len(rows) // 2
-        return _judge(rows[:middle], now, findings) + _judge(rows[middle:], now, findings)
-    decided = _INGEST.decide(items, received_at=now)
-    refused = dict(decided.refused)
-    for index, item in enumerate(items):
-        if index not in refused and not isinstance(item, Refused):
-            _note_accepted(findings, item, now)
-    return [
-        Problem(line=rows[index].line, code=refusal.code, detail=refusal.detail)
-        for index, refusal in decided.refused
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judge:
+    """Applies ingest's rules to rows and counts what they accept."""
 
+    findings: Findings
+    accounts: DistinctCounter
+    people: DistinctCounter
+    now: datetime
 
-def _note_accepted(findings: Findings, candidate: Candidate, now: datetime) -> None:
-    findings.accepted += 1
-    if (told := candidate.occurred_at) is not None:
-        findings.later_than_now += told > now
-        findings.earliest = min(findings.earliest or told, told)
-        findings.latest = max(findings.latest or told, told)
-    if candidate.event in findings.events or len(findings.events) < _NAMES:
-        findings.events[candidate.event] += 1
-    else:
-        findings.other_events += 1
-    if candidate.account_id:
-        findings.accounts.add(candidate.account_id)
-    if person := candidate.user_id or candidate.email or candidate.anonymous_id:
-        findings.people.add(person)
+    def problems(self, rows: Sequence[Row]) -> list[Problem]:
+        """What ingest would refuse of `rows`; the others are counted."""
+        if not rows:
+            return []
+        body = b"[" + b",".join(row.body for row in rows) + b"]"
+        items = _INGEST.touchpoints(body)
+        if isinstance(items, BodyRefused):  # too large in one piece: judged in halves
+            if len(rows) == 1:
+                return [Problem(line=rows[0].line, code=items.code, detail=items.detail)]
+            middle = len(rows) // 2
+            return self.problems(rows[:middle]) + self.problems(rows[middle:])
+        decided = _INGEST.decide(items, received_at=self.now)
+        refused = dict(decided.refused)
+        for index, item in enumerate(items):
+            if index not in refused and not isinstance(item, Refused):
+                self._count(item)
+        return [
+            Problem(line=rows[index].line, code=refusal.code, detail=refusal.detail)
+            for index, refusal in decided.refused
+        ]
+
+    def _count(self, candidate: Candidate) -> None:
+        findings = self.findings
+        findings.accepted += 1
+        if (moment := candidate.occurred_at) is not None:
+            findings.later_than_now += moment > self.now
+            findings.earliest = min(findings.earliest or moment, moment)
+            findings.latest = max(findings.latest or moment, moment)
+        if candidate.event in findings.events or len(findings.events) < _NAMES:
+            findings.events[candidate.event] += 1
+        else:
+            findings.other_events += 1
+        if candidate.account_id:
+            self.accounts.add(candidate.account_id)
+        if person := candidate.user_id or candidate.email or candidate.anonymous_id:
+            self.people.add(person)
 
 
 def _note_problem(findings: Findings, problem: Problem) -> None:

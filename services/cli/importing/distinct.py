@@ -1,46 +1,67 @@
-"""How many different things there are, counted in bounded memory."""
+"""Counts distinct values exactly in bounded memory: a temporary SQLite file holds what does not fit."""
 
-import heapq
-from hashlib import blake2b
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Self
 
-_KEPT = 16_384
-_RANGE = float(1 << 64)
+from shared.errors import FatalError
+
+_MOST_PENDING = 32_768
+"""Texts in memory: a file with fewer distinct ones touches no disk. A batch of them is inserted in key
+order, so that neighbours share a page; SQLite's own cache of pages is 2 MB."""
+
+_TABLE = "CREATE TABLE seen (value TEXT PRIMARY KEY) WITHOUT ROWID"
 
 
-class Distinct:
-    """Counts different texts: exactly up to 16,384, beyond that to within 2 % or so.
+class DistinctCounter:
+    """Counts distinct texts. A context manager; the temporary file ends with the context.
 
-    Keeps the smallest hashes alone (a k-minimum-values sketch): where the k-th smallest of evenly
-    spread numbers lies tells how many there are, with a standard error of 1 / sqrt(k), 0.8 %.
+    SQLite opens a database without a name in a file that it unlinks at once, so that the file
+    disappears also with a process that is killed. Folder: SQLITE_TMPDIR, TMPDIR, else /var/tmp.
     """
 
     def __init__(self) -> None:
-        self._heap: list[int] = []
-        self._kept: set[int] = set()
-        self._is_exact = True
+        self._pending: set[str] = set()
+        self._database: sqlite3.Connection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._database is not None:
+            self._database.close()
 
     def add(self, text: str) -> None:
-        """Note one."""
-        number = int.from_bytes(blake2b(text.encode("utf-8", "replace"), digest_size=8).digest())
-        if number in self._kept:
-            return
-        if len(self._kept) < _KEPT:
-            self._kept.add(number)
-            heapq.heappush(self._heap, -number)
-        else:
-            self._is_exact = False
-            if number < -self._heap[0]:
-                self._kept.add(number)
-                self._kept.discard(-heapq.heapreplace(self._heap, -number))
+        """Count `text` if it is new. May block for the disk; raises FatalError when that is full."""
+        self._pending.add(text)
+        if len(self._pending) >= _MOST_PENDING:
+            self._store()
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether `count` is no estimate."""
-        return self._is_exact
-
-    @property
     def count(self) -> int:
-        """How many different ones there were."""
-        if self._is_exact:
-            return len(self._kept)
-        return round((_KEPT - 1) * _RANGE / -self._heap[0])
+        """How many distinct texts were added. Reads the whole file; raises FatalError like `add`."""
+        if self._database is None:
+            return len(self._pending)
+        self._store()
+        with _errors_as_fatal():
+            return int(self._database.execute("SELECT count(*) FROM seen").fetchone()[0])
+
+    def _store(self) -> None:
+        with _errors_as_fatal():
+            if self._database is None:
+                self._database = sqlite3.connect("", isolation_level=None)
+                self._database.execute("PRAGMA journal_mode = OFF")
+                self._database.execute(_TABLE)
+                # Never committed: pages are written when the cache is full, and only then.
+                self._database.execute("BEGIN")
+            rows = [(text,) for text in sorted(self._pending)]
+            self._database.executemany("INSERT OR IGNORE INTO seen VALUES (?)", rows)
+        self._pending.clear()
+
+
+@contextmanager
+def _errors_as_fatal() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as exc:
+        raise FatalError(f"a temporary file for distinct names cannot be used: {exc}") from exc

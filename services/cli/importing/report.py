@@ -128,9 +128,7 @@ def _in_words(found: Findings) -> str:
         lines.append(f"time: {found.earliest.isoformat()} to {found.latest.isoformat()}")
     if found.later_than_now:
         lines.append(f"  {found.later_than_now:,} later than now: they would be set to now")
-    for name, distinct in (("accounts", found.accounts), ("people", found.people)):
-        about = "" if distinct.is_exact else "about "
-        lines.append(f"{name}: {about}{distinct.count:,}")
+    lines += [f"accounts: {found.accounts:,}", f"people: {found.people:,}"]
     if found.events:
         lines.append("events:")
     lines += [f"  {_shown(name)}: {n:,}" for name, n in found.events.most_common(_SHOWN_EVENTS)]

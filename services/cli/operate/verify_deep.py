@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.cli import queries
 from services.stager.fold import fold_subject
 from services.stager.records.decode import decode_stored
-from services.stager.subjects.subject import Standing, decode_standings
+from services.stager.subjects.subject import StoredState, decode_states
 from shared.contracts.names import is_person
 from shared.journey.compile import CompiledJourney
 from shared.journey.fold import advance, refold
@@ -77,9 +77,13 @@ async def _compare_subject(
 ) -> None:
     checked.subjects += 1
     histories: dict[SubjectKind, list[Touchpoint]] = {}
-    for name, standing in decode_standings(row.states).items():
+    for name, stored_state in decode_states(row.states).items():
         compiled = maps.get((row.workspace_id, name))
-        if compiled is None or standing.v != compiled.journey.version or standing.f != FORMAT:
+        if (
+            compiled is None
+            or stored_state.v != compiled.journey.version
+            or stored_state.f != FORMAT
+        ):
             checked.waiting += 1
             continue
         kind = compiled.journey.subject
@@ -88,7 +92,7 @@ async def _compare_subject(
         transitions = await queries.current_transitions(
             connection, row.workspace_id, row.subject_id, name
         )
-        if not _is_same(compiled, standing, transitions, histories[kind], now):
+        if not _is_same(compiled, stored_state, transitions, histories[kind], now):
             _note(checked, f"{row.subject_id} on {name}")
 
 
@@ -102,14 +106,14 @@ async def _history(
 
 def _is_same(
     compiled: CompiledJourney,
-    standing: Standing,
+    stored_state: StoredState,
     transitions: Sequence[Row[*tuple[Any, ...]]],
     history: Sequence[Touchpoint],
     now: datetime,
 ) -> bool:
     # Both at the same instant: what is due but not swept yet is no difference.
     state, effects = refold(compiled, history, now)
-    stored, since = advance(compiled, standing.s, now)
+    stored, since = advance(compiled, stored_state.s, now)
     made = [_facts(effect) for effect in effects if isinstance(effect, Transition)]
     kept = [tuple(row) for row in transitions]
     kept += [_facts(effect) for effect in since if isinstance(effect, Transition)]

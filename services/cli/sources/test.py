@@ -12,7 +12,7 @@ from services.cli.client.errors import REFUSED, fail, printable
 from services.cli.client.http import print_json
 from services.cli.client.target import target
 from services.cli.sources.lookup import found as found_source
-from services.ingest.compose import DryRun
+from services.ingest.dry_run import DryRun
 from services.ingest.events.candidate import ForeignItem
 from services.ingest.events.verdicts import Refused
 from services.ingest.limits import Limits

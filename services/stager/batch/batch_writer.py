@@ -1,127 +1,130 @@
-"""One batch, one transaction: everything that follows from its records and their offsets, or nothing.
+"""Stores batches, one transaction each: everything that follows from the records and offsets, or nothing.
 
-This is the part around the transaction: what is tried again, what is halved to find the record that
-cannot be stored, and what two lanes of this process must not do at once.
+This is the part around the transaction: what is tried again, how a record that cannot be applied is found
+by halving, and which batches of this process run at the same time.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 
 import structlog
 
-from services.stager.batch.name_locks import Claims
-from services.stager.batch.pipeline import Attempt, DuplicateLinked, NeedsToBeAlone
-from services.stager.batch.tombstones import Erased
+from services.stager.batch import pipeline
+from services.stager.batch.classify import ClassifiedRecords
+from services.stager.batch.context import BatchContext, StagerContext
+from services.stager.batch.erase_people import NeedsToBeAlone
+from services.stager.batch.insert_history import DuplicateLinked
 from services.stager.errors import Conflict, FoldFailed, RecordFault, origin
-from services.stager.fold.journeys import Maps
 from services.stager.identity.names import Key
 from services.stager.records.decode import MAX_WORKSPACE_ID, Poison, Reason
-from services.stager.records.records import Stored, Taken
-from services.stager.store.session import Pool, transaction
-from services.stager.subjects.cache import Memory
-from shared.clock import Clock
+from services.stager.records.records import BatchResult, DecodedRecord
+from services.stager.store.session import transaction
 from shared.errors import DatabaseUnavailable, FatalError
 
 log = structlog.get_logger(__name__)
 
 _ATTEMPTS = 20
-"""Conflicts in a row before the batch is put off like any passing fault; each lost one is a commit
-of somebody else, so this many means that something is wrong."""
+"""Conflicts in a row before the batch waits as after any passing fault. Each conflict is a commit of
+another transaction, so that many mean that something is wrong."""
 
 
-class Writer:
-    """Stores batches; shares maps, memory and the write lock with timers and jobs."""
+class BatchWriter:
+    """Stores batches; safe to call concurrently for different partitions."""
 
-    def __init__(
-        self, *, pool: Pool, clock: Clock, memory: Memory, owner: str, most_condemned: int = 100
-    ) -> None:
+    def __init__(self, stager: StagerContext, *, owner: str, most_unapplicable: int = 100) -> None:
         """`owner` names this process in `consumer_offset`.
 
-        `most_condemned`: records of one batch that may turn out not to be applicable; beyond it not
-        they are at fault but we.
+        `most_unapplicable`: records of one batch that may prove unapplicable; more than that is a fault of
+        this release and not of the records.
         """
-        self.pool = pool
-        self.clock = clock
-        self.memory = memory
-        self.maps = Maps()
-        self.erased = Erased()
-        self.claims = Claims()
-        """Held during each writing transaction: the parts of this process do not conflict."""
+        self._stager = stager
         self._owner = owner
-        self._most_condemned = most_condemned
+        self._most_unapplicable = most_unapplicable
 
-    async def store(self, taken: Sequence[Taken], expected: Mapping[int, int]) -> list[Stored]:
-        """Store a batch whose partitions stand at `expected`; one item a transaction, mostly one.
+    async def store(
+        self, records: Sequence[DecodedRecord], expected: Mapping[int, int]
+    ) -> list[BatchResult]:
+        """Store a batch whose partitions stand at `expected`; one result a transaction, mostly one.
 
-        A record that cannot be stored is found by halving and becomes a dead letter. Raises
-        TransientError (nothing is stored, or it is unknown whether: call again, and the expected
-        offsets tell), Fenced, FatalError. Safe to call at once for different partitions.
+        A record that cannot be applied is found by halving and becomes a dead letter. Raises
+        TransientError (nothing is stored, or it is unknown whether: call again, and the expected offsets
+        decide), Fenced, FatalError.
         """
         try:
-            return [await self._store_whole(taken, expected)]
+            return [await self._store_whole(records, expected)]
         except RecordFault as fault:
-            if len(taken) == 1:
-                stored = await self._store_whole([_condemned(taken[0], fault)], expected)
-                stored.is_condemned = True
-                return [stored]
-            log.warning("batch_halved", records=len(taken), reason=type(fault).__name__)
-        middle = len(taken) // 2
-        done = await self.store(taken[:middle], expected)
-        if sum(each.is_condemned for each in done) > self._most_condemned:
+            if len(records) == 1:
+                poison = _unapplicable(records[0], fault)
+                result = await self._store_whole([poison], expected)
+                result.is_unapplicable = True
+                return [result]
+            log.warning("batch_halved", records=len(records), reason=type(fault).__name__)
+        middle = len(records) // 2
+        results = await self.store(records[:middle], expected)
+        if sum(each.is_unapplicable for each in results) > self._most_unapplicable:
             raise FatalError(
-                f"more than {self._most_condemned} records of a batch cannot be applied:"
-                " a release is broken; nothing more is taken from the log"
+                f"more than {self._most_unapplicable} records of a batch cannot be applied:"
+                " a release is broken; no further record is read from the log"
             )
-        moved = {p: o for each in done for p, o in each.next_offsets.items()}
-        return done + await self.store(taken[middle:], {**expected, **moved})
+        moved = {p: offset for each in results for p, offset in each.next_offsets.items()}
+        return results + await self.store(records[middle:], {**expected, **moved})
 
-    async def _store_whole(self, taken: Sequence[Taken], expected: Mapping[int, int]) -> Stored:
+    async def _store_whole(
+        self, records: Sequence[DecodedRecord], expected: Mapping[int, int]
+    ) -> BatchResult:
+        stager = self._stager
         excluded: set[Key] = set()
         is_alone = False
         for _ in range(_ATTEMPTS):
-            attempt = Attempt(
-                taken,
-                expected,
-                excluded,
-                memory=self.memory,
-                maps=self.maps,
-                erased=self.erased,
-                now=self.clock.now(),
-                is_alone=is_alone,
+            classified = ClassifiedRecords(records, expected, excluded)
+            batch = BatchContext(
+                stager,
+                classified,
+                owner=self._owner,
+                now=stager.clock.now(),
+                is_alone=is_alone or bool(classified.erase_requests),
             )
-            async with self.claims.hold(attempt.names()):
+            async with self._locked(batch):
                 try:
-                    async with transaction(self.pool) as connection:
-                        stored = await attempt.run(connection, self._owner)
+                    async with transaction(stager.pool) as connection:
+                        result = await pipeline.run(connection, batch)
                 except DuplicateLinked as linked:
                     excluded |= linked.keys
                     continue
                 except NeedsToBeAlone:
                     is_alone = True
-                    attempt.forget()
+                    batch.invalidate_cache()
                     continue
                 except Conflict as conflict:
-                    log.info("batch_conflict", records=len(taken), reason=str(conflict))
-                    attempt.forget()
+                    log.info("batch_conflict", records=len(records), reason=str(conflict))
+                    batch.invalidate_cache()
                     continue
                 except BaseException:
-                    attempt.forget()
+                    batch.invalidate_cache()
                     raise
-                attempt.remember()
-            return stored
+                batch.update_cache()
+            return result
         raise DatabaseUnavailable(f"{_ATTEMPTS} conflicts in a row")
 
+    def _locked(self, batch: BatchContext) -> AbstractAsyncContextManager[None]:
+        """Lock the names of the batch; all names if it erases or merges, which may concern any."""
+        locks = self._stager.locks
+        if batch.is_alone or batch.records.has_merges:
+            return locks.acquire_all()
+        return locks.acquire(batch.records.names(batch.cache))
 
-def _condemned(taken: Taken, fault: RecordFault) -> Taken:
+
+def _unapplicable(decoded: DecodedRecord, fault: RecordFault) -> DecodedRecord:
     reason = Reason.FOLD_FAILED if isinstance(fault, FoldFailed) else Reason.REFUSED_BY_DATABASE
     log.error(
-        "record_condemned",
-        partition=taken.record.partition,
-        offset=taken.record.offset,
+        "record_unapplicable",
+        partition=decoded.record.partition,
+        offset=decoded.record.offset,
         reason=reason,
         error=str(fault),
         where=origin(fault),
     )
-    content = taken.content
+    content = decoded.content
     workspace_id = content.workspace_id if 0 <= content.workspace_id <= MAX_WORKSPACE_ID else 0
     poison = Poison(
         reason=reason,
@@ -129,4 +132,4 @@ def _condemned(taken: Taken, fault: RecordFault) -> Taken:
         workspace_id=workspace_id,
         message_id=content.message_id,
     )
-    return Taken(taken.record, poison)
+    return DecodedRecord(decoded.record, poison)

@@ -1,199 +1,190 @@
-"""Sorts the records of a batch by what is to become of each, and keeps each partition's account."""
+"""Sorts the records of a batch by what becomes of each, and counts the verdicts of each partition."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from services.stager.identity.names import Key, named, person_names
+from services.stager.identity.names import Key, event_names
 from services.stager.records.decode import Poison, Reason
-from services.stager.records.records import Event, Stored, Taken, of_accounts, text_of
-from services.stager.store.rows import Advance, Row
-from services.stager.subjects.cache import Memory
+from services.stager.records.records import (
+    BatchEvent,
+    BatchResult,
+    DecodedRecord,
+    stored_text,
+    without_person,
+)
+from services.stager.store import erasure, queues
+from services.stager.store.rows import PartitionProgress, Row
+from services.stager.store.session import Connection
+from services.stager.subjects.cache import RowCache
 from shared.contracts.envelope import Envelope
-from shared.contracts.names import ANONYMOUS
 
 
 @dataclass(slots=True)
-class Step:
-    """What a batch does to one partition: one verdict a record."""
-
-    expected: int
-    following: int
-    applied: int = 0
-    duplicate: int = 0
-    dead: int = 0
-    erased: int = 0
-    forgotten: int = 0
-
-
-@dataclass(slots=True)
-class Letter:
-    """A record that becomes a dead letter."""
+class PendingDeadLetter:
+    """A record that becomes a dead letter with this batch."""
 
     partition: int
     key: Key | None
-    """Workspace and message id of one that counts once; None for poison."""
+    """Workspace and message id of an unmapped event, which counts once; None for other poison."""
     row: Row
 
 
-class Sorted:
-    """One batch, sorted."""
+class ClassifiedRecords:
+    """The records of one batch: events, requests to erase, and dead letters."""
 
     def __init__(
-        self, taken: Sequence[Taken], expected: Mapping[int, int], excluded: AbstractSet[Key]
+        self,
+        records: Sequence[DecodedRecord],
+        expected: Mapping[int, int],
+        excluded: AbstractSet[Key],
     ) -> None:
-        """`expected`: where each partition stands. `excluded`: duplicates, not to be looked at."""
-        self.steps: dict[int, Step] = {}
-        self.events: list[Event] = []
-        self.requests: list[Event] = []
-        """To forget somebody."""
-        self.letters: list[Letter] = []
+        """`expected`: stored offset of each partition. `excluded`: keys of events to count as duplicates."""
+        self.size = len(records)
+        self.progress: dict[int, PartitionProgress] = {}
+        self.events: list[BatchEvent] = []
+        self.erase_requests: list[BatchEvent] = []
+        self.dead_letters: list[PendingDeadLetter] = []
         self.has_merges = False
-        self._seen: dict[str, set[Key]] = {"unmapped": set(), "erase": set()}
+        self._unmapped: set[Key] = set()
+        self._requests: set[Key] = set()
         seen = set(excluded)
-        for each in taken:
+        for each in records:
             record, content = each.record, each.content
-            step = self.steps.get(record.partition)
-            if step is None:
+            progress = self.progress.get(record.partition)
+            if progress is None:
                 first = expected.get(record.partition, record.offset)
-                step = self.steps[record.partition] = Step(first, record.offset + 1)
-            step.following = record.offset + 1
+                progress = PartitionProgress(record.partition, first, record.offset + 1)
+                self.progress[record.partition] = progress
+            progress.next_offset = record.offset + 1
             if isinstance(content, Poison):
-                self._set_aside(each, content, step)
+                self._add_dead_letter(each, content, progress)
                 continue
             key = (content.workspace_id, content.message_id)
             if content.type == "erase":
-                self._request(each, content, key, step)
+                self._add_erase_request(each, content, key, progress)
                 continue
             if key in seen:
-                step.duplicate += 1
+                progress.duplicate += 1
                 continue
             seen.add(key)
-            step.applied += 1
+            progress.applied += 1
             if content.type == "merge":
-                content = of_accounts(content)
+                content = without_person(content)
                 self.has_merges = True
-            text = text_of(record, content)
-            self.events.append(Event(record.partition, content, text, named(content)))
+            text = stored_text(record, content)
+            self.events.append(BatchEvent(record.partition, content, text, event_names(content)))
 
-    def _set_aside(self, taken: Taken, poison: Poison, step: Step) -> None:
-        record = taken.record
+    def _add_dead_letter(
+        self, decoded: DecodedRecord, poison: Poison, progress: PartitionProgress
+    ) -> None:
+        record = decoded.record
         key: Key | None = None
         if poison.reason is Reason.UNMAPPED and poison.message_id is not None:
             key = (poison.workspace_id, poison.message_id)
-            if self._is_repeated("unmapped", key):
-                step.duplicate += 1
+            if key in self._unmapped:
+                progress.duplicate += 1
                 return
-        step.dead += 1
+            self._unmapped.add(key)
+        progress.dead += 1
         row = (
             poison.workspace_id, record.partition, record.offset, record.key, record.value,
             poison.reason.value, poison.detail, poison.message_id,
         )  # fmt: skip
-        self.letters.append(Letter(record.partition, key, row))
+        self.dead_letters.append(PendingDeadLetter(record.partition, key, row))
 
-    def _request(self, taken: Taken, content: Envelope, key: Key, step: Step) -> None:
-        if self._is_repeated("erase", key):
-            step.duplicate += 1
+    def _add_erase_request(
+        self, decoded: DecodedRecord, content: Envelope, key: Key, progress: PartitionProgress
+    ) -> None:
+        if key in self._requests:
+            progress.duplicate += 1
             return
-        step.erased += 1
-        self.requests.append(Event(taken.record.partition, content, "", named(content)))
+        self._requests.add(key)
+        progress.erased += 1
+        names = event_names(content)
+        self.erase_requests.append(BatchEvent(decoded.record.partition, content, "", names))
 
-    def _is_repeated(self, kind: str, key: Key) -> bool:
-        is_known = key in self._seen[kind]
-        self._seen[kind].add(key)
-        return is_known
+    def names(self, cache: RowCache) -> set[Key]:
+        """Names and subjects of the events, as far as they are cached: what the batch has to lock."""
+        links = cache.links
+        keys: set[Key] = set()
+        for event in self.events:
+            names = event.names
+            person = names.person
+            if names.account is not None:
+                keys.add((names.workspace_id, names.account))
+            elif person is not None:
+                cached = links.get(person)
+                if cached is not None:
+                    keys.add((names.workspace_id, cached[0].subject_id))
+            if person is not None:
+                keys.add(person)
+                for weaker, _ in names.weaker:
+                    keys.add(weaker)
+        return keys
 
     def unmapped(self) -> list[Key]:
-        """Those that count once."""
-        return sorted(letter.key for letter in self.letters if letter.key is not None)
+        """Keys of the unmapped events."""
+        return sorted(pending.key for pending in self.dead_letters if pending.key is not None)
 
-    def drop_letters(self, known: AbstractSet[Key]) -> None:
-        """These were set aside before."""
-        for letter in self.letters:
-            if letter.key in known:
-                self.steps[letter.partition].dead -= 1
-                self.steps[letter.partition].duplicate += 1
-        self.letters = [letter for letter in self.letters if letter.key not in known]
+    def drop_dead_letters(self, repeated: AbstractSet[Key]) -> None:
+        """Count these unmapped events as duplicates."""
+        for pending in self.dead_letters:
+            if pending.key in repeated:
+                self.progress[pending.partition].dead -= 1
+                self.progress[pending.partition].duplicate += 1
+        self.dead_letters = [each for each in self.dead_letters if each.key not in repeated]
 
-    def drop_requests(self, known: AbstractSet[Key]) -> None:
-        """These were done before."""
-        for request in self.requests:
-            if request.key in known:
-                self.steps[request.partition].erased -= 1
-                self.steps[request.partition].duplicate += 1
-        self.requests = [request for request in self.requests if request.key not in known]
+    def drop_erase_requests(self, completed: AbstractSet[Key]) -> None:
+        """Count these requests as duplicates."""
+        for request in self.erase_requests:
+            if request.key in completed:
+                self.progress[request.partition].erased -= 1
+                self.progress[request.partition].duplicate += 1
+        self.erase_requests = [each for each in self.erase_requests if each.key not in completed]
 
-    def drop_duplicates(self, new: AbstractSet[Key]) -> list[Event]:
-        """Keep the events that are new; answers the others."""
+    def drop_duplicates(self, new: AbstractSet[Key]) -> list[BatchEvent]:
+        """Keep the events whose key is in `new`; returns the others, counted as duplicates."""
         duplicates = [event for event in self.events if event.key not in new]
         for event in duplicates:
-            step = self.steps[event.partition]
-            step.applied -= 1
-            step.duplicate += 1
+            progress = self.progress[event.partition]
+            progress.applied -= 1
+            progress.duplicate += 1
         self.events = [event for event in self.events if event.key in new]
         return duplicates
 
-    def drop_forgotten(self, forgotten: AbstractSet[Key]) -> list[Event]:
-        """Keep the events whose person is not among the names given; answers the others."""
-        dropped: list[Event] = []
-        kept: list[Event] = []
+    def drop_erased(self, erased_names: AbstractSet[Key]) -> list[BatchEvent]:
+        """Keep the events whose person is not among the names; returns the others, counted as erased."""
+        dropped: list[BatchEvent] = []
+        kept: list[BatchEvent] = []
         for event in self.events:
-            is_gone = (
+            is_erased = (
                 event.person is not None
-                and (event.envelope.workspace_id, event.person) in forgotten
+                and (event.envelope.workspace_id, event.person) in erased_names
             )
-            (dropped if is_gone else kept).append(event)
+            (dropped if is_erased else kept).append(event)
         for event in dropped:
-            step = self.steps[event.partition]
-            step.applied -= 1
-            step.erased += 1
+            progress = self.progress[event.partition]
+            progress.applied -= 1
+            progress.erased += 1
         self.events = kept
         return dropped
 
-    def advances(self) -> list[Advance]:
-        """How far each partition has got."""
-        return [
-            Advance(
-                partition, step.expected, step.following, step.applied, step.duplicate, step.dead,
-                step.erased, step.forgotten,
-            )
-            for partition, step in sorted(self.steps.items())
-        ]  # fmt: skip
-
-    def sum_up(self, stored: Stored) -> None:
-        """Tell the verdicts."""
-        steps = self.steps.values()
-        stored.applied = sum(step.applied for step in steps)
-        stored.duplicate = sum(step.duplicate for step in steps)
-        stored.dead = sum(step.dead for step in steps)
-        stored.erased = sum(step.erased for step in steps)
-        stored.next_offsets = {partition: step.following for partition, step in self.steps.items()}
-        stored.received_at = [event.envelope.received_at for event in self.events]
+    def sum_up(self, result: BatchResult) -> None:
+        """Write the verdicts of all partitions into the result."""
+        every = self.progress.values()
+        result.applied = sum(each.applied for each in every)
+        result.duplicate = sum(each.duplicate for each in every)
+        result.dead = sum(each.dead for each in every)
+        result.erased = sum(each.erased for each in every)
+        result.next_offsets = {each.partition: each.next_offset for each in every}
+        result.received_at = [event.envelope.received_at for event in self.events]
 
 
-def names_of(events: Sequence[Event], memory: Memory) -> set[Key]:
-    """Everybody whom events are about, as far as is remembered."""
-    links = memory.links
-    names: set[Key] = set()
-    for event in events:
-        said = event.named
-        person = said.person
-        if said.account is not None:
-            names.add((said.workspace_id, said.account))
-        elif person is not None:
-            remembered = links.get(person)
-            if remembered is not None:
-                names.add((said.workspace_id, remembered[0].subject_id))
-        if person is not None:
-            names.add(person)
-            for weaker, _ in said.weaker:
-                names.add(weaker)
-    return names
-
-
-def asked_to_forget(request: Envelope) -> list[Key]:
-    """The names in a request."""
-    names = person_names(request)
-    if request.previous_id:
-        names.append(ANONYMOUS + request.previous_id)
-    return [(request.workspace_id, name) for name in names]
+async def drop_repeated(connection: Connection, records: ClassifiedRecords) -> None:
+    """Count unmapped events and requests as duplicates that an earlier batch has stored already."""
+    if unmapped := records.unmapped():
+        records.drop_dead_letters(await queues.repeated_unmapped(connection, unmapped))
+    if records.erase_requests:
+        keys = [request.key for request in records.erase_requests]
+        records.drop_erase_requests(await erasure.completed_requests(connection, keys))

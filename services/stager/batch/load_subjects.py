@@ -1,104 +1,92 @@
-"""Subjects as a batch sees them: each as of the first look, from memory where it is remembered."""
+"""Step: read the subjects and members that the events change, and check that they fit together."""
 
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Sequence
 
-from services.stager.batch import resolve_names
-from services.stager.batch.resolve_names import Known
+from services.stager.batch.context import BatchContext
 from services.stager.errors import Conflict
 from services.stager.identity.names import Key
-from services.stager.identity.resolution import Plan
-from services.stager.records.records import Event
+from services.stager.records.records import BatchEvent
 from services.stager.store import read
 from services.stager.store.session import Connection
-from services.stager.subjects.cache import Memory
-from services.stager.subjects.subject import NEW_SUBJECT, Subject
+from services.stager.subjects.subject import Subject
 from shared.contracts.names import is_person
 
-Groups = Mapping[Key, list[Event]]
-"""Events by the subject that they are about."""
+
+async def load_subjects(connection: Connection, batch: BatchContext) -> None:
+    """Group the events by subject and person, and read what they change. Raises Conflict."""
+    _group(batch)
+    keys = batch.by_subject.keys() | batch.by_person.keys() | batch.changed_histories
+    await batch.subjects.load(connection, keys)
+    await _read_older_names_again(connection, batch)
+    await _read_older_accounts_again(connection, batch)
+    new_members = await batch.members.load(connection, batch.by_subject, batch.subjects.read_at)
+    if existing := new_members - batch.resolution.changes.keys():
+        # A person that is new in a subject must not move before the row of `member` is visible.
+        await batch.names.lock_unmoved(connection, existing, batch.resolution)
 
 
-class Loading:
-    """The subjects of one batch, with the tick at which each was read; 0: it has no row."""
+def _group(batch: BatchContext) -> None:
+    by_subject, by_person = batch.by_subject, batch.by_person
+    for event in batch.records.events:
+        workspace = event.envelope.workspace_id
+        by_subject.setdefault((workspace, event.subject), []).append(event)
+        if (
+            event.person is not None
+            and event.person != event.subject
+            and batch.journeys.of(workspace).of_persons
+        ):
+            by_person.setdefault((workspace, event.person), []).append(event)
+            batch.see(workspace, event.person, event.subject)
 
-    def __init__(self, memory: Memory) -> None:
-        self.subjects: dict[Key, Subject] = {}
-        self.at: dict[Key, int] = {}
-        self._memory = memory
 
-    async def load(self, connection: Connection, keys: AbstractSet[Key]) -> dict[Key, Subject]:
-        """Make sure of these; answers all that were looked at so far."""
-        found = self.subjects
-        unread: list[Key] = []
-        for key in keys:
-            if key in found:
-                continue
-            remembered = self._memory.subjects.get(key)
-            if remembered is None:
-                unread.append(key)
-            else:
-                found[key], self.at[key] = remembered
-        if unread:
-            rows = await read.subjects(connection, unread)
-            tick = self._memory.tick()
-            for key in unread:
-                subject = rows.get(key)
-                if subject is None:
-                    # Whoever moves a name leaves a row at both ends: no row, no move.
-                    found[key], self.at[key] = NEW_SUBJECT, 0
-                else:
-                    found[key], self.at[key] = subject, tick
-                    self._memory.subjects.put(key, (subject, tick))
-        return found
-
-    async def look_again(
-        self, connection: Connection, plan: Plan, known: Known, groups: Groups, persons: Groups
-    ) -> None:
-        """See `Memory`: names that were read before the subjects that they lead to. Raises Conflict."""
-        read_at = known.read_at
-        suspects: set[Key] = set()
-        for key, events in (*groups.items(), *persons.items()):
-            loaded_at = self.at[key]
-            if not loaded_at:
-                continue
-            if read_at.get(key, loaded_at) < loaded_at:
-                suspects.add(key)
-            for event in events:
-                name = event.named.person
-                if name is not None and read_at.get(name, loaded_at) < loaded_at:
-                    suspects.add(name)
-        # Those that this batch changes are guarded by their former content.
-        suspects -= plan.changes.keys()
-        if suspects:
-            await resolve_names.look_again(connection, self._memory, suspects, known)
-        await self._look_again_at_accounts(connection, plan, known, groups)
-
-    async def _look_again_at_accounts(
-        self, connection: Connection, plan: Plan, known: Known, groups: Groups
-    ) -> None:
-        """The same for accounts that were taken over: their subject tells by which."""
-        suspects: dict[Key, Subject] = {}
-        for key, events in groups.items():
-            merged_into = self.subjects[key].merged_into
-            if merged_into is not None and not is_person(key[1]) and key not in plan.changes:
-                raise Conflict("an account was taken over meanwhile")
-            if known.accounts:
-                suspects.update(self._named_otherwise(key, events))
-        suspects = {key: each for key, each in suspects.items() if key not in plan.changes}
-        if suspects:
-            rows = await read.subjects(connection, suspects)
-            if any(rows.get(key) != subject for key, subject in suspects.items()):
-                raise Conflict("an account was taken over by another one meanwhile")
-
-    def _named_otherwise(self, key: Key, events: Sequence[Event]) -> dict[Key, Subject]:
-        """Accounts by whose names events came to `key`, where they were read before it."""
-        found: dict[Key, Subject] = {}
+async def _read_older_names_again(connection: Connection, batch: BatchContext) -> None:
+    """Compare the names that were read before the subjects that they lead to (see `RowCache`)."""
+    names_read_at, subjects_read_at = batch.names.read_at, batch.subjects.read_at
+    older: set[Key] = set()
+    for key, events in (*batch.by_subject.items(), *batch.by_person.items()):
+        subject_read_at = subjects_read_at[key]
+        if not subject_read_at:
+            continue
+        if names_read_at.get(key, subject_read_at) < subject_read_at:
+            older.add(key)
         for event in events:
-            account = event.named.account
-            if account is None or account == key[1]:
-                continue
-            named = (key[0], account)
-            if self.at.get(named, 0) < self.at[key]:
-                found[named] = self.subjects[named]
-        return found
+            name = event.names.person
+            if name is not None and names_read_at.get(name, subject_read_at) < subject_read_at:
+                older.add(name)
+    # Names that this batch changes are guarded by their former content.
+    older -= batch.resolution.changes.keys()
+    if older:
+        await batch.names.read_again(connection, older)
+
+
+async def _read_older_accounts_again(connection: Connection, batch: BatchContext) -> None:
+    """The same for absorbed accounts, whose rows in `subject` hold the survivor."""
+    changes = batch.resolution.changes
+    older: dict[Key, Subject] = {}
+    for key, events in batch.by_subject.items():
+        merged_into = batch.subjects.subjects[key].merged_into
+        if merged_into is not None and not is_person(key[1]) and key not in changes:
+            raise Conflict("another account absorbed the subject of an event")
+        if batch.resolution.accounts:
+            older.update(_absorbed_accounts(batch, key, events))
+    older = {key: subject for key, subject in older.items() if key not in changes}
+    if older:
+        rows = await read.subjects(connection, older)
+        if any(rows.get(key) != subject for key, subject in older.items()):
+            raise Conflict("an absorbed account was changed by another stager")
+
+
+def _absorbed_accounts(
+    batch: BatchContext, key: Key, events: Sequence[BatchEvent]
+) -> dict[Key, Subject]:
+    """Accounts in the events of subject `key` that it absorbed, if they were read before it."""
+    loader = batch.subjects
+    absorbed: dict[Key, Subject] = {}
+    for event in events:
+        account = event.names.account
+        if account is None or account == key[1]:
+            continue
+        named = (key[0], account)
+        if loader.read_at.get(named, 0) < loader.read_at[key]:
+            absorbed[named] = loader.subjects[named]
+    return absorbed

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 class PoisonCap:
     """Looks at the newest `window` records; trips when more than `ratio` of them are poison.
 
-    It says nothing before `window` records have been seen. After a trip its memory is not to be
-    trusted: the process stops.
+    It cannot trip before `window` records have been seen. After a trip its window is incomplete: the
+    process stops.
     """
 
     def __init__(self, *, window: int, ratio: float) -> None:
@@ -18,14 +18,14 @@ class PoisonCap:
         self._limit = window * ratio
 
     def copy(self) -> "PoisonCap":
-        """One that has seen the same, to try records out on."""
+        """A copy, to test records without adding them to the window."""
         twin = PoisonCap(window=self._window, ratio=self._limit / self._window)
         twin._recent.extend(self._recent)
         twin._poisoned = self._poisoned
         return twin
 
     def trips(self, verdicts: Iterable[bool]) -> bool:
-        """Take in records in their order, True for poison; whether the cap was passed at any."""
+        """Add records in their order, True for poison; whether the cap was exceeded at any of them."""
         recent = self._recent
         for is_poison in verdicts:
             if len(recent) == self._window:

@@ -1,10 +1,12 @@
-"""The maps in force, compiled, by workspace. Follows `journey_version` by its publication number."""
+"""The published maps in force, compiled, by workspace. Follows `journey_version` by publication number."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import structlog
 
+from services.stager.store import queues
+from services.stager.store.session import Connection
 from shared.journey.compile import CompiledJourney
 from shared.journey.model import SubjectKind
 from shared.maps import MapInvalid
@@ -14,45 +16,43 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class Journeys:
+class WorkspaceJourneys:
     """The journeys of one workspace."""
 
     by_key: dict[str, CompiledJourney] = field(default_factory=dict)
     of_accounts: tuple[CompiledJourney, ...] = ()
     of_persons: tuple[CompiledJourney, ...] = ()
     of_lone_persons: tuple[CompiledJourney, ...] = ()
-    """A person without an account stands for its own account: both kinds."""
-    versions: dict[str, int] = field(default_factory=dict)
+    """A person without an account stands for its own account: journeys of both kinds."""
 
     def put(self, compiled: CompiledJourney) -> None:
         """Bring a version into force."""
         self.by_key[compiled.journey.key] = compiled
-        self.versions[compiled.journey.key] = compiled.journey.version
         every = tuple(self.by_key[key] for key in sorted(self.by_key))
         self.of_accounts = tuple(c for c in every if c.journey.subject is SubjectKind.ACCOUNT)
         self.of_persons = tuple(c for c in every if c.journey.subject is SubjectKind.PERSON)
         self.of_lone_persons = every
 
 
-NO_JOURNEYS = Journeys()
+_NO_JOURNEYS = WorkspaceJourneys()
 
 
-class Maps:
-    """Every workspace's journeys as of a publication number."""
+class Journeys:
+    """The journeys of every workspace as of a publication number."""
 
     def __init__(self) -> None:
         self.publication = 0
-        self._workspaces: dict[int, Journeys] = {}
+        self._workspaces: dict[int, WorkspaceJourneys] = {}
 
-    def of(self, workspace_id: int) -> Journeys:
+    def of(self, workspace_id: int) -> WorkspaceJourneys:
         """Journeys in force in a workspace."""
-        return self._workspaces.get(workspace_id, NO_JOURNEYS)
+        return self._workspaces.get(workspace_id, _NO_JOURNEYS)
 
-    def take(self, published: Iterable[PublishedMap]) -> None:
+    def apply(self, published: Iterable[PublishedMap]) -> None:
         """Bring newer publications into force.
 
-        A map that this code cannot compile stays out, with an error in the log: publishing checks
-        maps, so it takes a downgrade to get here, and one bad map must not stop the others.
+        A map that this release cannot compile stays out, with an error in the log. Publishing checks
+        maps, so this needs a downgrade, and one such map must not stop the others.
         """
         for each in published:
             self.publication = max(self.publication, each.publication)
@@ -66,9 +66,9 @@ class Maps:
                     version=each.version,
                 )
                 continue
-            journeys = self._workspaces.setdefault(each.workspace_id, Journeys())
-            known = journeys.by_key.get(each.journey)
-            if known is None or known.journey.version < each.version:
+            journeys = self._workspaces.setdefault(each.workspace_id, WorkspaceJourneys())
+            in_force = journeys.by_key.get(each.journey)
+            if in_force is None or in_force.journey.version < each.version:
                 journeys.put(compiled)
                 log.info(
                     "map_in_force",
@@ -76,3 +76,14 @@ class Maps:
                     journey=each.journey,
                     version=each.version,
                 )
+
+
+async def refresh_journeys(connection: Connection, journeys: Journeys) -> None:
+    """Bring newer maps into force; to be called at the start of each writing transaction of a job."""
+    if await queues.newest_publication(connection) > journeys.publication:
+        await apply_newer(connection, journeys)
+
+
+async def apply_newer(connection: Connection, journeys: Journeys) -> None:
+    """Read and apply the maps that were published after those in force."""
+    journeys.apply(await queues.publications_after(connection, journeys.publication))

@@ -1,7 +1,7 @@
-"""What the engine decided, as rows. Pure: nothing here reads or writes anything.
+"""The effects of the engine as rows. Pure.
 
-A subject's journey gives at most: transitions (and which current ones they supersede), alerts of
-stalls, its placement, and notices in the outbox.
+A subject's journey results in transitions (and the current ones that they supersede), stall alerts, a
+placement, and notices in the outbox.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,22 +20,22 @@ from shared.journey.model import Effect, Stall, Status, Transition
 from shared.journey.state import State
 
 Visit = tuple[str, int, datetime]
-"""Stage, cycle, start: which visit of a journey an alert is about."""
+"""Stage, cycle, start: the visit of a journey that an alert is about."""
 
 
-class Resolution(StrEnum):
+class AlertResolution(StrEnum):
     """Why the stager resolved an alert."""
 
     MOVED = "moved"
     """The subject moved on; the instant is that of the move."""
     CORRECTED = "corrected"
-    """A late event or a new map version took the finding away."""
+    """After a late event or by a new map version there is no stall."""
     MERGED = "merged"
     """The subject became part of another one, or left the journey's kind of subject."""
 
 
 class Notice(StrEnum):
-    """`outbox.type`: what others can subscribe to."""
+    """`outbox.type`: the kinds of notices."""
 
     ENTERED = "journey.stage.entered"
     EXITED = "journey.stage.exited"
@@ -43,8 +43,8 @@ class Notice(StrEnum):
     CORRECTED = "journey.stage.corrected"
 
 
-class Refold(StrEnum):
-    """Why a history was folded anew."""
+class RefoldReason(StrEnum):
+    """Why a history is re-folded."""
 
     LATE = "late"
     MERGE = "merge"
@@ -53,7 +53,7 @@ class Refold(StrEnum):
 
 
 def transition_row(key: JourneyKey, t: Transition) -> Row:
-    """Row of `transition`; columns 3 to 14 are what makes two transitions the same."""
+    """Row of `transition`; two with equal columns 3 to 14 are the same move."""
     return (
         *key,
         t.sequence,
@@ -74,24 +74,24 @@ def transition_row(key: JourneyKey, t: Transition) -> Row:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How a re-folded history differs from the current one."""
+    """How a re-folded history differs from the stored one."""
 
     superseded: list[int]
-    """Ids of transitions that no longer happened so."""
+    """Ids of stored transitions that the new history does not have."""
     added: list[Transition]
 
 
 def difference(
-    current: Sequence[CurrentTransition], anew: Sequence[Transition], key: JourneyKey
+    current: Sequence[CurrentTransition], refolded: Sequence[Transition], key: JourneyKey
 ) -> Difference:
-    """Compare all but `map_version` and `processed_at`: what stayed the same stays untouched."""
+    """Compare all but `map_version` and `processed_at`; equal transitions are not written again."""
     remaining = {transition.facts: transition.transition_id for transition in current}
-    added = [t for t in anew if remaining.pop(transition_row(key, t)[3:15], None) is None]
+    added = [t for t in refolded if remaining.pop(transition_row(key, t)[3:15], None) is None]
     return Difference(superseded=sorted(remaining.values()), added=added)
 
 
 def visits_stalled(effects: Iterable[Effect]) -> dict[Visit, Stall]:
-    """Each stall once, in its last form: cleared, if it was."""
+    """Each stall once, in its last form: cleared, if its visit ended."""
     return {
         (effect.stage, effect.cycle, effect.entered_at): effect
         for effect in effects
@@ -116,7 +116,7 @@ def alert_row(key: JourneyKey, stall: Stall, compiled: CompiledJourney) -> Row:
         stage.owner if stage else None,
         stall.stalled_at,
         stall.cleared_at,
-        None if stall.cleared_at is None else Resolution.MOVED.value,
+        None if stall.cleared_at is None else AlertResolution.MOVED.value,
         None if last is None else encode_json(last),
         stall.value,
         encode_json(
@@ -132,7 +132,7 @@ def alert_row(key: JourneyKey, stall: Stall, compiled: CompiledJourney) -> Row:
 
 
 def alert_id(key: JourneyKey, stall: Stall) -> str:
-    """Name an alert by its visit: replayed, it is the same alert."""
+    """An id that is a function of the visit, so that a replay opens the same alert."""
     visit = (*key, STALL, stall.stage, stall.cycle, stall.entered_at.isoformat())
     digest = blake2b(repr(visit).encode(), digest_size=16).digest()
     return str(UUID(bytes=digest, version=5))
@@ -166,7 +166,7 @@ def _summary(subject_id: str, stall: Stall, stage: Stage | None) -> str:
 
 
 def alerts_to_end(
-    stored: Sequence[StoredAlert], stalls: dict[Visit, Stall], resolution: Resolution
+    stored: Sequence[StoredAlert], stalls: dict[Visit, Stall], resolution: AlertResolution
 ) -> list[tuple[str, str]]:
     """(id, resolution) of open alerts whose stall is not among `stalls` any more."""
     return [
@@ -179,23 +179,23 @@ def alerts_to_end(
 def alerts_to_write(
     stored: Sequence[StoredAlert], stalls: dict[Visit, Stall]
 ) -> tuple[list[Stall], list[Stall]]:
-    """(stalls whose alert is missing or tells otherwise, those of them that are news)."""
-    known = {alert.visit: alert for alert in stored}
+    """(stalls whose alert is missing or differs, those of them without an alert that are open)."""
+    by_visit = {alert.visit: alert for alert in stored}
     write: list[Stall] = []
-    news: list[Stall] = []
-    ours = {each.value for each in Resolution}
+    new: list[Stall] = []
+    by_stager = {each.value for each in AlertResolution}
     for visit, stall in stalls.items():
-        alert = known.get(visit)
+        alert = by_visit.get(visit)
         if alert is None:
             write.append(stall)
             if stall.cleared_at is None:
-                news.append(stall)
+                new.append(stall)
         elif alert.state != "resolved":
             if stall.cleared_at is not None:
                 write.append(stall)
-        elif alert.resolution in ours and alert.resolved_at != stall.cleared_at:
+        elif alert.resolution in by_stager and alert.resolved_at != stall.cleared_at:
             write.append(stall)
-    return write, news
+    return write, new
 
 
 def placement_row(
@@ -219,7 +219,7 @@ def placement_row(
 
 
 def placement_differs(before: State, after: State) -> bool:
-    """Whether the placement has to be written, as far as the states tell."""
+    """Whether two states have different rows of `placement`, `map_version` and `version` aside."""
     return (
         before.sequence != after.sequence
         or before.status is not after.status
@@ -266,7 +266,7 @@ def _cause(t: Transition) -> dict[str, str | None]:
 
 
 def stalled_notice(key: JourneyKey, stall: Stall, compiled: CompiledJourney) -> Row:
-    """Row of `outbox` for a stall that was found."""
+    """Row of `outbox` for a new stall."""
     stage = stage_of(compiled, stall.stage)
     payload = {
         "account_id": key[1],
@@ -289,9 +289,9 @@ def corrected_notice(
     compiled: CompiledJourney,
     state: State,
     change: Difference,
-    reason: Refold,
+    reason: RefoldReason,
 ) -> Row:
-    """Row of `outbox`: the history of a subject reads differently now; where it stands."""
+    """Row of `outbox` for a history that was corrected, with the place where the subject is now."""
     payload = {
         "account_id": key[1],
         "journey": key[2],

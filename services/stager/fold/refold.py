@@ -1,7 +1,7 @@
-"""Folds subjects anew from their history: late events, merges, new map versions.
+"""Re-folds subjects from their whole history: late events, merges, erasures, new map versions.
 
-Reads in chunks bounded by the number of touchpoints, so that memory is too, and gives the event loop
-a turn between subjects: heartbeats go on during a long one.
+Reads in chunks bounded by the number of touchpoints, which bounds memory, and yields to the event loop
+between subjects, so that heartbeats go on during a long one.
 """
 
 import asyncio
@@ -10,17 +10,16 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from services.stager.errors import FoldFailed
-from services.stager.fold import fold_subject
-from services.stager.fold.fold_subject import Output, Stored, touchpoint
-from services.stager.fold.journeys import Journeys
-from services.stager.fold.output_rows import Refold
+from services.stager.fold.fold_subject import FoldOutput, StoredRows, fold_history, touchpoint
+from services.stager.fold.journeys import WorkspaceJourneys
+from services.stager.fold.output_rows import RefoldReason
 from services.stager.identity.names import Key, Link
 from services.stager.records.decode import decode_stored
 from services.stager.store import read
-from services.stager.store.rows import Kept
+from services.stager.store.rows import StoredTouchpoint
 from services.stager.store.session import Connection
-from services.stager.subjects import traits
-from services.stager.subjects.subject import Member, Subject
+from services.stager.subjects.subject import Member, MemberKey, Subject
+from services.stager.subjects.traits import collect_members
 from shared.contracts.names import is_person
 from shared.journey.compile import CompiledJourney
 from shared.journey.model import Touchpoint
@@ -28,16 +27,16 @@ from shared.journey.model import Touchpoint
 _CHUNK_TOUCHPOINTS = 20_000
 _CHUNK_SUBJECTS = 500
 
-_order = attrgetter("occurred_at", "message_id")
-"""`Touchpoint.order`, without a call of Python's own for each."""
+_event_order = attrgetter("occurred_at", "message_id")
+"""`Touchpoint.order` without a Python call for each."""
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
-    """As what a subject is folded.
+class FoldMode:
+    """By which journeys a subject is folded, and from which history.
 
-    `of_person`: its history is what the person did, in whatever subject, because the person has a
-    home account; otherwise it is the subject's own.
+    `of_person`: from what the person did in any subject, because the person has a home account; otherwise
+    from the subject's own events.
     """
 
     journeys: Sequence[CompiledJourney]
@@ -45,86 +44,86 @@ class Role:
     of_person: bool = False
 
 
-def role_of(key: Key, journeys: Journeys, link: Link | None) -> Role:
-    """Account, lone person, person with a home account, or a name that is somebody else's now.
+def fold_mode(key: Key, journeys: WorkspaceJourneys, link: Link | None) -> FoldMode:
+    """The mode of an account, a lone person, a person with a home account, or a name that was merged.
 
     `link` is the name's own, None for an account.
     """
     if not is_person(key[1]) or link is None:
-        return Role(journeys.of_accounts)
+        return FoldMode(journeys.of_accounts)
     if link.person_id != key[1]:
-        return Role((), link.subject_id)
+        return FoldMode((), link.subject_id)
     if link.subject_id == key[1]:
-        return Role(journeys.of_lone_persons)
-    return Role(journeys.of_persons, link.subject_id, of_person=True)
+        return FoldMode(journeys.of_lone_persons)
+    return FoldMode(journeys.of_persons, link.subject_id, of_person=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """One subject to fold anew, and why."""
+class RefoldTask:
+    """One subject to re-fold, and why."""
 
     subject: Subject
-    role: Role
-    reason: Refold
+    mode: FoldMode
+    reason: RefoldReason
 
 
 @dataclass(slots=True)
-class Members:
-    """Rows of `member` to write, and what to remember."""
+class MemberChanges:
+    """Rows of `member` that re-folds write and remove."""
 
-    written: dict[tuple[int, str, str], Member] = field(default_factory=dict)
-    gone: set[tuple[int, str, str]] = field(default_factory=set)
-
-
-Seen = Mapping[Key, set[str]]
-"""Subjects in which a person is seen."""
+    written: dict[MemberKey, Member] = field(default_factory=dict)
+    removed: set[MemberKey] = field(default_factory=set)
 
 
-async def fold_anew(
+SubjectsByPerson = Mapping[Key, set[str]]
+"""Subjects in which each person is a member."""
+
+
+async def refold_subjects(
     connection: Connection,
-    tasks: Mapping[Key, Task],
-    out: Output,
-    members: Members,
-    newly_seen: Seen,
+    tasks: Mapping[Key, RefoldTask],
+    output: FoldOutput,
+    members: MemberChanges,
+    newly_seen: SubjectsByPerson,
 ) -> None:
     """Fold each subject from its history, as the transaction sees it. Raises FoldFailed.
 
-    `newly_seen` is what this transaction adds to `member` and has not written yet.
+    Adds to `output` and `members`. `newly_seen`: members that this transaction has not written yet.
     """
     for chunk in _chunks(tasks):
-        kept = await _kept(connection, chunk, newly_seen)
-        stored = Stored(
+        histories = await _histories(connection, chunk, newly_seen)
+        stored = StoredRows(
             transitions=await read.transitions(connection, chunk),
             alerts=await read.alerts(connection, chunk),
         )
-        known = await read.members_of(connection, chunk)
-        found: dict[tuple[int, str, str], Member] = {}
+        stored_members = await read.members_of(connection, chunk)
+        refolded: dict[MemberKey, Member] = {}
         for key, task in chunk.items():
-            history = in_order(kept.pop(key))
-            if not task.role.of_person:
-                traits.keep(key, history, found)
+            history = in_order(histories.pop(key))
+            if not task.mode.of_person:
+                collect_members(key, history, refolded)
             try:
-                fold_subject.anew(
+                fold_history(
                     key,
                     task.subject,
-                    task.role.journeys,
+                    task.mode.journeys,
                     history,
-                    merged_into=task.role.merged_into,
+                    merged_into=task.mode.merged_into,
                     stored=stored,
                     reason=task.reason,
-                    out=out,
+                    output=output,
                 )
             except Exception as exc:
                 raise FoldFailed(f"a history does not fold: {type(exc).__name__}") from exc
             await asyncio.sleep(0)
         members.written.update(
-            (key, member) for key, member in found.items() if known.get(key) != member
+            (key, member) for key, member in refolded.items() if stored_members.get(key) != member
         )
-        members.gone |= known.keys() - found.keys()
+        members.removed |= stored_members.keys() - refolded.keys()
 
 
-def _chunks(tasks: Mapping[Key, Task]) -> Iterator[dict[Key, Task]]:
-    chunk: dict[Key, Task] = {}
+def _chunks(tasks: Mapping[Key, RefoldTask]) -> Iterator[dict[Key, RefoldTask]]:
+    chunk: dict[Key, RefoldTask] = {}
     touchpoints = 0
     for key in sorted(tasks):
         chunk[key] = tasks[key]
@@ -136,36 +135,36 @@ def _chunks(tasks: Mapping[Key, Task]) -> Iterator[dict[Key, Task]]:
         yield chunk
 
 
-async def _kept(
-    connection: Connection, tasks: Mapping[Key, Task], newly_seen: Seen
-) -> dict[Key, list[Kept]]:
-    """History of each subject, unordered and undecoded: decoded it takes several times the room."""
-    persons = {key for key, task in tasks.items() if task.role.of_person}
-    # Without a journey of its own a person's row is a mere signpost.
-    followed = {key for key in persons if tasks[key].role.journeys}
-    seen = await read.seen_in(connection, followed) if followed else {}
-    for key in followed & newly_seen.keys():
-        seen.setdefault(key, set()).update(newly_seen[key])
-    wanted = (tasks.keys() - persons) | {
-        (key[0], subject) for key, subjects in seen.items() for subject in subjects
+async def _histories(
+    connection: Connection, tasks: Mapping[Key, RefoldTask], newly_seen: SubjectsByPerson
+) -> dict[Key, list[StoredTouchpoint]]:
+    """History of each subject, unordered and undecoded: decoded it needs several times the memory."""
+    persons = {key for key, task in tasks.items() if task.mode.of_person}
+    # A person without a journey of its own has a row that only points to the account: no history.
+    with_journeys = {key for key in persons if tasks[key].mode.journeys}
+    seen_in = await read.seen_in(connection, with_journeys) if with_journeys else {}
+    for key in with_journeys & newly_seen.keys():
+        seen_in.setdefault(key, set()).update(newly_seen[key])
+    subjects = (tasks.keys() - persons) | {
+        (key[0], subject) for key, subjects in seen_in.items() for subject in subjects
     }
-    rows = await read.history(connection, wanted)
-    kept: dict[Key, list[Kept]] = {}
+    rows = await read.history(connection, subjects)
+    histories: dict[Key, list[StoredTouchpoint]] = {}
     for key in tasks:
         if key in persons:
-            kept[key] = [
+            histories[key] = [
                 row
-                for subject in seen.get(key, ())
+                for subject in seen_in.get(key, ())
                 for row in rows.get((key[0], subject), ())
                 if row.person_id == key[1]
             ]
         else:
-            kept[key] = rows.get(key, [])
-    return kept
+            histories[key] = rows.get(key, [])
+    return histories
 
 
-def in_order(rows: Sequence[Kept]) -> list[Touchpoint]:
+def in_order(rows: Sequence[StoredTouchpoint]) -> list[Touchpoint]:
     """Rows of `touchpoint` as the engine sees them, sorted by event order."""
     history = [touchpoint(decode_stored(row.envelope), row.person_id) for row in rows]
-    history.sort(key=_order)
+    history.sort(key=_event_order)
     return history

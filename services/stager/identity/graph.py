@@ -1,10 +1,10 @@
-"""The links between names while they are being worked out. Pure.
+"""The links between names, stored ones and those that the events of a batch propose. Pure.
 
-Every name leads to at most one other: to the stronger one of the first event that puts one beside it,
-else to the equal one of the first event that does. Only equal names can form a circle (anonymous ids
-among each other, accounts among each other); the newest link of a circle does not count, and the name
-that has it is the end of all chains that lead there. All of that depends on each name's own first link
-alone, so it is a function of the set of events.
+Every name has at most one link: to the stronger name of the first event that names both, else to the
+equal name of the first event that does. Only equal names can form a cycle (anonymous ids among each
+other, accounts among each other). The newest link of a cycle does not count; the name that has it is the
+root of all chains that lead into the cycle. All of that depends on each name's own first link alone, so
+it is a function of the set of events.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,35 +13,38 @@ from collections.abc import Set as AbstractSet
 from services.stager.identity.names import Key, Link, Order, is_equal
 from shared.contracts.names import is_person
 
-Offer = tuple[bool, Order, Key]
-"""A link: whether to an equal name, the event that made it, and to whom. The smallest one counts."""
+CandidateLink = tuple[bool, Order, Key]
+"""Whether the link is to an equal name, the event that made it, its target. The smallest one counts."""
 
 
-class Book:
-    """Known links with what events offer on top of them."""
+class IdentityGraph:
+    """Stored links with the candidates of a batch on top of them."""
 
     def __init__(
         self,
-        known: Mapping[Key, Link | None],
-        homeless: AbstractSet[Key],
+        stored: Mapping[Key, Link | None],
+        recompute_home: AbstractSet[Key],
         accounts: Mapping[Key, str],
     ) -> None:
-        """`homeless`: persons whose stored home does not count. `accounts`: where accounts lead."""
-        self.known = known
-        self.homeless = homeless
-        self.parents: dict[Key, Offer] = {}
-        self.homes: dict[Key, tuple[Order, str]] = {}
-        self.marked: set[Key] = set()
-        """Roots of people who are to be forgotten."""
-        self.accounts = dict(accounts)
-        """Accounts that are not among `known`, and which one stands for each."""
+        """`stored`: rows of `identifier`, None for a name without one.
 
-    def parent(self, name: Key) -> Offer | None:
-        """The link of a name, whether it counts or not; a home account is none."""
-        found = self.parents.get(name)
-        if found is not None:
-            return found
-        link = self.known.get(name)
+        `recompute_home`: persons whose stored home does not count. `accounts`: absorbed accounts that
+        are not in `stored`, with the account that stands for each.
+        """
+        self.stored = stored
+        self.recompute_home = recompute_home
+        self.parents: dict[Key, CandidateLink] = {}
+        self.homes: dict[Key, tuple[Order, str]] = {}
+        self.to_erase: set[Key] = set()
+        """Roots of the persons to erase."""
+        self.accounts = dict(accounts)
+
+    def parent(self, name: Key) -> CandidateLink | None:
+        """The link of a name, whether it counts or not; a home account is no link."""
+        candidate = self.parents.get(name)
+        if candidate is not None:
+            return candidate
+        link = self.stored.get(name)
         if link is None or link.parent is None or is_person(link.parent) != is_person(name[1]):
             return None
         order = link.order
@@ -50,49 +53,49 @@ class Book:
         return is_equal(name[1], link.parent), order, (name[0], link.parent)
 
     def root(self, name: Key) -> Key:
-        """The end of the chain: the person, or the account that took over all others."""
-        found = self.parent(name)
-        if found is None:
+        """The end of the chain: the person, or the account that absorbed all others."""
+        link = self.parent(name)
+        if link is None:
             return name
-        chain = {name: found}
-        while (onward := self.parent(found[2])) is not None:
-            name, found = found[2], onward
+        chain = {name: link}
+        while (onward := self.parent(link[2])) is not None:
+            name, link = link[2], onward
             if name in chain:
-                return self._end_of_circle(chain, name)
-            chain[name] = found
-        return found[2]
+                return self._root_of_cycle(chain, name)
+            chain[name] = link
+        return link[2]
 
     @staticmethod
-    def _end_of_circle(chain: Mapping[Key, Offer], name: Key) -> Key:
-        circle = [name]
-        while (name := chain[name][2]) != circle[0]:
-            circle.append(name)
-        return max(circle, key=lambda each: chain[each][1])
+    def _root_of_cycle(chain: Mapping[Key, CandidateLink], name: Key) -> Key:
+        cycle = [name]
+        while (name := chain[name][2]) != cycle[0]:
+            cycle.append(name)
+        return max(cycle, key=lambda each: chain[each][1])
 
-    def offer_parent(self, name: Key, parent: Key, order: Order) -> None:
-        """An event puts two names beside each other."""
-        offer = (is_equal(name[1], parent[1]), order, parent)
+    def propose_parent(self, name: Key, parent: Key, order: Order) -> None:
+        """Add the link that follows from an event which has both names."""
+        candidate = (is_equal(name[1], parent[1]), order, parent)
         present = self.parent(name)
-        if present is None or offer[:2] < present[:2]:
-            self.parents[name] = offer
+        if present is None or candidate[:2] < present[:2]:
+            self.parents[name] = candidate
 
-    def offer_home(self, root: Key, account: str, order: Order) -> None:
-        """An event sees a person in an account."""
+    def propose_home(self, root: Key, account: str, order: Order) -> None:
+        """Add the home that follows from an event of a person in an account."""
         present = self.home(root)
         if present is None or order < present[0]:
             self.homes[root] = (order, account)
 
     def home(self, root: Key) -> tuple[Order, str] | None:
-        """Where a person is at home, as the events name the account."""
-        known = self.stored_home(root) if root not in self.homeless else None
-        found = self.homes.get(root)
-        if known is None or found is None:
-            return known or found
-        return min(known, found)
+        """The home account of a person, as the events name it, and the event that made it."""
+        stored = self.stored_home(root) if root not in self.recompute_home else None
+        proposed = self.homes.get(root)
+        if stored is None or proposed is None:
+            return stored or proposed
+        return min(stored, proposed)
 
     def stored_home(self, name: Key) -> tuple[Order, str] | None:
-        """The home as its row tells it; None for one whose row is taken up by a link."""
-        link = self.known.get(name)
+        """The home in a name's row; None if the row holds a link to another name instead."""
+        link = self.stored.get(name)
         if link is None or link.parent is None or is_person(link.parent) or not is_person(name[1]):
             return None
         order = link.order
@@ -102,17 +105,17 @@ class Book:
         return order, link.parent
 
     def account(self, key: Key) -> str:
-        """The account that stands for one that was named."""
-        if key in self.known or key in self.parents:
+        """The account that stands for the given one: itself, or the last one that absorbed it."""
+        if key in self.stored or key in self.parents:
             return self.root(key)[1]
         return self.accounts.get(key, key[1])
 
-    def concerns(self, name: Key, link: Link) -> bool:
-        """Whether anything was offered that could change this row."""
+    def may_change(self, name: Key, link: Link) -> bool:
+        """Whether a candidate could change this stored row. May be true for a row that stays."""
         person = (name[0], link.person_id)
-        if person in self.homes or person in self.homeless:
+        if person in self.homes or person in self.recompute_home:
             return True
-        if self.marked and self.root(name) in self.marked:
+        if self.to_erase and self.root(name) in self.to_erase:
             return True
         # Along all links, those to a home and beyond it included.
         seen: set[Key] = set()
@@ -121,12 +124,12 @@ class Book:
             if at in self.parents:
                 return True
             seen.add(at)
-            link_of = self.known.get(at)
-            at = None if link_of is None or link_of.parent is None else (at[0], link_of.parent)
+            onward = self.stored.get(at)
+            at = None if onward is None or onward.parent is None else (at[0], onward.parent)
         return at is not None and any(not is_person(each[1]) for each in self.parents)
 
-    def link(self, name: Key) -> Link:
-        """The row of a name."""
+    def row(self, name: Key) -> Link:
+        """The row of a name once the candidates are in."""
         parent = self.parent(name)
         if not is_person(name[1]):
             if parent is None:
@@ -141,21 +144,21 @@ class Book:
             return Link(None, None, None, root[1], subject_id)
         return Link(home[1], *home[0], root[1], subject_id)
 
-    def tells_no_home(self, root: Key) -> bool:
-        """Whether the row of a person is taken up by a link that does not count: it closes a circle.
+    def has_no_room_for_home(self, root: Key) -> bool:
+        """Whether the row of a person holds a link that does not count, because it closes a cycle.
 
-        The home of such a person is found among what it did.
+        The home of such a person is stored nowhere and computed from the person's events.
         """
         return self.parent(root) is not None
 
-    def mark(self, names: Iterable[Key]) -> None:
-        """These people are to be forgotten."""
-        self.marked = {self.root(name) for name in names}
+    def erase(self, names: Iterable[Key]) -> None:
+        """Note that the persons behind these names are to be erased. Call after all proposals."""
+        self.to_erase = {self.root(name) for name in names}
 
 
-def stored_without_home(known: Mapping[Key, Link | None], person: Key) -> bool:
-    """As `Book.tells_no_home`, of the rows as they are."""
-    link = known.get(person)
+def stored_row_has_no_room_for_home(stored: Mapping[Key, Link | None], person: Key) -> bool:
+    """As `IdentityGraph.has_no_room_for_home`, of the rows before the batch."""
+    link = stored.get(person)
     return (
         link is not None
         and link.person_id == person[1]

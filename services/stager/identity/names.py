@@ -1,4 +1,4 @@
-"""Names, where they lead, and what an event says about them. Pure.
+"""Names, the links between them, and what an event says about both. Pure.
 
 A name is a person's (`user:`, `email:`, `anonymous:` and what follows) or an account's id.
 """
@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from shared.contracts.envelope import Envelope
-from shared.contracts.names import ANONYMOUS, EMAIL, USER
+from shared.contracts.names import ANONYMOUS, USER, person_names
 
 Key = tuple[int, str]
 """Workspace and name."""
@@ -17,10 +17,10 @@ Order = tuple[datetime, str]
 
 
 class Link(msgspec.Struct, frozen=True, gc=False):
-    """A row of `identifier`: where a name leads, because of which event, and the ends of the chain.
+    """A row of `identifier`: where a name leads, by which event, and the ends of the chain.
 
-    `parent` of a person's name is another name of the person, or for the one that the person goes by
-    its home account, or None. An account has a row only once another one took it over: that is its
+    `parent` of a person's name is a stronger name of the same person; the strongest name has its home
+    account there, or None. An account has a row only if another one absorbed it: that account is its
     `parent` and its `person_id`.
     """
 
@@ -38,8 +38,8 @@ class Link(msgspec.Struct, frozen=True, gc=False):
         return (self.linked_at, self.linked_by)
 
 
-class Named(msgspec.Struct, frozen=True, gc=False):
-    """What one event says about identity."""
+class EventNames(msgspec.Struct, frozen=True, gc=False):
+    """The names in one event, and the links that follow from it."""
 
     workspace_id: int
     order: Order
@@ -47,47 +47,47 @@ class Named(msgspec.Struct, frozen=True, gc=False):
     """Strongest name in the event, not resolved."""
     account: str | None
     weaker: tuple[tuple[Key, Key], ...] = ()
-    """Pairs of a name and the one that it leads to by this event: weaker to stronger, a former
-    anonymous id to the present one, an account to the one that takes it over."""
+    """Pairs of a name and the one that it leads to by this event: a weaker name and a stronger one, a
+    former anonymous id and the present one, an account and the one that absorbs it."""
 
 
-def named(envelope: Envelope) -> Named:
+def event_names(envelope: Envelope) -> EventNames:
     """Read the names off an event.
 
-    A merge of accounts says nothing about people, whomever it names (see `records.of_accounts`).
+    A merge of accounts says nothing about people, even if it names one (see `records.without_person`).
     """
     workspace = envelope.workspace_id
     order = (envelope.occurred_at, envelope.message_id)
     user_id, anonymous_id = envelope.user_id, envelope.anonymous_id
-    email = envelope.email and envelope.email.strip().lower()
+    email, previous = envelope.email, envelope.previous_id
     account = envelope.account_id or None
-    previous = envelope.previous_id
     if user_id and not (email or anonymous_id or previous) and envelope.type != "merge":
-        return Named(workspace, order, (workspace, USER + user_id), account)
+        return EventNames(workspace, order, (workspace, USER + user_id), account)
     if envelope.type == "merge":
-        return Named(workspace, order, None, account, _taken_over(envelope))
-    names = person_names(envelope)
-    if not names:
-        return Named(workspace, order, None, account)
-    strongest, *others = [(workspace, name) for name in names]
+        return EventNames(workspace, order, None, account, _account_merge(envelope))
+    names = person_names(user_id=user_id, email=email, anonymous_id=anonymous_id)
+    keys = [(workspace, name) for name in names]
+    if not keys:
+        return EventNames(workspace, order, None, account)
+    strongest, *others = keys
     if previous and previous != anonymous_id:
         others.append((workspace, ANONYMOUS + previous))
-    return Named(workspace, order, strongest, account, tuple((name, strongest) for name in others))
+    weaker = tuple((name, strongest) for name in others)
+    return EventNames(workspace, order, strongest, account, weaker)
 
 
-def person_names(envelope: Envelope) -> list[str]:
-    """The names of the acting person, strongest first; see `subjects.person_ref`."""
-    names: list[str] = []
-    if envelope.user_id:
-        names.append(USER + envelope.user_id)
-    if envelope.email and (email := envelope.email.strip().lower()):
-        names.append(EMAIL + email)
-    if envelope.anonymous_id:
-        names.append(ANONYMOUS + envelope.anonymous_id)
-    return names
+def all_person_names(envelope: Envelope) -> list[Key]:
+    """Every person's name in an event or a request, the former id of an alias included."""
+    names = person_names(
+        user_id=envelope.user_id, email=envelope.email, anonymous_id=envelope.anonymous_id
+    )
+    keys = [(envelope.workspace_id, name) for name in names]
+    if envelope.previous_id:
+        keys.append((envelope.workspace_id, ANONYMOUS + envelope.previous_id))
+    return keys
 
 
-def _taken_over(envelope: Envelope) -> tuple[tuple[Key, Key], ...]:
+def _account_merge(envelope: Envelope) -> tuple[tuple[Key, Key], ...]:
     loser, survivor = envelope.previous_account_id, envelope.account_id
     if not loser or not survivor or loser == survivor:
         return ()
@@ -95,5 +95,5 @@ def _taken_over(envelope: Envelope) -> tuple[tuple[Key, Key], ...]:
 
 
 def is_equal(name: str, other: str) -> bool:
-    """Whether a person's name is no weaker than another: of two anonymous ids neither is."""
+    """Whether two names of a person are equally strong: anonymous ids are, among each other."""
     return name.startswith(ANONYMOUS) and other.startswith(ANONYMOUS)

@@ -1,17 +1,17 @@
-"""Carries dead letters on to their topic.
+"""Publishes dead letters to their topic.
 
-A dead letter counts as published once its topic has acknowledged it; one that is sent twice because
-the acknowledgement got lost carries the same position.
+A dead letter counts as published once its topic has acknowledged it. One that is sent twice, because the
+acknowledgement was lost, has the same position in its headers.
 """
 
 import asyncio
 
 import structlog
 
-from services.stager.batch.batch_writer import Writer
 from services.stager.store import queues
 from services.stager.store.rows import DeadLetter
-from services.stager.store.session import transaction
+from services.stager.store.session import Pool, transaction
+from shared.clock import Clock
 from shared.contracts.topics import TOUCHPOINTS
 from shared.errors import TransientError
 from shared.eventlog.port import LogWriter, NewRecord
@@ -23,16 +23,17 @@ _CHUNK = 100
 _PAUSE_SECONDS = 1.0
 
 
-class Relay:
+class DeadLetterRelay:
     """Publishes dead letters."""
 
-    def __init__(self, *, writer: Writer, dead: LogWriter) -> None:
+    def __init__(self, *, pool: Pool, clock: Clock, dead: LogWriter) -> None:
         """`dead` appends to the dead-letter topic."""
-        self._writer = writer
+        self._pool = pool
+        self._clock = clock
         self._dead = dead
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Relay until `stop`; a log that is away is waited for."""
+        """Publish until `stop`; wait while the log is unavailable."""
         backoff = Backoff()
         is_started = False
         try:
@@ -54,20 +55,20 @@ class Relay:
 
     async def publish(self) -> bool:
         """Publish one chunk; whether there may be more. Raises TransientError."""
-        async with transaction(self._writer.pool) as connection:
-            letters = await queues.unpublished(connection, _CHUNK)
-            if letters:
-                await self._dead.append([_record(letter) for letter in letters])
-                ids = [letter.dead_letter_id for letter in letters]
-                await queues.mark_published(connection, ids, self._writer.clock.now())
-        return len(letters) == _CHUNK
+        async with transaction(self._pool) as connection:
+            dead_letters = await queues.unpublished(connection, _CHUNK)
+            if dead_letters:
+                await self._dead.append([_record(each) for each in dead_letters])
+                ids = [each.dead_letter_id for each in dead_letters]
+                await queues.mark_published(connection, ids, self._clock.now())
+        return len(dead_letters) == _CHUNK
 
 
-def _record(letter: DeadLetter) -> NewRecord:
+def _record(dead_letter: DeadLetter) -> NewRecord:
     headers = (
-        ("reason", letter.reason.encode()),
+        ("reason", dead_letter.reason.encode()),
         ("topic", TOUCHPOINTS.encode()),
-        ("partition", str(letter.partition).encode()),
-        ("offset", str(letter.offset).encode()),
+        ("partition", str(dead_letter.partition).encode()),
+        ("offset", str(dead_letter.offset).encode()),
     )
-    return NewRecord(key=letter.key or b"", value=letter.value or b"", headers=headers)
+    return NewRecord(key=dead_letter.key or b"", value=dead_letter.value or b"", headers=headers)

@@ -1,7 +1,7 @@
-"""What the stager no longer keeps: old notices, and records of the embedded log that were stored.
+"""Removes old notices, and records of the embedded log that were stored.
 
-Kafka keeps to the retention of its topics by itself; the embedded log has nobody else to do it.
-History is not touched: it is kept until somebody asks for its erasure.
+Kafka applies the retention of its topics itself; the embedded log depends on this job. History is kept
+until a person is erased.
 """
 
 import asyncio
@@ -9,10 +9,10 @@ from datetime import timedelta
 
 import structlog
 
-from services.stager.batch.batch_writer import Writer
 from services.stager.settings import StagerSettings
 from services.stager.store import queues
-from services.stager.store.session import transaction
+from services.stager.store.session import Pool, transaction
+from shared.clock import Clock
 from shared.contracts.topics import DEAD_LETTERS, TOUCHPOINTS
 from shared.errors import TransientError
 from shared.eventlog.factory import DEAD_LETTER_PARTITIONS, trim
@@ -23,20 +23,21 @@ log = structlog.get_logger(__name__)
 _CHUNK = 5000
 _PAUSE_SECONDS = 60.0
 _EVERYTHING = 2**62
-"""Beyond any offset: dead letters are kept in their table, so nobody need have read the topic."""
+"""Beyond any offset: dead letters are kept in their table, so the topic may be trimmed unread."""
 
 
 class Retention:
-    """Clears away, a chunk at a time, what is older than the settings say."""
+    """Removes, a chunk at a time, what is older than the settings allow."""
 
-    def __init__(self, *, writer: Writer, settings: StagerSettings) -> None:
-        self._writer = writer
+    def __init__(self, *, pool: Pool, clock: Clock, settings: StagerSettings) -> None:
+        self._pool = pool
+        self._clock = clock
         self._settings = settings
         self._keep_notices = timedelta(days=settings.stager_outbox_days)
         self._keep_records_seconds = timedelta(days=settings.stager_log_days).total_seconds()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Clear away every minute until `stop`; a passing fault waits for the next minute."""
+        """Run every minute until `stop`; after a transient fault wait for the next minute."""
         while not stop.is_set():
             is_more = False
             try:
@@ -47,9 +48,9 @@ class Retention:
                 await pause(stop, _PAUSE_SECONDS)
 
     async def once(self) -> bool:
-        """Clear away one chunk of each; whether there may be more. Raises TransientError."""
-        async with transaction(self._writer.pool) as connection:
-            before = self._writer.clock.now() - self._keep_notices
+        """Remove one chunk of each; whether there may be more. Raises TransientError."""
+        async with transaction(self._pool) as connection:
+            before = self._clock.now() - self._keep_notices
             notices = await queues.prune_outbox(connection, before, _CHUNK)
             stored = await queues.all_offsets(connection, TOUCHPOINTS)
         removed = await self._trim(TOUCHPOINTS, stored)

@@ -1,7 +1,7 @@
 """Bytes of a record -> `Envelope` or `Poison`. Pure.
 
-Ingest has checked every event already; this is the second wall, for whatever else gets into the log.
-A `Poison` says where a record is wrong, never what it holds.
+Ingest has checked every event already; this is the second check, for records of other writers to the log.
+A `Poison` names the place of the fault in a record, never a value.
 """
 
 from collections.abc import Iterable
@@ -30,11 +30,11 @@ class Reason(StrEnum):
     BAD_TEXT = "bad_text"
     """A string holds NUL, which Postgres cannot keep."""
     OUT_OF_RANGE = "out_of_range"
-    NAMES_NOBODY = "names_nobody"
+    NO_NAMES = "names_nobody"
     REFUSED_BY_DATABASE = "refused_by_database"
     FOLD_FAILED = "fold_failed"
     UNMAPPED = "unmapped"
-    """No mapping knows the provider's event yet: nobody's fault."""
+    """No mapping has the provider's event yet, which is no fault of the record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +44,9 @@ class Poison:
     reason: Reason
     detail: str = ""
     workspace_id: int = 0
-    """0 where the bytes do not tell."""
+    """0 where the bytes hold none."""
     message_id: str | None = None
-    """None where the bytes do not tell."""
+    """None where the bytes hold none that can be stored."""
 
     @property
     def is_fault(self) -> bool:
@@ -70,13 +70,13 @@ MAX_WORKSPACE_ID = 2**31 - 1
 _VERSION = 1
 _NUL = "\x00"
 _PLAIN = frozenset({"track", "identify", "page", "screen", "group", "alias"})
-"""Types that need nothing but somebody whom they are about."""
+"""Types that need nothing but an account or a person."""
 
 
 def decode(value: bytes | None, *, max_bytes: int) -> Envelope | Poison:  # noqa: PLR0911 - a table
-    """Read one record. Never raises for anything that the bytes can hold.
+    """Decode one record. Never raises, whatever the bytes are.
 
-    `max_bytes` bounds the raw value. Instants of the answer are UTC.
+    `max_bytes` bounds the raw value. Instants of an envelope are UTC.
     """
     if value is None:
         return Poison(reason=Reason.NULL_VALUE)
@@ -103,7 +103,7 @@ def decode(value: bytes | None, *, max_bytes: int) -> Envelope | Poison:  # noqa
 def decode_stored(text: str) -> Envelope:
     """Read an envelope that table `touchpoint` keeps; it was checked before it was stored.
 
-    `occurred_at` of the answer is UTC. Raises msgspec.MsgspecError if the format has changed without
+    `occurred_at` of the result is UTC. Raises msgspec.MsgspecError if the format has changed without
     a migration. About 1.5 us.
     """
     envelope = wire.decode(text.encode())
@@ -125,20 +125,20 @@ def _check(e: Envelope, value: bytes) -> Poison | None:  # noqa: C901, PLR0911, 
     is_named = user_id or e.anonymous_id or (email and email.strip())
     if e.type in _PLAIN:
         if not (account_id or is_named):
-            return _wrong(e, Reason.NAMES_NOBODY, "")
+            return _wrong(e, Reason.NO_NAMES, "")
     elif (problem := _check_special(e, value, names_person=bool(is_named))) is not None:
         return problem
-    # One look at the whole record spares the look at each id: none is longer than the record.
+    # No id is longer than its record, so a short record needs no check of each id.
     if len(value) > wire.MAX_ID_CHARS:
         for name in _IDS:
             text = getattr(e, name)
             if text is not None and len(text) > wire.MAX_ID_CHARS:
                 return _wrong(e, Reason.OUT_OF_RANGE, name)
-    # The escape is rare; only then is every string looked at.
+    # The escape is rare; strings are searched only in a record that has it.
     if b"\\u0000" in value and _holds_nul(msgspec.to_builtins(e)):
         return _wrong(e, Reason.BAD_TEXT, "")
     if not value.isascii():
-        # Fields that the envelope does not know are skipped by the decoder, not checked.
+        # The decoder skips unknown fields without checking their text.
         try:
             value.decode()
         except UnicodeDecodeError:
@@ -152,9 +152,9 @@ def _check_special(e: Envelope, value: bytes, *, names_person: bool) -> Poison |
         case "unmapped":
             return _unmapped(e, value)
         case "erase" if not names_person:
-            return _wrong(e, Reason.NAMES_NOBODY, "")
+            return _wrong(e, Reason.NO_NAMES, "")
         case "merge" if not (e.account_id and e.previous_account_id):
-            return _wrong(e, Reason.NAMES_NOBODY, "")
+            return _wrong(e, Reason.NO_NAMES, "")
         case "merge" if (e.previous_account_id or "").startswith(RESERVED_PREFIXES):
             return _wrong(e, Reason.OUT_OF_RANGE, "previous_account_id")
         case _:
@@ -170,7 +170,7 @@ def _unmapped(e: Envelope, value: bytes) -> Poison:
         value.decode()
     except UnicodeDecodeError:
         return _wrong(e, Reason.NOT_UTF8, "")
-    # The provider's own name for the event: what somebody who writes a mapping looks for.
+    # The provider's own name for the event: the author of a mapping searches for it.
     return _wrong(e, Reason.UNMAPPED, e.event)
 
 
@@ -197,11 +197,11 @@ def _wrong(e: Envelope, reason: Reason, detail: str) -> Poison:
     )
 
 
-def _message_id(told: object) -> str | None:
-    """An id that can be kept, or None."""
-    if not isinstance(told, str) or _NUL in told:
+def _message_id(value: object) -> str | None:
+    """An id that can be stored, or None."""
+    if not isinstance(value, str) or _NUL in value:
         return None
-    return told if 0 < len(told) <= wire.MAX_MESSAGE_ID_CHARS else None
+    return value if 0 < len(value) <= wire.MAX_MESSAGE_ID_CHARS else None
 
 
 def _invalid(value: bytes, exc: msgspec.ValidationError) -> Poison:
@@ -209,15 +209,15 @@ def _invalid(value: bytes, exc: msgspec.ValidationError) -> Poison:
         header = _header.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Poison(reason=Reason.WRONG_TYPE)
-    known = type(header.workspace_id) is int and 0 < header.workspace_id <= MAX_WORKSPACE_ID
-    workspace_id = header.workspace_id if known else 0
+    is_valid = type(header.workspace_id) is int and 0 < header.workspace_id <= MAX_WORKSPACE_ID
+    workspace_id = header.workspace_id if is_valid else 0
     message_id = _message_id(header.message_id)
     if header.v != _VERSION:
         return Poison(
             reason=Reason.UNKNOWN_VERSION, workspace_id=workspace_id, message_id=message_id
         )
-    # The decoder's sentence may quote a value; only its path (field names, `[...]` for others) is
-    # fit to be kept.
+    # The decoder's message may quote a value; only its path (field names, `[...]` for others) may be
+    # stored.
     _, _, path = str(exc).partition(" - at `")
     return Poison(
         reason=Reason.WRONG_TYPE,

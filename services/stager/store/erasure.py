@@ -1,17 +1,19 @@
-"""Forgets people: everything that names them, and the list that keeps them away afterwards.
+"""Erases people: every row that names them, and the tombstones that keep later records of them out.
 
-Rare, and always with no other batch under way, so statements may look at more than an index tells.
+Rare, and always with no other batch under way, so that a statement may scan more than an index.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from services.stager.identity.names import Key
-from services.stager.store.rows import Forgotten, Tombstone
+from services.stager.store.rows import Erasure, Tombstone
 from services.stager.store.session import Connection
+from shared.contracts.names import ANONYMOUS, USER, folded, is_address, split
 
-# What is new on the list. Numbers are given out before transactions end, so a lower one may turn up
-# after a higher one: the newest are read again.
+# Changes of the tombstones. A number is given out before its transaction commits, so a lower one may
+# appear after a higher one: the newest are read again.
 _CHANGES = """
     SELECT s.change, s.workspace_id, s.digest, s.reason = 'erased' AND s.lifted_at IS NULL, s.is_linked,
            w.hash_key
@@ -30,8 +32,8 @@ _TOMBSTONES = """
         lifted_at = NULL, is_linked = s.is_linked OR excluded.is_linked
 """
 
-# A request counts once, however often it is read.
-_KNOWN_REQUESTS = """
+# A request counts once, however often its record is read.
+_COMPLETED_REQUESTS = """
     SELECT e.workspace_id, e.message_id FROM unnest($1::int[], $2::text[]) AS k (w, m)
     JOIN erasure e ON e.workspace_id = k.w AND e.message_id = k.m
 """
@@ -40,7 +42,7 @@ _REQUESTS = """
     SELECT t.w, t.m, t.n, $4 FROM unnest($1::int[], $2::text[], $3::bigint[]) AS t (w, m, n)
 """
 
-_TOUCHPOINTS_GONE = """
+_DELETE_TOUCHPOINTS = """
     DELETE FROM touchpoint USING unnest($1::int[], $2::text[]) AS k (w, m)
     WHERE workspace_id = k.w AND message_id = k.m
 """
@@ -48,50 +50,64 @@ _OF_SUBJECT = """
     DELETE FROM {table} USING unnest($1::int[], $2::text[]) AS k (w, n)
     WHERE workspace_id = k.w AND subject_id = k.n
 """
-_SUBJECTS_GONE = tuple(
+_DELETE_SUBJECTS = tuple(
     _OF_SUBJECT.replace("{table}", table)
     for table in ("placement", "transition", "deadline", "alert", "outbox", "member", "subject")
 )
-_NAMES_GONE = """
+_DELETE_NAMES = """
     DELETE FROM identifier USING unnest($1::int[], $2::text[]) AS k (w, n)
     WHERE workspace_id = k.w AND identifier = k.n
 """
-_MEMBERS_GONE = """
+_DELETE_MEMBERS = """
     DELETE FROM member USING unnest($1::int[], $2::text[]) AS k (w, n)
     WHERE workspace_id = k.w AND person_id = k.n
 """
-_SEEN_AT_SOURCES = """
+_DELETE_SOURCE_EVENTS_OF_NAMES = """
     DELETE FROM source_event USING unnest($1::int[], $2::text[]) AS k (w, n)
-    WHERE workspace_id = k.w AND person = k.n
+    WHERE workspace_id = k.w
+      AND (person = k.n OR (k.n LIKE '%@%' AND lower(person) = lower(k.n)))
 """
-_CAME_BY_SOURCES = """
+_DELETE_SOURCE_EVENTS_OF_MESSAGES = """
     DELETE FROM source_event USING unnest($1::int[], $2::text[]) AS k (w, m)
     WHERE workspace_id = k.w AND message_id = k.m
 """
 
-# Dead letters in whose bytes one of the texts occurs, whatever its case; the caller looks closer.
-_LETTERS = """
+# Ids that are addresses, whatever their case, by the index that has the same condition.
+_SPELLINGS = """
+    SELECT i.workspace_id, i.identifier FROM unnest($1::int[], $2::text[]) AS k (w, n)
+    JOIN identifier i ON i.workspace_id = k.w AND lower(i.identifier) = k.n
+    WHERE i.identifier LIKE '%@%' AND i.identifier NOT LIKE 'email:%'
+"""
+
+# Dead letters whose bytes hold one of the texts, whatever its case, or an escape (`\u`, `\/`) behind
+# which one may hide; the caller decodes and compares.
+_DEAD_LETTERS_WITH_TEXT = """
     SELECT d.dead_letter_id, d.workspace_id, d.record_value FROM dead_letter d
     WHERE d.workspace_id IN ($1, 0) AND d.dead_letter_id > $3 AND d.record_value IS NOT NULL
-      AND EXISTS (
-        SELECT FROM unnest($2::text[]) AS t (text)
-        WHERE position(lower(encode(convert_to(t.text, 'UTF8'), 'escape'))
-                       IN lower(encode(d.record_value, 'escape'))) > 0)
+      AND (position(decode('5c75', 'hex') IN d.record_value) > 0
+        OR position(decode('5c2f', 'hex') IN d.record_value) > 0
+        OR EXISTS (
+            SELECT FROM unnest($2::text[]) AS t (text)
+            WHERE position(lower(t.text) IN lower(encode(d.record_value, 'escape'))) > 0))
     ORDER BY d.dead_letter_id LIMIT 200
 """
 
-# The row stays, so that the account of what was read adds up; what it held is gone.
-_EMPTY_LETTERS = """
+# The row stays, so that the counts of records still add up; its content is removed.
+_EMPTY_DEAD_LETTERS = """
     UPDATE dead_letter SET record_key = NULL, record_value = NULL, reason = 'erased', detail = '',
                            message_id = NULL, published_at = coalesce(published_at, $2)
     WHERE dead_letter_id = ANY($1::bigint[])
 """
-_EMPTY_LETTERS_OF = """
+_EMPTY_DEAD_LETTERS_OF_MESSAGES = """
     UPDATE dead_letter d SET record_key = NULL, record_value = NULL, reason = 'erased', detail = '',
                              message_id = NULL, published_at = coalesce(d.published_at, $3)
     FROM unnest($1::int[], $2::text[]) AS k (w, m)
     WHERE d.workspace_id = k.w AND d.message_id = k.m
 """
+
+
+_NOT_PLAIN = re.compile(r"""[^ !#-\[\]-~]+""")
+"""Characters that JSON escapes or UTF-8 writes in several bytes."""
 
 
 def _columns(keys: Collection[Key]) -> tuple[list[int], list[str]]:
@@ -100,7 +116,7 @@ def _columns(keys: Collection[Key]) -> tuple[list[int], list[str]]:
 
 
 async def changes_after(connection: Connection, change: int) -> list[Tombstone]:
-    """What became of the list since the given number, and a little before it, in order."""
+    """Changes of the tombstones after the given number, and a little before it, in order."""
     rows = await connection.fetch(_CHANGES, max(0, change - _OVERLAP))
     return [Tombstone(*row) for row in rows]
 
@@ -111,42 +127,68 @@ async def hash_keys(connection: Connection, workspaces: Collection[int]) -> dict
     return {row[0]: row[1] for row in rows}
 
 
-async def known_requests(connection: Connection, keys: Collection[Key]) -> set[Key]:
-    """Requests that were done before."""
-    rows = await connection.fetch(_KNOWN_REQUESTS, *_columns(keys))
+async def completed_requests(connection: Connection, keys: Collection[Key]) -> set[Key]:
+    """Those of the given requests that an earlier transaction completed."""
+    rows = await connection.fetch(_COMPLETED_REQUESTS, *_columns(keys))
     return {(row[0], row[1]) for row in rows}
 
 
-async def remove_touchpoints(connection: Connection, messages: Collection[Key]) -> None:
-    """Remove events; what is read from now on does not see them."""
+async def other_spellings(connection: Connection, names: Collection[Key]) -> set[Key]:
+    """Stored ids that are the same address as one of the names, in whatever case.
+
+    Case of ASCII letters: the column's collation knows no other.
+    """
+    addresses = {
+        (workspace, value)
+        for workspace, (_, value) in ((key[0], split(folded(key[1]))) for key in names)
+        if is_address(value)
+    }
+    if not addresses:
+        return set()
+    wanted = {
+        (workspace, prefix + value)
+        for workspace, value in addresses
+        for prefix in (USER, ANONYMOUS)
+    }
+    rows = await connection.fetch(_SPELLINGS, *_columns(wanted))
+    return {(row[0], row[1]) for row in rows}
+
+
+async def delete_touchpoints(connection: Connection, messages: Collection[Key]) -> None:
+    """Delete touchpoints; later reads of the transaction do not see them."""
     if messages:
-        await connection.execute(_TOUCHPOINTS_GONE, *_columns(messages))
+        await connection.execute(_DELETE_TOUCHPOINTS, *_columns(messages))
 
 
-async def letters(
+async def dead_letters_with_text(
     connection: Connection, workspace_id: int, texts: Sequence[str], after: int
 ) -> list[tuple[int, int, bytes]]:
-    """(id, workspace, bytes) of dead letters in which one of the texts may occur, at most 200."""
-    rows = await connection.fetch(_LETTERS, workspace_id, list(texts), after)
+    """(id, workspace, bytes) of dead letters that may hold one of the texts; at most 200, after an id.
+
+    Only the longest part of a text that JSON writes unescaped is searched for: SQL folds the case of
+    ASCII letters alone, and quotes are escaped.
+    """
+    parts = [max(_NOT_PLAIN.split(text), key=len) for text in texts]
+    rows = await connection.fetch(_DEAD_LETTERS_WITH_TEXT, workspace_id, parts, after)
     return [(row[0], row[1], row[2]) for row in rows]
 
 
-async def empty_letters(connection: Connection, ids: Sequence[int], now: datetime) -> None:
-    """Leave nothing of these dead letters but that there was one."""
-    await connection.execute(_EMPTY_LETTERS, list(ids), now)
+async def empty_dead_letters(connection: Connection, ids: Sequence[int], now: datetime) -> None:
+    """Remove the content of these dead letters; the rows stay."""
+    await connection.execute(_EMPTY_DEAD_LETTERS, list(ids), now)
 
 
-async def forget(connection: Connection, gone: Forgotten, now: datetime) -> None:
-    """Remove everything but the touchpoints, which are gone already, and put up the tombstones."""
-    for statement in _SUBJECTS_GONE:
-        await connection.execute(statement, *_columns(gone.subjects))
-    for statement in (_NAMES_GONE, _MEMBERS_GONE, _SEEN_AT_SOURCES):
-        await connection.execute(statement, *_columns(gone.names))
-    await connection.execute(_CAME_BY_SOURCES, *_columns(gone.messages))
-    await connection.execute(_EMPTY_LETTERS_OF, *_columns(gone.messages), now)
-    if gone.tombstones:
-        columns = zip(*sorted(gone.tombstones), strict=True)
+async def erase(connection: Connection, erasure: Erasure, now: datetime) -> None:
+    """Delete everything but the touchpoints, which are deleted already, and write the tombstones."""
+    for statement in _DELETE_SUBJECTS:
+        await connection.execute(statement, *_columns(erasure.subjects))
+    for statement in (_DELETE_NAMES, _DELETE_MEMBERS, _DELETE_SOURCE_EVENTS_OF_NAMES):
+        await connection.execute(statement, *_columns(erasure.names))
+    await connection.execute(_DELETE_SOURCE_EVENTS_OF_MESSAGES, *_columns(erasure.messages))
+    await connection.execute(_EMPTY_DEAD_LETTERS_OF_MESSAGES, *_columns(erasure.messages), now)
+    if erasure.tombstones:
+        columns = zip(*sorted(erasure.tombstones), strict=True)
         await connection.execute(_TOMBSTONES, *(list(column) for column in columns), now)
-    if gone.requests:
-        columns = zip(*sorted(gone.requests), strict=True)
+    if erasure.requests:
+        columns = zip(*sorted(erasure.requests), strict=True)
         await connection.execute(_REQUESTS, *(list(column) for column in columns), now)

@@ -1,4 +1,4 @@
-"""Positions in the log, maps to follow, deadlines that are due, jobs, and what is to be relayed."""
+"""Offsets, published maps, due deadlines, re-fold jobs, and dead letters that wait for their topic."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,20 +6,20 @@ from datetime import datetime
 import msgspec
 
 from services.stager.identity.names import Key
-from services.stager.store.rows import Advance, DeadLetter, Job, JourneyKey
+from services.stager.store.rows import DeadLetter, Job, JourneyKey, PartitionProgress
 from services.stager.store.session import Connection, count
 from shared.errors import Fenced
 from shared.maps.published import PublishedMap
 
-# Where to go on reading.
+# Where reading of each partition goes on.
 _OFFSETS = """
     SELECT partition, next_offset FROM consumer_offset WHERE topic = $1 AND partition = ANY($2::int[])
 """
 
 _ALL_OFFSETS = "SELECT partition, next_offset FROM consumer_offset WHERE topic = $1"
 
-# The fence: the batch counts only if the partition stands where its reader began. A partition without
-# a row begins with the first record read.
+# The fence: the batch counts only if the stored offset is the one at which its reader began. A partition
+# without a row begins with the first record read.
 _ADVANCE = """
     INSERT INTO consumer_offset AS c (topic, partition, first_offset, next_offset, applied, duplicate,
                                       dead, erased, forgotten, owner, updated_at)
@@ -35,15 +35,15 @@ _ADVANCE = """
     WHERE c.next_offset = excluded.first_offset
 """
 
-# Every batch holds this shared; a job that starts takes it alone, so that after it no batch is under
-# way that has not seen the map.
-_MAP_BARRIER = 0x6D61_7073_0001
-_SHARE_MAPS = f"SELECT pg_advisory_xact_lock_shared({_MAP_BARRIER})"
-_PASS_BATCHES = f"SELECT pg_advisory_xact_lock({_MAP_BARRIER})"
+# Every batch holds this lock shared. A job that starts, and a batch that erases, hold it exclusively:
+# no batch that has not read the new map or tombstone is under way after that.
+_BATCH_BARRIER = 0x6D61_7073_0001
+_SHARE_BARRIER = f"SELECT pg_advisory_xact_lock_shared({_BATCH_BARRIER})"
+_WAIT_FOR_BATCHES = f"SELECT pg_advisory_xact_lock({_BATCH_BARRIER})"
 
 _PUBLICATION = "SELECT max(publication) FROM journey_version"
 
-# Two looks at the end of an index.
+# Two reads at the end of an index.
 _NEWEST = """
     SELECT (SELECT max(publication) FROM journey_version), (SELECT max(change) FROM suppression)
 """
@@ -53,7 +53,7 @@ _PUBLISHED = """
     FROM journey_version WHERE publication > $1 ORDER BY publication
 """
 
-# The oldest deadlines that are due and that nobody else is working on.
+# The oldest deadlines that are due and that no other transaction has locked.
 _DUE = """
     SELECT workspace_id, subject_id, journey FROM deadline WHERE due_at <= $1
     ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
@@ -83,8 +83,8 @@ _PERSONS_AFTER = """
 """
 _PERSON_COUNT = "SELECT count(*) FROM identifier WHERE workspace_id = $1 AND identifier = person_id"
 
-# What a provider sends again because it did not hear our answer.
-_KNOWN_UNMAPPED = """
+# Events that a provider delivered again, because it missed the response.
+_REPEATED_UNMAPPED = """
     SELECT k.w, k.m FROM unnest($1::int[], $2::text[]) AS k (w, m)
     WHERE EXISTS (SELECT FROM dead_letter d WHERE d.workspace_id = k.w AND d.message_id = k.m
                                               AND d.reason = 'unmapped' AND d.replayed_at IS NULL)
@@ -112,49 +112,53 @@ async def offsets(connection: Connection, topic: str, partitions: Sequence[int])
 
 
 async def all_offsets(connection: Connection, topic: str) -> dict[int, int]:
-    """Next offset of every partition that was read."""
+    """Next offset of every partition that has been read before."""
     rows = await connection.fetch(_ALL_OFFSETS, topic)
     return {row["partition"]: row["next_offset"] for row in rows}
 
 
 async def advance(
-    connection: Connection, topic: str, steps: Sequence[Advance], owner: str, now: datetime
+    connection: Connection,
+    topic: str,
+    progress: Sequence[PartitionProgress],
+    owner: str,
+    now: datetime,
 ) -> None:
-    """Move the partitions on. Raises Fenced when one does not stand where it was expected."""
-    ordered = sorted(steps, key=lambda step: step.partition)
+    """Move the offsets of the partitions. Raises Fenced when a stored one is not as expected."""
+    ordered = sorted(progress, key=lambda each: each.partition)
     status = await connection.execute(
         _ADVANCE,
         topic,
-        [s.partition for s in ordered],
-        [s.expected for s in ordered],
-        [s.following for s in ordered],
-        [s.applied for s in ordered],
-        [s.duplicate for s in ordered],
-        [s.dead for s in ordered],
-        [s.erased for s in ordered],
-        [s.forgotten for s in ordered],
+        [each.partition for each in ordered],
+        [each.expected for each in ordered],
+        [each.next_offset for each in ordered],
+        [each.applied for each in ordered],
+        [each.duplicate for each in ordered],
+        [each.dead for each in ordered],
+        [each.erased for each in ordered],
+        [each.touchpoints_erased for each in ordered],
         owner,
         now,
     )
     if count(status) != len(ordered):
         raise Fenced(
-            f"{len(ordered) - count(status)} of {len(ordered)} partitions moved on elsewhere"
+            f"{len(ordered) - count(status)} of {len(ordered)} partitions were moved by another reader"
         )
 
 
 async def newest_publication(connection: Connection) -> int:
-    """Number of the newest map; no job that brings in a newer one starts before this commits."""
-    await connection.execute(_SHARE_MAPS)
+    """Number of the newest map. Holds the batch barrier: no job for a newer one starts before the commit."""
+    await connection.execute(_SHARE_BARRIER)
     return await connection.fetchval(_PUBLICATION) or 0
 
 
 async def newest(connection: Connection, *, is_alone: bool) -> tuple[int, int]:
-    """Number of the newest map, and of the newest change of who is to be left alone.
+    """Numbers of the newest map and of the newest change of the tombstones.
 
-    As `newest_publication`. `is_alone`: no batch of anybody is under way meanwhile, and whoever comes
-    next sees what this one changes.
+    Holds the batch barrier until the commit. `is_alone`: exclusively, so that no other batch of any
+    stager is under way meanwhile and the next one reads what this one changes.
     """
-    await connection.execute(_PASS_BATCHES if is_alone else _SHARE_MAPS)
+    await connection.execute(_WAIT_FOR_BATCHES if is_alone else _SHARE_BARRIER)
     row = await connection.fetchrow(_NEWEST)
     return (0, 0) if row is None else (row[0] or 0, row[1] or 0)
 
@@ -174,19 +178,19 @@ async def publications_after(connection: Connection, publication: int) -> list[P
 
 
 async def due(connection: Connection, now: datetime, limit: int) -> list[JourneyKey]:
-    """Deadlines that have come, oldest first, locked."""
+    """Deadlines that are due, oldest first; locks them."""
     return [(row[0], row[1], row[2]) for row in await connection.fetch(_DUE, now, limit)]
 
 
 async def next_job(connection: Connection) -> Job | None:
-    """The oldest unfinished job that nobody else is working on, locked."""
+    """The oldest unfinished job that no other transaction has locked; locks it."""
     row = await connection.fetchrow(_JOB)
     return None if row is None else Job(*row)
 
 
-async def pass_batches(connection: Connection) -> None:
-    """Wait until every batch has ended that may not know the newest map."""
-    await connection.execute(_PASS_BATCHES)
+async def wait_for_batches(connection: Connection) -> None:
+    """Wait for the end of every batch that may not have read the newest map."""
+    await connection.execute(_WAIT_FOR_BATCHES)
 
 
 async def job_progress(connection: Connection, job: Job, finished_at: datetime | None) -> None:
@@ -204,7 +208,7 @@ async def job_progress(connection: Connection, job: Job, finished_at: datetime |
 
 
 async def job_total(connection: Connection, job: Job, *, of_persons: bool) -> int:
-    """How many subjects a job has to look at."""
+    """Number of subjects that a job visits."""
     statement = _PERSON_COUNT if of_persons else _SUBJECT_COUNT
     return await connection.fetchval(statement, job.workspace_id) or 0
 
@@ -216,22 +220,22 @@ async def job_keys(connection: Connection, job: Job, limit: int, *, of_persons: 
     return [(job.workspace_id, row[0]) for row in rows]
 
 
-async def known_unmapped(connection: Connection, keys: Sequence[Key]) -> set[Key]:
-    """Those that wait as an unmapped dead letter already, or were applied meanwhile."""
+async def repeated_unmapped(connection: Connection, keys: Sequence[Key]) -> set[Key]:
+    """Those that are an unmapped dead letter already, or were applied since."""
     columns = [[key[place] for key in keys] for place in range(2)]
-    return {(row[0], row[1]) for row in await connection.fetch(_KNOWN_UNMAPPED, *columns)}
+    return {(row[0], row[1]) for row in await connection.fetch(_REPEATED_UNMAPPED, *columns)}
 
 
 async def unpublished(connection: Connection, limit: int) -> list[DeadLetter]:
-    """Dead letters that the dead-letter topic does not have yet, oldest first, locked."""
+    """Dead letters that are not in their topic yet, oldest first; locks them."""
     return [DeadLetter(*row) for row in await connection.fetch(_UNPUBLISHED, limit)]
 
 
 async def mark_published(connection: Connection, ids: Sequence[int], now: datetime) -> None:
-    """Note that the dead-letter topic has acknowledged these."""
+    """Note that the topic has acknowledged these dead letters."""
     await connection.execute(_MARK_PUBLISHED, list(ids), now)
 
 
 async def prune_outbox(connection: Connection, before: datetime, limit: int) -> int:
-    """Remove notices older than `before`; answers how many went."""
+    """Remove at most `limit` notices older than `before`; returns their number."""
     return count(await connection.execute(_OUTBOX_OLD, before, limit))

@@ -1,22 +1,22 @@
-"""What the stager reads before it decides. Every answer is keyed; what is missing has no row."""
+"""What the stager reads before it decides. Results are dicts by key; a missing key has no row."""
 
 from collections.abc import Iterable
 
 import asyncpg
 
 from services.stager.identity.names import Key, Link
-from services.stager.store.rows import CurrentTransition, JourneyKey, Kept, StoredAlert
+from services.stager.store.rows import CurrentTransition, JourneyKey, StoredAlert, StoredTouchpoint
 from services.stager.store.session import Connection
-from services.stager.subjects.subject import Member, Subject, decode_object, decode_standings
+from services.stager.subjects.subject import Member, Subject, decode_object, decode_states
 
-# Names, with where they lead.
+# Names with their links.
 _LINKS = """
     SELECT i.workspace_id, i.identifier, i.parent, i.linked_at, i.linked_by, i.person_id, i.subject_id
     FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name)
     JOIN identifier i ON i.workspace_id = k.workspace_id AND i.identifier = k.name
 """
 
-# The same, held against change until the transaction ends; in order, so that two cannot deadlock.
+# The same, locked against change until the transaction ends; in order, so that two cannot deadlock.
 _LINKS_SHARED = """
     SELECT i.workspace_id, i.identifier, i.parent, i.linked_at, i.linked_by, i.person_id, i.subject_id
     FROM identifier i
@@ -59,14 +59,14 @@ _MEMBERS_OF = """
     JOIN member m ON m.workspace_id = k.workspace_id AND m.subject_id = k.name
 """
 
-# Where the given persons have been seen.
+# Subjects in which the given persons are members.
 _SEEN_IN = """
     SELECT m.workspace_id, m.person_id, m.subject_id
     FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name)
     JOIN member m ON m.workspace_id = k.workspace_id AND m.person_id = k.name
 """
 
-# Who has been seen in the given subjects.
+# Persons who are members of the given subjects.
 _PERSONS_IN = """
     SELECT DISTINCT m.workspace_id, m.person_id
     FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name)
@@ -117,7 +117,7 @@ async def links(connection: Connection, names: Iterable[Key]) -> dict[Key, Link]
     return dict(_link(row) for row in await connection.fetch(_LINKS, *_split(names)))
 
 
-async def links_held(
+async def lock_links(
     connection: Connection, names: Iterable[Key], *, for_update: bool = False
 ) -> dict[Key, Link]:
     """Rows of `identifier`, locked until the transaction ends, in key order."""
@@ -126,26 +126,26 @@ async def links_held(
 
 
 async def weaker_names(connection: Connection, names: Iterable[Key]) -> dict[Key, Link]:
-    """Everything below the given names."""
+    """Rows of all weaker names that lead to the given ones, at any depth."""
     return dict(_link(row) for row in await connection.fetch(_WEAKER, *_split(names)))
 
 
 async def subjects(connection: Connection, keys: Iterable[Key]) -> dict[Key, Subject]:
     """Rows of `subject`. Raises msgspec.MsgspecError on a state that this code cannot read."""
     rows = await connection.fetch(_SUBJECTS, *_split(keys))
-    found: dict[Key, Subject] = {}
+    by_key: dict[Key, Subject] = {}
     for row in rows:
         at, message_id = row["last_occurred_at"], row["last_message_id"]
-        found[row["workspace_id"], row["subject_id"]] = Subject(
+        by_key[row["workspace_id"], row["subject_id"]] = Subject(
             version=row["version"],
             touchpoints=row["touchpoints"],
             last=None if at is None else (at, message_id),
-            standings=decode_standings(row["states"]),
+            states=decode_states(row["states"]),
             account_traits=decode_object(row["account_traits"]),
             value=row["value"],
             merged_into=row["merged_into"],
         )
-    return found
+    return by_key
 
 
 def _member(row: asyncpg.Record) -> tuple[tuple[int, str, str], Member]:
@@ -171,47 +171,47 @@ async def members_of(
 
 
 async def seen_in(connection: Connection, persons: Iterable[Key]) -> dict[Key, set[str]]:
-    """Subjects in which each person has been seen."""
-    found: dict[Key, set[str]] = {}
+    """Subjects in which each person is a member."""
+    by_key: dict[Key, set[str]] = {}
     for row in await connection.fetch(_SEEN_IN, *_split(persons)):
-        found.setdefault((row["workspace_id"], row["person_id"]), set()).add(row["subject_id"])
-    return found
+        by_key.setdefault((row["workspace_id"], row["person_id"]), set()).add(row["subject_id"])
+    return by_key
 
 
 async def persons_in(connection: Connection, subjects: Iterable[Key]) -> set[Key]:
-    """Everybody who has been seen in the given subjects."""
+    """Persons who are members of the given subjects."""
     return {(row[0], row[1]) for row in await connection.fetch(_PERSONS_IN, *_split(subjects))}
 
 
-async def history(connection: Connection, keys: Iterable[Key]) -> dict[Key, list[Kept]]:
+async def history(connection: Connection, keys: Iterable[Key]) -> dict[Key, list[StoredTouchpoint]]:
     """Every touchpoint of the given subjects, unordered, by subject."""
-    found: dict[Key, list[Kept]] = {}
-    for workspace, *kept in await connection.fetch(_HISTORY, *_split(keys)):
-        row = Kept(*kept)
-        found.setdefault((workspace, row.subject_id), []).append(row)
-    return found
+    by_key: dict[Key, list[StoredTouchpoint]] = {}
+    for workspace, *columns in await connection.fetch(_HISTORY, *_split(keys)):
+        row = StoredTouchpoint(*columns)
+        by_key.setdefault((workspace, row.subject_id), []).append(row)
+    return by_key
 
 
 async def transitions(
     connection: Connection, keys: Iterable[Key]
 ) -> dict[JourneyKey, list[CurrentTransition]]:
     """Current transitions of the given subjects, by journey, in sequence."""
-    found: dict[JourneyKey, list[CurrentTransition]] = {}
+    by_key: dict[JourneyKey, list[CurrentTransition]] = {}
     for row in await connection.fetch(_TRANSITIONS, *_split(keys)):
         key = (row["workspace_id"], row["subject_id"], row["journey"])
         facts = tuple(row)[4:]
-        found.setdefault(key, []).append(CurrentTransition(row["transition_id"], facts))
-    return found
+        by_key.setdefault(key, []).append(CurrentTransition(row["transition_id"], facts))
+    return by_key
 
 
 async def alerts(
     connection: Connection, keys: Iterable[Key]
 ) -> dict[JourneyKey, list[StoredAlert]]:
     """Stall alerts of the given subjects, by journey."""
-    found: dict[JourneyKey, list[StoredAlert]] = {}
+    by_key: dict[JourneyKey, list[StoredAlert]] = {}
     for row in await connection.fetch(_ALERTS, *_split(keys)):
         key = (row["workspace_id"], row["subject_id"], row["journey"])
-        found.setdefault(key, []).append(
+        by_key.setdefault(key, []).append(
             StoredAlert(
                 str(row["alert_id"]),
                 row["state"],
@@ -220,4 +220,4 @@ async def alerts(
                 (row["stage"], row["cycle"], row["visit_entered_at"]),
             )
         )
-    return found
+    return by_key

@@ -1,4 +1,4 @@
-"""Rows as the stager reads and writes them; what the pure modules and the store share."""
+"""Rows as the stager reads and writes them; the pure modules share them with the SQL."""
 
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -11,8 +11,8 @@ JourneyKey = tuple[int, str, str]
 """Workspace, subject, journey."""
 
 
-class Kept(msgspec.Struct, frozen=True, gc=False):
-    """A row of `touchpoint`, its envelope still undecoded. A struct, for histories are long."""
+class StoredTouchpoint(msgspec.Struct, frozen=True, gc=False):
+    """A row of `touchpoint`, its envelope undecoded. A struct, because histories are long."""
 
     message_id: str
     subject_id: str
@@ -22,7 +22,7 @@ class Kept(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class CurrentTransition:
-    """A transition that is not superseded; `facts` is all that makes two of them the same move."""
+    """A transition that is not superseded. Two with equal `facts` are the same move."""
 
     transition_id: int
     facts: tuple[Any, ...]
@@ -30,7 +30,7 @@ class CurrentTransition:
 
 @dataclass(frozen=True, slots=True)
 class StoredAlert:
-    """A stall alert, with the visit that it is about."""
+    """A stall alert and its visit (stage, cycle, start)."""
 
     alert_id: str
     state: str
@@ -54,49 +54,49 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """A change of `suppression`, with the key that its digest was made with."""
+    """A row of `suppression`, with the key of its digest."""
 
     change: int
     workspace_id: int
     digest: bytes
     is_erased: bool
-    """False for one who is only not to be followed, or who was let in again."""
+    """False for a person who only opted out of tracking, or whose erasure was lifted."""
     is_linked: bool
-    """Whether the name led to a stronger one of the same person."""
+    """Whether the name led to a stronger name of the same person."""
     hash_key: bytes
 
 
 @dataclass(slots=True)
-class Forgotten:
-    """What there is to remove about people who are to be forgotten."""
+class Erasure:
+    """What to remove of the persons that one batch erases."""
 
     names: list[tuple[int, str]] = field(default_factory=list)
-    """All their names."""
+    """All names of these persons."""
     subjects: list[tuple[int, str]] = field(default_factory=list)
-    """Subjects that nothing is left of: the names, and accounts that only these people had."""
+    """Subjects that end: the names, and accounts whose only members were these persons."""
     messages: list[tuple[int, str]] = field(default_factory=list)
-    """Touchpoints, already removed."""
+    """Touchpoints, which are deleted already."""
     tombstones: list[tuple[int, bytes, bool]] = field(default_factory=list)
     """Workspace, digest, whether the name led to a stronger one."""
     requests: list[tuple[int, str, int]] = field(default_factory=list)
-    """Workspace, message id, touchpoints removed."""
+    """Workspace, message id, number of touchpoints removed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Advance:
-    """How far one partition has got with a batch."""
+@dataclass(slots=True)
+class PartitionProgress:
+    """How far one partition gets by a batch: its offsets, and one verdict a record."""
 
     partition: int
     expected: int
     """Offset that must be stored for the batch to count."""
-    following: int
-    applied: int
-    duplicate: int
-    dead: int
+    next_offset: int
+    applied: int = 0
+    duplicate: int = 0
+    dead: int = 0
     erased: int = 0
-    """Records of people who are to be forgotten, and the requests for that."""
-    forgotten: int = 0
-    """Touchpoints removed because of these."""
+    """Records of erased persons, and requests to erase one."""
+    touchpoints_erased: int = 0
+    """Touchpoints that these requests removed; column `forgotten`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +118,17 @@ class Writes:
     links_new: list[Row] = field(default_factory=list)
     links_changed: list[Row] = field(default_factory=list)
     moved: list[Row] = field(default_factory=list)
-    touchpoints_gone: list[Row] = field(default_factory=list)
-    members_gone: list[Row] = field(default_factory=list)
+    touchpoints_erased: list[Row] = field(default_factory=list)
+    members_removed: list[Row] = field(default_factory=list)
     members: list[Row] = field(default_factory=list)
     subjects: list[Row] = field(default_factory=list)
-    placements_gone: list[Row] = field(default_factory=list)
+    placements_removed: list[Row] = field(default_factory=list)
     placements: list[Row] = field(default_factory=list)
     superseded: list[Row] = field(default_factory=list)
     transitions: list[Row] = field(default_factory=list)
-    deadlines_gone: list[Row] = field(default_factory=list)
+    deadlines_removed: list[Row] = field(default_factory=list)
     deadlines: list[Row] = field(default_factory=list)
-    alerts_gone: list[Row] = field(default_factory=list)
+    alerts_resolved: list[Row] = field(default_factory=list)
     alerts: list[Row] = field(default_factory=list)
     outbox: list[Row] = field(default_factory=list)
 

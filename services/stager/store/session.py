@@ -1,4 +1,4 @@
-"""Transactions, and what a driver's error means.
+"""Transactions, and the stager's errors for those of the driver.
 
 The one place where errors of Postgres become errors of the stager; see services/stager/errors.py.
 """
@@ -42,9 +42,9 @@ def translated(exc: BaseException) -> StagelineError | None:
 async def transaction(pool: Pool) -> AsyncIterator[Connection]:
     """One transaction: commits at the end, rolls back on any exception.
 
-    May block up to the statement timeout a statement. Raises the errors of
-    services/stager/errors.py for whatever the driver raises; after DatabaseUnavailable at commit
-    it is unknown whether it was stored, which the offset's expected value tells on the next try.
+    May block up to the statement timeout a statement. Raises the errors of services/stager/errors.py for
+    those of the driver. After DatabaseUnavailable at commit it is unknown whether the commit took place:
+    the expected offset decides on the next try.
     """
     try:
         async with pool.acquire(timeout=_ACQUIRE_SECONDS) as connection, connection.transaction():
@@ -59,7 +59,7 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
 
 
 async def answers(pool: Pool) -> bool:
-    """Whether Postgres takes a statement now; bounded by the pool's wait, never raises ours."""
+    """Whether Postgres answers a statement now; bounded by the pool's wait, never raises StagelineError."""
     try:
         async with transaction(pool) as connection:
             return await connection.fetchval("SELECT true") is True

@@ -1,7 +1,8 @@
 """What one transaction writes: rows collected as tuples in column order, one statement a table.
 
-Rows go in key order, so that two stagers that meet wait for each other instead of deadlocking. A
-statement that writes fewer rows than it was given has met somebody else's write: `Conflict`.
+Rows go in key order, so that two transactions on the same rows wait for each other instead of
+deadlocking. A guarded statement that writes fewer rows than it was given raises `Conflict`: another
+transaction changed a row after it was read.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from services.stager.store.bulk import Bulk, bulk
 from services.stager.store.rows import Row, Writes
 from services.stager.store.session import Connection, count
 
-# Dedup and history in one: what is not returned was there already.
+# Insert and dedup in one: a row that is not returned was there already.
 _TOUCHPOINTS = bulk(
     """
     INSERT INTO touchpoint (workspace_id, message_id, subject_id, person_id, occurred_at, processed_at,
@@ -32,7 +33,7 @@ _TOUCHPOINTS = bulk(
     "text",
 )
 
-# A merge: events of the joined names now belong elsewhere.
+# Names moved: their events get another subject and person.
 _MOVED = bulk(
     """
     UPDATE touchpoint SET subject_id = t.s, person_id = t.p
@@ -60,7 +61,7 @@ _LINKS_NEW = bulk(
     "text",
 )
 
-# Only over the row that was read: the last four columns are its former self.
+# Only over the row that was read: the last four columns are its former content.
 _LINKS_CHANGED = bulk(
     """
     UPDATE identifier SET parent = t.parent, linked_at = t.linked_at, linked_by = t.linked_by,
@@ -103,7 +104,7 @@ _MEMBERS = bulk(
     "timestamptz",
 )
 
-_MEMBERS_GONE = bulk(
+_MEMBERS_REMOVED = bulk(
     """
     DELETE FROM member USING {rows} AS t (w, s, p)
     WHERE workspace_id = t.w AND subject_id = t.s AND person_id = t.p
@@ -168,7 +169,7 @@ _PLACEMENTS = bulk(
     "bigint",
 )
 
-_PLACEMENTS_GONE = bulk(
+_PLACEMENTS_REMOVED = bulk(
     """
     DELETE FROM placement USING {rows} AS t (w, s, j)
     WHERE workspace_id = t.w AND subject_id = t.s AND journey = t.j
@@ -225,7 +226,7 @@ _DEADLINES = bulk(
     "timestamptz",
 )
 
-_DEADLINES_GONE = bulk(
+_DEADLINES_REMOVED = bulk(
     """
     DELETE FROM deadline USING {rows} AS t (w, s, j)
     WHERE workspace_id = t.w AND subject_id = t.s AND journey = t.j
@@ -235,8 +236,8 @@ _DEADLINES_GONE = bulk(
     "text",
 )
 
-# One alert a visit. A second write can resolve it, or open again what a re-fold had taken away;
-# what a person did to it stays.
+# One alert a visit. A second write can resolve it, or open again one that a re-fold had resolved; a
+# resolution by a person stays.
 _ALERTS = bulk(
     """
     INSERT INTO alert (workspace_id, alert_id, kind, severity, state, subject_id, journey, stage, cycle,
@@ -273,8 +274,8 @@ _ALERTS = bulk(
     "text",
 )
 
-# Findings that no longer exist: the visit was corrected away, or its subject merged into another.
-_ALERTS_GONE = bulk(
+# Alerts without a stall: the visit no longer exists, or its subject was merged into another one.
+_ALERTS_RESOLVED = bulk(
     """
     UPDATE alert SET state = 'resolved', resolved_at = $5, resolution = t.r
     FROM {rows} AS t (w, i, r)
@@ -297,7 +298,7 @@ _OUTBOX = bulk(
     "text",
 )
 
-# A record is one dead letter, however often it is read.
+# A record becomes one dead letter, however often it is read.
 _DEAD = bulk(
     """
     INSERT INTO dead_letter (workspace_id, topic, partition, record_offset, record_key, record_value,
@@ -324,7 +325,7 @@ _by_key = itemgetter(0, 1)
 async def touchpoints(
     connection: Connection, rows: list[Row], now: datetime
 ) -> set[tuple[int, str]] | None:
-    """Insert history; answers the keys that were new, or None when all were."""
+    """Insert touchpoints; returns the keys that were new, or None when all were."""
     rows.sort(key=_by_key)
     inserted = await connection.fetch(_TOUCHPOINTS.sql, *_TOUCHPOINTS.arguments(rows), now)
     if len(inserted) == len(rows):
@@ -335,34 +336,34 @@ async def touchpoints(
 async def dead_letters(
     connection: Connection, topic: str, rows: Sequence[Row], now: datetime
 ) -> None:
-    """Keep poison records: raw bytes, reason, position."""
+    """Insert dead letters: raw bytes, reason, position."""
     if rows:
         await connection.execute(_DEAD.sql, *_DEAD.arguments(rows), topic, now)
 
 
-async def identities(connection: Connection, writes: Writes) -> None:
-    """Write names; holds their row locks from here on. Raises Conflict."""
+async def links(connection: Connection, writes: Writes) -> None:
+    """Write names, which locks their rows until the commit. Raises Conflict."""
     await _guarded(connection, _LINKS_NEW, writes.links_new)
     await _guarded(connection, _LINKS_CHANGED, writes.links_changed)
 
 
-async def moves(connection: Connection, writes: Writes) -> None:
-    """Give events to other subjects and persons; what is read from now on sees them there."""
+async def move_touchpoints(connection: Connection, writes: Writes) -> None:
+    """Give touchpoints another subject and person; later reads of the transaction see the change."""
     await _plain(connection, _MOVED, writes.moved)
 
 
-async def everything_else(connection: Connection, writes: Writes, now: datetime) -> None:
-    """Write what follows from the events. Raises Conflict when a subject has another version."""
+async def fold_output(connection: Connection, writes: Writes, now: datetime) -> None:
+    """Write what was folded. Raises Conflict when a subject has another version than was read."""
     await _guarded(connection, _SUBJECTS, writes.subjects, now)
-    await _plain(connection, _MEMBERS_GONE, writes.members_gone)
+    await _plain(connection, _MEMBERS_REMOVED, writes.members_removed)
     await _plain(connection, _MEMBERS, writes.members)
-    await _plain(connection, _PLACEMENTS_GONE, writes.placements_gone)
+    await _plain(connection, _PLACEMENTS_REMOVED, writes.placements_removed)
     await _plain(connection, _PLACEMENTS, writes.placements, now)
     await _plain(connection, _SUPERSEDED, writes.superseded, now)
     await _plain(connection, _TRANSITIONS, writes.transitions, now, ordered=False)
-    await _plain(connection, _DEADLINES_GONE, writes.deadlines_gone)
+    await _plain(connection, _DEADLINES_REMOVED, writes.deadlines_removed)
     await _plain(connection, _DEADLINES, writes.deadlines)
-    await _plain(connection, _ALERTS_GONE, writes.alerts_gone, now)
+    await _plain(connection, _ALERTS_RESOLVED, writes.alerts_resolved, now)
     await _plain(connection, _ALERTS, writes.alerts)
     await _plain(connection, _OUTBOX, writes.outbox, now, ordered=False)
 
@@ -378,7 +379,9 @@ async def _guarded(connection: Connection, statement: Bulk, rows: list[Row], *mo
     if rows:
         written = await _execute(connection, statement, rows, *more)
         if written != len(rows):
-            raise Conflict(f"{len(rows) - written} of {len(rows)} rows were written meanwhile")
+            raise Conflict(
+                f"{len(rows) - written} of {len(rows)} rows were changed by another transaction"
+            )
 
 
 async def _execute(

@@ -1,6 +1,6 @@
-"""A subject as the stager holds it between batches, and its codec. Pure.
+"""A subject and its members as values, and the codec of their columns. Pure.
 
-Structs without a part in garbage collection: tens of thousands live long and hold no cycles, and
+The structs take no part in garbage collection: tens of thousands live long and hold no cycles, and
 walking them again and again had cost as much as folding.
 """
 
@@ -12,15 +12,18 @@ import msgspec
 from services.stager.identity.names import Order
 from shared.journey.state import FORMAT, State
 
+MemberKey = tuple[int, str, str]
+"""Workspace, subject, person."""
 
-class Standing(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """One journey of a subject, as `subject.states` stores it by journey key."""
+
+class StoredState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One journey of a subject, as `subject.states` holds it by journey key."""
 
     v: int
     """Version of the map that folded the state."""
     s: State
     f: int = FORMAT
-    """Format of the state; another one than the engine's means fold anew."""
+    """Format of the state; another one than the engine's asks for a re-fold."""
     d: datetime | None = None
     """The deadline that is armed for it in table `deadline`."""
 
@@ -32,7 +35,7 @@ class Subject(msgspec.Struct, frozen=True, gc=False):
     touchpoints: int = 0
     last: Order | None = None
     """Order of the newest touchpoint."""
-    standings: dict[str, Standing] = {}
+    states: dict[str, StoredState] = {}
     account_traits: dict[str, Any] = {}
     value: float | None = None
     merged_into: str | None = None
@@ -42,7 +45,7 @@ NEW_SUBJECT = Subject()
 
 
 class Member(msgspec.Struct, frozen=True, gc=False):
-    """A row of `member`: what is known of a person within a subject."""
+    """A row of `member`: role and traits of a person within a subject."""
 
     role: str | None
     traits: dict[str, Any]
@@ -50,18 +53,18 @@ class Member(msgspec.Struct, frozen=True, gc=False):
 
 
 _encoder = msgspec.json.Encoder()
-_standings = msgspec.json.Decoder(dict[str, Standing])
+_states = msgspec.json.Decoder(dict[str, StoredState])
 _object = msgspec.json.Decoder(dict[str, Any])
 
 
-def encode_standings(standings: dict[str, Standing]) -> bytes:
+def encode_states(states: dict[str, StoredState]) -> bytes:
     """Content of `subject.states`."""
-    return _encoder.encode(standings)
+    return _encoder.encode(states)
 
 
-def decode_standings(states: bytes) -> dict[str, Standing]:
-    """Read `subject.states`. Raises msgspec.MsgspecError if it is none of ours."""
-    return _standings.decode(states)
+def decode_states(states: bytes) -> dict[str, StoredState]:
+    """Read `subject.states`. Raises msgspec.MsgspecError on other content."""
+    return _states.decode(states)
 
 
 def encode_json(value: object) -> str:

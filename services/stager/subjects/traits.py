@@ -1,26 +1,26 @@
-"""What is known of the people of a subject: role, traits, first sight. Pure."""
+"""Role, traits and first touchpoint of the members of a subject. Pure."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from services.stager.identity.names import Key
-from services.stager.subjects.subject import Member, encode_json
+from services.stager.subjects.subject import Member, MemberKey, encode_json
 from shared.journey.model import Touchpoint
 
 
-def keep(key: Key, history: Sequence[Touchpoint], out: dict[Any, Member]) -> None:
-    """Profiles of everybody in a subject's history, which is in order."""
+def collect_members(key: Key, history: Sequence[Touchpoint], out: dict[MemberKey, Member]) -> None:
+    """Add to `out` every member of a subject, from its whole history, which is in order."""
     people: dict[str, Member] = {}
     for event in history:
         person = event.person
         if person is not None and (person not in people or event.role or event.traits):
-            people[person] = after(people.get(person), event)
+            people[person] = member_after(people.get(person), event)
     for person, member in people.items():
         out[*key, person] = member
 
 
-def after(member: Member | None, event: Touchpoint) -> Member:
-    """Profile of a person after an event that is newer than all before; equal if nothing changed."""
+def member_after(member: Member | None, event: Touchpoint) -> Member:
+    """The member after an event that is newer than all before; the same object if nothing changed."""
     if member is None:
         return Member(event.role or None, dict(event.traits), event.occurred_at)
     role = event.role or member.role
@@ -29,6 +29,6 @@ def after(member: Member | None, event: Touchpoint) -> Member:
     return Member(role, {**member.traits, **event.traits}, member.first_seen_at)
 
 
-def row(key: tuple[int, str, str], member: Member) -> tuple[Any, ...]:
+def member_row(key: MemberKey, member: Member) -> tuple[Any, ...]:
     """Row of `member`."""
     return (*key, member.role, encode_json(member.traits), member.first_seen_at)

@@ -106,6 +106,7 @@ class Performed(Condition):
                 group=group,
                 keep=self.count,
             ),
+            keep=self.count,
         )
 
     def occurrences(self, explainer: Explainer) -> tuple[int, list[datetime]]:

@@ -36,8 +36,8 @@ def test_a_cursor_holds_its_position(position: msgspec.Struct) -> None:
 
 
 def test_the_longest_id_fits_a_cursor() -> None:
-    for letter in ("\U0001f600", "\x01", '"'):
-        cursor = cursors.encode(AccountPosition(letter * 522), "list", FILTERS)
+    for character in ("\U0001f600", "\x01", '"'):
+        cursor = cursors.encode(AccountPosition(character * 522), "list", FILTERS)
 
         assert len(cursor) < cursors.MAX_CHARS
 
@@ -78,10 +78,10 @@ def test_any_other_text_is_refused_and_never_a_fault(text: str) -> None:
 
 
 @given(st.integers(min_value=0), st.integers(min_value=0, max_value=255))
-def test_a_cursor_with_one_letter_changed_is_refused(place: int, letter: int) -> None:
+def test_a_cursor_with_one_character_changed_is_refused(place: int, character: int) -> None:
     cursor = cursors.encode(AccountPosition("acme"), "list", FILTERS)
     at = place % len(cursor)
-    changed = cursor[:at] + chr(letter) + cursor[at + 1 :]
+    changed = cursor[:at] + chr(character) + cursor[at + 1 :]
     if changed == cursor:
         return
 

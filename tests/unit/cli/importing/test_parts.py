@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from services.cli.importing.distinct import Distinct
 from services.cli.importing.fields import FIELDS, KINDS, OBJECTS, as_text, fitted
 from services.cli.importing.formats.cells import column_names
 from services.cli.importing.mapping import Mapping, read_mapping
@@ -87,19 +86,6 @@ def test_every_content_is_counted_however_many_there_are() -> None:
     assert set(first) == {1}
     assert set(second) == {2}
     assert seen.add(digests[0]) == 3
-
-
-def test_few_are_counted_exactly_and_many_to_within_three_percent() -> None:
-    few, many = Distinct(), Distinct()
-    for number in range(10_000):
-        few.add(f"user-{number % 5_000}")
-    for number in range(200_000):
-        many.add(f"user-{number}")
-        many.add(f"user-{number // 2}")
-
-    assert (few.count, few.is_exact) == (5_000, True)
-    assert not many.is_exact
-    assert many.count == pytest.approx(200_000, rel=0.03)
 
 
 def test_a_mapping_file_may_name_any_field_and_say_what_words_mean(tmp_path: Path) -> None:

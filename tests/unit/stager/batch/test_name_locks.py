@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from services.stager.batch.name_locks import Claims
+from services.stager.batch.name_locks import NameLocks
 from services.stager.identity.names import Key
 from tests.support.eventually import eventually
 
@@ -12,18 +12,20 @@ def names(*ids: str) -> set[Key]:
 
 
 class Scene:
-    """Holders that stay until told to go, and the order in which they came in."""
+    """Blocks that hold their locks until the test releases them, in the order of their entry."""
 
     def __init__(self) -> None:
-        self.claims = Claims()
+        self.locks = NameLocks()
         self.inside: list[str] = []
-        self.go: dict[str, asyncio.Event] = {}
+        self.released: dict[str, asyncio.Event] = {}
 
     async def hold(self, label: str, wanted: set[Key] | None) -> None:
-        self.go[label] = asyncio.Event()
-        async with self.claims.hold(wanted):
+        """Hold `wanted`, or all names for None."""
+        self.released[label] = asyncio.Event()
+        locks = self.locks
+        async with locks.acquire_all() if wanted is None else locks.acquire(wanted):
             self.inside.append(label)
-            await self.go[label].wait()
+            await self.released[label].wait()
             self.inside.remove(label)
 
     async def is_inside(self, *labels: str) -> None:
@@ -33,7 +35,7 @@ class Scene:
         await eventually(question)
 
 
-async def test_those_who_share_nobody_go_together_and_others_wait() -> None:
+async def test_blocks_without_a_common_name_run_together_and_others_wait() -> None:
     scene = Scene()
     async with asyncio.TaskGroup() as group:
         group.create_task(scene.hold("a", names("acme", "leah")))
@@ -41,13 +43,13 @@ async def test_those_who_share_nobody_go_together_and_others_wait() -> None:
         group.create_task(scene.hold("c", names("leah")))
         await scene.is_inside("a", "b")
 
-        scene.go["a"].set()
+        scene.released["a"].set()
         await scene.is_inside("b", "c")
-        scene.go["b"].set()
-        scene.go["c"].set()
+        scene.released["b"].set()
+        scene.released["c"].set()
 
 
-async def test_whoever_wants_everything_waits_for_all_and_is_not_overtaken() -> None:
+async def test_a_lock_on_all_names_waits_for_all_and_is_not_overtaken() -> None:
     scene = Scene()
     async with asyncio.TaskGroup() as group:
         group.create_task(scene.hold("a", names("acme")))
@@ -55,19 +57,19 @@ async def test_whoever_wants_everything_waits_for_all_and_is_not_overtaken() -> 
         group.create_task(scene.hold("b", names("beta")))
         await scene.is_inside("a")
 
-        scene.go["a"].set()
+        scene.released["a"].set()
         await scene.is_inside("all")
-        scene.go["all"].set()
+        scene.released["all"].set()
         await scene.is_inside("b")
-        scene.go["b"].set()
+        scene.released["b"].set()
 
 
-async def test_one_who_is_cancelled_while_waiting_leaves_no_claim_behind() -> None:
-    claims = Claims()
-    async with claims.hold(names("acme")):
+async def test_a_request_that_is_cancelled_while_it_waits_leaves_no_lock_behind() -> None:
+    locks = NameLocks()
+    async with locks.acquire(names("acme")):
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.01), claims.hold(names("acme")):
-                pytest.fail("it was held")
+            async with asyncio.timeout(0.01), locks.acquire(names("acme")):
+                pytest.fail("it was granted")
 
-    async with asyncio.timeout(10), claims.hold(None):
+    async with asyncio.timeout(1), locks.acquire_all():
         pass

@@ -1,14 +1,13 @@
-"""The list of forgotten people, as the stager holds it."""
+"""The tombstones of erased persons, as the stager holds them."""
 
 from datetime import UTC, datetime
 
-from services.stager.batch.erase_people import mark
-from services.stager.batch.tombstones import Erased, digest_of
-from services.stager.identity.names import Key, Link, named
-from services.stager.identity.resolution import plan
-from services.stager.records.records import Event
+from services.stager.batch.tombstones import Tombstones, digest_of, erased_again
+from services.stager.identity.names import Key, Link, event_names
+from services.stager.identity.resolution import resolve
+from services.stager.records.records import BatchEvent
 from services.stager.store.rows import Tombstone
-from services.stager.subjects.cache import Memory
+from services.stager.subjects.cache import RowCache
 from shared.sources.hashing import hashed
 from tests.support import touchpoints
 
@@ -20,64 +19,67 @@ def stone(change: int, name: Key, *, is_erased: bool = True, is_linked: bool = F
     return Tombstone(change, name[0], digest_of(name, KEY), is_erased, is_linked, KEY)
 
 
-def event(**fields: str) -> Event:
+def event(**fields: str) -> BatchEvent:
     envelope = touchpoints.event("E", AT, **fields)
-    return Event(0, envelope, "", named(envelope))
+    return BatchEvent(0, envelope, "", event_names(envelope))
 
 
 def test_a_name_is_found_by_its_workspace_its_kind_and_its_pseudonym() -> None:
-    erased = Erased()
-    erased.take([stone(3, (1, "email:leah@x.io"))])
+    tombstones = Tombstones()
+    tombstones.apply([stone(3, (1, "email:leah@x.io"))])
 
-    assert erased.find((1, "email:leah@x.io")) is False
-    assert erased.find((1, f"email:{hashed('Leah@x.io', KEY)}")) is False
-    assert erased.find((2, "email:leah@x.io")) is None
-    assert erased.find((1, "user:leah@x.io")) is None
-    assert erased.change == 3
-
-
-def test_only_a_name_that_was_not_on_the_list_is_news() -> None:
-    erased = Erased()
-
-    assert erased.take([stone(1, (1, "user:a"))])
-    assert not erased.take([stone(1, (1, "user:a"))])
-    assert not erased.take([stone(2, (1, "user:b"), is_erased=False)])
-    assert erased.take([stone(3, (1, "user:b"))])
+    assert tombstones.find((1, "email:leah@x.io")) is False
+    assert tombstones.find((1, f"email:{hashed('Leah@x.io', KEY)}")) is False
+    assert tombstones.find((2, "email:leah@x.io")) is None
+    assert tombstones.find((1, "user:Leah@x.io")) is False
+    assert tombstones.find((1, "user:leah")) is None
+    assert tombstones.change == 3
 
 
-def test_who_is_let_in_again_is_nobody_to_look_for() -> None:
-    erased = Erased()
-    erased.take([stone(1, (1, "user:a"))])
-    erased.take([stone(2, (1, "user:a"), is_erased=False)])
+def test_only_a_name_without_a_tombstone_is_new() -> None:
+    tombstones = Tombstones()
 
-    assert not erased
-    assert erased.find((1, "user:a")) is None
+    assert tombstones.apply([stone(1, (1, "user:a"))])
+    assert not tombstones.apply([stone(1, (1, "user:a"))])
+    assert not tombstones.apply([stone(2, (1, "user:b"), is_erased=False)])
+    assert tombstones.apply([stone(3, (1, "user:b"))])
 
 
-def test_a_name_that_led_to_a_stronger_one_takes_nobody_along() -> None:
-    erased = Erased()
-    erased.take(
+def test_a_lifted_erasure_leaves_no_tombstone() -> None:
+    tombstones = Tombstones()
+    tombstones.apply([stone(1, (1, "user:a"))])
+    tombstones.apply([stone(2, (1, "user:a"), is_erased=False)])
+
+    assert not tombstones
+    assert tombstones.find((1, "user:a")) is None
+
+
+def test_an_erased_name_that_led_to_a_stronger_one_erases_no_second_person() -> None:
+    tombstones = Tombstones()
+    tombstones.apply(
         [stone(1, (1, "anonymous:kiosk"), is_linked=True), stone(2, (1, "email:leah@x.io"))]
     )
     at_the_kiosk = event(user_id="omar", anonymous_id="kiosk")
     of_leah = event(user_id="leah", email="leah@x.io")
 
-    assert mark([at_the_kiosk, of_leah], erased, Memory(10)) == {(1, "email:leah@x.io")}
-    assert at_the_kiosk.named.weaker == ()
-    assert of_leah.named.weaker == (((1, "email:leah@x.io"), (1, "user:leah")),)
+    assert erased_again([at_the_kiosk, of_leah], tombstones, RowCache(10)) == {
+        (1, "email:leah@x.io")
+    }
+    assert at_the_kiosk.names.weaker == ()
+    assert of_leah.names.weaker == (((1, "email:leah@x.io"), (1, "user:leah")),)
 
 
-def test_whoever_is_remembered_costs_no_hash() -> None:
-    erased = Erased()
-    erased.take([stone(1, (1, "user:leah"))])
-    memory = Memory(10)
-    memory.links.put((1, "user:leah"), (Link(None, None, None, "user:leah", "user:leah"), 1))
+def test_a_cached_name_costs_no_hash() -> None:
+    tombstones = Tombstones()
+    tombstones.apply([stone(1, (1, "user:leah"))])
+    cache = RowCache(10)
+    cache.links.put((1, "user:leah"), (Link(None, None, None, "user:leah", "user:leah"), 1))
 
-    assert mark([event(user_id="leah")], erased, memory) == set()
+    assert erased_again([event(user_id="leah")], tombstones, cache) == set()
 
 
-def test_a_device_known_as_somebody_elses_stays_theirs() -> None:
-    known: dict[Key, Link | None] = {
+def test_a_device_of_another_person_stays_theirs() -> None:
+    stored: dict[Key, Link | None] = {
         (1, "user:leah"): None,
         (1, "anonymous:z"): Link(
             "user:omar", datetime(2026, 1, 1, tzinfo=UTC), "m0", "user:omar", "a"
@@ -85,6 +87,8 @@ def test_a_device_known_as_somebody_elses_stays_theirs() -> None:
         (1, "user:omar"): Link(None, None, None, "user:omar", "a"),
     }
 
-    found = plan([event(user_id="leah", anonymous_id="z").named], known, marked={(1, "user:leah")})
+    resolution = resolve(
+        [event(user_id="leah", anonymous_id="z").names], stored, to_erase={(1, "user:leah")}
+    )
 
-    assert found.forgotten == {(1, "user:leah")}
+    assert resolution.erased_names == {(1, "user:leah")}

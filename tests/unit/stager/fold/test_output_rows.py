@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from services.stager.fold import output_rows as made
-from services.stager.fold.output_rows import Resolution
+from services.stager.fold import output_rows
+from services.stager.fold.output_rows import AlertResolution
 from services.stager.store.rows import CurrentTransition, StoredAlert
 from shared.journey.compile import CompiledJourney, compile_journey
 from shared.journey.kinds import Performed
@@ -51,7 +51,7 @@ def transition(sequence: int, to: str, day: int, *, version: int = 3) -> Transit
 
 
 def stored(number: int, t: Transition) -> CurrentTransition:
-    return CurrentTransition(number, made.transition_row(KEY, t)[3:15])
+    return CurrentTransition(number, output_rows.transition_row(KEY, t)[3:15])
 
 
 def stall(day: int = 0, *, cleared: datetime | None = None) -> Stall:
@@ -72,7 +72,7 @@ def stall(day: int = 0, *, cleared: datetime | None = None) -> Stall:
 def test_a_map_version_alone_makes_no_difference() -> None:
     before = [stored(1, transition(1, "customer", 2, version=3))]
 
-    change = made.difference(before, [transition(1, "customer", 2, version=4)], KEY)
+    change = output_rows.difference(before, [transition(1, "customer", 2, version=4)], KEY)
 
     assert (change.superseded, change.added) == ([], [])
 
@@ -82,20 +82,22 @@ def test_what_was_put_in_between_supersedes_what_followed() -> None:
     between = transition(2, "customer", 2)
     moved = replace(second, sequence=3)
 
-    change = made.difference([stored(7, first), stored(8, second)], [first, between, moved], KEY)
+    change = output_rows.difference(
+        [stored(7, first), stored(8, second)], [first, between, moved], KEY
+    )
 
     assert change.superseded == [8]
     assert change.added == [between, moved]
 
 
 def test_the_same_visit_is_the_same_alert() -> None:
-    assert made.alert_id(KEY, stall()) == made.alert_id(KEY, stall(cleared=START))
-    assert made.alert_id(KEY, stall()) != made.alert_id(KEY, stall(1))
-    assert made.alert_id(KEY, stall()) != made.alert_id((2, "acme", "sales"), stall())
+    assert output_rows.alert_id(KEY, stall()) == output_rows.alert_id(KEY, stall(cleared=START))
+    assert output_rows.alert_id(KEY, stall()) != output_rows.alert_id(KEY, stall(1))
+    assert output_rows.alert_id(KEY, stall()) != output_rows.alert_id((2, "acme", "sales"), stall())
 
 
 def test_an_alert_says_in_one_sentence_what_happened() -> None:
-    row = made.alert_row(KEY, stall(), compiled())
+    row = output_rows.alert_row(KEY, stall(), compiled())
 
     assert row[-1] == (
         "acme has been in Aware for 14 days without moving on; the last touchpoint was"
@@ -128,35 +130,35 @@ def test_an_alert_is_written_when_it_tells_otherwise_and_a_persons_word_stays(  
     written: bool,  # noqa: FBT001 - a table's column
     news: bool,  # noqa: FBT001 - a table's column
 ) -> None:
-    found = stall(cleared=None if now is None else START + timedelta(days=now))
+    current = stall(cleared=None if now is None else START + timedelta(days=now))
     visit = ("aware", 1, START)
     at = None if resolved is None else START + timedelta(days=resolved)
-    known = [] if state is None else [StoredAlert("id", state, resolution, at, visit)]
+    alerts = [] if state is None else [StoredAlert("id", state, resolution, at, visit)]
 
-    write, told = made.alerts_to_write(known, {visit: found})
+    write, new = output_rows.alerts_to_write(alerts, {visit: current})
 
-    assert (bool(write), bool(told)) == (written, news)
+    assert (bool(write), bool(new)) == (written, news)
 
 
 def test_only_open_alerts_end_with_their_finding() -> None:
     visit = ("aware", 1, START)
-    known = [
+    alerts = [
         StoredAlert("a", "open", None, None, visit),
         StoredAlert("b", "acknowledged", None, None, ("customer", 1, START)),
         StoredAlert("c", "resolved", "manual", START, ("customer", 2, START)),
     ]
 
-    ended = made.alerts_to_end(known, {visit: stall()}, Resolution.CORRECTED)
+    ended = output_rows.alerts_to_end(alerts, {visit: stall()}, AlertResolution.CORRECTED)
 
     assert ended == [("b", "corrected")]
 
 
 def test_a_subject_that_is_not_on_the_journey_has_no_placement() -> None:
-    assert made.placement_row(KEY, compiled(), State.initial(), 1) is None
+    assert output_rows.placement_row(KEY, compiled(), State.initial(), 1) is None
 
 
-def test_a_move_is_told_as_an_exit_and_an_entry() -> None:
-    rows = made.notices(KEY, transition(2, "customer", 2), START)
+def test_a_move_gives_the_notice_of_an_exit_and_of_an_entry() -> None:
+    rows = output_rows.notices(KEY, transition(2, "customer", 2), START)
 
     assert [row[1] for row in rows] == ["journey.stage.exited", "journey.stage.entered"]
     assert msgspec.json.decode(rows[0][3])["cause"] == {"message_id": "m2", "event": "E"}
@@ -167,4 +169,4 @@ def test_the_first_entry_has_nothing_to_exit() -> None:
         transition(1, "aware", 0), kind=TransitionKind.ENTER, from_stage=None, dwell_seconds=None
     )
 
-    assert [row[1] for row in made.notices(KEY, first, START)] == ["journey.stage.entered"]
+    assert [row[1] for row in output_rows.notices(KEY, first, START)] == ["journey.stage.entered"]

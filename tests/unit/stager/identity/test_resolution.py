@@ -4,34 +4,34 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.stager.identity.names import Key, Link, Named, named
-from services.stager.identity.resolution import Plan, beyond, names_in, plan
+from services.stager.identity.names import EventNames, Key, Link, event_names
+from services.stager.identity.resolution import Resolution, missing_targets, names_in, resolve
 from shared.contracts.names import is_person
 from tests.support import touchpoints
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
-def event(day: int, **fields: str) -> Named:
-    return named(
+def event(day: int, **fields: str) -> EventNames:
+    return event_names(
         touchpoints.event("E", START + timedelta(days=day), message_id=f"m{day}", **fields)
     )
 
 
-def resolved(*events: Named) -> Plan:
-    return plan(events, dict.fromkeys(names_in(events)))
+def resolution_of(*events: EventNames) -> Resolution:
+    return resolve(events, dict.fromkeys(names_in(events)))
 
 
-def ends(found: Plan) -> dict[str, tuple[str, str]]:
-    return {name: (link.person_id, link.subject_id) for (_, name), link in found.links.items()}
+def ends(resolution: Resolution) -> dict[str, tuple[str, str]]:
+    return {name: (link.person_id, link.subject_id) for (_, name), link in resolution.links.items()}
 
 
 def test_a_name_leads_to_the_stronger_one_beside_it() -> None:
-    found = resolved(
+    resolution = resolution_of(
         event(0, anonymous_id="z", email=" Leah@X.io "), event(1, email="leah@x.io", user_id="l")
     )
 
-    assert ends(found) == {
+    assert ends(resolution) == {
         "anonymous:z": ("user:l", "user:l"),
         "email:leah@x.io": ("user:l", "user:l"),
         "user:l": ("user:l", "user:l"),
@@ -43,17 +43,17 @@ def test_the_first_link_by_event_order_wins_whenever_it_comes() -> None:
     late = event(2, anonymous_id="z", user_id="omar")
 
     for order in ((early, late), (late, early)):
-        assert resolved(*order).links[1, "anonymous:z"].parent == "user:leah"
+        assert resolution_of(*order).links[1, "anonymous:z"].parent == "user:leah"
 
 
 def test_a_person_is_at_home_in_the_first_account_of_any_of_its_names() -> None:
-    found = resolved(
+    resolution = resolution_of(
         event(3, user_id="leah", account_id="beta"),
         event(1, anonymous_id="z", account_id="acme"),
         event(2, anonymous_id="z", user_id="leah"),
     )
 
-    assert ends(found) == {
+    assert ends(resolution) == {
         "anonymous:z": ("user:leah", "acme"),
         "user:leah": ("user:leah", "acme"),
     }
@@ -63,29 +63,31 @@ def test_an_event_is_about_its_own_account_before_the_home_before_the_person() -
     explicit = event(2, user_id="leah", account_id="beta")
     silent = event(3, user_id="leah")
     alone = event(4, user_id="solo")
-    nobody = event(5, account_id="acme")
-    found = resolved(event(1, user_id="leah", account_id="acme"), explicit, silent, alone, nobody)
+    impersonal = event(5, account_id="acme")
+    resolution = resolution_of(
+        event(1, user_id="leah", account_id="acme"), explicit, silent, alone, impersonal
+    )
 
-    assert found.resolve(explicit) == ("user:leah", "beta")
-    assert found.resolve(silent) == ("user:leah", "acme")
-    assert found.resolve(alone) == ("user:solo", "user:solo")
-    assert found.resolve(nobody) == (None, "acme")
+    assert resolution.owner(explicit) == ("user:leah", "beta")
+    assert resolution.owner(silent) == ("user:leah", "acme")
+    assert resolution.owner(alone) == ("user:solo", "user:solo")
+    assert resolution.owner(impersonal) == (None, "acme")
 
 
 def test_an_alias_names_who_the_person_was_before() -> None:
-    assert ends(resolved(event(0, user_id="leah", previous_id="old"))) == {
+    assert ends(resolution_of(event(0, user_id="leah", previous_id="old"))) == {
         "anonymous:old": ("user:leah", "user:leah"),
         "user:leah": ("user:leah", "user:leah"),
     }
 
 
 def test_a_former_anonymous_id_leads_to_whatever_the_event_goes_by() -> None:
-    assert ends(resolved(event(0, anonymous_id="202", previous_id="201"))) == {
+    assert ends(resolution_of(event(0, anonymous_id="202", previous_id="201"))) == {
         "anonymous:201": ("anonymous:202", "anonymous:202"),
         "anonymous:202": ("anonymous:202", "anonymous:202"),
     }
     assert ends(
-        resolved(
+        resolution_of(
             event(0, anonymous_id="202", previous_id="201"), event(1, anonymous_id="202", email="e")
         )
     ) == {
@@ -96,80 +98,83 @@ def test_a_former_anonymous_id_leads_to_whatever_the_event_goes_by() -> None:
 
 
 def test_a_stronger_name_beats_an_equal_one_whenever_it_comes() -> None:
-    found = resolved(
+    resolution = resolution_of(
         event(0, anonymous_id="b", previous_id="a"), event(1, anonymous_id="a", user_id="u")
     )
 
-    assert found.links[1, "anonymous:a"].parent == "user:u"
-    assert found.links[1, "anonymous:b"].person_id == "anonymous:b"
+    assert resolution.links[1, "anonymous:a"].parent == "user:u"
+    assert resolution.links[1, "anonymous:b"].person_id == "anonymous:b"
 
 
-def test_the_newest_link_of_a_circle_does_not_count() -> None:
-    circle = [
+def test_the_newest_link_of_a_cycle_does_not_count() -> None:
+    cycle = [
         event(0, anonymous_id="b", previous_id="a"),
         event(1, anonymous_id="c", previous_id="b"),
         event(2, anonymous_id="a", previous_id="c", account_id="acme"),
     ]
     for order in ([0, 1, 2], [2, 1, 0], [1, 2, 0]):
-        found = resolved(*(circle[place] for place in order))
+        resolution = resolution_of(*(cycle[place] for place in order))
 
-        assert {link.person_id for link in found.links.values()} == {"anonymous:c"}
-        assert {link.subject_id for link in found.links.values()} == {"acme"}
-        # What the row of `c` has to tell is taken up by its link: its home is to be looked for.
-        assert found.shrunk == {(1, "anonymous:c")}
+        assert {link.person_id for link in resolution.links.values()} == {"anonymous:c"}
+        assert {link.subject_id for link in resolution.links.values()} == {"acme"}
+        # The row of `c` holds its link, so its home has to be computed from its events.
+        assert resolution.lost_members == {(1, "anonymous:c")}
 
 
-def merge(day: int, survivor: str, loser: str) -> Named:
+def merge(day: int, survivor: str, loser: str) -> EventNames:
     return event(
         day, type="merge", account_id=survivor, previous_account_id=loser, user_id="reporter"
     )
 
 
-def test_accounts_lead_to_the_one_that_took_over_all_others() -> None:
+def test_accounts_lead_to_the_one_that_absorbed_all_others() -> None:
     seen = event(0, user_id="leah", account_id="a")
-    found = resolved(seen, merge(3, "c", "b"), merge(1, "b", "a"), merge(2, "x", "a"))
+    resolution = resolution_of(seen, merge(3, "c", "b"), merge(1, "b", "a"), merge(2, "x", "a"))
 
-    assert found.accounts == {(1, "a"): "c", (1, "b"): "c"}
-    assert found.resolve(seen) == ("user:leah", "c")
-    assert found.links[1, "user:leah"].parent == "a"
-    assert (1, "user:reporter") not in found.links
-    assert found.moved == {(1, "a"), (1, "b")}
+    assert resolution.accounts == {(1, "a"): "c", (1, "b"): "c"}
+    assert resolution.owner(seen) == ("user:leah", "c")
+    assert resolution.links[1, "user:leah"].parent == "a"
+    assert (1, "user:reporter") not in resolution.links
+    assert resolution.moved == {(1, "a"), (1, "b")}
 
 
-def test_whoever_is_to_be_forgotten_goes_with_all_names_that_lead_there() -> None:
+def test_a_person_is_erased_with_all_names_that_lead_to_it() -> None:
     events = [
         event(0, anonymous_id="z", user_id="leah"),
         event(1, anonymous_id="z", user_id="omar"),
         event(2, email="e", user_id="leah"),
     ]
-    found = plan(events, dict.fromkeys(names_in(events)), marked={(1, "email:e")})
+    resolution = resolve(events, dict.fromkeys(names_in(events)), to_erase={(1, "email:e")})
 
-    assert found.forgotten == {(1, "anonymous:z"), (1, "email:e"), (1, "user:leah")}
+    assert resolution.erased_names == {(1, "anonymous:z"), (1, "email:e"), (1, "user:leah")}
 
 
-def test_a_batch_that_says_nothing_new_changes_nothing() -> None:
-    first = resolved(event(0, user_id="leah", account_id="acme"))
-    known: dict[Key, Link | None] = {**first.links}
+def test_a_batch_without_new_links_changes_nothing() -> None:
+    first = resolution_of(event(0, user_id="leah", account_id="acme"))
+    stored: dict[Key, Link | None] = {**first.links}
 
-    again = plan([event(1, user_id="leah", account_id="acme")], known)
+    again = resolve([event(1, user_id="leah", account_id="acme")], stored)
 
-    assert (again.changes, again.moved, again.relied_on) == ({}, set(), set())
+    assert (again.changes, again.moved, again.depends_on) == ({}, set(), set())
 
 
 def test_a_name_that_moves_asks_for_the_names_below_it() -> None:
-    first = resolved(event(1, email="e", anonymous_id="z"))
-    known: dict[Key, Link | None] = {(1, "email:e"): first.links[1, "email:e"], (1, "user:u"): None}
+    first = resolution_of(event(1, email="e", anonymous_id="z"))
+    stored: dict[Key, Link | None] = {
+        (1, "email:e"): first.links[1, "email:e"],
+        (1, "user:u"): None,
+    }
 
-    found = plan([event(2, email="e", user_id="u")], known)
+    resolution = resolve([event(2, email="e", user_id="u")], stored)
 
-    assert found.moved == {(1, "email:e")}
-    assert found.unread == {(1, "email:e")}
+    assert resolution.moved == {(1, "email:e")}
+    assert resolution.unread == {(1, "email:e")}
 
 
 def test_what_a_known_name_leads_through_is_read_before_planning() -> None:
     link = Link("email:e", START, "m", "user:u", "user:u")
 
-    assert beyond({(1, "anonymous:z"): link}) == {(1, "email:e"), (1, "user:u")}
+    assert missing_targets({(1, "anonymous:z"): link}) == {(1, "email:e"), (1, "user:u")}
 
 
 names = st.fixed_dictionaries(
@@ -200,15 +205,15 @@ def test_the_outcome_is_a_function_of_the_set_of_events(
     shuffled = [*events, *events[:3]]
     random.shuffle(shuffled)
 
-    found = resolved(*shuffled)
-    assert found.links == resolved(*events).links
-    assert found.accounts == resolved(*events).accounts
+    resolution = resolution_of(*shuffled)
+    assert resolution.links == resolution_of(*events).links
+    assert resolution.accounts == resolution_of(*events).accounts
 
 
 @settings(max_examples=150)
 @given(st.lists(names | merges, min_size=1, max_size=12))
 def test_every_chain_ends_where_all_names_of_a_person_end(stories: list[dict[str, str]]) -> None:
-    links = resolved(*(event(day, **fields) for day, fields in enumerate(stories))).links
+    links = resolution_of(*(event(day, **fields) for day, fields in enumerate(stories))).links
 
     for (workspace, name), link in links.items():
         if not is_person(name):

@@ -50,8 +50,8 @@ def test_a_good_record_is_an_envelope() -> None:
         (record(event=""), Reason.OUT_OF_RANGE),
         (record(user_id="u" * 513), Reason.OUT_OF_RANGE),
         (record(account_id="user:leah"), Reason.OUT_OF_RANGE),
-        (record(user_id=None), Reason.NAMES_NOBODY),
-        (record(user_id="", email="  "), Reason.NAMES_NOBODY),
+        (record(user_id=None), Reason.NO_NAMES),
+        (record(user_id="", email="  "), Reason.NO_NAMES),
         (record(occurred_at="2026-01-05T09:00:00"), Reason.WRONG_TYPE),
         (record(occurred_at="0001-01-01T00:00:00+14:00"), Reason.OUT_OF_RANGE),
         (record(occurred_at="yesterday"), Reason.WRONG_TYPE),
@@ -61,9 +61,9 @@ def test_a_good_record_is_an_envelope() -> None:
         (record(event="E").replace(b'"E"', b'"\\ud800"'), Reason.NOT_JSON),
         (record(event="E").replace(b'"E"', b'"\xff"'), Reason.NOT_UTF8),
         (record(unknown="E").replace(b'"E"', b'"\xff"'), Reason.NOT_UTF8),
-        (record(type="erase", user_id=None, account_id="acme"), Reason.NAMES_NOBODY),
-        (record(type="merge", account_id="acme"), Reason.NAMES_NOBODY),
-        (record(type="merge", previous_account_id="acme"), Reason.NAMES_NOBODY),
+        (record(type="erase", user_id=None, account_id="acme"), Reason.NO_NAMES),
+        (record(type="merge", account_id="acme"), Reason.NO_NAMES),
+        (record(type="merge", previous_account_id="acme"), Reason.NO_NAMES),
         (
             record(type="merge", account_id="acme", previous_account_id="email:x"),
             Reason.OUT_OF_RANGE,
@@ -94,7 +94,7 @@ def test_an_escaped_backslash_before_u0000_is_plain_text() -> None:
 
 
 @pytest.mark.parametrize("secret", ["leah@example.com"])
-def test_the_detail_says_where_and_never_what(secret: str) -> None:
+def test_the_detail_names_a_place_and_never_a_value(secret: str) -> None:
     for value in (
         record(type=secret),
         record(properties=[secret]),
@@ -107,7 +107,7 @@ def test_the_detail_says_where_and_never_what(secret: str) -> None:
         assert secret not in poison.detail
 
 
-def test_the_workspace_is_kept_where_the_bytes_tell_it() -> None:
+def test_the_workspace_is_kept_if_the_bytes_hold_one() -> None:
     poisons = [
         read(record(v=9, workspace_id=7)),
         read(record(type="x", workspace_id=7)),
@@ -132,7 +132,7 @@ def test_the_workspace_is_kept_where_the_bytes_tell_it() -> None:
         (b"?", None),
     ],
 )
-def test_the_message_is_told_where_the_bytes_tell_one_that_can_be_kept(
+def test_the_message_id_is_kept_if_the_bytes_hold_one_that_can_be_stored(
     value: bytes, message_id: str | None
 ) -> None:
     poison = read(value)
@@ -141,7 +141,7 @@ def test_the_message_is_told_where_the_bytes_tell_one_that_can_be_kept(
     assert poison.message_id == message_id
 
 
-def test_what_no_mapping_knows_is_no_fault_and_told_by_the_providers_name() -> None:
+def test_an_unmapped_event_is_no_fault_and_has_the_providers_name_as_detail() -> None:
     poison = read(record(type="unmapped", event="ticket.propertyChange"))
 
     assert isinstance(poison, Poison)

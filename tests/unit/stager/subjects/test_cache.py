@@ -1,8 +1,8 @@
-from services.stager.subjects.cache import Cache
+from services.stager.subjects.cache import BoundedCache
 
 
-def test_the_cache_keeps_what_is_used_and_stays_within_its_capacity() -> None:
-    cache: Cache[int, str] = Cache(10)
+def test_used_entries_stay_and_the_cache_stays_within_its_capacity() -> None:
+    cache: BoundedCache[int, str] = BoundedCache(10)
     for number in range(100):
         cache.put(number, str(number))
         assert cache.get(0) == "0"
@@ -12,11 +12,11 @@ def test_the_cache_keeps_what_is_used_and_stays_within_its_capacity() -> None:
     assert len(cache) <= 12
 
 
-def test_what_is_dropped_is_gone_from_both_generations() -> None:
-    cache: Cache[int, str] = Cache(2)
+def test_an_invalidated_entry_leaves_both_generations() -> None:
+    cache: BoundedCache[int, str] = BoundedCache(2)
     for number in range(3):
         cache.put(number, "x")
 
-    cache.drop([0, 1, 2, 3])
+    cache.invalidate([0, 1, 2, 3])
 
     assert [cache.get(number) for number in range(3)] == [None, None, None]

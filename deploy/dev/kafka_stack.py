@@ -1,0 +1,109 @@
+"""`make up-kafka`: Kafka, PostgreSQL and the three services as processes, without containers.
+
+For development. Everything lies in `.stageline/kafka/`, apart from what `make run` keeps.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from time import sleep
+from types import FrameType
+
+from deploy.dev.children import Child
+from deploy.dev.kafka import LocalKafka
+from migrations.upgrade import upgrade
+from services.standalone import home as folder
+from services.standalone import terminal
+from services.standalone.bootstrap import bootstrap, play_sample
+from services.standalone.credentials import FILE_NAME
+from services.standalone.postgres import EmbeddedPostgres
+from services.standalone.settings import StandaloneSettings
+from shared.clock import SystemClock
+from shared.errors import FatalError
+from shared.process.listener import bind
+from shared.settings import load
+
+_SERVICES = ("ingest", "api", "stager")
+_WATCH_SECONDS = 0.5
+
+
+class _Stopped(BaseException):
+    """A stop signal arrived. Like KeyboardInterrupt no Exception, so that no handler of errors catches it."""
+
+
+def main() -> int:
+    """Run until Ctrl-C or SIGTERM. Exit code 0 after a clean stop, 1 when something failed."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise _Stopped
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        settings = load(StandaloneSettings)
+        home = settings.home / "kafka"
+        with folder.locked(home), ExitStack() as stack:
+            _run(settings, home, stack)
+    except _Stopped:
+        terminal.say("\nStopped.")
+    except FatalError as exc:
+        sys.stderr.write(f"stageline: {exc}\n")
+        return 1
+    return 0
+
+
+def _run(settings: StandaloneSettings, home: Path, stack: ExitStack) -> None:
+    ports = {name: settings.port + number for number, name in enumerate(_SERVICES)}
+    for port in ports.values():
+        bind(settings.host, port).close()
+    terminal.say("Starting Kafka (the first time, Maven fetches it) ...")
+    # What is entered first is left last: the services go before what they stand on.
+    kafka = LocalKafka(home / "broker")
+    stack.callback(kafka.stop)
+    kafka.start()
+    terminal.say("Starting PostgreSQL ...")
+    database = stack.enter_context(EmbeddedPostgres(home / "postgres"))
+    upgrade(database.url)
+    environ = {
+        "STAGELINE_DATABASE_URL": database.url,
+        "STAGELINE_EVENT_LOG": "kafka",
+        "STAGELINE_KAFKA_BOOTSTRAP": kafka.bootstrap,
+        "STAGELINE_HOST": settings.host,
+        "STAGELINE_LOG_FORMAT": os.environ.get("STAGELINE_LOG_FORMAT", "json"),
+        "PYTHONUNBUFFERED": "1",
+    }
+    children = {
+        name: Child(name, port=ports[name], environ=environ, log_dir=home) for name in _SERVICES
+    }
+    for child in children.values():
+        stack.enter_context(child)
+    for child in children.values():
+        child.wait_ready()
+    made = asyncio.run(
+        bootstrap(
+            database.url,
+            home,
+            base_url=children["ingest"].url,
+            api_url=children["api"].url,
+            operator_url=database.url,
+            now=SystemClock().now(),
+        )
+    )
+    if settings.sample:
+        asyncio.run(play_sample(made, home, SystemClock().now()))
+    terminal.say(terminal.welcome(made, home / FILE_NAME))
+    for child in children.values():
+        terminal.say(f"  {child.service:8} {child.url}  log: {child.log_file}")
+    while True:
+        for child in children.values():
+            child.check()
+        sleep(_WATCH_SECONDS)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,101 @@
+"""What batches and jobs of one process share, and what the steps of one batch hand on to each other."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.stager.batch.cached_reads import MemberTracker, SubjectLoader
+from services.stager.batch.classify import ClassifiedRecords
+from services.stager.batch.name_locks import NameLocks
+from services.stager.batch.name_resolver import NameResolver
+from services.stager.batch.tombstones import Tombstones
+from services.stager.fold.fold_subject import FoldOutput
+from services.stager.fold.journeys import Journeys
+from services.stager.identity.names import Key
+from services.stager.identity.resolution import Resolution
+from services.stager.records.records import BatchEvent
+from services.stager.store.rows import Erasure
+from services.stager.store.session import Pool
+from services.stager.subjects.cache import RowCache
+from shared.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class StagerContext:
+    """The parts that all writing transactions of one process share."""
+
+    pool: Pool
+    clock: Clock
+    cache: RowCache
+    journeys: Journeys = field(default_factory=Journeys)
+    tombstones: Tombstones = field(default_factory=Tombstones)
+    locks: NameLocks = field(default_factory=NameLocks)
+    """Held during each writing transaction, so that those of one process do not conflict."""
+
+
+class BatchContext:
+    """One try at a batch. The steps of `pipeline.run` fill it in; nothing outside changes before commit."""
+
+    def __init__(
+        self,
+        stager: StagerContext,
+        records: ClassifiedRecords,
+        *,
+        owner: str,
+        now: datetime,
+        is_alone: bool,
+    ) -> None:
+        """`owner` names the process in `consumer_offset`. `is_alone`: no other batch is under way."""
+        cache = stager.cache
+        self.journeys = stager.journeys
+        self.tombstones = stager.tombstones
+        self.cache = cache
+        self.records = records
+        self.owner = owner
+        self.now = now
+        self.is_alone = is_alone
+        self.subjects = SubjectLoader(cache)
+        self.members = MemberTracker(cache)
+        self.names = NameResolver(cache, self.subjects)
+        self.resolution = Resolution({})
+        self.output = FoldOutput(now)
+        self.by_subject: dict[Key, list[BatchEvent]] = {}
+        """Events by subject."""
+        self.by_person: dict[Key, list[BatchEvent]] = {}
+        """Events by a person who has journeys of its own besides the subject's."""
+        self.changed_histories: set[Key] = set()
+        """Subjects and persons whose stored history changed: they are re-folded."""
+        self.newly_seen: dict[Key, set[str]] = {}
+        """Subjects in which this batch sees a person."""
+        self.is_erasing = False
+        self.erasure = Erasure()
+        self.erased_events: list[BatchEvent] = []
+        self._started_at = cache.tick()
+        self.epoch = cache.epoch
+        """Epoch of the cache that the batch reads."""
+
+    def see(self, workspace: int, person: str | None, subject: str) -> None:
+        """Note that a person is a member of a subject."""
+        if person is not None:
+            self.newly_seen.setdefault((workspace, person), set()).add(subject)
+
+    def update_cache(self) -> None:
+        """Cache what was written; to be called after the commit."""
+        cache = self.cache
+        if cache.epoch != self.epoch:
+            return
+        if self.is_erasing:
+            cache.clear()
+            return
+        read_at = self.subjects.read_at
+        for key, subject in self.output.subjects.items():
+            cache.subjects.put(key, (subject, read_at[key]))
+        self.members.update_cache(read_at)
+        for name, (_, link) in self.resolution.changes.items():
+            if name not in self.resolution.erased_names:
+                cache.links.put(name, (link, self._started_at))
+
+    def invalidate_cache(self) -> None:
+        """Drop what the batch read; to be called after a rollback, which a stale entry may have caused."""
+        self.cache.subjects.invalidate(self.subjects.subjects)
+        self.cache.members.invalidate(self.members.members)
+        self.cache.links.invalidate(self.names.links)

@@ -1,0 +1,131 @@
+"""The composition of ingest, stager and api in one process: one port, task group and stop event."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as AsgiScope
+
+from services.api import app as api_app
+from services.api.context import ApiContext
+from services.api.settings import ApiSettings
+from services.ingest import app as ingest_app
+from services.ingest.compose import composed as composed_ingest
+from services.ingest.compose import refresh
+from services.ingest.intake import Ingest
+from services.ingest.settings import IngestSettings
+from services.stager.app import Stager
+from services.stager.settings import StagerSettings
+from services.standalone import document as product_document
+from shared.clock import Clock
+from shared.eventlog.factory import ensure_topics
+from shared.http.health import Health
+from shared.http.server import serve
+from shared.settings import load
+from shared.telemetry.metrics import of_process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Settings of the three services; all name the same database and event log."""
+
+    ingest: IngestSettings
+    stager: StagerSettings
+    api: ApiSettings
+
+
+def settings_from(**overrides: str) -> Settings:
+    """Read the three services' settings; `overrides` win over the environment. Raises FatalError."""
+    return Settings(
+        ingest=load(IngestSettings, **overrides),
+        stager=load(StagerSettings, **overrides),
+        api=load(ApiSettings, **overrides),
+    )
+
+
+class AllServices:
+    """The three services, connected."""
+
+    def __init__(
+        self,
+        *,
+        ingest: Ingest,
+        stager: Stager,
+        api: ApiContext,
+    ) -> None:
+        self.ingest = ingest
+        self.stager = stager
+        self.api = api
+        self._ingest = ingest
+        reading = api_app.create_health(api)
+
+        async def answers() -> bool:
+            return all((await reading.ready()).values())
+
+        self.health = Health(
+            {"api": answers, "log": ingest.writer.healthy}, is_alive=stager.is_alive
+        )
+        self.app: ASGIApp = _PathRouter(
+            api=api_app.create_app(
+                api,
+                self.health,
+                front=product_document.FRONT,
+                described=product_document.served(ingest),
+            ),
+            ingest=ingest_app.create_app(ingest, self.health),
+            ingest_routes=ingest_app.routes(ingest),
+        )
+
+    async def run(
+        self, listener: socket.socket, stop: asyncio.Event, *, shutdown_seconds: float
+    ) -> None:
+        """Serve until `stop`; a task that fails stops all. Ingest ends first, then the stager."""
+        stager_stop = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            refresh(self._ingest, group, stop)
+            group.create_task(self.api.stage_gauges.run(stop), name="stage-gauges")
+            group.create_task(self.stager.run(stager_stop), name="stager")
+            await serve(self.app, listener, stop, shutdown_seconds=shutdown_seconds)
+            self.health.stopping = True
+            stager_stop.set()
+
+
+@asynccontextmanager
+async def composed(settings: Settings, clock: Clock) -> AsyncIterator[AllServices]:
+    """Connect the services, and disconnect them at the end. Raises LogUnavailable."""
+    metrics = of_process()
+    await ensure_topics(settings.ingest)
+    async with composed_ingest(settings.ingest, clock=clock, metrics=metrics) as ingest:
+        api = api_app.build(settings.api, keys=ingest.keys, clock=clock, metrics=metrics)
+        try:
+            await ingest.writer.start()
+            stager = Stager(settings.stager, clock=clock, metrics=metrics)
+            yield AllServices(ingest=ingest, stager=stager, api=api)
+        finally:
+            await api.close()
+
+
+class _PathRouter:
+    """ASGI application that sends each path to the service that serves it, middleware included."""
+
+    def __init__(self, *, api: ASGIApp, ingest: ASGIApp, ingest_routes: Sequence[Route]) -> None:
+        self._api = api
+        self._ingest = ingest
+        self._ingest_paths = frozenset(route.path for route in ingest_routes)
+        self._ingest_patterns = [
+            route.path_regex for route in ingest_routes if route.param_convertors
+        ]
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> Any:  # noqa: ANN401
+        app = self._ingest if self._is_of_ingest(scope.get("path", "")) else self._api
+        await app(scope, receive, send)
+
+    def _is_of_ingest(self, path: str) -> bool:
+        return path in self._ingest_paths or any(
+            pattern.match(path) for pattern in self._ingest_patterns
+        )
