@@ -1,6 +1,5 @@
 """`/v1/kpis/values`: values that are measured elsewhere and pushed here (R54)."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from services.api.queries import kpis as stored
 from services.api.queries.kpis import Reading
 from services.api.schemas import kpis as schemas
 from shared.keys.principal import Scope
+from shared.wording import nearest
 
 router = ScopedRouter(prefix="/v1/kpis/values", tags=["kpis"])
 
@@ -123,5 +123,5 @@ def _reading(item: schemas.KpiValue, maps: Mapping[str, PreparedMap]) -> Reading
 
 def _near(sentence: str, word: str, names: Mapping[str, object]) -> str:
     """The sentence with the nearest name there is; the map's word, never the sender's."""
-    near = difflib.get_close_matches(word, names, n=1)
-    return f"{sentence} Did you mean `{near[0]}`?" if near else sentence
+    near = nearest(word, names)
+    return f"{sentence} Did you mean `{near}`?" if near else sentence
