@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from services.api import app as api_app
+from services.api.context import ApiContext
 from services.api.settings import ApiSettings
 from services.ingest import app as ingest_app
 from services.ingest.compose import composed, refresh
@@ -54,7 +55,7 @@ class Together:
         *,
         ingest: Ingest,
         stager: Stager,
-        api: api_app.Api,
+        api: ApiContext,
     ) -> None:
         self.ingest = ingest
         self.stager = stager
@@ -73,7 +74,7 @@ class Together:
                 api,
                 self.health,
                 front=described.FRONT,
-                described=described.served(ingest, api),
+                described=described.served(ingest),
             ),
             ingest=ingest_app.create_app(ingest, self.health),
             ingest_routes=ingest_app.routes(ingest),

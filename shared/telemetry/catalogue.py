@@ -62,14 +62,14 @@ ACTIONS = {
         "No event is lost by it, only what `stageline tail` shows. `database`: Postgres is away."
     ),
     "stageline_stager_events_total": (
-        "Any `dead` wants a look: `stageline dlq list`. Many `duplicate` mean that a sender repeats."
-        " `erased`: requests to forget somebody, and records of people who are forgotten."
+        "Any `dead` needs a look: `stageline dlq list`. Many `duplicate` mean that a sender repeats."
+        " `erased`: requests to erase a person, and records of erased people."
     ),
     "stageline_stager_transitions_total": (
         "At zero while events are applied: the map's rules do not fit the event names that come."
     ),
     "stageline_stager_refolds_total": (
-        "`late` costs time on long histories; many of them mean that a source delivers in arrears."
+        "`late` costs time on long histories; many of them mean that a source delivers late."
     ),
     "stageline_stager_batch_records": (
         "Near its limit all the time, the stager is behind: add partitions and stagers."
@@ -81,22 +81,22 @@ ACTIONS = {
         "The promise to users: how old an event is when a stage shows it. Alert on its p99."
     ),
     "stageline_stager_lag_records": (
-        "Growing means that more comes than is applied; one partition alone means a hot account."
+        "It grows while more records arrive than are applied; one partition alone means a hot account."
     ),
     "stageline_stager_retries_total": (
-        "Passing faults; nothing is lost. If it lasts, look at what `kind` names."
+        "Transient faults; nothing is lost. If it lasts, check the part that `kind` names."
     ),
     "stageline_stager_alerts_opened_total": (
         "A jump of one kind is a change in customers' behaviour or in the map; look at the alerts."
     ),
     "stageline_stager_alerts_resolved_total": (
-        "Falling behind `opened` for long: nobody follows up on the findings."
+        "Far behind `opened` for long: the alerts are not followed up."
     ),
     "stageline_stager_last_poll_timestamp_seconds": (
         "More than a minute ago: the loop hangs; restart the stager and keep its log."
     ),
     "stageline_api_stage_population": "For people: where customers stand now.",
-    "stageline_api_open_alerts": "For people: findings that wait for somebody.",
+    "stageline_api_open_alerts": "For people: alerts that are not resolved.",
 }
 
 _HEAD = """\

@@ -106,7 +106,7 @@ class Metrics:
         # Stager: accepted = applied + duplicate + dead + erased, at all times.
         self.stager_events = Counter(
             "stageline_stager_events_total",
-            "Records taken from the log, by verdict: applied, duplicate, dead or erased.",
+            "Records read from the log, by verdict: applied, duplicate, dead or erased.",
             ["verdict"],
             registry=registry,
         )
@@ -121,7 +121,7 @@ class Metrics:
         )
         self.stager_refolds = Counter(
             "stageline_stager_refolds_total",
-            "Histories folded anew, by reason: late, merge, map or erase.",
+            "Histories re-folded, by reason: late, merge, map or erase.",
             ["reason"],
             registry=registry,
         )
@@ -151,7 +151,7 @@ class Metrics:
         )
         self.stager_retries = Counter(
             "stageline_stager_retries_total",
-            "Batches tried again after a passing fault, by kind.",
+            "Batches tried again after a transient fault, by kind.",
             ["kind"],
             registry=registry,
         )

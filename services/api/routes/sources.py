@@ -5,7 +5,6 @@ from typing import Annotated
 
 from fastapi import Path, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
-from starlette.convertors import StringConvertor, register_url_convertor
 
 from services.api.dependencies import DECODED, Database, Now
 from services.api.errors import Code, RequestRefused
@@ -32,19 +31,6 @@ SourceId = Annotated[
     Path(min_length=1, description="The source's id, as `POST /v1/sources` returned it."),
     DECODED,
 ]
-
-
-class _WholeSource(StringConvertor):
-    """Path parameter for a source itself: any text, but not a path below a source.
-
-    Without this, `DELETE /v1/sources/a/keys` would look for a source with the id `a/keys` instead of
-    answering 405.
-    """
-
-    regex = "(?!.+(?:/events|/usage|/(?:keys|secrets)(?:/.+)?|:pause|:resume)$).+"
-
-
-register_url_convertor("source", _WholeSource())
 
 
 @router.get(
@@ -146,7 +132,7 @@ async def resume_source(source_id: SourceId, database: Database, now: Now) -> sc
 
 
 @router.get(
-    "/{source_id:source}",
+    "/{source_id:encoded}",
     operation_id="getSource",
     scope=Scope.SOURCES_READ,
     refusals=[Code.SOURCE_UNKNOWN],
@@ -162,7 +148,7 @@ async def get_source(source_id: SourceId, database: Database, now: Now) -> schem
 
 
 @router.patch(
-    "/{source_id:source}",
+    "/{source_id:encoded}",
     operation_id="changeSource",
     scope=Scope.SOURCES_WRITE,
     refusals=[Code.SOURCE_UNKNOWN, Code.SOURCE_NAME_TAKEN],
@@ -198,7 +184,7 @@ async def change_source(
 
 
 @router.delete(
-    "/{source_id:source}",
+    "/{source_id:encoded}",
     operation_id="deleteSource",
     scope=Scope.SOURCES_WRITE,
     refusals=[Code.SOURCE_UNKNOWN],

@@ -165,7 +165,7 @@ async def dead_letters_with_text(
 ) -> list[tuple[int, int, bytes]]:
     """(id, workspace, bytes) of dead letters that may hold one of the texts; at most 200, after an id.
 
-    Only the longest part of a text that stands in JSON as it is is looked for: SQL folds the case of
+    Only the longest part of a text that JSON writes unescaped is searched for: SQL folds the case of
     ASCII letters alone, and quotes are escaped.
     """
     parts = [max(_NOT_PLAIN.split(text), key=len) for text in texts]
