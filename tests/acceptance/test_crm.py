@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from services.standalone.together import Settings, settings_from
+from services.standalone.compose import Settings, settings_from
 from shared.clock import ManualClock
 from tests.acceptance.conftest import START
 from tests.acceptance.stack import Log, Stack, overrides_of

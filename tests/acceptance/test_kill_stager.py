@@ -17,7 +17,7 @@ import pytest
 
 from deploy.dev.children import Child
 from services.cli.operate.verify import Report, examine
-from services.standalone import prepare
+from services.standalone.bootstrap import bootstrap
 from shared.clock import SystemClock
 from shared.process.listener import bind
 from shared.storage.connect import DatabaseRole, open_pool
@@ -102,7 +102,7 @@ class Front:
         """A client of ingest that carries the write key."""
         with self._ingest:
             await asyncio.to_thread(self._ingest.wait_ready)
-            credentials = await prepare.furnish(
+            credentials = await bootstrap(
                 self.database_url,
                 self._folder,
                 base_url=self._ingest.url,

@@ -15,7 +15,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.dev.children import Child
-from services.standalone import prepare
+from services.standalone.bootstrap import bootstrap
 from shared.clock import SystemClock
 from shared.contracts.envelope import Envelope
 from shared.contracts.topics import TOUCHPOINTS
@@ -107,7 +107,7 @@ class Service:
             try:
                 await asyncio.to_thread(self._ingest.wait_ready)
                 await asyncio.to_thread(self._stager.wait_ready)
-                credentials = await prepare.furnish(
+                credentials = await bootstrap(
                     self.database_url,
                     self._folder,
                     base_url=self.url,

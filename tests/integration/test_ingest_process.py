@@ -98,9 +98,9 @@ async def test_a_wrong_configuration_is_a_sentence_and_a_failure(database_url: s
     assert b"many" not in errors
 
 
-async def test_a_taken_port_is_a_sentence_and_a_failure(database_url: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
+async def test_a_port_in_use_is_a_sentence_and_a_failure(database_url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port: int = other.getsockname()[1]
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
