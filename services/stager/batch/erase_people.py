@@ -5,8 +5,7 @@ The rules stand in decision 0012. An erasure deletes the names of a person, so a
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 
@@ -24,6 +23,7 @@ from shared.contracts.names import (
     normal_email,
     split,
 )
+from shared.json_values import strings
 
 
 class NeedsToBeAlone(Conflict):
@@ -132,19 +132,4 @@ def concerns(value: bytes, workspace: int, owner: int, names: Sequence[str]) -> 
             for prefix, text in fields
         ):
             return True
-    return any(normal_email(text) in addresses for text in _texts(content))
-
-
-def _texts(content: Any) -> Iterable[str]:  # noqa: ANN401 - any JSON
-    pending: list[Any] = [content]
-    while pending:
-        match pending.pop():
-            case str() as text:
-                yield text
-            case dict() as mapping:
-                pending += mapping.keys()
-                pending += mapping.values()
-            case list() as items:
-                pending += items
-            case _:
-                pass
+    return any(normal_email(text) in addresses for text in strings(content))
