@@ -40,8 +40,8 @@ class Watched:
 
     async def seen(self) -> list[Mapping[str, Any]]:
         """Rows in their order, once what was noted is written."""
-        assert self.server.ingest.recorder is not None
-        await self.server.ingest.recorder.flush()
+        assert self.server.ingest.accounting.recorder is not None
+        await self.server.ingest.accounting.recorder.flush()
         rows = await self.owner.fetch("SELECT * FROM source_event ORDER BY source_event_id")
         return [dict(row) for row in rows]
 
@@ -70,7 +70,7 @@ async def watched(database_url: str, **settings: Any) -> AsyncIterator[Watched]:
     writing = create_engine(database_url, role=DatabaseRole.INGEST, application_name="test")
     owner = await connect(database_url, role=DatabaseRole.OWNER, application_name="test")
     async with serving(database_url) as server:
-        server.ingest.recorder = Recorder(writer(writing), server.ingest.metrics)
+        server.ingest.accounting.recorder = Recorder(writer(writing), server.ingest.metrics)
         yield Watched(server=server, owner=owner, token=key.token)
     await owner.close()
     await writing.dispose()

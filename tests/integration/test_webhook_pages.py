@@ -14,14 +14,14 @@ import pytest
 import yaml
 
 from services.ingest.events.candidate import ForeignCandidate
-from services.ingest.protocols.webhooks.parse import DeliveryContext, read_item
+from services.ingest.protocols.webhooks.parse import DeliveryContext, parse_item
 from services.standalone.compose import Settings, settings_from
 from shared.clock import ManualClock, SystemClock
 from shared.sources.mapping import compile_mapping
 from shared.sources.source import SourceKind, SourceSettings
-from tests.acceptance.stack import Log, Stack, overrides_of
 from tests.compat.snippets import snippet
 from tests.conftest import ROOT, require
+from tests.support.services import Log, Stack, overrides_of
 
 pytestmark = pytest.mark.timeout(400)  # a page starts the command line a dozen times
 
@@ -158,7 +158,7 @@ async def test_the_mapping_of_its_page_makes_the_touchpoint_of_its_page() -> Non
         mapping=compile_mapping(yaml.safe_load(snippet("mapping", page).text)),
     )
 
-    (candidate,) = read_item(json.loads(sample), way)
+    (candidate,) = parse_item(json.loads(sample), way)
 
     assert isinstance(candidate, ForeignCandidate)
     expected = json.loads(snippet("mapping-result", page).text)

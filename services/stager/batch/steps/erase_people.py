@@ -1,8 +1,7 @@
 """Step: erase what is left of persons to erase. The rules are those of decision 0012."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 
@@ -18,6 +17,7 @@ from shared.contracts.names import (
     normal_email,
     split,
 )
+from shared.json_values import strings
 
 
 async def erase_people(connection: Connection, batch: BatchContext) -> None:
@@ -86,19 +86,4 @@ def concerns(value: bytes, workspace: int, owner: int, names: Sequence[str]) -> 
             for prefix, text in fields
         ):
             return True
-    return any(normal_email(text) in addresses for text in _texts(content))
-
-
-def _texts(content: Any) -> Iterable[str]:  # noqa: ANN401 - any JSON
-    pending: list[Any] = [content]
-    while pending:
-        match pending.pop():
-            case str() as text:
-                yield text
-            case dict() as mapping:
-                pending += mapping.keys()
-                pending += mapping.values()
-            case list() as items:
-                pending += items
-            case _:
-                pass
+    return any(normal_email(text) in addresses for text in strings(content))
