@@ -29,7 +29,7 @@ MAX_SECRETS = 5
 _ID_BYTES = 12
 
 
-class NameTaken(StagelineError):
+class NameInUse(StagelineError):
     """Another source of the workspace has this name."""
 
 
@@ -55,7 +55,7 @@ async def create(
     settings: SourceSettings,
     now: datetime,
 ) -> Source:
-    """Store a new source under a random id. Raises NameTaken and LimitReached."""
+    """Store a new source under a random id. Raises NameInUse and LimitReached."""
     count = await connection.scalar(
         select(func.count()).select_from(source).where(source.c.workspace_id == workspace_id)
     )
@@ -125,7 +125,7 @@ async def change(
     name: str,
     settings: SourceSettings,
 ) -> None:
-    """Set name and settings of a source. Raises NameTaken. Running services refresh within seconds."""
+    """Set name and settings of a source. Raises NameInUse. Running services refresh within seconds."""
     statement = (
         update(source)
         .where(_is(workspace_id, source_id))
@@ -271,5 +271,5 @@ def _in_use(now: datetime) -> ColumnElement[bool]:
 def _meaning(error: IntegrityError) -> Exception:
     """The error that a violated constraint means, or the driver's own."""
     if "source_workspace_id_name_key" in str(error.orig):
-        return NameTaken("Another source of this workspace has this name.")
+        return NameInUse("Another source of this workspace has this name.")
     return error
