@@ -35,7 +35,7 @@ from services.ingest.protocols.touchpoints import document as touchpoints
 from services.ingest.protocols.touchpoints.route import PATH as TOUCHPOINTS_PATH
 from services.ingest.protocols.webhooks import document as webhooks
 from shared.http.auth import MissingScope, NotAuthenticated
-from shared.http.openapi import BEARER, Part, schemas
+from shared.http.openapi import BEARER, Part, problem_schemas
 from shared.keys.cache import AuthFailure
 from shared.keys.principal import Scope
 
@@ -52,7 +52,6 @@ _WHEN = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 def part(limits: Limits) -> Part:
     """What ingest serves, with the bounds that it has."""
-    _, problem_schemas = schemas(set(), set())
     away = turned_away(bodies(limits))
     captures = turned_away(bodies(replace(limits, max_body_bytes=limits.max_capture_bytes)))
     called = segment.described([*captures, body_rejected(BAD_BATCH)], limits)
@@ -84,7 +83,7 @@ def part(limits: Limits) -> Part:
             **people.paths(away),
         },
         schemas={
-            **problem_schemas,
+            **problem_schemas(),
             "Touchpoint": touchpoints.touchpoint_schema(),
             **touchpoints.SCHEMAS_OF_ANSWERS,
             **cloudevents.SCHEMAS,

@@ -1,15 +1,12 @@
-"""Who asks, and may they: bearer keys and scopes, with answers that give nothing away.
+"""Authentication by bearer key and authorization by scope, with responses that give nothing away.
 
-Every failed authentication has one and the same 401; a known key without the scope gets 403; keys
-that cannot be checked for now get 503. Services on FastAPI use `requires`, raw routes `authorize`.
+Every failed authentication has one and the same 401; a valid key without the scope gets 403; while keys
+cannot be checked the response is 503.
 """
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable
 
-from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.errors import StagelineError
@@ -21,7 +18,7 @@ _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="stageline"'}
 
 
 class MissingScope(StagelineError):
-    """The key is known and may not do this."""
+    """The key is valid and does not hold the scope."""
 
     def __init__(self, scope: Scope) -> None:
         super().__init__(f"this key does not hold {scope}")
@@ -29,7 +26,7 @@ class MissingScope(StagelineError):
 
 
 class NotAuthenticated(StagelineError):
-    """The request names no key that authenticates; `failure` is for metrics, not for the answer."""
+    """The request has no key that authenticates; `failure` is for metrics, not for the response."""
 
     def __init__(self, failure: AuthFailure) -> None:
         super().__init__(failure.value)
@@ -64,7 +61,7 @@ def basic_user(authorization: str | None) -> str | None:
 async def authorize(keys: KeyCache, token: str | None, scope: Scope) -> Principal:
     """Principal of `token`, if it holds `scope`.
 
-    Raises NotAuthenticated or MissingScope; `denial` makes the answer of either.
+    Raises NotAuthenticated or MissingScope; `denial` makes the response to either.
     """
     principal = await keys.authenticate(token)
     if isinstance(principal, AuthFailure):
@@ -74,20 +71,8 @@ async def authorize(keys: KeyCache, token: str | None, scope: Scope) -> Principa
     return principal
 
 
-def requires(keys: KeyCache, scope: Scope) -> Callable[[Request], Awaitable[Principal]]:
-    """FastAPI dependency: the principal of the bearer key, which must hold `scope`.
-
-    The app needs `install_denials`, which turns what this raises into answers.
-    """
-
-    async def dependency(request: Request) -> Principal:
-        return await authorize(keys, bearer_token(request.headers.get("authorization")), scope)
-
-    return dependency
-
-
 def denial(error: NotAuthenticated | MissingScope) -> Response:
-    """Answer for a request that may not pass."""
+    """Response to a request that is not authorized."""
     match error:
         case MissingScope():
             return problem(
@@ -102,15 +87,3 @@ def denial(error: NotAuthenticated | MissingScope) -> Response:
                 "Send a valid key as `Authorization: Bearer <key>`.",
                 headers=_CHALLENGE,
             )
-
-
-def install_denials(app: Starlette) -> None:
-    """Answer NotAuthenticated and MissingScope raised inside `app` with `denial`."""
-
-    async def answer(_: Request, error: Exception) -> Response:
-        if not isinstance(error, NotAuthenticated | MissingScope):
-            raise error
-        return denial(error)
-
-    app.add_exception_handler(NotAuthenticated, answer)
-    app.add_exception_handler(MissingScope, answer)

@@ -1,7 +1,7 @@
-"""Published maps, prepared for answering: a version never changes, so it is prepared once.
+"""Published maps, prepared for responses: a version never changes, so it is prepared once.
 
-Which versions are the newest does change: that is remembered for two seconds, which is how long a
-freshly published map may go unnoticed by calls that name no version.
+The newest version of each journey does change. It is cached for two seconds: for that long a call that
+names no version may miss a map that another process published.
 """
 
 from collections import OrderedDict
@@ -26,7 +26,7 @@ _MAX_VERSIONS = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageCard:
-    """What an answer says of a stage."""
+    """The parts of a stage that appear in responses."""
 
     key: str
     title: str
@@ -41,13 +41,13 @@ class StageCard:
 
     def text(self, persona: str | None) -> dict[str, str] | None:
         """Text by slot for `persona`, else the default, else None."""
-        found = self.content.get(persona) if persona is not None else None
-        found = self.content.get("default") if found is None else found
-        return None if found is None else dict(found)
+        text = self.content.get(persona) if persona is not None else None
+        text = self.content.get("default") if text is None else text
+        return None if text is None else dict(text)
 
 
 class PreparedMap:
-    """One version of a map, as answers need it."""
+    """One version of a map, in the form that responses need."""
 
     def __init__(self, stored: StoredMap) -> None:
         """Read the cards off the definition; the engine's form is made when asked for."""
@@ -98,23 +98,23 @@ class MapCache:
 
         Raises DatabaseUnavailable.
         """
-        found = self._versions.get((workspace_id, key, version))
-        if found is not None:
-            return found
+        prepared = self._versions.get((workspace_id, key, version))
+        if prepared is not None:
+            return prepared
         async with workspace_transaction(self._engine, workspace_id) as connection:
             stored = await journeys.get(connection, workspace_id, key, version)
         return None if stored is None else self._keep(workspace_id, stored)
 
     async def newest(self, workspace_id: WorkspaceId) -> Mapping[str, PreparedMap]:
         """Every journey of the workspace in its newest version, by key. Raises DatabaseUnavailable."""
-        read_at, found = self._newest.get(workspace_id, (float("-inf"), {}))
+        read_at, newest = self._newest.get(workspace_id, (float("-inf"), {}))
         if monotonic() - read_at < _NEWEST_SECONDS:
-            return found
+            return newest
         async with workspace_transaction(self._engine, workspace_id) as connection:
             stored = await journeys.current(connection, workspace_id)
-        found = {each.journey: self._keep(workspace_id, each) for each in stored}
-        self._newest[workspace_id] = (monotonic(), found)
-        return found
+        newest = {each.journey: self._keep(workspace_id, each) for each in stored}
+        self._newest[workspace_id] = (monotonic(), newest)
+        return newest
 
     def invalidate_newest(self, workspace_id: WorkspaceId) -> None:
         """Read the newest versions again at the next call: one was published here."""

@@ -1,4 +1,4 @@
-"""Accounts: who is meant by an id, lists of them, and what is known of one."""
+"""Accounts: resolution of an id to its account, lists, and the profile of one."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _MAX_MERGES = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """Whom an id stands for."""
+    """Subject that an id stands for."""
 
     subject_id: str
     """The account-level subject: the account, or the person where no account is known."""
@@ -32,17 +32,17 @@ class Resolved:
         return sorted({self.subject_id, self.person_id or self.subject_id})
 
 
-# Whether an account was ever seen, and whether it has become part of another.
+# The account, and the one that it was merged into.
 _SUBJECT = select(subject.c.subject_id, subject.c.merged_into)
 
-# Where a person's name leads.
+# Subject and person of a name.
 _NAME = select(identifier.c.subject_id, identifier.c.person_id)
 
 
 async def resolve(
     connection: AsyncConnection, workspace_id: WorkspaceId, account_id: str
 ) -> Resolved | None:
-    """Whom `account_id` stands for now, merges followed; None if it was never seen."""
+    """Subject that `account_id` stands for, merges followed; None if it was never seen."""
     account_id = normal(account_id)
     if is_person(account_id):
         row = (
@@ -99,7 +99,7 @@ class Filters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is known of an account beyond its placements."""
+    """An account without its placements."""
 
     subject_id: str
     touchpoints: int
@@ -182,7 +182,7 @@ async def page(
 async def facts(
     connection: AsyncConnection, workspace_id: WorkspaceId, subject_ids: Sequence[str]
 ) -> dict[str, Facts]:
-    """What is known of each account; one without a row of its own is left out."""
+    """Each account by its id; one without a row of its own is left out."""
     rows = await connection.execute(
         _FACTS.where(subject.c.workspace_id == workspace_id, subject.c.subject_id.in_(subject_ids))
     )

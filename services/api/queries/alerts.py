@@ -1,4 +1,4 @@
-"""Alerts: lists, and the two things a person does about one."""
+"""Alerts: lists, acknowledgement and resolution."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -128,7 +128,7 @@ async def resolve(
 async def _one(
     connection: AsyncConnection, workspace_id: WorkspaceId, alert_id: UUID
 ) -> Row[*tuple[Any, ...]] | None:
-    found = await connection.execute(
+    rows = await connection.execute(
         select(*_COLUMNS).where(alert.c.workspace_id == workspace_id, alert.c.alert_id == alert_id)
     )
-    return found.one_or_none()
+    return rows.one_or_none()

@@ -2,8 +2,8 @@
 
 The role of the api sees no row until its connection names a workspace (`stageline.workspace_id`).
 Cold paths name it for each transaction. The hot path cannot afford a second round trip, so
-`StageConnections` remembers which workspace a connection is set to and sets it anew only when it
-changes hands. The setting lives in the session: a pooler in front of Postgres must pool sessions.
+`StageConnections` keeps the workspace that each connection is set to, and sets it only when it
+changes. The setting lives in the session: a pooler in front of Postgres must pool sessions.
 """
 
 import asyncio
@@ -85,9 +85,9 @@ def _is_gone(exc: BaseException) -> bool:
 class StageConnections:
     """A pool for one-statement reads that hands a workspace the connection it used last.
 
-    Invariants: a statement runs only while `_Bound.workspace_id` is the workspace asked for, which is
+    Invariants: a statement runs only while `_Bound.workspace_id` is the workspace of the call; it is
     None while a change is under way; a connection whose last call was cut short (cancelled, timed
-    out, lost) is never used again; who waits is served in order.
+    out, lost) is never used again; waiting calls are served in order.
     """
 
     def __init__(
@@ -156,17 +156,17 @@ class StageConnections:
                 message = "the stage connections are closed"
                 raise DatabaseUnavailable(message)
             while self._idle:
-                bound = self._take(workspace_id)
+                bound = self._pop_idle(workspace_id)
                 if not bound.connection.is_closed():
                     return bound
-                self._forget(bound)
+                self._discard(bound)
             if self._size < self._max_size:
                 return await self._open()
             handed = await self._turn()
             if handed is not None:
                 return handed
 
-    def _take(self, workspace_id: WorkspaceId) -> _Bound:
+    def _pop_idle(self, workspace_id: WorkspaceId) -> _Bound:
         # Newest first: its caches are warm, and the rest may stay idle.
         for position in range(len(self._idle) - 1, -1, -1):
             if self._idle[position].workspace_id == workspace_id:
@@ -199,10 +199,10 @@ class StageConnections:
             raise
 
     def _hand_on(self, bound: _Bound | None) -> bool:
-        """Give the longest waiting read its turn; whether there was one."""
+        """Wake the read that waits longest; False if none does."""
         while self._waiting:
             turn = self._waiting.popleft()
-            if not turn.done():  # a cancelled one may still stand in the queue
+            if not turn.done():  # a cancelled one may still be in the queue
                 turn.set_result(bound)
                 return True
         return False
@@ -212,20 +212,20 @@ class StageConnections:
             if not self._hand_on(bound):
                 self._idle.append(bound)
             return
-        # A call cut short may still be running on the server: cutting the line is the only way to
-        # be sure that its answer reaches nobody else.
-        self._forget(bound)
+        # A call cut short may still run on the server: only closing the connection keeps its result
+        # from the next call.
+        self._discard(bound)
         self._hand_on(None)
 
-    def _forget(self, bound: _Bound) -> None:
+    def _discard(self, bound: _Bound) -> None:
         self._size -= 1
         if not bound.connection.is_closed():
             bound.connection.terminate()
 
     def close(self) -> None:
-        """Close what is idle; what is in use is closed as it comes back. Reads from now on fail."""
+        """Close idle connections now and the others when they are released. Reads from now on fail."""
         self._is_closed = True
         while self._idle:
-            self._forget(self._idle.pop())
+            self._discard(self._idle.pop())
         while self._hand_on(None):
             pass

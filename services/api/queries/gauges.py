@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.ids import WorkspaceId
 from shared.storage.tables import alert, api_key, placement
 
-# Every workspace that anybody could ask about: one without a key is read by nobody.
+# Every workspace that can be read: one without a key cannot.
 _WORKSPACES = select(api_key.c.workspace_id).distinct()
 
 # Subjects by journey, stage and status: along the index that begins with these.
@@ -38,7 +38,7 @@ class Counts:
 
 async def workspaces(connection: AsyncConnection) -> list[WorkspaceId]:
     """Every workspace that has a key."""
-    return [WorkspaceId(found) for found in (await connection.execute(_WORKSPACES)).scalars()]
+    return [WorkspaceId(each) for each in (await connection.execute(_WORKSPACES)).scalars()]
 
 
 async def counts(connection: AsyncConnection, workspace_id: WorkspaceId) -> Counts:

@@ -13,7 +13,7 @@ from shared.storage.tables import refold_job
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Accounts placed anew by a version, of those that there are."""
+    """Accounts that a version has refolded, of all accounts."""
 
     done: int
     total: int

@@ -42,7 +42,7 @@ async def push_kpi_values(
     """For indicators that a map declares at a stage.
 
     A value is named by journey, stage, indicator, segment and instant: pushed again, the last word
-    counts. Each has its own verdict; those that are refused keep nobody else out.
+    counts. Each has its own verdict; those that are refused do not affect the others.
     """
     newest = await maps.newest(database.workspace_id)
     readings: list[Reading] = []
