@@ -12,7 +12,7 @@ from services.api.document import part
 from services.api.errors import DETAIL, STATUS, Code
 from services.api.schemas.journeys import MAP_EXAMPLE
 from services.api.schemas.stage import Stage, StageAnswer
-from services.standalone.described import published
+from services.standalone.document import published
 from shared.http.openapi import Json, Part, document
 from shared.http.problem import TYPE_BASE
 from shared.keys.principal import Scope

@@ -28,7 +28,7 @@ stages:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """The command line of somebody who has a secret key."""
+    """The command line with a secret key in its environment."""
 
     url: str
     key: str

@@ -13,10 +13,15 @@ from services.cli.client.http import print_json
 from services.cli.client.target import target
 from services.cli.sources.lookup import found as found_source
 from services.ingest.dry_run import DryRun
+from services.ingest.events.candidate import ForeignItem
 from services.ingest.events.verdicts import Refused
 from services.ingest.limits import Limits
-from services.ingest.protocols.webhooks import parse as delivery
-from services.ingest.protocols.webhooks.parse import Delivery, DeliveryContext, Item
+from services.ingest.protocols.webhooks.parse import (
+    Delivery,
+    DeliveryContext,
+    parse,
+    why_unmapped,
+)
 from shared.clock import SystemClock
 from shared.sources import mappings
 from shared.sources.mapping import CompiledMapping, MappingProblem, compile_mapping
@@ -59,11 +64,11 @@ def try_sample(
         settings=settings,
         mapping=None if written is None else compiled(written),
     )
-    found = delivery.read(body, way, _INGEST.limits)
+    found = parse(body, way, _INGEST.limits)
     if not isinstance(found, Delivery):
         fail(f"ingest would refuse the body: {found.detail}", REFUSED)
     told = [
-        _told(position, items, way, is_kept=found.letter(position) is not None)
+        _told(position, items, way, is_kept=found.unmapped(position) is not None)
         for position, items in enumerate(found.items)
     ]
     if as_json:
@@ -96,7 +101,7 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def _told(
-    position: int, items: Sequence[Item], way: DeliveryContext, *, is_kept: bool
+    position: int, items: Sequence[ForeignItem], way: DeliveryContext, *, is_kept: bool
 ) -> dict[str, Any]:
     """One item of the sample: its touchpoints, why it is unmapped, and what is refused.
 
@@ -113,7 +118,7 @@ def _told(
         if isinstance(verdict, Refused):
             rejected.append({"code": verdict.code, "detail": verdict.detail})
         elif verdict.envelope.type == "unmapped":
-            unmapped = delivery.why_unmapped(verdict.envelope.properties, way)
+            unmapped = why_unmapped(verdict.envelope.properties, way)
         else:
             envelope = msgspec.to_builtins(verdict.envelope)
             touchpoints.append({k: v for k, v in envelope.items() if k not in _OURS})

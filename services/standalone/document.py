@@ -1,4 +1,4 @@
-"""The whole product, described: its OpenAPI document and what `GET /` says of it."""
+"""The OpenAPI document of the whole product, and the page at `GET /`."""
 
 from services.api import document as api_document
 from services.ingest import document as ingest_openapi
