@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from deploy.dev.children import Child
-from services.cli.operate.verify import Report, examine
+from services.cli.operate.verify import VerifyReport, examine
 from services.standalone import prepare
 from shared.clock import SystemClock
 from shared.process.listener import bind
@@ -148,7 +148,7 @@ class Front:
         )
         return verdicts
 
-    async def verified(self) -> Report:
+    async def verified(self) -> VerifyReport:
         """The account that `stageline verify --deep` takes."""
         async with owner_transaction(self.database_url) as connection:
             return await examine(connection, deep=True)

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.cli.client.http import client
-from services.cli.client.target import Target
+from services.cli.client.target import ApiTarget
 from services.cli.main import app
 from services.cli.sources.tail import events
 from shared.http.server import serve
@@ -211,7 +211,7 @@ async def test_the_tail_of_all_sources_follows_those_made_later_and_outlives_tho
             event=event,
         )
 
-    to = Target(url=command.url, key=command.key)
+    to = ApiTarget(url=command.url, key=command.key)
     with client(to) as asking:
         following = events(to, asking, None, last=1)
 

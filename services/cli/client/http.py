@@ -7,25 +7,25 @@ import msgspec
 import typer
 
 from services.cli.client.errors import REFUSED, fail
-from services.cli.client.target import Target
+from services.cli.client.target import ApiTarget
 
 _REQUEST_SECONDS = 30.0
 
 
-def client(to: Target) -> httpx.Client:
+def client(to: ApiTarget) -> httpx.Client:
     """A client that shows the key; the caller closes it."""
     return httpx.Client(
         base_url=to.url, headers={"authorization": f"Bearer {to.key}"}, timeout=_REQUEST_SECONDS
     )
 
 
-def call(to: Target, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401 - httpx's own
+def call(to: ApiTarget, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401 - httpx's own
     """One request; the answer's JSON, None where it has none. Leaves with a sentence when refused."""
     with client(to) as asking:
         return told(to, asking.request(method, path, **options))
 
 
-def told(to: Target, response: httpx.Response) -> Any:  # noqa: ANN401 - any JSON
+def told(to: ApiTarget, response: httpx.Response) -> Any:  # noqa: ANN401 - any JSON
     """JSON of an answer. Leaves with a sentence when it is a refusal, or is not ours."""
     if response.status_code == httpx.codes.NO_CONTENT:
         return None

@@ -12,7 +12,7 @@ _DATABASE_URL = "STAGELINE_DATABASE_URL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class ApiTarget:
     """An address and a key to talk to it."""
 
     url: str
@@ -24,7 +24,7 @@ def of_this_folder() -> Credentials | None:
     return credentials.read(HOME)
 
 
-def target(url: str | None, key: str | None, *, secret: bool) -> Target:
+def target(url: str | None, key: str | None, *, secret: bool) -> ApiTarget:
     """Settle address and key; leaves with a sentence where neither is known.
 
     `secret` asks for the secret key of the folder rather than its write key.
@@ -42,7 +42,7 @@ def target(url: str | None, key: str | None, *, secret: bool) -> Target:
             "no address or key: give --url and --key, set STAGELINE_URL and STAGELINE_KEY,"
             f" or run this where `make run` was started ({Path(HOME, credentials.FILE_NAME)})"
         )
-    return Target(url=url, key=key)
+    return ApiTarget(url=url, key=key)
 
 
 def adopt_folder_database() -> None:

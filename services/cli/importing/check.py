@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from services.cli.importing.distinct import DistinctCounter
-from services.cli.importing.formats.cells import Problem
-from services.cli.importing.mapping import Mapping
+from services.cli.importing.formats.cells import RowProblem
+from services.cli.importing.mapping import ColumnMapping
 from services.cli.importing.names import REPORTED
 from services.cli.importing.refused import RefusedFile
 from services.cli.importing.rows import Row, Rows, unused_columns
@@ -72,7 +72,7 @@ class Findings:
 
 
 def check_rows(
-    rows: Rows, mapping: Mapping, *, now: datetime, batch_rows: int, kept: RefusedFile | None
+    rows: Rows, mapping: ColumnMapping, *, now: datetime, batch_rows: int, kept: RefusedFile | None
 ) -> Findings:
     """Read everything. `now` is what times are compared with; refused rows go to `kept`.
 
@@ -107,7 +107,7 @@ class _Judge:
     people: DistinctCounter
     now: datetime
 
-    def problems(self, rows: Sequence[Row]) -> list[Problem]:
+    def problems(self, rows: Sequence[Row]) -> list[RowProblem]:
         """What ingest would refuse of `rows`; the others are counted."""
         if not rows:
             return []
@@ -115,7 +115,7 @@ class _Judge:
         items = _INGEST.touchpoints(body)
         if isinstance(items, BodyRefused):  # too large in one piece: judged in halves
             if len(rows) == 1:
-                return [Problem(line=rows[0].line, code=items.code, detail=items.detail)]
+                return [RowProblem(line=rows[0].line, code=items.code, detail=items.detail)]
             middle = len(rows) // 2
             return self.problems(rows[:middle]) + self.problems(rows[middle:])
         decided = _INGEST.decide(items, received_at=self.now)
@@ -124,7 +124,7 @@ class _Judge:
             if index not in refused and not isinstance(item, Refused):
                 self._count(item)
         return [
-            Problem(line=rows[index].line, code=refusal.code, detail=refusal.detail)
+            RowProblem(line=rows[index].line, code=refusal.code, detail=refusal.detail)
             for index, refusal in decided.refused
         ]
 
@@ -145,7 +145,7 @@ class _Judge:
             self.people.add(person)
 
 
-def _note_problem(findings: Findings, problem: Problem) -> None:
+def _note_problem(findings: Findings, problem: RowProblem) -> None:
     findings.by_code[problem.code] += 1
     lines = findings.first_lines.setdefault(problem.code, [])
     if len(lines) < _FIRST_LINES:

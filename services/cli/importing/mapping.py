@@ -19,7 +19,7 @@ Constant = str | bool | int | float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mapping:
+class ColumnMapping:
     """How a row becomes a touchpoint."""
 
     columns: dict[str, str] = field(default_factory=dict)
@@ -86,7 +86,7 @@ _objects: dict[str, Any] = {
 _File = create_model("_File", __base__=_MappingFile, **_objects)
 
 
-def read_mapping(path: Path) -> Mapping:
+def read_mapping(path: Path) -> ColumnMapping:
     """Read a mapping file (YAML). Raises FatalError that names each wrong entry."""
     try:
         content = yaml.safe_load(path.read_text("utf-8")) or {}
@@ -102,7 +102,7 @@ def read_mapping(path: Path) -> Mapping:
         )
         raise FatalError(f"{path}: {problems}") from exc
     return checked(
-        Mapping(
+        ColumnMapping(
             columns={name: column or "" for name, column in parsed.columns.items()},
             objects={name: _by_key(getattr(parsed, name)) for name in OBJECTS},
             constants=parsed.constants,
@@ -116,7 +116,7 @@ def read_mapping(path: Path) -> Mapping:
     )
 
 
-def with_options(base: Mapping, **changes: Any) -> Mapping:  # noqa: ANN401 - fields of Mapping
+def with_options(base: ColumnMapping, **changes: Any) -> ColumnMapping:  # noqa: ANN401 - fields of ColumnMapping
     """The mapping with options laid over it: tables are joined, single values replaced if given."""
     tables = ("columns", "constants", "rename")
     joined = {name: getattr(base, name) | changes.pop(name, {}) for name in tables}
@@ -136,7 +136,7 @@ def time_zone(name: str) -> ZoneInfo:
         raise FatalError(f"no time zone is called '{name}'; try UTC or Europe/Berlin") from exc
 
 
-def checked(mapping: Mapping) -> Mapping:
+def checked(mapping: ColumnMapping) -> ColumnMapping:
     """The mapping itself. Raises FatalError when it names a field that no touchpoint has."""
     for table in (mapping.columns, mapping.constants, mapping.values):
         for name in table:

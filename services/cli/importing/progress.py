@@ -9,13 +9,13 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from services.cli.client.target import Target
+from services.cli.client.target import ApiTarget
 from services.cli.importing.formats.cells import Shape
-from services.cli.importing.mapping import Mapping
+from services.cli.importing.mapping import ColumnMapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class ImportProgress:
     """What is safe. Every line before `next_line` was answered."""
 
     next_line: int = 0
@@ -30,20 +30,20 @@ class ProgressFile:
     """
 
     def __init__(
-        self, home: Path, *, file_hash: str, mapping: Mapping, shape: Shape, to: Target
+        self, home: Path, *, file_hash: str, mapping: ColumnMapping, shape: Shape, to: ApiTarget
     ) -> None:
         told = f"{to.url}\n{to.key}\n{mapping!r}\n{shape!r}"
         settings = hashlib.sha256(told.encode()).hexdigest()[:8]
         self.path = home / "imports" / f"{file_hash}-{settings}.json"
 
-    def load(self) -> Progress:
+    def load(self) -> ImportProgress:
         """Where the last attempt stopped; the beginning if there was none or it cannot be read."""
         try:
-            return Progress(**json.loads(self.path.read_text("utf-8")))
+            return ImportProgress(**json.loads(self.path.read_text("utf-8")))
         except (OSError, ValueError, TypeError):
-            return Progress()
+            return ImportProgress()
 
-    def save(self, progress: Progress) -> bool:
+    def save(self, progress: ImportProgress) -> bool:
         """Replace the state; False where the folder cannot be written."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,20 +2,19 @@
 
 import csv
 import json
-from collections.abc import Mapping as AnyMapping
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
 from services.cli.importing.fields import as_text
-from services.cli.importing.formats.cells import Format, Problem, Shape
-from services.cli.importing.mapping import Mapping
+from services.cli.importing.formats.cells import Format, RowProblem, Shape
+from services.cli.importing.mapping import ColumnMapping
 from services.cli.importing.names import REPORTED
 from services.cli.importing.rows import Row
 from shared.errors import FatalError
 
-Cells = AnyMapping[str, Any]
+Cells = Mapping[str, Any]
 
 RAW = "import_row"
 """Key under which NDJSON keeps what could not be read as cells."""
@@ -33,7 +32,7 @@ class RefusedFile:
         path: Path,
         *,
         shape: Shape,
-        mapping: Mapping,
+        mapping: ColumnMapping,
         columns: Sequence[str] | None,
         is_continued: bool,
     ) -> None:
@@ -54,7 +53,7 @@ class RefusedFile:
         if self._is_csv and self._file.tell() == 0:
             self._csv.writerow([*REPORTED, *self._columns])
 
-    def add(self, problem: Problem, row: Row) -> None:
+    def add(self, problem: RowProblem, row: Row) -> None:
         """Keep one row. May block for the disk."""
         reported = dict(zip(REPORTED, (problem.line, problem.code, problem.detail), strict=True))
         cells = None if row.cells is None else self._as_written(row.cells)

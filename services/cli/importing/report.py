@@ -9,8 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from services.cli.client.errors import REFUSED, fail
 from services.cli.importing.check import Findings
-from services.cli.importing.progress import Progress as State
-from services.cli.importing.progress import ProgressFile
+from services.cli.importing.progress import ImportProgress, ProgressFile
 from services.cli.importing.refused import RefusedFile
 from services.cli.importing.sender import RefusedRow, Sent
 
@@ -21,7 +20,7 @@ _SHOWN_PROBLEMS = 20
 _SHOWN_EVENTS = 20
 
 
-class Report:
+class ImportReport:
     """Progress on the terminal, in the state file and in the closing line."""
 
     def __init__(
@@ -63,7 +62,7 @@ class Report:
         if safe is not None:
             settled = [known for known in self._waiting if known.next_line <= safe.next_line]
             self._waiting = [known for known in self._waiting if known not in settled]
-            self.state = State(
+            self.state = ImportProgress(
                 next_line=safe.next_line,
                 accepted=self.state.accepted + sum(known.accepted for known in settled),
                 refused=self.state.refused + sum(len(known.refused) for known in settled),

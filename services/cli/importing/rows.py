@@ -16,9 +16,9 @@ from typing import Any
 import msgspec
 
 from services.cli.importing.fields import FIELDS, OBJECTS, as_text, fitted
-from services.cli.importing.formats.cells import Problem, Reading, Shape
+from services.cli.importing.formats.cells import RawRow, RowProblem, Shape
 from services.cli.importing.formats.opening import open_file
-from services.cli.importing.mapping import Mapping as Meant
+from services.cli.importing.mapping import ColumnMapping
 from services.cli.importing.names import REPORTED, Occurrences, row_name
 from services.cli.importing.times import instant
 from services.ingest.events.candidate import NUMBER_OUT_OF_RANGE
@@ -35,7 +35,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     position: int
     """How far the file is read with this row, in the unit of `Rows.total`."""
     body: bytes = b""
-    problem: Problem | None = None
+    problem: RowProblem | None = None
     cells: Mapping[str, Any] | None = None
     """The row as it was, where it could be told."""
     raw: Sequence[str] | str | None = None
@@ -62,7 +62,7 @@ def file_hash(path: Path) -> str:
 
 
 @contextmanager
-def open_rows(path: Path, mapping: Meant, shape: Shape) -> Iterator[Rows]:
+def open_rows(path: Path, mapping: ColumnMapping, shape: Shape) -> Iterator[Rows]:
     """Rows in file order. Raises FatalError when the file as a whole cannot be read, OSError.
 
     Cost: one row in memory, and about 20 bytes for the name of each different one before it.
@@ -76,14 +76,14 @@ def open_rows(path: Path, mapping: Meant, shape: Shape) -> Iterator[Rows]:
         yield Rows(columns=source.columns, total=source.total, rows=rows)
 
 
-def unused_columns(mapping: Meant, columns: Sequence[str]) -> list[str]:
+def unused_columns(mapping: ColumnMapping, columns: Sequence[str]) -> list[str]:
     """Columns that no touchpoint is made from."""
     used = mapping.used_columns() | set(REPORTED)
     reached = {column.partition(".")[0] for column in used}
     return [column for column in columns if column not in used | reached]
 
 
-def _check_columns(mapping: Meant, columns: Sequence[str]) -> None:
+def _check_columns(mapping: ColumnMapping, columns: Sequence[str]) -> None:
     def is_there(column: str) -> bool:
         return column in columns or column.partition(".")[0] in columns
 
@@ -106,10 +106,10 @@ class _Plan:
     """Field, its column, what its words mean, what it is without one."""
     objects: tuple[tuple[str, Mapping[str, str]], ...]
     times: tuple[str, ...]
-    mapping: Meant
+    mapping: ColumnMapping
 
 
-def _plan(mapping: Meant, columns: Sequence[str] | None) -> _Plan:
+def _plan(mapping: ColumnMapping, columns: Sequence[str] | None) -> _Plan:
     def may_be_there(column: str) -> bool:
         return columns is None or column in columns or "." in column
 
@@ -134,7 +134,7 @@ def _plan(mapping: Meant, columns: Sequence[str] | None) -> _Plan:
     )
 
 
-def _row(reading: Reading, plan: _Plan, seen: Occurrences, *, is_typed: bool) -> Row:
+def _row(reading: RawRow, plan: _Plan, seen: Occurrences, *, is_typed: bool) -> Row:
     body, problem = b"", reading.problem
     if reading.cells is not None:
         touchpoint = _touchpoint(reading.cells, plan)
@@ -144,7 +144,7 @@ def _row(reading: Reading, plan: _Plan, seen: Occurrences, *, is_typed: bool) ->
             else _named(touchpoint, reading.cells, seen, is_typed=is_typed)
         )
         if isinstance(made, Refused):
-            problem = Problem(line=reading.line, code=made.code, detail=made.detail)
+            problem = RowProblem(line=reading.line, code=made.code, detail=made.detail)
         else:
             body = made
     return Row(

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import httpx
 
-from services.cli.client.target import Target
-from services.cli.importing.formats.cells import Problem
+from services.cli.client.target import ApiTarget
+from services.cli.importing.formats.cells import RowProblem
 from services.cli.importing.rows import Row
 from services.ingest.events.verdicts import event_too_large
 from services.ingest.limits import Limits
@@ -37,7 +37,7 @@ _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 class RefusedRow:
     """A row that did not become a touchpoint, as it was."""
 
-    problem: Problem
+    problem: RowProblem
     row: Row
 
 
@@ -104,13 +104,13 @@ def batches(rows: Iterable[Row], *, batch_rows: int) -> Iterator[Batch]:
         yield batch
 
 
-class Sender:
+class BatchSender:
     """Posts batches; waits and tries again while ingest says that it is busy or away."""
 
     def __init__(
         self,
         client: httpx.AsyncClient,
-        target: Target,
+        target: ApiTarget,
         observer: Observer,
         *,
         patience_seconds: float,
@@ -159,7 +159,7 @@ class Sender:
             accepted += int(answer.get("accepted", len(rows) - len(rejected)))
             for entry in rejected:
                 row = rows[entry["index"]]
-                problem = Problem(
+                problem = RowProblem(
                     line=row.line,
                     code=str(entry.get("code", "refused")),
                     detail=str(entry.get("detail", "")),

@@ -25,7 +25,7 @@ _Workspace = Annotated[int, typer.Option(help="Workspace that the key leads to."
 _Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 
 
-class State(StrEnum):
+class KeyState(StrEnum):
     """What a key is at this moment."""
 
     ACTIVE = "active"
@@ -138,7 +138,7 @@ def revoke(
     if not found:
         fail("there is no such key in this workspace; `stageline keys list` shows them")
     if as_json:
-        _print_json({"key_id": key_id, "state": State.REVOKED})
+        _print_json({"key_id": key_id, "state": KeyState.REVOKED})
     else:
         typer.echo(f"{key_id} is revoked")
 
@@ -157,10 +157,14 @@ def _shown(key: StoredKey, now: datetime) -> dict[str, Any]:
     }
 
 
-def _state(key: StoredKey, now: datetime) -> State:
+def _state(key: StoredKey, now: datetime) -> KeyState:
     if key.revoked_at is not None:
-        return State.REVOKED
-    return State.EXPIRED if key.expires_at is not None and key.expires_at <= now else State.ACTIVE
+        return KeyState.REVOKED
+    return (
+        KeyState.EXPIRED
+        if key.expires_at is not None and key.expires_at <= now
+        else KeyState.ACTIVE
+    )
 
 
 def _print_json(answer: dict[str, Any]) -> None:

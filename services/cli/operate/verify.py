@@ -50,7 +50,7 @@ class Partition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class VerifyReport:
     """The account of everything."""
 
     partitions: tuple[Partition, ...]
@@ -95,7 +95,7 @@ class Report:
 
 async def examine(
     connection: AsyncConnection, *, deep: bool, now: datetime | None = None
-) -> Report:
+) -> VerifyReport:
     """Take the account at one instant. Read-only; safe while everything runs.
 
     `now` is the clock reading that timers are applied up to in a deep comparison.
@@ -116,7 +116,7 @@ async def examine(
     )
     touchpoints, dead_letters = await queries.stored(connection)
     checked = await verify_deep.compare(connection, now or SystemClock().now()) if deep else None
-    return Report(
+    return VerifyReport(
         partitions=partitions,
         touchpoints=touchpoints,
         dead_letters=dead_letters,
@@ -145,7 +145,7 @@ def verify(
         raise typer.Exit(FAILED)
 
 
-def _print(report: Report, problems: list[str]) -> None:
+def _print(report: VerifyReport, problems: list[str]) -> None:
     table = Table("partition", "read", "applied", "duplicate", "dead", "erased", "")
     for p in report.partitions:
         verdict = "ok" if p.is_balanced else "does not add up"

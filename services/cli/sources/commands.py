@@ -8,7 +8,7 @@ import typer
 
 from services.cli.client.errors import fail, printable
 from services.cli.client.http import call, print_json
-from services.cli.client.target import Target, of_this_folder, target
+from services.cli.client.target import ApiTarget, of_this_folder, target
 from services.cli.sources import view
 from services.cli.sources.lookup import ENDPOINT, found, ingest_url, path
 from services.cli.sources.settings import changed_settings
@@ -234,12 +234,12 @@ def expire(
         typer.echo(f"the secret ends {'now' if seconds == 0 else f'in {in_hours:g} hours'}")
 
 
-def _address(source: dict[str, Any], to: Target) -> dict[str, str | None]:
+def _address(source: dict[str, Any], to: ApiTarget) -> dict[str, str | None]:
     has_one = source["webhook_path"] is not None
     return {"webhook_url": ingest_url(to) + source["webhook_path"] if has_one else None}
 
 
-def _print_snippet(source: dict[str, Any], to: Target) -> None:
+def _print_snippet(source: dict[str, Any], to: ApiTarget) -> None:
     if source["kind"] != SourceKind.WEB:
         fail("a tag is for sources of the kind web")
     here = of_this_folder()

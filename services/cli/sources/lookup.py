@@ -6,13 +6,13 @@ from typing import Any
 
 from services.cli.client.errors import fail, printable
 from services.cli.client.http import call
-from services.cli.client.target import Target, of_this_folder
+from services.cli.client.target import ApiTarget, of_this_folder
 
 ENDPOINT = "/v1/sources"
 _PUBLIC_URL = "STAGELINE_PUBLIC_BASE_URL"
 
 
-def found(to: Target, name: str) -> dict[str, Any]:
+def found(to: ApiTarget, name: str) -> dict[str, Any]:
     """The source of this id or name, in full. Leaves with near misses where there is none."""
     items = call(to, "GET", ENDPOINT)["items"]
     item = next(
@@ -32,7 +32,7 @@ def path(source: dict[str, Any]) -> str:
     return f"{ENDPOINT}/{source['source_id']}"
 
 
-def ingest_url(to: Target) -> str:
+def ingest_url(to: ApiTarget) -> str:
     """Where senders reach ingest: as they are told, as this folder knows, else where the api is."""
     public = os.environ.get(_PUBLIC_URL, "").rstrip("/")
     here = of_this_folder()

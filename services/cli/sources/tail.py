@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from services.cli.client.http import call, client, told
-from services.cli.client.target import Target, target
+from services.cli.client.target import ApiTarget, target
 from services.cli.sources.lookup import ENDPOINT, found, path
 from services.cli.sources.tail_lines import Event, Follower, is_error, line
 
@@ -58,7 +58,7 @@ _CONSOLE = Console(highlight=False)
 
 
 def events(
-    to: Target, asking: httpx.Client, source: str | None, last: int
+    to: ApiTarget, asking: httpx.Client, source: str | None, last: int
 ) -> Iterator[tuple[str, Event]]:
     """Events with the name of their source, as they come, without end.
 
@@ -83,7 +83,7 @@ def events(
         sleep(_EVERY_SECONDS)
 
 
-def _watched(to: Target, source: str | None) -> list[_Watched]:
+def _watched(to: ApiTarget, source: str | None) -> list[_Watched]:
     if source is not None:
         return [(found(to, source), Follower())]
     return [(item, Follower()) for item in call(to, "GET", ENDPOINT)["items"]]
@@ -96,7 +96,7 @@ def _still_there(watched: list[_Watched], items: list[dict[str, Any]]) -> list[_
 
 
 def _page(
-    to: Target, asking: httpx.Client, source: dict[str, Any], follower: Follower, last: int
+    to: ApiTarget, asking: httpx.Client, source: dict[str, Any], follower: Follower, last: int
 ) -> list[Event]:
     """What there is to look at. Raises httpx.TransportError, also for an api that is not ready."""
     is_first = follower.floor is None
@@ -109,7 +109,7 @@ def _page(
     return wanted
 
 
-def _asked(to: Target, asking: httpx.Client, at: str, **params: int) -> Any:  # noqa: ANN401 - any JSON
+def _asked(to: ApiTarget, asking: httpx.Client, at: str, **params: int) -> Any:  # noqa: ANN401 - any JSON
     response = asking.get(at, params=params)
     if response.is_server_error:
         raise httpx.RemoteProtocolError(str(response.status_code))

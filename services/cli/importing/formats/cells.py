@@ -38,7 +38,7 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class RowProblem:
     """Why a row does not become a touchpoint. Codes are ingest's, and `unreadable_row`."""
 
     line: int
@@ -46,27 +46,27 @@ class Problem:
     detail: str
 
 
-class Reading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class RawRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row as it stands in the file: its cells by column, or a problem and what could be read."""
 
     line: int
     """Line of a text file, row of a sheet, record of a Parquet file; from 1."""
     position: int
-    """How far the file is read with this row, in the unit of `Source.total`."""
+    """How far the file is read with this row, in the unit of `OpenedFile.total`."""
     cells: Mapping[str, Any] | None = None
     raw: Sequence[str] | str | None = None
-    problem: Problem | None = None
+    problem: RowProblem | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class OpenedFile:
     """An opened file."""
 
     columns: tuple[str, ...] | None
     """Names of its columns in order; None where each row names its own (NDJSON)."""
     total: int
     """Bytes or rows, for the progress bar."""
-    readings: Iterator[Reading]
+    readings: Iterator[RawRow]
     is_typed: bool = False
     """Whether cells are more than text, of a table whose rows all have the same columns."""
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from services.cli.importing.formats.cells import Format, Reading, Shape, Source
+from services.cli.importing.formats.cells import Format, OpenedFile, RawRow, Shape
 from services.cli.importing.formats.tables import open_table
 from services.cli.importing.formats.text import read_csv, read_ndjson
 from shared.errors import FatalError
@@ -53,7 +53,7 @@ def is_tab_separated(path: Path) -> bool:
 
 
 @contextmanager
-def open_file(path: Path, shape: Shape) -> Iterator[Source]:
+def open_file(path: Path, shape: Shape) -> Iterator[OpenedFile]:
     """The file's rows. It and they raise FatalError when it cannot be read as a whole, OSError."""
     with ExitStack() as stack:
         with _in_words(path, shape):
@@ -65,7 +65,7 @@ def open_file(path: Path, shape: Shape) -> Iterator[Source]:
         yield replace(source, readings=_readings(source, path, shape))
 
 
-def _readings(source: Source, path: Path, shape: Shape) -> Iterator[Reading]:
+def _readings(source: OpenedFile, path: Path, shape: Shape) -> Iterator[RawRow]:
     with _in_words(path, shape):
         yield from source.readings
 
@@ -85,7 +85,7 @@ def _in_words(path: Path, shape: Shape) -> Iterator[None]:
 
 
 @contextmanager
-def _text(path: Path, shape: Shape) -> Iterator[Source]:
+def _text(path: Path, shape: Shape) -> Iterator[OpenedFile]:
     total = path.stat().st_size
     with path.open("rb") as stored:
         stream = gzip.GzipFile(fileobj=stored) if _is_gzip(path) else stored

@@ -19,10 +19,10 @@ from services.cli.importing.formats.cells import (
     LONGEST_ROW_CHARS,
     UNREADABLE,
     Format,
-    Problem,
-    Reading,
+    OpenedFile,
+    RawRow,
+    RowProblem,
     Shape,
-    Source,
     column_names,
 )
 from shared.errors import FatalError
@@ -48,7 +48,7 @@ _decode = msgspec.msgpack.Decoder(dict[str, Any], ext_hook=_extension).decode
 
 
 @contextmanager
-def open_table(path: Path, shape: Shape) -> Iterator[Source]:
+def open_table(path: Path, shape: Shape) -> Iterator[OpenedFile]:
     """Rows of a table; its reader ends with the context. Raises FatalError. May block."""
     if find_spec(_PACKAGE[shape.format]) is None:
         raise FatalError(
@@ -80,7 +80,7 @@ def open_table(path: Path, shape: Shape) -> Iterator[Source]:
         if head is None:
             raise FatalError(_GAVE_UP)
         columns = column_names([str(name) for name in head["columns"]])
-        yield Source(
+        yield OpenedFile(
             columns=columns,
             total=head["total"],
             readings=_readings(frames, columns),
@@ -124,22 +124,22 @@ _GAVE_UP = (
 )
 
 
-def _readings(frames: Iterator[dict[str, Any]], columns: tuple[str, ...]) -> Iterator[Reading]:
+def _readings(frames: Iterator[dict[str, Any]], columns: tuple[str, ...]) -> Iterator[RawRow]:
     for frame in frames:
         for number, cells in frame["rows"]:
             if isinstance(cells, str):
-                problem = Problem(line=number, code=UNREADABLE, detail=cells)
-                yield Reading(line=number, position=number, problem=problem)
+                problem = RowProblem(line=number, code=UNREADABLE, detail=cells)
+                yield RawRow(line=number, position=number, problem=problem)
                 continue
             # A sheet's row may be shorter or, without a header above it, longer.
             if len(cells) > len(columns) and any(
                 cell is not None for cell in cells[len(columns) :]
             ):
-                problem = Problem(
+                problem = RowProblem(
                     line=number, code=UNREADABLE, detail="cells beyond the last named column"
                 )
-                yield Reading(line=number, position=number, problem=problem)
+                yield RawRow(line=number, position=number, problem=problem)
                 continue
-            yield Reading(
+            yield RawRow(
                 line=number, position=number, cells=dict(zip(columns, cells, strict=False))
             )

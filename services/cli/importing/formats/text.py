@@ -9,9 +9,9 @@ from services.cli.importing.formats.cells import (
     LONGEST_CELL_CHARS,
     LONGEST_ROW_CHARS,
     UNREADABLE,
-    Problem,
-    Reading,
-    Source,
+    OpenedFile,
+    RawRow,
+    RowProblem,
     column_names,
 )
 from services.ingest.events import strict_json
@@ -28,7 +28,7 @@ _RAW_CHARS = 10_000
 """How much of a line that is no JSON is kept for the file of refused rows."""
 
 
-class _Reader(Protocol):
+class _CsvReader(Protocol):
     """What the standard library's csv.reader makes."""
 
     line_num: int
@@ -66,7 +66,7 @@ class _Lines:
             yield line
 
 
-def read_csv(text: io.TextIOBase, stored: BinaryIO, total: int, delimiter: str) -> Source:
+def read_csv(text: io.TextIOBase, stored: BinaryIO, total: int, delimiter: str) -> OpenedFile:
     """Cells of a CSV. `stored` tells how far it is read. Raises FatalError for a bad header."""
     csv.field_size_limit(LONGEST_CELL_CHARS)
     lines = _Lines(text)
@@ -82,7 +82,7 @@ def read_csv(text: io.TextIOBase, stored: BinaryIO, total: int, delimiter: str) 
         raise FatalError(f"the header names one column; --delimiter {_SPELLED[other]} parts it")
     columns = column_names(header)
 
-    def readings() -> Iterator[Reading]:
+    def readings() -> Iterator[RawRow]:
         for line, values in _records(reader, lines):
             position = stored.tell()
             if isinstance(values, str):
@@ -92,12 +92,12 @@ def read_csv(text: io.TextIOBase, stored: BinaryIO, total: int, delimiter: str) 
                 yield _unreadable(line, position, problem, values)
             else:
                 cells = dict(zip(columns, values, strict=True))
-                yield Reading(line=line, position=position, cells=cells)
+                yield RawRow(line=line, position=position, cells=cells)
 
-    return Source(columns=columns, total=total, readings=readings())
+    return OpenedFile(columns=columns, total=total, readings=readings())
 
 
-def _records(reader: _Reader, lines: _Lines) -> Iterator[tuple[int, list[str] | str]]:
+def _records(reader: _CsvReader, lines: _Lines) -> Iterator[tuple[int, list[str] | str]]:
     """First line and cells of each record that is not empty, or why it has none."""
     while True:
         line = reader.line_num + 1
@@ -117,11 +117,11 @@ def _records(reader: _Reader, lines: _Lines) -> Iterator[tuple[int, list[str] | 
             yield line, values
 
 
-def read_ndjson(text: io.TextIOBase, stored: BinaryIO, total: int) -> Source:
+def read_ndjson(text: io.TextIOBase, stored: BinaryIO, total: int) -> OpenedFile:
     """Objects of an NDJSON file, each judged by ingest's own reading of JSON."""
     lines = _Lines(text)
 
-    def readings() -> Iterator[Reading]:
+    def readings() -> Iterator[RawRow]:
         for number, content in enumerate(lines, start=1):
             is_cut, lines.is_cut = lines.is_cut, False
             item = content.strip()
@@ -139,14 +139,14 @@ def read_ndjson(text: io.TextIOBase, stored: BinaryIO, total: int) -> Source:
             if not isinstance(value, Refused | dict):
                 value = NOT_AN_OBJECT
             if isinstance(value, Refused):
-                problem_told = Problem(line=number, code=value.code, detail=value.detail)
-                yield Reading(line=number, position=stored.tell(), raw=raw, problem=problem_told)
+                problem_told = RowProblem(line=number, code=value.code, detail=value.detail)
+                yield RawRow(line=number, position=stored.tell(), raw=raw, problem=problem_told)
                 continue
-            yield Reading(line=number, position=stored.tell(), cells=value)
+            yield RawRow(line=number, position=stored.tell(), cells=value)
 
-    return Source(columns=None, total=total, readings=readings())
+    return OpenedFile(columns=None, total=total, readings=readings())
 
 
-def _unreadable(line: int, position: int, detail: str, raw: list[str] | str) -> Reading:
-    problem = Problem(line=line, code=UNREADABLE, detail=detail)
-    return Reading(line=line, position=position, raw=raw, problem=problem)
+def _unreadable(line: int, position: int, detail: str, raw: list[str] | str) -> RawRow:
+    problem = RowProblem(line=line, code=UNREADABLE, detail=detail)
+    return RawRow(line=line, position=position, raw=raw, problem=problem)

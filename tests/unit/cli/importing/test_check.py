@@ -12,7 +12,7 @@ import pytest
 from services.cli.importing.check import Findings, check_rows
 from services.cli.importing.formats.cells import Shape
 from services.cli.importing.formats.opening import format_of
-from services.cli.importing.mapping import Mapping
+from services.cli.importing.mapping import ColumnMapping
 from services.cli.importing.refused import RefusedFile
 from services.cli.importing.rows import open_rows
 from shared.errors import FatalError
@@ -34,9 +34,9 @@ ROWS = (
 
 
 def check(
-    path: Path, mapping: Mapping | None = None, errors: Path | None = None, **shape: Any
+    path: Path, mapping: ColumnMapping | None = None, errors: Path | None = None, **shape: Any
 ) -> Findings:
-    settled = mapping or Mapping()
+    settled = mapping or ColumnMapping()
     how = Shape(format=format_of(path), **shape)
     with open_rows(path, settled, how) as rows:
         kept = (
@@ -110,7 +110,7 @@ def test_a_row_that_was_mended_has_the_name_that_it_has_in_the_mended_original(
     shop: Path, tmp_path: Path
 ) -> None:
     def names(path: Path) -> dict[str, str]:
-        with open_rows(path, Mapping(), Shape(format=format_of(path))) as rows:
+        with open_rows(path, ColumnMapping(), Shape(format=format_of(path))) as rows:
             bodies = [json.loads(row.body) for row in rows.rows if row.problem is None]
         return {body["occurred_at"]: body["message_id"] for body in bodies}
 
@@ -175,7 +175,7 @@ def test_a_date_cell_of_a_refused_row_comes_back_in_the_form_that_the_import_rea
 ) -> None:
     rows = [["email", "event", "time"], ["no-address", "home", datetime(2024, 3, 31, 9, 5)]]  # noqa: DTZ001
     path, errors = workbook(tmp_path / "a.xlsx", rows), tmp_path / "r.csv"
-    mapping = Mapping(time_format="%d.%m.%Y %H:%M", timezone=ZoneInfo("Europe/Berlin"))
+    mapping = ColumnMapping(time_format="%d.%m.%Y %H:%M", timezone=ZoneInfo("Europe/Berlin"))
 
     check(path, mapping, errors)
     errors.write_text(errors.read_text().replace("no-address", "a@example.com"))
@@ -208,7 +208,7 @@ def test_columns_of_ndjson_that_nothing_uses_are_named_too(tmp_path: Path) -> No
     path = tmp_path / "a.ndjson"
     path.write_text('{"event": "e", "user": {"id": "a"}, "time": "2024-03-13", "plan": 1}\n')
 
-    assert check(path, Mapping(columns={"user_id": "user.id"})).unused_columns == ["plan"]
+    assert check(path, ColumnMapping(columns={"user_id": "user.id"})).unused_columns == ["plan"]
 
 
 def test_more_names_than_are_told_apart_are_counted_together(tmp_path: Path) -> None:
@@ -226,6 +226,6 @@ def test_an_event_beyond_ingests_limit_is_refused_with_ingests_code(tmp_path: Pa
     path = tmp_path / "a.csv"
     path.write_text(f"user_id,event,time,text\nann,home,2024-03-13,{'x' * 500_000}\n")
 
-    found = check(path, Mapping(objects={"properties": {"text": "text"}}))
+    found = check(path, ColumnMapping(objects={"properties": {"text": "text"}}))
 
     assert dict(found.by_code) == {"event_too_large": 1}

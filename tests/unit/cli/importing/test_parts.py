@@ -8,7 +8,7 @@ import pytest
 
 from services.cli.importing.fields import FIELDS, KINDS, OBJECTS, as_text, fitted
 from services.cli.importing.formats.cells import column_names
-from services.cli.importing.mapping import Mapping, read_mapping
+from services.cli.importing.mapping import ColumnMapping, read_mapping
 from services.cli.importing.names import Occurrences, row_name
 from services.ingest.events.candidate import Candidate
 from shared.errors import FatalError
@@ -128,5 +128,5 @@ def test_a_mistake_in_a_mapping_file_is_named(tmp_path: Path, text: str, words: 
 
 
 def test_a_mapping_without_options_uses_the_columns_that_are_called_like_fields() -> None:
-    assert {"user_id", "timestamp", "campaign"} <= Mapping().used_columns()
-    assert Mapping().named_columns() == set()
+    assert {"user_id", "timestamp", "campaign"} <= ColumnMapping().used_columns()
+    assert ColumnMapping().named_columns() == set()

@@ -6,13 +6,13 @@ from typing import Any
 import httpx
 import pytest
 
-from services.cli.client.target import Target
-from services.cli.importing.formats.cells import Problem
+from services.cli.client.target import ApiTarget
+from services.cli.importing.formats.cells import RowProblem
 from services.cli.importing.rows import Row
-from services.cli.importing.sender import Prefix, Sender, Sent, batches
+from services.cli.importing.sender import BatchSender, Prefix, Sent, batches
 from shared.errors import FatalError, TransientError
 
-TARGET = Target(url="http://ingest", key="sl_wk_test")
+TARGET = ApiTarget(url="http://ingest", key="sl_wk_test")
 
 
 @dataclass
@@ -49,7 +49,7 @@ async def send(
         return answer(json.loads(request.content))
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(handle)) as client:
-        sender = Sender(client, TARGET, log, patience_seconds=patience_seconds)
+        sender = BatchSender(client, TARGET, log, patience_seconds=patience_seconds)
         cut = batches(given, batch_rows=batch_rows)
         await sender.send_all(cut, concurrency=2)
     return log
@@ -142,7 +142,7 @@ async def test_a_refused_row_is_reported_by_its_line() -> None:
     log = await send(refuses_second, rows(3))
 
     (refused,) = log.sents[0].refused
-    assert refused.problem == Problem(line=3, code="invalid_event", detail="no person")
+    assert refused.problem == RowProblem(line=3, code="invalid_event", detail="no person")
     assert json.loads(refused.row.body)["message_id"] == "3"
     assert log.sents[0].accepted == 2
 
