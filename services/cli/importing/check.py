@@ -1,4 +1,4 @@
-"""`stageline import --dry-run`: a whole file judged by ingest's own rules, and nothing sent."""
+"""`stageline import --dry-run`: applies ingest's own rules to every row, and sends nothing."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -19,14 +19,14 @@ from services.ingest.events.verdicts import BodyRefused, Refused
 
 _FIRST_LINES = 5
 _NAMES = 1_000
-"""Most event names, and most columns of NDJSON, that are told apart."""
+"""Most event names, and most columns of NDJSON, that are counted separately."""
 
 _INGEST = DryRun()
 
 
 @dataclass(slots=True, kw_only=True)
 class Findings:
-    """What a file holds. Memory is bounded: see `_NAMES`."""
+    """Result of a dry run. Memory is bounded: see `_NAMES`."""
 
     rows: int = 0
     accepted: int = 0
@@ -42,7 +42,7 @@ class Findings:
     """Distinct ones of accepted rows, as are the people."""
     people: int = 0
     columns: dict[str, None] = field(default_factory=dict)
-    """As the file orders them."""
+    """In the order of the file."""
     unused_columns: list[str] = field(default_factory=list)
 
     @property
@@ -74,7 +74,7 @@ class Findings:
 def check_rows(
     rows: Rows, mapping: ColumnMapping, *, now: datetime, batch_rows: int, kept: RefusedFile | None
 ) -> Findings:
-    """Read everything. `now` is what times are compared with; refused rows go to `kept`.
+    """Check every row. `now`: reference for times in the future; `kept` receives refused rows.
 
     Raises FatalError when the file as a whole cannot be read.
     """
@@ -108,7 +108,7 @@ class _Judge:
     now: datetime
 
     def problems(self, rows: Sequence[Row]) -> list[RowProblem]:
-        """What ingest would refuse of `rows`; the others are counted."""
+        """Problems of the rows that ingest would refuse; counts the others."""
         if not rows:
             return []
         body = b"[" + b",".join(row.body for row in rows) + b"]"

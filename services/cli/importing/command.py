@@ -1,4 +1,4 @@
-"""`stageline import FILE`: any event file, through the same door as every other event."""
+"""`stageline import FILE`: sends the events of a file to ingest."""
 
 import asyncio
 import os
@@ -157,10 +157,10 @@ def import_file(
             open_rows(file, settled, shape) as rows,
             _kept(errors, rows, shape, settled, is_continued=False) as kept,
         ):
-            found = check_rows(
+            findings = check_rows(
                 rows, settled, now=SystemClock().now(), batch_rows=batch_rows, kept=kept
             )
-        print_findings(found, as_json=as_json)
+        print_findings(findings, as_json=as_json)
         return
     destination = _destination(url, key)
     state_file = ProgressFile(
@@ -189,12 +189,12 @@ def import_file(
 
 
 def _destination(url: str | None, key: str | None) -> ApiTarget:
-    """Where to send. Of this folder's keys the secret one: an import may say what a browser may not."""
-    found, here = target(url, key, secret=False), of_this_folder()
-    # A key that somebody gave goes where they say, and no other in its place.
+    """Address and key. Of this folder's keys the secret one: a write key may not set every field."""
+    chosen, here = target(url, key, secret=False), of_this_folder()
+    # A given key is used as it is; it is never replaced by the folder's.
     if key or os.environ.get("STAGELINE_KEY") or here is None:
-        return found
-    return ApiTarget(url=found.url, key=here.secret_key)
+        return chosen
+    return ApiTarget(url=chosen.url, key=here.secret_key)
 
 
 def _pairs(given: list[str] | None) -> dict[str, str]:
@@ -212,7 +212,7 @@ def _shape(
     sheet: str | None,
     header_row: int | None,
 ) -> Shape:
-    """How to read the file; leaves with a sentence where options contradict it."""
+    """How to read the file; exits with a sentence where options contradict it."""
     settled = format_of(file, form)
     if delimiter is None:
         delimiter = "\t" if is_tab_separated(file) else ","
@@ -246,20 +246,20 @@ def _kept(
 
 
 def _run(
-    cut: Iterator[Batch],
+    requests: Iterator[Batch],
     destination: ApiTarget,
     report: ImportReport,
     *,
     concurrency: int,
     patience_seconds: float,
 ) -> str | None:
-    """Send; answers why it stopped early, or None."""
+    """Send all batches; the reason for stopping early, or None."""
 
     async def send() -> None:
         limits = httpx.Limits(max_connections=concurrency)
         async with httpx.AsyncClient(limits=limits) as client:
             sender = BatchSender(client, destination, report, patience_seconds=patience_seconds)
-            await sender.send_all(cut, concurrency=concurrency)
+            await sender.send_all(requests, concurrency=concurrency)
 
     try:
         with report:

@@ -1,4 +1,4 @@
-"""`stageline dlq`: records that the stager could not apply; look at them, send them again."""
+"""`stageline dlq`: lists, shows and replays records that the stager could not apply."""
 
 import asyncio
 import base64
@@ -31,7 +31,7 @@ Number = Annotated[int, typer.Argument(help="Number of the dead letter, as `dlq 
 
 
 @app.command("list")
-def list_letters(
+def list_(
     after: Annotated[int, typer.Option(help="Only those after this number.")] = 0,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
     every: Annotated[bool, typer.Option("--all", help="Replayed ones as well.")] = False,
@@ -56,7 +56,7 @@ def list_letters(
             f"{row.created_at:%Y-%m-%d %H:%M:%S}",
             f"{row.partition}/{row.record_offset}",
             row.reason,
-            _plain(row.detail),
+            _escaped(row.detail),
             "yes" if row.replayed_at else "",
         )
     Console().print(table)
@@ -74,7 +74,7 @@ def show(number: Number, as_json: AsJson = False) -> None:
         return
     for name, fact in _facts(row).items():
         typer.echo(f"{name}: {_printable(str(fact))}")
-    # Bytes of an unknown sender: nothing in them may steer the terminal.
+    # Bytes of an untrusted sender: control characters in them must not reach the terminal.
     typer.echo(f"value: {value.decode('utf-8', 'replace')!r}")
 
 
@@ -86,9 +86,9 @@ def replay(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Append dead letters to the event log once more, after what refused them is mended.
+    """Append dead letters to the event log again, after the cause of the failure is fixed.
 
-    Those that no mapping knew are left alone: `stageline source replay` puts them through one.
+    Unmapped ones are left out: `stageline source replay` applies a mapping to them.
     Safe to repeat: a touchpoint that was applied meanwhile counts as a duplicate.
     """
     if bool(numbers) == everything:
@@ -103,7 +103,7 @@ def replay(
 
 
 async def _replay(settings: CommonSettings, numbers: list[int] | None) -> tuple[int, int]:
-    """(how many were replayed, how many wait for a mapping)."""
+    """(number of replayed dead letters, number that is unmapped)."""
     database_url = settings.database_url.get_secret_value()
     writer = open_writer(settings)
     await writer.start()
@@ -114,7 +114,7 @@ async def _replay(settings: CommonSettings, numbers: list[int] | None) -> tuple[
             done += 1
     finally:
         await writer.stop()
-    return done, await transact(database_url, queries.waiting_for_a_mapping)
+    return done, await transact(database_url, queries.count_unmapped)
 
 
 async def _chosen(database_url: str, numbers: list[int] | None) -> AsyncIterator[int]:
@@ -139,7 +139,7 @@ async def _replay_one(database_url: str, writer: LogWriter, number: int) -> None
         fail(f"dead letter {number} was refused because no mapping knows it: {_BY_MAPPING}")
     if row.reason == "erased":
         fail(f"dead letter {number} was emptied with the person whom it named")
-    # Appended first, noted second: a crash between the two replays it again, which is harmless.
+    # Append before marking: a crash between the two replays it again, which is harmless.
     await writer.append(
         [NewRecord(key=bytes(row.record_key or b""), value=bytes(row.record_value or b""))]
     )
@@ -147,8 +147,8 @@ async def _replay_one(database_url: str, writer: LogWriter, number: int) -> None
     await transact(database_url, lambda c: queries.mark_replayed(c, number, now))
 
 
-def _plain(detail: str) -> str:
-    """A provider's words, which may not steer the terminal nor be taken for markup."""
+def _escaped(detail: str) -> str:
+    """Untrusted text without control characters, escaped for rich's markup."""
     return escape(_printable(detail))
 
 

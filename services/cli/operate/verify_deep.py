@@ -1,7 +1,4 @@
-"""Every stored state against the pure fold of its touchpoints: the same, or named.
-
-And every name against the list of people who were forgotten.
-"""
+"""Compares every stored state with the fold of its touchpoints, and stored names with erased ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,23 +22,23 @@ from shared.storage import journeys
 
 _PAGE = 500
 _NAMES_PAGE = 10_000
-_NAMED = 100
+_MOST_DIFFERENCES = 100
 
 
 @dataclass(slots=True)
 class Checked:
-    """What the comparison found."""
+    """Result of the comparison."""
 
     subjects: int = 0
     waiting: int = 0
-    """Journeys of subjects that a re-fold is still to reach: folded by an older map or engine."""
+    """Journeys of subjects that were folded by an older map or engine: their refold is still to come."""
     differences: list[str] = field(default_factory=list)
     returned: int = 0
-    """Names of people who were forgotten and are there again."""
+    """Names of erased people that are stored again."""
 
 
 async def compare(connection: AsyncConnection, now: datetime) -> Checked:
-    """Fold every history anew. Cost: reads every touchpoint up to twice, a subject at a time."""
+    """Fold every history again. Cost: reads every touchpoint up to twice, a subject at a time."""
     maps: dict[tuple[int, str], CompiledJourney] = {}
     for stored in await journeys.newer_than(connection, 0):
         maps[stored.workspace_id, stored.journey] = stored.compiled()
@@ -111,7 +108,7 @@ def _is_same(
     history: Sequence[Touchpoint],
     now: datetime,
 ) -> bool:
-    # Both at the same instant: what is due but not swept yet is no difference.
+    # Both up to the same instant: a timer that is due but not applied yet is no difference.
     state, effects = refold(compiled, history, now)
     stored, since = advance(compiled, stored_state.s, now)
     made = [_facts(effect) for effect in effects if isinstance(effect, Transition)]
@@ -128,5 +125,5 @@ def _facts(t: Transition) -> tuple[Any, ...]:
 
 
 def _note(checked: Checked, difference: str) -> None:
-    if len(checked.differences) < _NAMED:
+    if len(checked.differences) < _MOST_DIFFERENCES:
         checked.differences.append(difference)

@@ -29,7 +29,7 @@ def event(number: int, state: str | None = "applied", **more: Any) -> dict[str, 
 
 
 def told(follower: Follower, *newest_first: dict[str, Any]) -> list[tuple[int, str]]:
-    return [(each["id"], each["became"]["state"]) for each in follower.take(newest_first)]
+    return [(each["id"], each["became"]["state"]) for each in follower.new_events(newest_first)]
 
 
 def begun() -> Follower:
@@ -91,7 +91,7 @@ def test_memory_is_bounded_by_what_is_looked_at_again() -> None:
     for number in range(1, 2_000):
         told(follower, event(number))
 
-    assert len(follower._told) <= 50
+    assert len(follower._shown) <= 50
 
 
 @pytest.mark.parametrize(

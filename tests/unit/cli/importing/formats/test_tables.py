@@ -246,7 +246,7 @@ def test_a_reader_ends_with_the_import_however_much_is_left_to_read(
     monkeypatch.setattr(subprocess, "Popen", Noted)
 
     with open_table(path, Shape(format=Format.PARQUET)) as source:
-        assert next(source.readings).cells == {"event": "e"}
+        assert next(source.rows).cells == {"event": "e"}
         (reader,) = started
         assert reader.poll() is None
 
