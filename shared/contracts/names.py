@@ -14,7 +14,6 @@ There are two forms, and no others:
 `folded(normal(name)) == folded(name)` for every name, so both agree on what they are given.
 """
 
-from collections.abc import Iterator
 from hashlib import blake2b
 
 USER = "user:"
@@ -59,26 +58,35 @@ def split(name: str) -> tuple[str, str]:
     return "", name
 
 
+def email_of(name: str) -> str | None:
+    """The e-mail name of an id that is an address, such as `email:ann@x.example` of `user:Ann@x.example`.
+
+    None for any other name. Suppression and erasure of an address count wherever it stands.
+    """
+    prefix, value = split(folded(name))
+    return EMAIL + value if prefix in {USER, ANONYMOUS} and is_address(value) else None
+
+
 def is_person(name: str) -> bool:
     """Whether a subject is a person rather than an account."""
     return name.startswith(RESERVED_PREFIXES)
 
 
-def person_names(
-    *, user_id: str | None, email: str | None, anonymous_id: str | None
-) -> Iterator[str]:
+def person_names(*, user_id: str | None, email: str | None, anonymous_id: str | None) -> list[str]:
     """Stored names of the person in an event, strongest first: user id, e-mail, anonymous id."""
+    of_person: list[str] = []
     if user_id:
-        yield USER + user_id
+        of_person.append(USER + user_id)
     if email and (address := normal_email(email)):
-        yield EMAIL + address
+        of_person.append(EMAIL + address)
     if anonymous_id:
-        yield ANONYMOUS + anonymous_id
+        of_person.append(ANONYMOUS + anonymous_id)
+    return of_person
 
 
 def person_ref(*, user_id: str | None, email: str | None, anonymous_id: str | None) -> str | None:
     """Strongest stored name of the person in an event, or None when the event names no person."""
-    # Not `next(person_names(...))`: ingest calls it for every event, and a generator costs twice that.
+    # Not the first of `person_names`: ingest calls it for every event, and a list costs twice that.
     if user_id:
         return USER + user_id
     if email and (address := normal_email(email)):

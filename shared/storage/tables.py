@@ -106,6 +106,13 @@ identifier = Table(
     Column("subject_id", Ref, nullable=False),
     PrimaryKeyConstraint("workspace_id", "identifier"),
     Index(None, "workspace_id", "parent", postgresql_where=text("parent IS NOT NULL")),
+    # Other spellings of an address that is an id, for an erasure.
+    Index(
+        "identifier_folded_idx",
+        "workspace_id",
+        text("lower(identifier)"),
+        postgresql_where=text("identifier LIKE '%@%' AND identifier NOT LIKE 'email:%'"),
+    ),
 )
 
 member = Table(

@@ -69,7 +69,7 @@ AWKWARD_IDS = (
     "a/b/c", "a b+c", "100%", "Zürich AG", "日本", "\U0001f600" * 512, "a?b=c&d", "x" * 512, "a%2Fb",
     "acme/history", "acme:acknowledge", "user/1", "history",
 )  # fmt: skip
-"""Ids that a customer may well have given, and that a careless path or query would lose."""
+"""Valid ids that need percent-encoding or look like something else."""
 
 
 def at(text_: str) -> datetime:
@@ -81,7 +81,7 @@ def at(text_: str) -> datetime:
 
 @dataclass(kw_only=True)
 class World:
-    """What a test holds: the application, its keys, and the owner's connection to seed with."""
+    """The application of a test, its keys, and a connection of the owner to seed with."""
 
     app: ASGIApp
     api: Api
@@ -96,7 +96,7 @@ class World:
     headers: dict[str, str] = field(default_factory=dict)
 
     async def get(self, path: str, key: str | None = None, **params: str) -> httpx.Response:
-        """Ask with the secret key, or with another."""
+        """GET with the secret key, or with another."""
         return await self.client.get(
             path, params=params or None, headers=_bearer(key or self.secret)
         )
@@ -104,14 +104,14 @@ class World:
     async def post(
         self, path: str, content: bytes | str = b"", *, key: str | None = None, **headers: str
     ) -> httpx.Response:
-        """Send with the secret key, or with another."""
+        """POST with the secret key, or with another."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return await self.client.post(
             path, content=content, headers={**_bearer(key or self.secret), **named}
         )
 
     async def key(self, *scopes: Scope, workspace_id: WorkspaceId = DEFAULT_WORKSPACE) -> str:
-        """Make a secret key with the scopes given."""
+        """Create a secret key with the given scopes."""
         engine = create_engine(self.database_url, role=DatabaseRole.OWNER, application_name="seed")
         async with engine.begin() as connection:
             made = await keys.create(
@@ -198,7 +198,7 @@ class World:
         )
 
     async def account(self, subject_id: str, **placement: Any) -> None:
-        """An account that stands somewhere."""
+        """Rows of an account that is on a stage."""
         workspace_id = placement.get("workspace_id", DEFAULT_WORKSPACE)
         await self.subject(subject_id, workspace_id=workspace_id)
         await self.placement(subject_id, **placement)
@@ -362,7 +362,7 @@ class World:
         )
 
     async def bound_key(self, source_id: str, key_id: str) -> None:
-        """A row of a source's key, which nobody holds."""
+        """Row of a key of a source; no token belongs to it."""
         await self._insert(
             "api_key",
             workspace_id=DEFAULT_WORKSPACE,

@@ -1,4 +1,4 @@
-"""Who may ask what: walks the document of the api, so that no call is forgotten."""
+"""Keys, scopes and workspaces: checked for every operation in the document of the api."""
 
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -57,7 +57,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
 
 
 def calls() -> Iterator[tuple[str, str, str, Scope]]:
-    """Operation id, method, path to a thing of the default workspace, scope."""
+    """Operation id, method, path to a resource of the default workspace, scope."""
     for path, methods in DESCRIBED["paths"].items():
         for method, described in methods.items():
             name = described["operationId"]
@@ -94,7 +94,7 @@ async def test_a_write_key_reads_nothing(world: World) -> None:
         assert (answer.status_code, answer.json()["code"]) == (403, "missing_scope")
 
 
-async def test_a_key_without_the_scope_of_a_call_is_refused_and_with_it_alone_is_not(
+async def test_an_operation_needs_exactly_its_own_scope(
     world: World,
 ) -> None:
     only = {scope: await world.key(scope) for scope in Scope}
@@ -115,16 +115,16 @@ async def test_another_workspace_sees_nothing_of_this_one(world: World) -> None:
 
         assert answer.status_code in {200, 404, 422}, name
         if answer.status_code == 200:
-            # Who suppresses a person needs not know them, and is told nothing of them.
+            # Suppressing a person does not require that they exist, and shows nothing of them.
             items = answer.json().get("items", [])
             assert items == [] or all(each.get("result") is None for each in items), name
         for piece in ("acme", "leah", "Demo", "m-1", "Evaluation"):
             assert piece not in answer.text, name
-    found = await world.owner.fetchval("SELECT state FROM alert")
-    assert found == "open"
+    state = await world.owner.fetchval("SELECT state FROM alert")
+    assert state == "open"
 
 
-async def test_equal_ids_in_two_workspaces_are_two_things(world: World) -> None:
+async def test_equal_ids_in_two_workspaces_are_two_accounts(world: World) -> None:
     await world.subject("shared", workspace_id=world.foreign_workspace)
     await world.account("shared")
 

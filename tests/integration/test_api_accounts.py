@@ -24,17 +24,17 @@ def path(account_id: str, tail: str = "") -> str:
 
 async def pages(world: World, url: str, **params: str) -> list[list[dict[str, Any]]]:
     """Every page of a list."""
-    found: list[list[dict[str, Any]]] = []
+    read: list[list[dict[str, Any]]] = []
     while True:
         answer = await world.get(url, **params)
         assert answer.status_code == 200, answer.text
-        found.append(answer.json()["items"])
+        read.append(answer.json()["items"])
         if answer.json()["next_cursor"] is None:
-            return found
+            return read
         params["cursor"] = answer.json()["next_cursor"]
 
 
-async def test_accounts_are_listed_by_id_a_page_at_a_time_without_gap_or_double(
+async def test_accounts_are_listed_by_id_in_pages_without_gap_or_duplicate(
     world: World,
 ) -> None:
     for account_id in ("b", "a", "d", "c", "ä"):
@@ -42,17 +42,17 @@ async def test_accounts_are_listed_by_id_a_page_at_a_time_without_gap_or_double(
     await world.subject("gone", merged_into="a")
     await world.subject("user:7")
 
-    found = await pages(world, "/v1/accounts", limit="2")
+    listed = await pages(world, "/v1/accounts", limit="2")
 
     # "C" order of UTF-8: "ä" comes after every ASCII id.
-    assert [[item["account_id"] for item in page] for page in found] == [
+    assert [[item["account_id"] for item in page] for page in listed] == [
         ["a", "b"],
         ["c", "d"],
         ["user:7", "ä"],
     ]
-    assert found[2][0]["kind"] == "person"
-    assert found[2][0]["placements"] == []
-    assert found[0][0]["placements"][0]["owner"] == "sales"
+    assert listed[2][0]["kind"] == "person"
+    assert listed[2][0]["placements"] == []
+    assert listed[0][0]["placements"][0]["owner"] == "sales"
 
 
 async def test_filters_narrow_each_other(world: World) -> None:
@@ -64,8 +64,8 @@ async def test_filters_narrow_each_other(world: World) -> None:
     await world.account("user:9", journey="shop", stage="cart")
 
     async def listed(**params: str) -> list[str]:
-        found = await pages(world, "/v1/accounts", limit="1", **params)
-        return [item["account_id"] for page in found for item in page]
+        read = await pages(world, "/v1/accounts", limit="1", **params)
+        return [item["account_id"] for page in read for item in page]
 
     assert await listed(journey="sales") == ["a", "b", "c", "d"]
     assert await listed(journey="shop") == ["user:9"]
@@ -79,7 +79,7 @@ async def test_filters_narrow_each_other(world: World) -> None:
     assert await listed(journey="nowhere") == []
 
 
-async def test_a_cursor_is_good_for_its_own_list_and_filters_alone(world: World) -> None:
+async def test_a_cursor_is_valid_only_for_its_own_list_and_filters(world: World) -> None:
     for account_id in ("a", "b", "c"):
         await world.account(account_id)
         await world.touchpoint(account_id, f"m-{account_id}-1", occurred="01 10:00")
@@ -152,7 +152,7 @@ async def test_a_profile_has_the_people_the_names_and_the_placements(world: Worl
         "sales",
     )
     assert placed["milestones"] == {"demo": "2026-03-02T09:30:00Z"}
-    # A person's own journeys are told with it, beside those of its account.
+    # A person's own journeys are listed beside those of its account.
     assert of_person["account_id"] == of_address["account_id"] == "acme"
     assert [each["journey"] for each in of_person["placements"]] == ["sales", "shop"]
 
@@ -189,7 +189,7 @@ async def test_an_id_with_slashes_is_found_unencoded_as_well(world: World) -> No
     assert "items" in history.json()
 
 
-async def test_a_path_that_cannot_be_an_id_is_refused(world: World) -> None:
+async def test_a_path_that_is_not_percent_encoded_text_is_refused(world: World) -> None:
     for encoded in ("a%00b", "%ED%A0%80", "%FF"):
         for tail in ("", "/history", "/timeline", "/explain"):
             answer = await world.get(f"/v1/accounts/{encoded}{tail}")
@@ -205,7 +205,7 @@ async def test_an_account_that_was_never_seen_is_unknown_everywhere(world: World
             assert (answer.status_code, answer.json()["code"]) == (404, "subject_unknown")
 
 
-async def test_history_tells_each_move_with_its_cause_and_the_visit_that_lasts(
+async def test_history_lists_each_transition_with_its_cause_and_the_open_visit(
     world: World,
 ) -> None:
     await world.account("acme", stage="evaluation", entered_at=at("08 10:00"))
@@ -274,7 +274,7 @@ async def test_an_ended_journey_has_no_open_visit(world: World) -> None:
     assert (await world.get(path("acme", "/history"))).json()["open_visits"] == []
 
 
-async def test_the_timeline_runs_either_way_a_page_at_a_time(world: World) -> None:
+async def test_the_timeline_is_paged_in_either_order(world: World) -> None:
     await world.account("acme")
     for number, occurred in enumerate(("01 10:00", "02 10:00", "02 10:00", "03 10:00")):
         await world.touchpoint(
@@ -322,7 +322,7 @@ def _states(events: list[tuple[str, str]]) -> bytes:
     return msgspec.json.encode({"sales": {"v": 1, "s": state}})
 
 
-async def test_explain_says_what_is_missing_for_each_reachable_stage(world: World) -> None:
+async def test_explain_lists_what_is_missing_for_each_reachable_stage(world: World) -> None:
     await world.subject(
         "acme", states=_states([("01 10:00", "Page Viewed"), ("02 10:00", "Demo Requested")])
     )
@@ -350,7 +350,7 @@ async def test_explain_reads_a_state_by_the_map_version_that_folded_it(world: Wo
     assert answer["reachable"][1]["condition"]["events"] == ["Order Completed"]
 
 
-async def test_explain_asks_for_the_journey_only_where_it_is_not_clear(world: World) -> None:
+async def test_explain_requires_a_journey_only_if_several_are_possible(world: World) -> None:
     await world.publish(SHOP)
     await world.subject("acme", states=_states([("01 10:00", "Demo Requested")]))
     await world.subject("fresh")
@@ -364,7 +364,7 @@ async def test_explain_asks_for_the_journey_only_where_it_is_not_clear(world: Wo
     assert (unknown.status_code, unknown.json()["code"]) == (404, "journey_unknown")
 
 
-async def test_a_state_of_another_format_is_explained_once_it_is_folded_anew(
+async def test_a_state_of_another_format_is_not_explained_before_its_refold(
     world: World,
 ) -> None:
     await world.subject("acme", states=b'{"sales": {"v": 1, "f": 99, "s": {"status": "active"}}}')

@@ -25,12 +25,12 @@ async def test_alerts_are_listed_newest_first_and_filters_narrow_each_other(worl
     await world.alert(THREE, opened="09 10:00", state="resolved", kind="drop_off")
 
     async def listed(**params: str) -> list[str]:
-        found: list[str] = []
+        ids: list[str] = []
         while True:
             answer = (await world.get("/v1/alerts", limit="1", **params)).json()
-            found += [item["id"] for item in answer["items"]]
+            ids += [item["id"] for item in answer["items"]]
             if answer["next_cursor"] is None:
-                return found
+                return ids
             params["cursor"] = answer["next_cursor"]
 
     assert await listed() == [THREE, TWO, ONE]
@@ -42,7 +42,7 @@ async def test_alerts_are_listed_newest_first_and_filters_narrow_each_other(worl
     assert await listed(journey="trial") == [TWO]
 
 
-async def test_an_alert_tells_who_should_act_and_why(world: World) -> None:
+async def test_an_alert_has_its_owner_and_its_evidence(world: World) -> None:
     await world.alert(ONE)
 
     (alert,) = (await world.get("/v1/alerts")).json()["items"]
@@ -70,7 +70,9 @@ async def test_an_alert_tells_who_should_act_and_why(world: World) -> None:
     }
 
 
-async def test_taking_up_an_alert_keeps_the_first_who_and_when(world: World) -> None:
+async def test_acknowledging_or_resolving_again_keeps_the_first_key_and_instant(
+    world: World,
+) -> None:
     await world.alert(ONE)
     other = await world.key(Scope.ALERTS_WRITE)
 
@@ -107,7 +109,7 @@ async def test_an_alert_that_resolved_itself_cannot_be_acknowledged(world: World
     assert resolved.json()["resolved_by"] is None
 
 
-async def test_an_alert_that_is_not_there_is_unknown(world: World) -> None:
+async def test_an_id_without_an_alert_is_unknown(world: World) -> None:
     for alert_id in (TWO, "7", "not-a-uuid", "a%2Fb", "%F0%9F%98%80"):
         for verb in ("acknowledge", "resolve"):
             answer = await world.post(f"/v1/alerts/{alert_id}:{verb}")
@@ -115,7 +117,7 @@ async def test_an_alert_that_is_not_there_is_unknown(world: World) -> None:
             assert (answer.status_code, answer.json()["code"]) == (404, "alert_unknown")
 
 
-async def test_acting_on_alerts_takes_a_scope_of_its_own(world: World) -> None:
+async def test_changing_alerts_needs_its_own_scope(world: World) -> None:
     await world.alert(ONE)
     reader = await world.key(Scope.STAGES_READ)
 

@@ -1,4 +1,4 @@
-"""What the api does while its database is away, restarts, is slow or is crowded."""
+"""The api while its database is down, restarts, is slow or has no free connection."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -41,7 +41,7 @@ async def connections(world: World) -> AsyncIterator[StageConnections]:
 async def test_a_connection_never_answers_for_another_workspace(
     world: World, connections: StageConnections
 ) -> None:
-    """Without any filter in the statement, so that only the wall holds."""
+    """The statement has no filter, so only row-level security separates the workspaces."""
     for number in range(5):
         await world.account(f"ours-{number}")
         await world.account(f"theirs-{number}", workspace_id=OTHER)
@@ -73,7 +73,7 @@ async def test_a_workspace_gets_the_connection_that_it_used_last(
         assert (await connections.fetch(DEFAULT_WORKSPACE, pid))[0]["pid"] == ours
 
 
-async def test_a_read_that_was_given_up_leaves_no_connection_behind(
+async def test_a_cancelled_read_leaves_no_connection_behind(
     world: World, connections: StageConnections
 ) -> None:
     async with asyncio.TaskGroup() as group:
@@ -96,20 +96,20 @@ async def test_a_read_that_was_given_up_leaves_no_connection_behind(
 
 
 async def _sleeping(world: World, count: int) -> bool:
-    found = await world.owner.fetchval(
+    active = await world.owner.fetchval(
         "SELECT count(*) FROM pg_stat_activity"
         " WHERE state = 'active' AND query = 'SELECT pg_sleep(30)'"
         " AND datname = current_database()"
     )
-    return bool(found == count)
+    return bool(active == count)
 
 
-async def test_a_read_that_takes_too_long_is_given_up(connections: StageConnections) -> None:
+async def test_a_read_that_takes_too_long_is_cancelled(connections: StageConnections) -> None:
     with pytest.raises(DatabaseUnavailable):
         await connections.fetch(DEFAULT_WORKSPACE, "SELECT pg_sleep(30)")
 
 
-async def test_a_statement_that_is_wrong_is_a_mistake_and_not_an_outage(
+async def test_an_invalid_statement_is_not_reported_as_an_outage(
     connections: StageConnections,
 ) -> None:
     with pytest.raises(asyncpg.UndefinedColumnError):
@@ -118,7 +118,7 @@ async def test_a_statement_that_is_wrong_is_a_mistake_and_not_an_outage(
     assert (await connections.fetch(DEFAULT_WORKSPACE, "SELECT 1 AS one"))[0]["one"] == 1
 
 
-async def test_connections_that_postgres_has_closed_are_replaced_unseen(world: World) -> None:
+async def test_connections_closed_by_postgres_are_replaced_without_an_error(world: World) -> None:
     await world.account("acme")
     await asyncio.gather(*(world.get("/v1/stage", account_id="acme") for _ in range(6)))
     await world.get("/v1/accounts")
@@ -134,7 +134,7 @@ async def test_connections_that_postgres_has_closed_are_replaced_unseen(world: W
     assert listed.status_code == 200
 
 
-async def test_a_locked_table_is_a_503_in_time_and_an_answer_afterwards(world: World) -> None:
+async def test_a_locked_table_is_a_503_in_time_and_a_200_afterwards(world: World) -> None:
     await world.account("acme")
     async with world.owner.transaction():
         await world.owner.execute("LOCK TABLE placement IN ACCESS EXCLUSIVE MODE")
@@ -145,7 +145,7 @@ async def test_a_locked_table_is_a_503_in_time_and_an_answer_afterwards(world: W
     assert (await world.get("/v1/stage", account_id="acme")).status_code == 200
 
 
-async def test_while_postgres_is_away_every_call_is_a_503_and_then_all_is_well() -> None:
+async def test_while_postgres_is_down_every_route_answers_503_and_recovers() -> None:
     async with AsyncExitStack() as stack:
         # Not below pytest's own folder: another run as root closes that to the server's user.
         folder = stack.enter_context(TemporaryDirectory(prefix="stageline-api-"))

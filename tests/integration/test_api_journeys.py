@@ -1,3 +1,5 @@
+"""`/v1/journeys`: publish, list, read."""
+
 import json
 from collections.abc import AsyncIterator
 
@@ -24,7 +26,7 @@ stages:
 """
 
 
-async def test_a_map_is_published_once_and_again_only_when_it_says_something_else(
+async def test_a_map_gets_a_new_version_only_if_its_definition_changed(
     world: World,
 ) -> None:
     first = await world.post("/v1/journeys", TRIAL, content_type="application/yaml")
@@ -86,7 +88,7 @@ async def test_an_older_version_can_be_read(world: World) -> None:
     assert (absent.status_code, absent.json()["code"]) == (404, "journey_unknown")
 
 
-async def test_a_map_with_mistakes_is_refused_with_a_line_for_each(world: World) -> None:
+async def test_an_invalid_map_is_refused_with_the_line_of_each_mistake(world: World) -> None:
     answer = await world.post(
         "/v1/journeys",
         TRIAL.replace("title: Activated", "titel: Activated").replace(
@@ -101,7 +103,7 @@ async def test_a_map_with_mistakes_is_refused_with_a_line_for_each(world: World)
     assert (await world.get("/v1/journeys/trial")).status_code == 404
 
 
-async def test_bytes_that_are_no_map_are_refused_and_never_a_fault(world: World) -> None:
+async def test_bytes_that_are_not_a_map_are_refused_and_never_a_500(world: World) -> None:
     for body in (
         b"",
         b"\xff\xfe",
@@ -126,7 +128,7 @@ async def test_bytes_that_are_no_map_are_refused_and_never_a_fault(world: World)
     assert (image.status_code, image.json()["code"]) == (415, "unsupported_media_type")
 
 
-async def test_publishing_takes_a_scope_of_its_own(world: World) -> None:
+async def test_publishing_needs_its_own_scope(world: World) -> None:
     reader = await world.key(Scope.STAGES_READ, Scope.ALERTS_WRITE)
 
     answer = await world.post("/v1/journeys", TRIAL, key=reader)

@@ -1,4 +1,4 @@
-"""Values of indicators that are measured elsewhere, pushed and read back."""
+"""`/v1/kpis/values`: push and read."""
 
 import json
 from collections.abc import AsyncIterator
@@ -48,7 +48,7 @@ async def push(world: World, *items: dict[str, Any], key: str | None = None) -> 
     )
 
 
-async def test_a_value_is_kept_under_the_name_that_the_map_has(world: World) -> None:
+async def test_a_value_is_stored_under_the_spelling_of_the_map(world: World) -> None:
     answer = await push(
         world, {**VALUE, "kpi": "trial activation RATE", "segment": "smb", "origin": "warehouse"}
     )
@@ -69,7 +69,7 @@ async def test_a_value_is_kept_under_the_name_that_the_map_has(world: World) -> 
     }
 
 
-async def test_pushed_again_the_last_word_counts(world: World) -> None:
+async def test_a_value_pushed_again_replaces_the_first(world: World) -> None:
     await push(world, VALUE)
     await push(
         world, {**VALUE, "value": 65}, {**VALUE, "value": 66, "at": "2026-03-01T01:00:00+01:00"}
@@ -78,7 +78,7 @@ async def test_pushed_again_the_last_word_counts(world: World) -> None:
     assert [item["value"] for item in (await world.get(PATH)).json()["items"]] == [66.0]
 
 
-async def test_each_value_has_its_own_verdict(world: World) -> None:
+async def test_each_value_is_accepted_or_rejected_by_itself(world: World) -> None:
     answer = await push(
         world,
         {**VALUE, "journey": "grwth"},
@@ -130,7 +130,7 @@ async def test_each_value_has_its_own_verdict(world: World) -> None:
         ({"valu": 1}, "/items/0"),
     ],
 )
-async def test_a_value_out_of_form_is_told_by_its_place(
+async def test_an_invalid_value_is_refused_with_its_pointer(
     world: World, change: dict[str, Any], pointer: str | None
 ) -> None:
     answer = await push(world, {**VALUE, **change})
@@ -143,7 +143,7 @@ async def test_a_value_out_of_form_is_told_by_its_place(
 
 
 @pytest.mark.parametrize("literal", ["NaN", "Infinity", "1e999"])
-async def test_what_is_no_number_is_refused(world: World, literal: str) -> None:
+async def test_a_value_that_is_not_a_number_is_refused(world: World, literal: str) -> None:
     body = json.dumps({"items": [VALUE]}).replace("64", literal)
 
     answer = await world.post(PATH, body, content_type="application/json")
@@ -152,7 +152,7 @@ async def test_what_is_no_number_is_refused(world: World, literal: str) -> None:
     assert (await world.get(PATH)).json()["items"] == []
 
 
-async def test_values_are_listed_newest_first_a_page_at_a_time_and_filtered(world: World) -> None:
+async def test_values_are_listed_newest_first_in_pages_and_filtered(world: World) -> None:
     await push(
         world,
         *({**VALUE, "at": f"2026-03-0{day}T00:00:00Z", "value": day} for day in (1, 3, 2)),
@@ -170,7 +170,7 @@ async def test_values_are_listed_newest_first_a_page_at_a_time_and_filtered(worl
     assert [item["stage"] for item in traffic["items"]] == ["awareness"]
 
 
-async def test_a_workspace_neither_sees_nor_feeds_another(world: World) -> None:
+async def test_a_workspace_neither_reads_nor_writes_values_of_another(world: World) -> None:
     await push(world, VALUE)
 
     pushed = await push(world, VALUE, key=world.foreign)

@@ -1,4 +1,4 @@
-"""People who want to be left alone: asked of the api, obeyed by ingest."""
+"""Suppression of people through the api, and its effect on ingest."""
 
 from collections.abc import AsyncIterator
 from urllib.parse import quote
@@ -26,7 +26,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
 
 @pytest.fixture
 async def registry(database_url: str) -> AsyncIterator[SourceRegistry]:
-    """What an ingest process knows, read by its own role."""
+    """The cache of an ingest process, filled in its own role."""
     engine = create_engine(
         database_url, role=DatabaseRole.INGEST, application_name="test", pool_size=1
     )
@@ -42,22 +42,22 @@ async def hash_key(world: World, workspace_id: int = DEFAULT_WORKSPACE) -> bytes
 
 
 async def listed(world: World, registry: SourceRegistry, *names: str) -> list[bool]:
-    """Which of the names ingest drops."""
+    """For each name, whether ingest drops its events."""
     assert await registry.refresh()
     key = await hash_key(world)
     digests = registry.suppressed(DEFAULT_WORKSPACE)
     return [person_digest(name, key=key) in digests for name in names]
 
 
-async def test_a_person_nobody_has_heard_of_can_be_left_alone_and_let_in_again(
+async def test_a_person_without_events_can_be_suppressed_and_unsuppressed(
     world: World, registry: SourceRegistry
 ) -> None:
     suppressed = await world.post(f"/v1/people/{ANN}:suppress", '{"reason": "asked by mail"}')
     while_suppressed = await listed(world, registry, ANN, "email:bob@acme.example")
-    back = await world.post(f"/v1/people/{ANN}:unsuppress")
+    lifted = await world.post(f"/v1/people/{ANN}:unsuppress")
     afterwards = await listed(world, registry, ANN)
 
-    assert suppressed.status_code == back.status_code == 200
+    assert suppressed.status_code == lifted.status_code == 200
     assert suppressed.json() == {
         "person": ANN,
         "suppressed": True,
@@ -66,13 +66,13 @@ async def test_a_person_nobody_has_heard_of_can_be_left_alone_and_let_in_again(
         "names": 1,
     }
     assert while_suppressed == [True, False]
-    assert back.json() == {
+    assert lifted.json() == {
         "person": ANN, "suppressed": False, "since": None, "reason": None, "names": 1,
     }  # fmt: skip
     assert afterwards == [False]
 
 
-async def test_all_names_of_a_person_are_left_alone_by_any_of_them(
+async def test_suppressing_one_name_suppresses_all_names_of_the_person(
     world: World, registry: SourceRegistry
 ) -> None:
     await world.name("user:u-17", subject_id="acme", parent="acme")
@@ -90,7 +90,7 @@ async def test_all_names_of_a_person_are_left_alone_by_any_of_them(
 
 
 async def test_the_database_hashes_as_ingest_does(world: World, registry: SourceRegistry) -> None:
-    # Longer than a block of the hash, and empty but for its end.
+    # Keys longer than a block of the hash, of its length, and shorter.
     for key in (b"k" * 100, b"k" * 64, b"\0"):
         await world.owner.execute("UPDATE workspace SET hash_key = $1", key)
         for rest in [*AWKWARD_IDS, "Ann@Acme.Example", "\u0130@x.example", " blank around "]:
@@ -109,7 +109,7 @@ async def test_a_pseudonym_names_the_same_person(world: World, registry: SourceR
     assert await listed(world, registry, ANN, pseudonym) == [True, True]
 
 
-async def test_the_first_reason_and_the_key_that_gave_it_are_kept(world: World) -> None:
+async def test_the_first_reason_and_its_key_are_kept(world: World) -> None:
     other = await world.key(Scope.PEOPLE_WRITE)
     await world.post(f"/v1/people/{ANN}:suppress", '{"reason": "first"}')
 
@@ -121,9 +121,7 @@ async def test_the_first_reason_and_the_key_that_gave_it_are_kept(world: World) 
     assert tuple(row or ()) == ("first", world.secret.split("_")[2], other.split("_")[2])
 
 
-async def test_somebody_who_changes_their_mind_twice_is_left_alone(
-    world: World, registry: SourceRegistry
-) -> None:
+async def test_a_person_can_be_suppressed_again(world: World, registry: SourceRegistry) -> None:
     for call in ("suppress", "unsuppress", "suppress"):
         await world.post(f"/v1/people/{ANN}:{call}")
         await listed(world, registry)
@@ -131,7 +129,7 @@ async def test_somebody_who_changes_their_mind_twice_is_left_alone(
     assert await listed(world, registry, ANN) == [True]
 
 
-async def test_an_erased_person_is_not_let_in_by_mistake(
+async def test_an_erased_person_is_unsuppressed_only_with_the_flag(
     world: World, registry: SourceRegistry
 ) -> None:
     await world.owner.execute(
@@ -151,9 +149,7 @@ async def test_an_erased_person_is_not_let_in_by_mistake(
     assert await listed(world, registry, ANN) == [False]
 
 
-async def test_other_workspaces_have_lists_of_their_own(
-    world: World, registry: SourceRegistry
-) -> None:
+async def test_each_workspace_has_its_own_list(world: World, registry: SourceRegistry) -> None:
     foreign = await world.key(Scope.PEOPLE_WRITE, workspace_id=world.foreign_workspace)
 
     await world.post(f"/v1/people/{ANN}:suppress", key=foreign)
@@ -163,7 +159,7 @@ async def test_other_workspaces_have_lists_of_their_own(
     assert registry.suppressed(world.foreign_workspace) == {person_digest(ANN, key=theirs)}
 
 
-async def test_without_the_scope_nobody_is_touched(world: World) -> None:
+async def test_without_the_scope_nothing_is_suppressed(world: World) -> None:
     reader = await world.key(Scope.STAGES_READ)
 
     answers = [
@@ -199,7 +195,7 @@ async def test_without_the_scope_nobody_is_touched(world: World) -> None:
         ("user:u", "null", (422, "invalid_body")),
     ],
 )
-async def test_what_is_no_person_or_no_reason_is_refused(
+async def test_an_invalid_person_or_reason_is_refused(
     world: World, person: str, body: str, wanted: tuple[int, str]
 ) -> None:
     answer = await world.post(f"/v1/people/{person}:suppress", body)
@@ -208,7 +204,7 @@ async def test_what_is_no_person_or_no_reason_is_refused(
     assert await world.owner.fetchval("SELECT count(*) FROM suppression") == 0
 
 
-async def test_the_api_gets_hashes_of_its_own_workspace_and_never_the_key(
+async def test_the_api_cannot_read_the_key_or_hash_without_a_workspace(
     database_url: str,
 ) -> None:
     connection = await connect(database_url, role=DatabaseRole.API, application_name="test")
@@ -222,7 +218,7 @@ async def test_the_api_gets_hashes_of_its_own_workspace_and_never_the_key(
 
 
 @pytest.mark.parametrize("role", [DatabaseRole.INGEST, DatabaseRole.STAGER])
-async def test_nobody_else_may_ask_for_hashes(database_url: str, role: DatabaseRole) -> None:
+async def test_other_roles_cannot_hash(database_url: str, role: DatabaseRole) -> None:
     connection = await connect(database_url, role=role, application_name="test")
     try:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):

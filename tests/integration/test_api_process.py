@@ -1,4 +1,4 @@
-"""The api as it is deployed: a process of its own, its gauges, its stop."""
+"""The api as a process: its gauges, its start and its stop."""
 
 import asyncio
 import os
@@ -41,20 +41,20 @@ async def test_gauges_sum_over_all_workspaces_and_fall_to_zero(world: World) -> 
     await world.api.stage_gauges.count()
     after = (await world.client.get("/metrics")).text
 
-    def population(journey: str, stage: str, status: str, number: str) -> str:
+    def gauge(journey: str, stage: str, status: str, number: str) -> str:
         labels = f'journey="{journey}",stage="{stage}",status="{status}"'
         return f"stageline_api_stage_population{{{labels}}} {number}\n"
 
-    assert population("sales", "evaluation", "active", "2.0") in before
-    assert population("sales", "evaluation", "stalled", "1.0") in before
-    assert population("shop", "cart", "active", "1.0") in before
-    assert population("sales", "evaluation", "active", "0.0") in after
-    assert population("sales", "evaluation", "stalled", "1.0") in after
+    assert gauge("sales", "evaluation", "active", "2.0") in before
+    assert gauge("sales", "evaluation", "stalled", "1.0") in before
+    assert gauge("shop", "cart", "active", "1.0") in before
+    assert gauge("sales", "evaluation", "active", "0.0") in after
+    assert gauge("sales", "evaluation", "stalled", "1.0") in after
     assert 'stageline_api_open_alerts{journey="sales",kind="stall"} 2.0\n' in before
     assert 'stageline_api_open_alerts{journey="sales",kind="stall"} 0.0\n' in after
 
 
-async def test_the_process_answers_counts_and_stops_when_it_is_told_to(world: World) -> None:
+async def test_the_process_serves_requests_and_stops_on_sigterm(world: World) -> None:
     await world.account("acme")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -12,7 +12,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
         yield world
 
 
-async def test_the_stage_of_an_account_says_where_it_stands_and_what_comes_next(
+async def test_the_stage_of_an_account_has_its_placement_and_the_next_stage(
     world: World,
 ) -> None:
     await world.account("acme")
@@ -43,7 +43,7 @@ async def test_the_stage_of_an_account_says_where_it_stands_and_what_comes_next(
     assert answer.headers["vary"] == "Authorization"
 
 
-async def test_every_name_of_a_person_leads_to_its_account(world: World) -> None:
+async def test_every_name_of_a_person_resolves_to_its_account(world: World) -> None:
     await world.account("acme")
     for identifier in ("user:leah", "anonymous:7f3a", "email:leah@acme.example"):
         await world.name(identifier, person_id="user:leah", subject_id="acme")
@@ -61,7 +61,7 @@ async def test_every_name_of_a_person_leads_to_its_account(world: World) -> None
         assert (answer.status_code, answer.json()["account_id"]) == (200, "acme")
 
 
-async def test_an_account_that_became_part_of_another_answers_as_that_one(world: World) -> None:
+async def test_a_merged_account_answers_as_the_one_that_it_was_merged_into(world: World) -> None:
     await world.account("acme")
     await world.subject("acme-old", merged_into="acme-older")
     await world.subject("acme-older", merged_into="acme")
@@ -72,7 +72,7 @@ async def test_an_account_that_became_part_of_another_answers_as_that_one(world:
     assert answer.json()["stage"] == "evaluation"
 
 
-async def test_a_question_without_exactly_one_name_is_refused(world: World) -> None:
+async def test_a_query_without_exactly_one_name_is_refused(world: World) -> None:
     for params in ({}, {"account_id": "acme", "user_id": "leah"}, {"journey": "sales"}):
         answer = await world.get("/v1/stage", **params)
 
@@ -98,7 +98,7 @@ async def test_a_known_subject_that_is_on_no_journey_has_not_started(world: Worl
     assert answer["event_at"] == "2026-03-04T16:12:00Z"
 
 
-async def test_with_several_journeys_one_is_named_only_where_the_subject_is_on_several(
+async def test_a_journey_is_required_only_if_the_subject_is_on_several(
     world: World,
 ) -> None:
     await world.publish(SHOP)
@@ -127,7 +127,7 @@ async def test_an_ended_journey_names_its_outcome_and_no_next_stage(world: World
     assert (answer["status"], answer["outcome"], answer["next"]) == ("ended", "lost", None)
 
 
-async def test_an_unchanged_answer_is_an_empty_304_and_a_changed_one_is_not(world: World) -> None:
+async def test_an_unchanged_response_is_an_empty_304(world: World) -> None:
     await world.account("acme")
     first = await world.get("/v1/stage", account_id="acme")
     etag = first.headers["etag"]
@@ -140,8 +140,8 @@ async def test_an_unchanged_answer_is_an_empty_304_and_a_changed_one_is_not(worl
         )
         return answer.status_code, answer.content, answer.headers["etag"]
 
-    for known in (etag, f"W/{etag}", f'"other", {etag}', "*"):
-        assert await again(known) == (304, b"", etag)
+    for sent in (etag, f"W/{etag}", f'"other", {etag}', "*"):
+        assert await again(sent) == (304, b"", etag)
 
     await world.owner.execute("UPDATE placement SET map_version = 2")
     status, _, changed = await again(etag)
@@ -151,7 +151,7 @@ async def test_an_unchanged_answer_is_an_empty_304_and_a_changed_one_is_not(worl
     assert status == 200
 
 
-async def test_any_id_that_can_be_sent_can_be_asked_for(world: World) -> None:
+async def test_ids_that_need_encoding_can_be_queried(world: World) -> None:
     for account_id in (*AWKWARD_IDS, "..", "%2F"):
         await world.account(account_id)
 
@@ -160,7 +160,7 @@ async def test_any_id_that_can_be_sent_can_be_asked_for(world: World) -> None:
         assert (answer.status_code, answer.json().get("account_id")) == (200, account_id)
 
 
-async def test_a_query_that_cannot_be_meant_is_refused_without_an_echo(world: World) -> None:
+async def test_an_invalid_query_is_refused_without_an_echo(world: World) -> None:
     for query in (
         "account_id=a%00b",
         "account_id=%ED%A0%80",
@@ -178,7 +178,7 @@ async def test_a_query_that_cannot_be_meant_is_refused_without_an_echo(world: Wo
             assert piece not in answer.text
 
 
-async def test_a_batch_answers_in_order_with_an_error_in_place_of_what_it_cannot(
+async def test_a_batch_answers_in_order_with_an_error_for_each_failed_subject(
     world: World,
 ) -> None:
     await world.account("acme")
@@ -215,7 +215,7 @@ async def test_a_batch_answers_in_order_with_an_error_in_place_of_what_it_cannot
     assert answer.json()["items"][0]["result"]["stage"] == "research"
 
 
-async def test_a_batch_takes_a_thousand_subjects_and_no_more(world: World) -> None:
+async def test_a_batch_has_at_most_a_thousand_subjects(world: World) -> None:
     await world.account("acme")
 
     async def ask(count: int) -> tuple[int, object]:
@@ -228,7 +228,7 @@ async def test_a_batch_takes_a_thousand_subjects_and_no_more(world: World) -> No
     assert await ask(0) == (422, 0)
 
 
-async def test_a_batch_that_is_not_one_is_refused_without_an_echo(world: World) -> None:
+async def test_an_invalid_batch_is_refused_without_an_echo(world: World) -> None:
     for body, status, code in (
         (b"", 400, "invalid_json"),
         (b"{", 400, "invalid_json"),

@@ -68,7 +68,7 @@ async def test_both_answer_every_query_alike(world: World, declared: httpx.Async
     assert statuses == {200, 400, 404}
 
 
-async def test_both_ask_for_a_key_before_they_read_the_query(
+async def test_both_check_the_key_before_the_query(
     world: World, declared: httpx.AsyncClient
 ) -> None:
     for authorization in (
@@ -86,7 +86,7 @@ async def test_both_ask_for_a_key_before_they_read_the_query(
         assert comparable(bare) == comparable(through_fastapi), authorization
 
 
-async def test_both_know_an_unchanged_answer(world: World, declared: httpx.AsyncClient) -> None:
+async def test_both_answer_304_to_a_current_etag(world: World, declared: httpx.AsyncClient) -> None:
     etag = (await world.get("/v1/stage", account_id="acme")).headers["etag"]
 
     for tag in (etag, f"W/{etag}", f'"other", {etag}', "*", '"other"'):

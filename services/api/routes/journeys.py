@@ -51,11 +51,11 @@ async def list_journeys(database: Database) -> schemas.Journeys:
         items=[
             schemas.JourneyItem(
                 key=each.journey,
-                title=each.definition["title"],
-                subject=each.definition["subject"],
+                title=each.title,
+                subject=each.subject,
                 version=each.version,
                 published_at=each.published_at,
-                stages=[stage["key"] for stage in each.definition["stages"]],
+                stages=[stage.key for stage in each.stages],
                 refold=_refold(jobs.get((each.journey, each.version))),
             )
             for each in maps
@@ -141,8 +141,8 @@ async def get_journey(
         jobs = await progress(connection, workspace_id, journey)
     return schemas.JourneyDetail(
         key=version.journey,
-        title=version.definition["title"],
-        subject=version.definition["subject"],
+        title=version.title,
+        subject=version.subject,
         version=version.version,
         published_at=version.published_at,
         published_by=version.published_by,

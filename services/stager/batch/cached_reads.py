@@ -7,7 +7,7 @@ from services.stager.fold.refold import MemberChanges
 from services.stager.identity.names import Key
 from services.stager.records.records import BatchEvent
 from services.stager.store import read
-from services.stager.store.rows import Writes
+from services.stager.store.rows import StoredTouchpoint, Writes
 from services.stager.store.session import Connection
 from services.stager.subjects.cache import RowCache
 from services.stager.subjects.subject import NEW_SUBJECT, Member, MemberKey, Subject
@@ -19,7 +19,11 @@ EventsByKey = Mapping[Key, list[BatchEvent]]
 
 
 class SubjectLoader:
-    """The subjects of one batch, with the tick at which each was read."""
+    """The subjects of one batch, with the tick at which each was read, and their histories.
+
+    The version of a subject is read before its history: a later addition to the history raises the
+    version, and the guard of the write notices it.
+    """
 
     def __init__(self, cache: RowCache) -> None:
         self.subjects: dict[Key, Subject] = {}
@@ -28,11 +32,7 @@ class SubjectLoader:
         self._cache = cache
 
     async def load(self, connection: Connection, keys: AbstractSet[Key]) -> dict[Key, Subject]:
-        """Read the given subjects unless this batch has them; returns all that it has.
-
-        The version of a subject is read before its history: a later addition to that history raises the
-        version, and the guard of the write notices.
-        """
+        """Read the given subjects unless this batch has them; returns all that it has."""
         subjects = self.subjects
         unread: list[Key] = []
         for key in keys:
@@ -55,6 +55,26 @@ class SubjectLoader:
                     subjects[key], self.read_at[key] = subject, tick
                     self._cache.subjects.put(key, (subject, tick))
         return subjects
+
+    async def history(
+        self, connection: Connection, keys: AbstractSet[Key]
+    ) -> dict[Key, list[StoredTouchpoint]]:
+        """All touchpoints of the given subjects."""
+        await self.load(connection, keys)
+        return await read.history(connection, keys)
+
+    async def history_of_persons(
+        self, connection: Connection, persons: AbstractSet[Key]
+    ) -> list[StoredTouchpoint]:
+        """All touchpoints of the given persons, in every subject where they are members."""
+        seen_in = await read.seen_in(connection, persons)
+        keys = {(person[0], key) for person, subjects in seen_in.items() for key in subjects}
+        return [
+            row
+            for (workspace, _), rows in (await self.history(connection, keys)).items()
+            for row in rows
+            if row.person_id is not None and (workspace, row.person_id) in persons
+        ]
 
 
 class MemberTracker:

@@ -22,7 +22,7 @@ from shared.contracts.envelope import Envelope
 
 @dataclass(slots=True)
 class PendingDeadLetter:
-    """A record that becomes a dead pending with this batch."""
+    """A record that becomes a dead letter with this batch."""
 
     partition: int
     key: Key | None

@@ -15,7 +15,15 @@ from services.stager.batch.tombstones import digest_of
 from services.stager.errors import Conflict, DataRejected
 from services.stager.store import erasure as tables
 from services.stager.store.session import Connection
-from shared.contracts.names import ANONYMOUS, EMAIL, USER
+from shared.contracts.names import (
+    ANONYMOUS,
+    EMAIL,
+    USER,
+    folded,
+    is_address,
+    normal_email,
+    split,
+)
 
 
 class NeedsToBeAlone(Conflict):
@@ -87,7 +95,7 @@ async def erase_people(connection: Connection, batch: BatchContext) -> None:
 async def _empty_dead_letters(
     connection: Connection, batch: BatchContext, workspace: int, names: Sequence[str]
 ) -> None:
-    texts = [name.partition(":")[2] for name in names]
+    texts = [split(name)[1] for name in names]
     after = 0
     while rows := await tables.dead_letters_with_text(connection, workspace, texts, after):
         after = rows[-1][0]
@@ -103,12 +111,14 @@ def concerns(value: bytes, workspace: int, owner: int, names: Sequence[str]) -> 
     `names`: those of the person, in `workspace`. A dead letter whose workspace is unknown (0) counts only
     if its content names the workspace.
     """
-    emails = {name.removeprefix(EMAIL) for name in names if name.startswith(EMAIL)}
+    folded_names = {folded(name) for name in names}
+    parts = [split(name) for name in folded_names]
+    addresses = {value for prefix, value in parts if prefix == EMAIL or is_address(value)}
     try:
         content = msgspec.json.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         text = value.decode("utf-8", "replace").lower()
-        return owner == workspace and any(email in text for email in emails)
+        return owner == workspace and any(address in text for address in addresses)
     if isinstance(content, dict):
         if owner != workspace and content.get("workspace_id") != workspace:
             return False
@@ -117,9 +127,12 @@ def concerns(value: bytes, workspace: int, owner: int, names: Sequence[str]) -> 
             (ANONYMOUS, content.get("anonymous_id")),
             (ANONYMOUS, content.get("previous_id")),
         )
-        if any(isinstance(text, str) and prefix + text in names for prefix, text in fields):
+        if any(
+            isinstance(text, str) and folded(prefix + text) in folded_names
+            for prefix, text in fields
+        ):
             return True
-    return any(text.strip().lower() in emails for text in _texts(content))
+    return any(normal_email(text) in addresses for text in _texts(content))
 
 
 def _texts(content: Any) -> Iterable[str]:  # noqa: ANN401 - any JSON

@@ -1,10 +1,9 @@
 """Steps on table `touchpoint`: insert the events of the batch, and move stored ones."""
 
 from services.stager.batch.context import BatchContext
-from services.stager.batch.name_resolver import former_accounts, touchpoints_of
 from services.stager.errors import Conflict
 from services.stager.identity.names import EventNames, Key, event_names
-from services.stager.identity.resolution import Resolution
+from services.stager.identity.resolution import Resolution, former_accounts
 from services.stager.records.decode import decode_stored
 from services.stager.store import erasure, read, write
 from services.stager.store.rows import Row, StoredTouchpoint, Writes
@@ -68,10 +67,9 @@ async def move_history(connection: Connection, batch: BatchContext) -> None:
     changed |= former
     for person, subjects in (await read.seen_in(connection, persons)).items():
         changed |= {(person[0], subject) for subject in subjects}
-    rows = await touchpoints_of(connection, batch.subjects, persons)
+    rows = await batch.subjects.history_of_persons(connection, persons)
     if former:
-        await batch.subjects.load(connection, former)
-        for of_subject in (await read.history(connection, former)).values():
+        for of_subject in (await batch.subjects.history(connection, former)).values():
             rows += of_subject
     by_message = {
         (names.workspace_id, row.message_id): (names, row)

@@ -15,7 +15,6 @@ from services.stager.identity.names import EventNames, Key, Link, event_names, i
 from services.stager.identity.resolution import Evidence, Resolution
 from services.stager.records.decode import decode_stored
 from services.stager.store import read
-from services.stager.store.rows import StoredTouchpoint
 from services.stager.store.session import Connection
 from services.stager.subjects.cache import RowCache
 from shared.contracts.names import is_person
@@ -194,7 +193,7 @@ class NameResolver:
         weaker = await read.weaker_names(connection, names)
         self.links.update(weaker)
         await self._read(connection, identity.missing_targets(self.links))
-        if former := former_accounts(names, self.links):
+        if former := identity.former_accounts(names, self.links):
             # The people of an absorbed account: those without a home in their row, and other members.
             await self._subjects.load(connection, former)
             await self._read(connection, await read.persons_in(connection, former))
@@ -204,7 +203,7 @@ class NameResolver:
         self, connection: Connection, persons: AbstractSet[Key], evidence: Evidence
     ) -> None:
         added: list[EventNames] = []
-        for row in await touchpoints_of(connection, self._subjects, persons):
+        for row in await self._subjects.history_of_persons(connection, persons):
             event = event_names(decode_stored(row.envelope))
             added.append(event)
             if event.account is not None:
@@ -234,29 +233,3 @@ def _is_settled(link: Link, weaker: Key, name: Key, at: datetime) -> bool:
     if is_equal(weaker[1], link.parent) and not is_equal(weaker[1], name[1]):
         return False
     return link.linked_at < at
-
-
-def former_accounts(names: AbstractSet[Key], links: Mapping[Key, Link | None]) -> set[Key]:
-    """Where the accounts among the names led before this batch."""
-    former: set[Key] = set()
-    for name in names:
-        if not is_person(name[1]):
-            link = links.get(name)
-            former.add(name if link is None else (name[0], link.subject_id))
-    return former
-
-
-async def touchpoints_of(
-    connection: Connection, subjects: SubjectLoader, persons: AbstractSet[Key]
-) -> list[StoredTouchpoint]:
-    """All touchpoints of the given persons, in every subject where they are members."""
-    seen_in = await read.seen_in(connection, persons)
-    keys = {(person[0], subject) for person, of_person in seen_in.items() for subject in of_person}
-    await subjects.load(connection, keys)
-    history = await read.history(connection, keys)
-    return [
-        row
-        for (workspace, _), rows in history.items()
-        for row in rows
-        if row.person_id is not None and (workspace, row.person_id) in persons
-    ]

@@ -8,6 +8,7 @@ from services.stager.identity.names import EventNames, Key, all_person_names
 from services.stager.records.records import BatchEvent
 from services.stager.store import erasure
 from services.stager.store.session import Connection
+from shared.contracts.names import email_of, split
 from shared.sources.hashing import hashed
 
 
@@ -30,15 +31,21 @@ async def resolve_names(connection: Connection, batch: BatchContext) -> None:
 async def _names_to_erase(
     connection: Connection, requests: Sequence[BatchEvent]
 ) -> list[EventNames]:
-    """One item for each name in the requests, and for its pseudonym where the workspace has a key."""
-    keys = await erasure.hash_keys(connection, {request.key[0] for request in requests})
+    """One item for each name in the requests, for its other spellings and for their pseudonyms.
+
+    An address is erased wherever it is a name and in whatever case: see `shared.contracts.names`.
+    """
+    hash_keys = await erasure.hash_keys(connection, {request.key[0] for request in requests})
     names: list[EventNames] = []
     for request in requests:
-        for workspace, name in all_person_names(request.envelope):
+        named = set(all_person_names(request.envelope))
+        named |= {(key[0], email) for key in named if (email := email_of(key[1])) is not None}
+        named |= await erasure.other_spellings(connection, named)
+        for workspace, name in named:
             both = {name}
-            if workspace in keys:
-                kind, separator, value = name.partition(":")
-                both.add(kind + separator + hashed(value, keys[workspace]))
+            if workspace in hash_keys:
+                prefix, value = split(name)
+                both.add(prefix + hashed(value, hash_keys[workspace]))
             names += [
                 EventNames(workspace, request.names.order, (workspace, each), None) for each in both
             ]

@@ -8,6 +8,7 @@ from services.stager.identity.names import Key
 from services.stager.records.records import BatchEvent
 from services.stager.store.rows import Tombstone
 from services.stager.subjects.cache import RowCache
+from shared.contracts.names import email_of
 from shared.sources.hashing import person_digest
 
 
@@ -46,12 +47,19 @@ class Tombstones:
     def find(self, name: Key) -> bool | None:
         """Whether the erased name led to a stronger one; None for a name without a tombstone.
 
-        Cost: one keyed hash, about 2 us, and only in workspaces with tombstones.
+        An id that is an address has the tombstone of the address as well.
+
+        Cost: one keyed hash, about 2 us, and only in workspaces with tombstones; two for such an id.
         """
-        digests = self._digests.get(name[0])
+        workspace_id = name[0]
+        digests = self._digests.get(workspace_id)
         if not digests:
             return None
-        return digests.get(digest_of(name, self._keys[name[0]]))
+        key = self._keys[workspace_id]
+        was_linked = digests.get(digest_of(name, key))
+        if was_linked is None and (email := email_of(name[1])) is not None:
+            return digests.get(digest_of((workspace_id, email), key))
+        return was_linked
 
 
 def digest_of(name: Key, key: bytes) -> bytes:

@@ -96,6 +96,16 @@ def missing_targets(stored: Mapping[Key, Link | None]) -> set[Key]:
     return missing
 
 
+def former_accounts(names: AbstractSet[Key], stored: Mapping[Key, Link | None]) -> set[Key]:
+    """The accounts to which those among the names lead by their stored rows."""
+    former: set[Key] = set()
+    for name in names:
+        if not is_person(name[1]):
+            link = stored.get(name)
+            former.add(name if link is None else (name[0], link.subject_id))
+    return former
+
+
 def resolve(
     events: Sequence[EventNames],
     stored: Mapping[Key, Link | None],

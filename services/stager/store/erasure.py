@@ -3,12 +3,14 @@
 Rare, and always with no other batch under way, so that a statement may scan more than an index.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from services.stager.identity.names import Key
 from services.stager.store.rows import Erasure, Tombstone
 from services.stager.store.session import Connection
+from shared.contracts.names import ANONYMOUS, USER, folded, is_address, split
 
 # Changes of the tombstones. A number is given out before its transaction commits, so a lower one may
 # appear after a higher one: the newest are read again.
@@ -62,21 +64,31 @@ _DELETE_MEMBERS = """
 """
 _DELETE_SOURCE_EVENTS_OF_NAMES = """
     DELETE FROM source_event USING unnest($1::int[], $2::text[]) AS k (w, n)
-    WHERE workspace_id = k.w AND person = k.n
+    WHERE workspace_id = k.w
+      AND (person = k.n OR (k.n LIKE '%@%' AND lower(person) = lower(k.n)))
 """
 _DELETE_SOURCE_EVENTS_OF_MESSAGES = """
     DELETE FROM source_event USING unnest($1::int[], $2::text[]) AS k (w, m)
     WHERE workspace_id = k.w AND message_id = k.m
 """
 
-# Dead letters whose bytes hold one of the texts, whatever its case; the caller decodes and compares.
+# Ids that are addresses, whatever their case, by the index that has the same condition.
+_SPELLINGS = """
+    SELECT i.workspace_id, i.identifier FROM unnest($1::int[], $2::text[]) AS k (w, n)
+    JOIN identifier i ON i.workspace_id = k.w AND lower(i.identifier) = k.n
+    WHERE i.identifier LIKE '%@%' AND i.identifier NOT LIKE 'email:%'
+"""
+
+# Dead letters whose bytes hold one of the texts, whatever its case, or an escape (`\u`, `\/`) behind
+# which one may hide; the caller decodes and compares.
 _DEAD_LETTERS_WITH_TEXT = """
     SELECT d.dead_letter_id, d.workspace_id, d.record_value FROM dead_letter d
     WHERE d.workspace_id IN ($1, 0) AND d.dead_letter_id > $3 AND d.record_value IS NOT NULL
-      AND EXISTS (
-        SELECT FROM unnest($2::text[]) AS t (text)
-        WHERE position(lower(encode(convert_to(t.text, 'UTF8'), 'escape'))
-                       IN lower(encode(d.record_value, 'escape'))) > 0)
+      AND (position(decode('5c75', 'hex') IN d.record_value) > 0
+        OR position(decode('5c2f', 'hex') IN d.record_value) > 0
+        OR EXISTS (
+            SELECT FROM unnest($2::text[]) AS t (text)
+            WHERE position(lower(t.text) IN lower(encode(d.record_value, 'escape'))) > 0))
     ORDER BY d.dead_letter_id LIMIT 200
 """
 
@@ -92,6 +104,10 @@ _EMPTY_DEAD_LETTERS_OF_MESSAGES = """
     FROM unnest($1::int[], $2::text[]) AS k (w, m)
     WHERE d.workspace_id = k.w AND d.message_id = k.m
 """
+
+
+_NOT_PLAIN = re.compile(r"""[^ !#-\[\]-~]+""")
+"""Characters that JSON escapes or UTF-8 writes in several bytes."""
 
 
 def _columns(keys: Collection[Key]) -> tuple[list[int], list[str]]:
@@ -117,6 +133,27 @@ async def completed_requests(connection: Connection, keys: Collection[Key]) -> s
     return {(row[0], row[1]) for row in rows}
 
 
+async def other_spellings(connection: Connection, names: Collection[Key]) -> set[Key]:
+    """Stored ids that are the same address as one of the names, in whatever case.
+
+    Case of ASCII letters: the column's collation knows no other.
+    """
+    addresses = {
+        (workspace, value)
+        for workspace, (_, value) in ((key[0], split(folded(key[1]))) for key in names)
+        if is_address(value)
+    }
+    if not addresses:
+        return set()
+    wanted = {
+        (workspace, prefix + value)
+        for workspace, value in addresses
+        for prefix in (USER, ANONYMOUS)
+    }
+    rows = await connection.fetch(_SPELLINGS, *_columns(wanted))
+    return {(row[0], row[1]) for row in rows}
+
+
 async def delete_touchpoints(connection: Connection, messages: Collection[Key]) -> None:
     """Delete touchpoints; later reads of the transaction do not see them."""
     if messages:
@@ -126,8 +163,13 @@ async def delete_touchpoints(connection: Connection, messages: Collection[Key]) 
 async def dead_letters_with_text(
     connection: Connection, workspace_id: int, texts: Sequence[str], after: int
 ) -> list[tuple[int, int, bytes]]:
-    """(id, workspace, bytes) of dead letters that may hold one of the texts; at most 200, after an id."""
-    rows = await connection.fetch(_DEAD_LETTERS_WITH_TEXT, workspace_id, list(texts), after)
+    """(id, workspace, bytes) of dead letters that may hold one of the texts; at most 200, after an id.
+
+    Only the longest part of a text that JSON writes unescaped is searched for: SQL folds the case of
+    ASCII letters alone, and quotes are escaped.
+    """
+    parts = [max(_NOT_PLAIN.split(text), key=len) for text in texts]
+    rows = await connection.fetch(_DEAD_LETTERS_WITH_TEXT, workspace_id, parts, after)
     return [(row[0], row[1], row[2]) for row in rows]
 
 

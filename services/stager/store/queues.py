@@ -43,7 +43,7 @@ _WAIT_FOR_BATCHES = f"SELECT pg_advisory_xact_lock({_BATCH_BARRIER})"
 
 _PUBLICATION = "SELECT max(publication) FROM journey_version"
 
-# Two looks at the end of an index.
+# Two reads at the end of an index.
 _NEWEST = """
     SELECT (SELECT max(publication) FROM journey_version), (SELECT max(change) FROM suppression)
 """

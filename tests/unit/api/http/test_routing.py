@@ -83,7 +83,9 @@ async def list_parts(
     response_description="",
     body=RequestBody(max_bytes=64, description="A thing.", example={"parts": [1]}),
 )
-async def change_thing(thing_id: Annotated[str, Path(min_length=1), DECODED], thing: Thing) -> Answer:
+async def change_thing(
+    thing_id: Annotated[str, Path(min_length=1), DECODED], thing: Thing
+) -> Answer:
     """Change."""
     return Answer(value=f"{thing_id} {sum(thing.parts)}")
 

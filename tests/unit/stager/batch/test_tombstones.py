@@ -31,7 +31,8 @@ def test_a_name_is_found_by_its_workspace_its_kind_and_its_pseudonym() -> None:
     assert tombstones.find((1, "email:leah@x.io")) is False
     assert tombstones.find((1, f"email:{hashed('Leah@x.io', KEY)}")) is False
     assert tombstones.find((2, "email:leah@x.io")) is None
-    assert tombstones.find((1, "user:leah@x.io")) is None
+    assert tombstones.find((1, "user:Leah@x.io")) is False
+    assert tombstones.find((1, "user:leah")) is None
     assert tombstones.change == 3
 
 
