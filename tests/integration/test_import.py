@@ -46,7 +46,7 @@ async def stack(database_url: str, tmp_path: Path) -> AsyncIterator[Stack]:
 
 
 @dataclass(frozen=True)
-class Ran:
+class ImportResult:
     code: int | None
     out: str
     error: str
@@ -55,7 +55,7 @@ class Ran:
         return json.loads(self.out)
 
 
-async def run_import(url: str, key: str, folder: Path, *arguments: str | Path) -> Ran:
+async def run_import(url: str, key: str, folder: Path, *arguments: str | Path) -> ImportResult:
     environ = os.environ | {"STAGELINE_URL": url, "STAGELINE_KEY": key}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.cli", "import", *map(str, arguments)),
@@ -65,7 +65,7 @@ async def run_import(url: str, key: str, folder: Path, *arguments: str | Path) -
         stderr=asyncio.subprocess.PIPE,
     )
     out, error = await process.communicate()
-    return Ran(process.returncode, out.decode(), error.decode())
+    return ImportResult(process.returncode, out.decode(), error.decode())
 
 
 def where(stack: Stack) -> tuple[str, str]:
@@ -141,22 +141,22 @@ async def test_refused_rows_are_named_by_line_and_the_others_are_sent(
 class HalfIngest:
     """Takes so many requests and is busy from then on."""
 
-    def __init__(self, takes: int) -> None:
-        self.takes = takes
-        self.taken: list[str] = []
+    def __init__(self, batches_left: int) -> None:
+        self.batches_left = batches_left
+        self.accepted_ids: list[str] = []
 
     async def touchpoints(self, request: Request) -> Response:
-        if self.takes == 0:
+        if self.batches_left == 0:
             return Response(status_code=503, headers={"Retry-After": "1"})
-        self.takes -= 1
+        self.batches_left -= 1
         events = await request.json()
-        self.taken += [event["message_id"] for event in events]
+        self.accepted_ids += [event["message_id"] for event in events]
         return JSONResponse({"accepted": len(events), "rejected": []}, status_code=202)
 
 
 @pytest.fixture
 async def half_ingest() -> AsyncIterator[tuple[HalfIngest, str]]:
-    half = HalfIngest(takes=3)
+    half = HalfIngest(batches_left=3)
     app = Starlette(routes=[Route("/v1/touchpoints", half.touchpoints, methods=["POST"])])
     stop = asyncio.Event()
     listener = bind("127.0.0.1", 0)
@@ -174,7 +174,7 @@ async def test_an_import_that_was_stopped_goes_on_after_the_last_answer(
     arguments = (path, "--batch-rows", "10", "--concurrency", "1", "--json")
 
     stopped = await run_import(url, "key", tmp_path, *arguments, "--patience", "0")
-    before, half.taken, half.takes = half.taken, [], 1000
+    before, half.accepted_ids, half.batches_left = half.accepted_ids, [], 1000
     resumed = await run_import(url, "key", tmp_path, *arguments)
 
     assert stopped.code == 1
@@ -182,8 +182,8 @@ async def test_an_import_that_was_stopped_goes_on_after_the_last_answer(
     assert "the same command goes on from here" in stopped.error
     assert "Traceback" not in stopped.error
     assert resumed.json() == {"accepted": 240, "refused": 0, "complete": True}
-    assert (len(before), len(half.taken)) == (30, 210)
-    assert len({*before, *half.taken}) == 240
+    assert (len(before), len(half.accepted_ids)) == (30, 210)
+    assert len({*before, *half.accepted_ids}) == 240
 
 
 async def test_gzip_ndjson_and_a_mapping_file_work_together(stack: Stack, tmp_path: Path) -> None:
@@ -259,14 +259,16 @@ async def test_what_a_dry_run_says_is_what_ingest_then_does(stack: Stack, tmp_pa
     assert (tmp_path / "dry.ndjson").read_text() == (tmp_path / "real.ndjson").read_text()
 
 
-async def test_refused_rows_go_in_once_they_are_mended(stack: Stack, tmp_path: Path) -> None:
+async def test_refused_rows_are_accepted_once_they_are_corrected(
+    stack: Stack, tmp_path: Path
+) -> None:
     path = shop_file(tmp_path, ["ann,s,home,yesterday,mobile", *ROWS[:3], "bob,s,home,2024-03-13"])
     first = await run_import(*where(stack), tmp_path, path, "--errors", "refused.csv")
     refused = (tmp_path / "refused.csv").read_text()
-    mended = refused.replace("yesterday", "2024-03-13 10:00:00").replace(
+    corrected = refused.replace("yesterday", "2024-03-13 10:00:00").replace(
         "2024-03-13\n", "2024-03-13,mobile\n"
     )
-    (tmp_path / "refused.csv").write_text(mended)
+    (tmp_path / "refused.csv").write_text(corrected)
 
     itself = await run_import(
         *where(stack), tmp_path, "refused.csv", "--errors", "refused.csv", "--json"
@@ -290,7 +292,7 @@ async def test_a_resumed_import_goes_on_in_the_file_of_refused_rows(
     arguments = (path, "--batch-rows", "10", "--concurrency", "1", "--errors", "refused.csv")
 
     stopped = await run_import(url, "key", tmp_path, *arguments, "--patience", "0")
-    half.takes = 1000
+    half.batches_left = 1000
     resumed = await run_import(url, "key", tmp_path, *arguments)
 
     assert (stopped.code, resumed.code) == (1, 3)
@@ -328,8 +330,8 @@ def converted(folder: Path) -> tuple[Path, Path]:
         header, *rows = csv.reader(file)
     place = header.index("timestamp")
     times = [datetime.fromisoformat(row[place]) for row in rows]
-    book, parquet = folder / "shop.xlsx", folder / "shop.parquet"
-    with xlsxwriter.Workbook(str(book), {"constant_memory": True}) as writer:
+    workbook, parquet = folder / "shop.xlsx", folder / "shop.parquet"
+    with xlsxwriter.Workbook(str(workbook), {"constant_memory": True}) as writer:
         sheet = writer.add_worksheet()
         form = writer.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
         sheet.write_row(0, 0, header)
@@ -338,7 +340,7 @@ def converted(folder: Path) -> tuple[Path, Path]:
             sheet.write_datetime(number, place, time, form)
     columns = {name: [row[at] for row in rows] for at, name in enumerate(header)}
     pq.write_table(pa.table(columns | {"timestamp": times}), parquet)
-    return book, parquet
+    return workbook, parquet
 
 
 @pytest.mark.timeout(600)  # half a year, twice
@@ -346,9 +348,9 @@ async def test_the_same_shop_as_workbook_and_as_parquet_is_the_same_events(
     stack: Stack, tmp_path: Path
 ) -> None:
     require(available=ECOM.exists(), reason="the shop data does not lie beside this checkout")
-    book, parquet = converted(tmp_path)
+    workbook, parquet = converted(tmp_path)
 
-    for path in (book, parquet):
+    for path in (workbook, parquet):
         ran = await run_import(*where(stack), tmp_path, path, "--property", "platform", "--json")
         assert ran.json() == {"accepted": 31_106, "refused": 0, "complete": True}
         stack.accepted += 31_106

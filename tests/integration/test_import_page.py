@@ -48,9 +48,9 @@ async def shell(stack: Stack, folder: Path, name: str) -> tuple[int | None, str]
 
 def as_workbook_and_parquet(activity: str, folder: Path) -> None:
     header, *rows = csv.reader(activity.splitlines())
-    with xlsxwriter.Workbook(str(folder / "activity.xlsx")) as book:
-        book.add_worksheet("Summary").write(0, 0, "nothing to see")
-        sheet = book.add_worksheet("Activities")
+    with xlsxwriter.Workbook(str(folder / "activity.xlsx")) as workbook:
+        workbook.add_worksheet("Summary").write(0, 0, "nothing to see")
+        sheet = workbook.add_worksheet("Activities")
         for number, cells in enumerate([header, *rows]):
             sheet.write_row(number, 0, cells)
     columns = {name: [row[place] for row in rows] for place, name in enumerate(header)}
@@ -71,8 +71,8 @@ async def test_every_snippet_of_the_page_works_and_a_row_counts_once(
 
     sent = await shell(stack, tmp_path, "csv-send")
     assert sent == (REFUSED, "3 events accepted, 1 rows refused\n")
-    mended = await shell(stack, tmp_path, "csv-mend")
-    assert mended == (0, "1 events accepted, 0 rows refused\n")
+    corrected = await shell(stack, tmp_path, "csv-mend")
+    assert corrected == (0, "1 events accepted, 0 rows refused\n")
     for name in ("csv-workbook", "csv-parquet"):
         again = await shell(stack, tmp_path, name)
         assert again == (REFUSED, "3 events accepted, 1 rows refused\n")
@@ -80,9 +80,9 @@ async def test_every_snippet_of_the_page_works_and_a_row_counts_once(
     stack.accepted = 3 + 1 + 3 + 3
     await stack.settled()
     assert (await stack.verified()).touchpoints == 4
-    told = ("occurred_at", "event", "channel", "logged_by", "internal", "sentiment", "thought")
+    report = ("occurred_at", "event", "channel", "logged_by", "internal", "sentiment", "thought")
     newest_first = await stack.timeline("acme")
-    assert [tuple(item[name] for name in told) for item in newest_first[1:]] == [
+    assert [tuple(item[name] for name in report) for item in newest_first[1:]] == [
         ("2026-03-09T08:00:00Z", "Budget Discussed", "offline", "Sam", True, None,
          "Their own round; we were not there"),
         ("2026-03-05T13:00:00Z", "Meeting Held", "meeting", "Sam", False, 3,

@@ -1,4 +1,4 @@
-"""What nobody knew when it came becomes a touchpoint when somebody has written its mapping."""
+"""Unmapped dead letters become touchpoints once their source has a mapping."""
 
 import asyncio
 import json
@@ -57,15 +57,15 @@ class Tickets:
     async def post(self, items: list[dict[str, Any]]) -> tuple[int, dict[str, Any]]:
         headers = {"X-Stageline-Secret": SECRET, "Authorization": ""}
         answer = await self._stack.write.post(self._path, json=items, headers=headers)
-        told: dict[str, Any] = answer.json()
-        return answer.status_code, told
+        counts: dict[str, Any] = answer.json()
+        return answer.status_code, counts
 
     async def deliver(self, *items: dict[str, Any]) -> dict[str, Any]:
-        status, told = await self.post(list(items))
-        assert status == 200, told
-        self._stack.accepted += told["accepted"]
+        status, counts = await self.post(list(items))
+        assert status == 200, counts
+        self._stack.accepted += counts["accepted"]
         await self._stack.settled()
-        return told
+        return counts
 
     async def set(self, **settings: Any) -> None:
         answer = await self._stack.read.patch(self._source, json={"settings": settings})
@@ -77,13 +77,13 @@ async def tickets(stack: Stack) -> Tickets:
     made = await stack.read.post("/v1/sources", json={"name": "tickets", "kind": "generic"})
     source_id = made.json()["source_id"]
     await stack.read.post(f"/v1/sources/{source_id}/secrets", json={"value": SECRET})
-    found = Tickets(stack, source_id)
+    tickets = Tickets(stack, source_id)
 
     async def is_known() -> bool:
-        return (await found.post([]))[0] == 200
+        return (await tickets.post([]))[0] == 200
 
     await eventually(is_known)
-    return found
+    return tickets
 
 
 @pytest.fixture
@@ -112,23 +112,23 @@ async def replay(stack: Stack) -> dict[str, int]:
     """What the command says; what it has sent is waited for."""
     code, out, error = await command("tickets", "--json")
     assert code == 0, error
-    told: dict[str, int] = json.loads(out)
-    stack.accepted += told["replayed"]
+    counts: dict[str, int] = json.loads(out)
+    stack.accepted += counts["replayed"]
     await stack.settled()
-    return told
+    return counts
 
 
 @pytest.mark.usefixtures("environ")
-async def test_what_nobody_knew_is_replayed_through_the_mapping_of_today(
+async def test_unmapped_dead_letters_are_replayed_through_the_current_mapping(
     stack: Stack, tickets: Tickets
 ) -> None:
-    told = await tickets.deliver(item(1), item(2), item(3, "noise"), item(4, "closed"))
+    counts = await tickets.deliver(item(1), item(2), item(3, "noise"), item(4, "closed"))
     await tickets.set(mapping=MAPPING)
 
     first = await replay(stack)
     second = await replay(stack)
 
-    assert told == {"accepted": 4, "unmapped": 4, "rejected": []}
+    assert counts == {"accepted": 4, "unmapped": 4, "rejected": []}
     assert first == {"replayed": 2, "skipped": 1, "unmapped": 1, "rejected": 0}
     assert second == {"replayed": 0, "skipped": 0, "unmapped": 1, "rejected": 0}
     timeline = await stack.timeline("acme")
@@ -146,9 +146,9 @@ async def test_what_came_again_meanwhile_is_not_doubled(stack: Stack, tickets: T
     await replay(stack)
 
     async def is_mapped() -> bool:
-        status, told = await tickets.post([item(1)])
-        stack.accepted += told["accepted"]
-        return status == 200 and told["unmapped"] == 0
+        status, counts = await tickets.post([item(1)])
+        stack.accepted += counts["accepted"]
+        return status == 200 and counts["unmapped"] == 0
 
     await eventually(is_mapped, every=0.2)
     await stack.settled()
@@ -168,7 +168,7 @@ async def test_a_replay_passes_the_door_of_today(stack: Stack, tickets: Tickets)
 
 
 @pytest.mark.usefixtures("environ")
-async def test_a_source_that_is_not_there_is_told(stack: Stack) -> None:
+async def test_an_unknown_source_is_reported(stack: Stack) -> None:
     del stack
 
     code, _, error = await command("nobody")

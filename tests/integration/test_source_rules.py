@@ -48,12 +48,12 @@ async def test_the_newest_maps_of_a_workspace_say_together_what_comes_from_serve
         f"{SHOP}server_only: Product Added\n",
         MAP.replace("title: Sales", "title: Selling"),
     )
-    found = []
+    rules = []
     for source in maps:
         await world.publish(source)
-        found.append(await server_only(registry, DEFAULT_WORKSPACE))
+        rules.append(await server_only(registry, DEFAULT_WORKSPACE))
 
-    assert found == [
+    assert rules == [
         set(),
         {"Order Completed", "Deal Lost"},
         {"Order Completed", "Deal Lost", "Product Added"},

@@ -89,7 +89,7 @@ async def test_a_name_that_is_hashed_is_shown_hashed(database_url: str) -> None:
     assert LEAH not in str(row)
 
 
-async def test_an_event_without_consent_is_seen_as_dropped_and_names_nobody(
+async def test_an_event_without_consent_is_shown_as_dropped_and_without_names(
     database_url: str,
 ) -> None:
     async with watched(database_url, consent={"required": ["analytics"]}) as source:
@@ -103,7 +103,7 @@ async def test_an_event_without_consent_is_seen_as_dropped_and_names_nobody(
     assert LEAH not in str(row)
 
 
-async def test_an_event_that_is_refused_is_seen_with_its_reason_and_names_nobody(
+async def test_a_refused_event_is_shown_with_its_reason_and_without_names(
     database_url: str,
 ) -> None:
     async with watched(database_url) as source:
@@ -116,8 +116,8 @@ async def test_an_event_that_is_refused_is_seen_with_its_reason_and_names_nobody
         )
         rows = await source.seen()
 
-    told = [(row["outcome"], row["code"], row["message_id"], row["event"]) for row in rows]
-    assert told == [
+    shown = [(row["outcome"], row["code"], row["message_id"], row["event"]) for row in rows]
+    assert shown == [
         ("refused", "invalid_email", "m-1", "A"),
         ("refused", "unknown_field", None, None),
         ("accepted", None, "m-3", "C"),

@@ -16,7 +16,7 @@ TARGET = ApiTarget(url="http://ingest", key="sl_wk_test")
 
 
 @dataclass
-class Log:
+class BatchLog:
     sents: list[Sent] = field(default_factory=list)
     safe: list[Sent | None] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
@@ -42,8 +42,8 @@ async def send(
     *,
     batch_rows: int = 10,
     patience_seconds: float = 5.0,
-) -> Log:
-    log = Log()
+) -> BatchLog:
+    log = BatchLog()
 
     def handle(request: httpx.Request) -> httpx.Response:
         return answer(json.loads(request.content))
@@ -125,7 +125,7 @@ async def test_an_answer_that_will_not_change_stops_at_once(status: int, message
     assert message in str(caught.value.exceptions[0])
 
 
-async def test_why_a_key_may_not_send_is_told_in_ingests_words() -> None:
+async def test_a_key_that_may_not_send_is_refused_in_ingests_words() -> None:
     answer = httpx.Response(403, json={"detail": "Events of this source come from its own pages."})
 
     with pytest.raises(ExceptionGroup) as caught:
