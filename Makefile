@@ -1,4 +1,4 @@
-# The front door. `make` alone lists what there is.
+# Entry points of the repository. `make` alone lists the targets.
 SHELL := /bin/sh
 .SHELLFLAGS := -eu -c
 .DEFAULT_GOAL := help
@@ -26,7 +26,7 @@ migrate: $(RUN_READY) ## bring the database in STAGELINE_DATABASE_URL to the new
 	@exec $(BIN)/stageline migrate
 
 # Two at once, on one core as well: most tests wait for processes most of the time. Each worker starts
-# its own PostgreSQL and Kafka, and takes over from the other what that one has not begun.
+# its own PostgreSQL and Kafka, and takes tests that the other has not started.
 test: $(DEV_READY) ## run every test
 	@exec $(BIN)/pytest --numprocesses=2 --dist=worksteal $(PYTEST_ARGS)
 
@@ -45,7 +45,7 @@ bench: $(DEV_READY) ## measure our paths beside their bare limits
 		echo "== $$script"; $(BIN)/python -m "tests.benchmarks.$$(basename "$$script" .py)"; \
 	done
 
-docs: $(DEV_READY) ## write the generated documents anew (schemas, OpenAPI, metrics)
+docs: $(DEV_READY) ## regenerate the generated documents (schemas, OpenAPI, metrics)
 	@$(BIN)/python -m services.cli.docs.generate
 
 # -- set-up: repeated only when a lock file changes --------------------------------------------
