@@ -13,9 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Row
 
-from services.cli import queries
 from services.cli.client.database import in_transaction, transact
 from services.cli.client.errors import fail
+from services.cli.queries import dead_letters
 from shared.clock import SystemClock
 from shared.eventlog.factory import open_writer
 from shared.eventlog.port import LogWriter, NewRecord
@@ -39,7 +39,7 @@ def list_(
 ) -> None:
     """List dead letters, oldest first."""
     rows = in_transaction(
-        lambda connection: queries.dead_letters(
+        lambda connection: dead_letters.list_dead_letters(
             connection, after=after, limit=limit, is_pending_only=not every
         )
     )
@@ -65,7 +65,7 @@ def list_(
 @app.command()
 def show(number: Number, as_json: AsJson = False) -> None:
     """Show one dead letter with its bytes."""
-    row = in_transaction(lambda connection: queries.get_dead_letter(connection, number))
+    row = in_transaction(lambda connection: dead_letters.get_dead_letter(connection, number))
     if row is None:
         fail(f"there is no dead letter {number}")
     value = bytes(row.record_value or b"")
@@ -114,7 +114,7 @@ async def _replay(settings: CommonSettings, numbers: list[int] | None) -> tuple[
             done += 1
     finally:
         await writer.stop()
-    return done, await transact(database_url, queries.count_unmapped)
+    return done, await transact(database_url, dead_letters.count_unmapped)
 
 
 async def _chosen(database_url: str, numbers: list[int] | None) -> AsyncIterator[int]:
@@ -124,7 +124,7 @@ async def _chosen(database_url: str, numbers: list[int] | None) -> AsyncIterator
         return
     after = 0
     while rows := await transact(
-        database_url, partial(queries.replayable, after=after, limit=_PAGE)
+        database_url, partial(dead_letters.replayable, after=after, limit=_PAGE)
     ):
         for row in rows:
             after = row.dead_letter_id
@@ -132,7 +132,7 @@ async def _chosen(database_url: str, numbers: list[int] | None) -> AsyncIterator
 
 
 async def _replay_one(database_url: str, writer: LogWriter, number: int) -> None:
-    row = await transact(database_url, lambda c: queries.get_dead_letter(c, number))
+    row = await transact(database_url, lambda c: dead_letters.get_dead_letter(c, number))
     if row is None:
         fail(f"there is no dead letter {number}")
     if row.reason == "unmapped":
@@ -144,7 +144,7 @@ async def _replay_one(database_url: str, writer: LogWriter, number: int) -> None
         [NewRecord(key=bytes(row.record_key or b""), value=bytes(row.record_value or b""))]
     )
     now = SystemClock().now()
-    await transact(database_url, lambda c: queries.mark_replayed(c, number, now))
+    await transact(database_url, lambda c: dead_letters.mark_replayed(c, number, now))
 
 
 def _escaped(detail: str) -> str:

@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.cli import queries
 from services.cli.client.database import in_transaction
 from services.cli.client.errors import FAILED
 from services.cli.operate import verify_deep
+from services.cli.queries import verification
 from shared.clock import SystemClock
 
 
@@ -109,7 +109,7 @@ async def examine(
 
     `now` is the clock reading that timers are applied up to in a deep comparison.
     """
-    await queries.snapshot(connection)
+    await verification.snapshot(connection)
     partitions = tuple(
         Partition(
             topic=row.topic,
@@ -121,15 +121,15 @@ async def examine(
             erased=row.erased,
             erased_touchpoints=row.forgotten,
         )
-        for row in await queries.offsets(connection)
+        for row in await verification.offsets(connection)
     )
-    touchpoints, dead_letters = await queries.stored(connection)
+    touchpoints, dead_letters = await verification.stored(connection)
     checked = await verify_deep.compare(connection, now or SystemClock().now()) if deep else None
     return VerifyReport(
         partitions=partitions,
         touchpoints=touchpoints,
         dead_letters=dead_letters,
-        left_behind=await queries.left_behind(connection),
+        left_behind=await verification.left_behind(connection),
         subjects_checked=checked.subjects if checked else None,
         waiting=checked.waiting if checked else 0,
         differences=tuple(checked.differences) if checked else (),

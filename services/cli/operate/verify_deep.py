@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.cli import queries
+from services.cli.queries import verification
 from services.stager.fold import fold_subject
 from services.stager.records.decode import decode_stored
 from services.stager.subjects.subject import StoredState, decode_states
@@ -44,7 +44,7 @@ async def compare(connection: AsyncConnection, now: datetime) -> Checked:
         maps[stored.workspace_id, stored.journey] = stored.compiled()
     checked = Checked()
     after = (0, "")
-    while page := await queries.subjects_after(connection, after, _PAGE):
+    while page := await verification.subjects_after(connection, after, _PAGE):
         for row in page:
             await _compare_subject(connection, row, maps, now, checked)
         after = (page[-1].workspace_id, page[-1].subject_id)
@@ -54,10 +54,10 @@ async def compare(connection: AsyncConnection, now: datetime) -> Checked:
 
 async def _returned(connection: AsyncConnection) -> int:
     returned = 0
-    for workspace_id, key in await queries.workspaces_with_erased(connection):
-        digests = await queries.erased_digests(connection, workspace_id)
+    for workspace_id, key in await verification.workspaces_with_erased(connection):
+        digests = await verification.erased_digests(connection, workspace_id)
         after = ""
-        while names := await queries.names_after(connection, workspace_id, after, _NAMES_PAGE):
+        while names := await verification.names_after(connection, workspace_id, after, _NAMES_PAGE):
             returned += sum(
                 person_digest(name, key=key) in digests for name in names if is_person(name)
             )
@@ -86,7 +86,7 @@ async def _compare_subject(
         kind = compiled.journey.subject
         if kind not in histories:
             histories[kind] = await _history(connection, row, kind)
-        transitions = await queries.current_transitions(
+        transitions = await verification.current_transitions(
             connection, row.workspace_id, row.subject_id, name
         )
         if not _is_same(compiled, stored_state, transitions, histories[kind], now):
@@ -96,7 +96,11 @@ async def _compare_subject(
 async def _history(
     connection: AsyncConnection, row: Row[*tuple[Any, ...]], kind: SubjectKind
 ) -> list[Touchpoint]:
-    read = queries.history_of_person if kind is SubjectKind.PERSON else queries.history_of_subject
+    read = (
+        verification.history_of_person
+        if kind is SubjectKind.PERSON
+        else verification.history_of_subject
+    )
     rows = await read(connection, row.workspace_id, row.subject_id)
     return [fold_subject.touchpoint(decode_stored(text), person) for text, person in rows]
 

@@ -9,9 +9,9 @@ import typer
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.cli import queries
 from services.cli.client.errors import REFUSED, fail
 from services.cli.client.http import print_json
+from services.cli.queries import dead_letters
 from services.ingest.compose import composed
 from services.ingest.events.verdicts import Refused
 from services.ingest.intake import Ingest
@@ -109,7 +109,7 @@ async def _replay_all(engine: AsyncEngine, ingest: Ingest, source: Source) -> Co
             # Append before marking: a crash between the two replays it again, which is harmless.
             now = ingest.clock.now()
             async with engine.begin() as connection:
-                await queries.mark_replayed(connection, number, now)
+                await dead_letters.mark_replayed(connection, number, now)
     return done
 
 
@@ -120,7 +120,7 @@ async def _unmapped_dead_letters(
     after = 0
     while True:
         async with engine.begin() as connection:
-            rows = await queries.unmapped_dead_letters(
+            rows = await dead_letters.unmapped_dead_letters(
                 connection, workspace_id=source.workspace_id, after=after, limit=_PAGE
             )
         for row in rows:
