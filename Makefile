@@ -1,4 +1,4 @@
-# Entry points of the repository. `make` alone lists the targets.
+# The front door. `make` alone lists what there is.
 SHELL := /bin/sh
 .SHELLFLAGS := -eu -c
 .DEFAULT_GOAL := help
@@ -9,9 +9,10 @@ RUN_READY := .venv/.ready-run
 DEV_READY := .venv/.ready-dev
 # Options for pytest, e.g. `make test PYTEST_ARGS='-k import'`; `-n 0` runs the tests one by one.
 PYTEST_ARGS ?=
+TEST_WORKERS ?= 3
 PYTHON ?=
 
-.PHONY: help run test check lint types bench up-kafka migrate docs
+.PHONY: help run test quick check lint types bench up-kafka migrate docs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -25,10 +26,18 @@ up-kafka: $(RUN_READY) ## the same as three processes on a local Apache Kafka (n
 migrate: $(RUN_READY) ## bring the database in STAGELINE_DATABASE_URL to the newest schema
 	@exec $(BIN)/stageline migrate
 
-# Two at once, on one core as well: most tests wait for processes most of the time. Each worker starts
-# its own PostgreSQL and Kafka, and takes tests that the other has not started.
+# More at once than there are cores: the long tests wait for processes and timers most of the time. Each
+# worker has its own PostgreSQL and Kafka and takes one file after another, in the order of the folders:
+# acceptance first, unit last, so that no long file is left over at the end.
 test: $(DEV_READY) ## run every test
-	@exec $(BIN)/pytest --numprocesses=2 --dist=worksteal $(PYTEST_ARGS)
+	@exec $(BIN)/pytest --numprocesses=$(TEST_WORKERS) --dist=loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+# Events over HTTP through ingest, stager and api, on PostgreSQL.
+SMOKE := tests/acceptance/test_leah.py::test_leahs_seven_steps_come_out_in_order_with_exact_times_in_stage[postgres]
+
+quick: $(DEV_READY) ## the unit tests and one event's way through all services: about a minute
+	@exec $(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder \
+		'$(SMOKE)' tests/unit $(PYTEST_ARGS)
 
 check: lint types ## everything that needs no running parts: style, imports, types
 
@@ -45,7 +54,7 @@ bench: $(DEV_READY) ## measure our paths beside their bare limits
 		echo "== $$script"; $(BIN)/python -m "tests.benchmarks.$$(basename "$$script" .py)"; \
 	done
 
-docs: $(DEV_READY) ## regenerate the generated documents (schemas, OpenAPI, metrics)
+docs: $(DEV_READY) ## write the generated documents anew (schemas, OpenAPI, metrics)
 	@$(BIN)/python -m services.cli.docs.generate
 
 # -- set-up: repeated only when a lock file changes --------------------------------------------

@@ -42,7 +42,7 @@ _STOP_SECONDS = 15.0
 _START_ATTEMPTS = 3
 """A port found free may be taken before the broker binds it."""
 
-_PORT_TAKEN = "Address already in use"
+_PORT_IN_USE = "Address already in use"
 _PORTS = range(20_000, 32_000)
 """Below the range from which systems take the ports of outgoing connections: while the broker is
 down, a client that tries again could otherwise be given the broker's own port."""
@@ -147,7 +147,7 @@ class LocalKafka:
                 return
             self.kill()
             log = self._log_since(log_start)
-            if _PORT_TAKEN in log and attempt < _START_ATTEMPTS:
+            if _PORT_IN_USE in log and attempt < _START_ATTEMPTS:
                 continue
             message = f"Kafka did not start; the end of {self.log_file}:\n{log[-2000:]}"
             raise FatalError(message)
@@ -263,10 +263,10 @@ def _check_java() -> None:
     if shutil.which("java") is None:
         message = f"cannot run Kafka: no `java` on PATH (Java {_LEAST_JAVA} or newer is needed)"
         raise FatalError(message)
-    said = _run(["java", "-version"], 30).stdout
-    found = re.search(r'version "(\d+)', said)
-    if found is None or int(found[1]) < _LEAST_JAVA:
-        first_line = said.partition("\n")[0]
+    output = _run(["java", "-version"], 30).stdout
+    version = re.search(r'version "(\d+)', output)
+    if version is None or int(version[1]) < _LEAST_JAVA:
+        first_line = output.partition("\n")[0]
         message = f"cannot run Kafka: Java {_LEAST_JAVA} or newer is needed, found {first_line}"
         raise FatalError(message)
 

@@ -14,8 +14,10 @@ from types import FrameType
 
 from deploy.dev.children import Child
 from deploy.dev.kafka import LocalKafka
+from migrations.upgrade import upgrade
 from services.standalone import home as folder
-from services.standalone import prepare, terminal
+from services.standalone import terminal
+from services.standalone.bootstrap import bootstrap, play_sample
 from services.standalone.credentials import FILE_NAME
 from services.standalone.postgres import EmbeddedPostgres
 from services.standalone.settings import StandaloneSettings
@@ -29,7 +31,7 @@ _WATCH_SECONDS = 0.5
 
 
 class _Stopped(BaseException):
-    """Somebody asked for the end; like KeyboardInterrupt, not for a handler of errors."""
+    """A stop signal arrived. Like KeyboardInterrupt no Exception, so that no handler of errors catches it."""
 
 
 def main() -> int:
@@ -45,7 +47,7 @@ def main() -> int:
     try:
         settings = load(StandaloneSettings)
         home = settings.home / "kafka"
-        with folder.taken(home), ExitStack() as stack:
+        with folder.locked(home), ExitStack() as stack:
             _run(settings, home, stack)
     except _Stopped:
         terminal.say("\nStopped.")
@@ -66,7 +68,7 @@ def _run(settings: StandaloneSettings, home: Path, stack: ExitStack) -> None:
     kafka.start()
     terminal.say("Starting PostgreSQL ...")
     database = stack.enter_context(EmbeddedPostgres(home / "postgres"))
-    prepare.migrate(database.url)
+    upgrade(database.url)
     environ = {
         "STAGELINE_DATABASE_URL": database.url,
         "STAGELINE_EVENT_LOG": "kafka",
@@ -83,7 +85,7 @@ def _run(settings: StandaloneSettings, home: Path, stack: ExitStack) -> None:
     for child in children.values():
         child.wait_ready()
     made = asyncio.run(
-        prepare.furnish(
+        bootstrap(
             database.url,
             home,
             base_url=children["ingest"].url,
@@ -93,7 +95,7 @@ def _run(settings: StandaloneSettings, home: Path, stack: ExitStack) -> None:
         )
     )
     if settings.sample:
-        asyncio.run(prepare.play_sample(made, home, SystemClock().now()))
+        asyncio.run(play_sample(made, home, SystemClock().now()))
     terminal.say(terminal.welcome(made, home / FILE_NAME))
     for child in children.values():
         terminal.say(f"  {child.service:8} {child.url}  log: {child.log_file}")

@@ -3,7 +3,8 @@
 import asyncio
 import socket
 
-from services.api.app import Api, build, create_app, create_health
+from services.api.app import build, create_app, create_health
+from services.api.context import ApiContext
 from services.api.settings import ApiSettings
 from shared.clock import SystemClock
 from shared.http.draining import serve_and_drain
@@ -29,24 +30,24 @@ async def _run(settings: ApiSettings, listener: socket.socket, stop: asyncio.Eve
     )
     clock = SystemClock()
     key_cache = KeyCache(keys.loader(engine), clock, refresh_seconds=settings.key_refresh_seconds)
-    api = build(settings, keys=key_cache, clock=clock, metrics=metrics.of_process())
+    context = build(settings, keys=key_cache, clock=clock, metrics=metrics.of_process())
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(key_cache.run(stop), name="keys")
-            group.create_task(api.stage_gauges.run(stop), name="stage-gauges")
-            await _serve(api, settings, listener, stop)
+            group.create_task(context.stage_gauges.run(stop), name="stage-gauges")
+            await _serve(context, settings, listener, stop)
     finally:
-        await api.close()
+        await context.close()
         await engine.dispose()
 
 
 async def _serve(
-    api: Api, settings: ApiSettings, listener: socket.socket, stop: asyncio.Event
+    context: ApiContext, settings: ApiSettings, listener: socket.socket, stop: asyncio.Event
 ) -> None:
     """Serve until `stop`; then not ready first, so that balancers stop sending before it closes."""
-    health = create_health(api)
+    health = create_health(context)
     await serve_and_drain(
-        create_app(api, health),
+        create_app(context, health),
         health,
         listener,
         stop,

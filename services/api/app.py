@@ -1,20 +1,14 @@
-"""The api put together: parts in, an ASGI application out.
+"""Composition of the api: settings to parts, parts to an ASGI application.
 
-Which package may import which stands in pyproject.toml, under "Api rooms".
+The import contract "Api rooms" in pyproject.toml lists the packages in their order.
 """
 
-from collections.abc import Sequence
-
 from fastapi import FastAPI
-from sqlalchemy.ext.asyncio import AsyncEngine
-from starlette.routing import BaseRoute
 
-from services.api import operation
 from services.api.context import ApiContext
 from services.api.document import part
 from services.api.http.problems import HANDLERS
 from services.api.maps.cache import MapCache
-from services.api.operation import Operation
 from services.api.queries.connections import StageConnections, opener
 from services.api.queries.stage import ping
 from services.api.routes import ROUTERS
@@ -48,86 +42,45 @@ FRONT = Front(
 )
 
 
-class Api:
-    """The parts of one api process. Nothing is opened before the first request."""
-
-    def __init__(
-        self,
-        *,
-        connections: StageConnections,
-        engine: AsyncEngine,
-        keys: KeyCache,
-        clock: Clock,
-        metrics: Metrics,
-        max_map_bytes: int = 524_288,
-        gauge_seconds: float = 5.0,
-    ) -> None:
-        """`connections` answer the stage query, `engine` everything else; both in the api's role."""
-        self.connections = connections
-        self.engine = engine
-        self.keys = keys
-        self.clock = clock
-        self.metrics = metrics
-        self.maps = MapCache(engine)
-        self.stage_gauges = StageGauges(engine, metrics, period_seconds=gauge_seconds)
-        self.context = ApiContext(
-            connections=connections,
-            engine=engine,
-            keys=keys,
-            clock=clock,
-            maps=self.maps,
-            max_map_bytes=max_map_bytes,
-        )
-        self.operations: Sequence[Operation] = []
-
-    async def close(self) -> None:
-        """Close every connection."""
-        self.connections.close()
-        await self.engine.dispose()
-
-
-def build(settings: ApiSettings, *, keys: KeyCache, clock: Clock, metrics: Metrics) -> Api:
+def build(settings: ApiSettings, *, keys: KeyCache, clock: Clock, metrics: Metrics) -> ApiContext:
     """The parts as `settings` say."""
     url = settings.database_url.get_secret_value()
-    return Api(
+    engine = create_engine(
+        url,
+        role=DatabaseRole.API,
+        application_name="stageline-api",
+        pool_size=settings.query_connections,
+    )
+    return ApiContext(
         connections=StageConnections(
             opener(url, timeout_seconds=settings.stage_timeout_seconds),
             max_size=settings.stage_connections,
             timeout_seconds=settings.stage_timeout_seconds,
         ),
-        engine=create_engine(
-            url,
-            role=DatabaseRole.API,
-            application_name="stageline-api",
-            pool_size=settings.query_connections,
-        ),
+        engine=engine,
         keys=keys,
         clock=clock,
         metrics=metrics,
+        maps=MapCache(engine),
+        stage_gauges=StageGauges(engine, metrics, period_seconds=settings.gauge_seconds),
         max_map_bytes=settings.max_map_bytes,
-        gauge_seconds=settings.gauge_seconds,
     )
 
 
-def routes(api: Api) -> list[BaseRoute]:
-    """The calls as plain routes: any Starlette or FastAPI application can mount them."""
-    return [*operation.routes(api.operations, api.keys)]
-
-
-def create_health(api: Api) -> Health:
+def create_health(context: ApiContext) -> Health:
     """Ready means: keys were read at least once, and the database answers."""
 
     async def keys_loaded() -> bool:
-        return api.keys.loaded
+        return context.keys.loaded
 
     async def postgres() -> bool:
-        return await ping(api.connections, DEFAULT_WORKSPACE)
+        return await ping(context.connections, DEFAULT_WORKSPACE)
 
     return Health({"keys": keys_loaded, "postgres": postgres})
 
 
 def create_app(
-    api: Api,
+    context: ApiContext,
     health: Health | None = None,
     *,
     front: Front = FRONT,
@@ -139,7 +92,7 @@ def create_app(
     `front` and `described` cover more than the api where more is served. Without `is_stage_bare` the
     stage query goes through FastAPI as well: for the test and the benchmark that compare the two.
     """
-    health = health or create_health(api)
+    health = health or create_health(context)
     app = FastAPI(
         title="Stageline API",
         openapi_url="/openapi.json",
@@ -150,19 +103,18 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
         # The hot path comes first: routes are tried in order.
         routes=[
-            *([BareStageRoute(api.context)] if is_stage_bare else []),
+            *([BareStageRoute(context)] if is_stage_bare else []),
             front_page.route(front),
-            *health_routes(health, api.metrics.registry),
+            *health_routes(health, context.metrics.registry),
         ],
         exception_handlers=HANDLERS,
     )
-    described = described or document("Stageline API", [part(api.operations)])
+    described = described or document("Stageline API", [part()])
     # FastAPI's documented way to publish a document of one's own.
     app.openapi = served(described)  # type: ignore[method-assign]
-    app.state.context = api.context
+    app.state.context = context
     for router in ROUTERS:
         app.include_router(router)
-    app.router.routes.extend(routes(api))
     app.add_middleware(RawPath)
-    app.add_middleware(Observe, service="api", metrics=api.metrics, health=health)
+    app.add_middleware(Observe, service="api", metrics=context.metrics, health=health)
     return app

@@ -7,20 +7,32 @@ from starlette.requests import Request
 
 from services.api.maps.cache import MapCache
 from services.api.queries.connections import StageConnections
+from services.api.stage_gauges import StageGauges
 from shared.clock import Clock
 from shared.keys.cache import KeyCache
+from shared.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiContext:
-    """Shared by all requests. `connections` answer the stage query, `engine` every other call."""
+    """Shared by all requests. Nothing is connected before the first of them.
+
+    `connections` answer the stage query, `engine` every other call; both in the api's role.
+    """
 
     connections: StageConnections
     engine: AsyncEngine
     keys: KeyCache
     clock: Clock
+    metrics: Metrics
     maps: MapCache
+    stage_gauges: StageGauges
     max_map_bytes: int
+
+    async def close(self) -> None:
+        """Close every connection."""
+        self.connections.close()
+        await self.engine.dispose()
 
 
 def context_of(request: Request) -> ApiContext:

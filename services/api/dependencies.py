@@ -78,3 +78,5 @@ AccountId = Annotated[
     ),
     DECODED,
 ]
+
+JourneyId = Annotated[str, Path(min_length=1, description="The journey's key."), DECODED]

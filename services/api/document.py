@@ -3,16 +3,13 @@
 Connects to nothing: the routes are declared at import.
 """
 
-from collections.abc import Sequence
+from functools import cache
 
 from fastapi.openapi.utils import get_openapi
 
 from services.api.errors import DETAIL, STATUS, Code
 from services.api.http.routing import ScopedRoute
-from services.api.openapi import part as old_part
-from services.api.operation import Operation
 from services.api.routes import ROUTERS
-from services.api.schemas.examples import PROBLEM_ERRORS
 from shared.http.openapi import Json, Part, problem_schemas
 from shared.http.problem import members
 
@@ -34,8 +31,12 @@ _TAGS = {
 }
 
 
-def part(operations: Sequence[Operation] = ()) -> Part:
-    """What the api serves: the routes of all routers that are in the schema."""
+@cache
+def part() -> Part:
+    """What the api serves: the routes of all routers that are in the schema.
+
+    The same for each application of the process, since the routes are declared at import.
+    """
     routes = [route for router in ROUTERS for route in router.routes]
     derived = get_openapi(title="", version="", routes=routes)
     paths, schemas = derived["paths"], derived["components"]["schemas"]
@@ -48,16 +49,12 @@ def part(operations: Sequence[Operation] = ()) -> Part:
             codes.update(route.codes)
             for method in route.methods or ():
                 _make_exact(paths[route.path_format][method.lower()], route)
-    old = old_part(operations)
     return Part(
         description=_DESCRIPTION,
         tags=_TAGS,
-        paths={**old.paths, **paths},
-        schemas={**old.schemas, **schemas, **problem_schemas()},
-        examples={
-            **old.examples,
-            **{code.value: {"value": example(code)} for code in sorted(codes)},
-        },
+        paths=paths,
+        schemas={**schemas, **problem_schemas()},
+        examples={code.value: {"value": example(code)} for code in sorted(codes)},
     )
 
 
@@ -87,10 +84,24 @@ def _present(schema: Json) -> Json:
     return described
 
 
+_ERRORS = {
+    Code.INVALID_REQUEST: [
+        {"pointer": "/query/limit", "detail": "Input should be less than or equal to 200"}
+    ],
+    Code.INVALID_BODY: [{"pointer": "/subjects", "detail": "Field required"}],
+    Code.MAP_INVALID: [
+        {
+            "pointer": "/stages/1/enter",
+            "detail": "line 8, column 12: `evnt` is not known here (did you mean `event`?)",
+        }
+    ],
+}
+
+
 def example(code: Code) -> Json:
     """A problem with this code."""
     shown: Json = members(STATUS[code], code.value, DETAIL[code])
-    if code.value in PROBLEM_ERRORS:
-        shown["errors"] = PROBLEM_ERRORS[code.value]
+    if code in _ERRORS:
+        shown["errors"] = _ERRORS[code]
     shown["request_id"] = "0198f2c4-7d1e-7c3a-9a51-2f6f0c6f1b11"
     return shown

@@ -13,21 +13,15 @@ from starlette.types import Scope as AsgiScope
 from services.ingest.document import part
 from services.ingest.intake import Ingest
 from services.ingest.protocols.beacon import route as beacon
-from services.ingest.protocols.beacon.route import BeaconEndpoint
 from services.ingest.protocols.browser import route as browser
 from services.ingest.protocols.cloudevents import route as cloudevents
-from services.ingest.protocols.cloudevents.route import CloudEventsEndpoint
 from services.ingest.protocols.people import route as people
-from services.ingest.protocols.people.route import ROUTE as ERASE
-from services.ingest.protocols.people.route import EraseEndpoint
 from services.ingest.protocols.pixel import route as pixel
-from services.ingest.protocols.pixel.route import PixelEndpoint
 from services.ingest.protocols.posthog import route as posthog
 from services.ingest.protocols.rudder import route as rudder
 from services.ingest.protocols.segment.route import CALLS, TrackingEndpoint
 from services.ingest.protocols.touchpoints.route import PATH, TouchpointsEndpoint
 from services.ingest.protocols.webhooks import route as webhooks
-from services.ingest.protocols.webhooks.route import WebhookEndpoint
 from shared.http import front
 from shared.http import health as health_routes
 from shared.http.front import Front
@@ -56,13 +50,13 @@ FRONT = Front(
 def routes(ingest: Ingest) -> list[Route]:
     """Routes of ingest alone; the most used one comes first."""
     return [
-        Route(PATH, TouchpointsEndpoint(ingest, PATH)),
-        *(Route(path, TrackingEndpoint(ingest, path, call)) for path, call in CALLS.items()),
-        Route(cloudevents.PATH, CloudEventsEndpoint(ingest, cloudevents.PATH)),
-        Route(beacon.PATH, BeaconEndpoint(ingest, beacon.PATH)),
-        Route(pixel.PATH, PixelEndpoint(ingest, pixel.PATH)),
-        Route(webhooks.PATH, WebhookEndpoint(ingest)),
-        Route(ERASE, EraseEndpoint(ingest, people.PATH)),
+        Route(PATH, TouchpointsEndpoint(ingest)),
+        *(Route(path, TrackingEndpoint(ingest, path, kind)) for path, kind in CALLS.items()),
+        *cloudevents.routes(ingest),
+        *beacon.routes(ingest),
+        *pixel.routes(ingest),
+        *webhooks.routes(ingest),
+        *people.routes(ingest),
         *posthog.routes(ingest),
         *browser.routes(ingest),
         *rudder.routes(ingest),

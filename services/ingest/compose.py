@@ -79,5 +79,5 @@ def refresh(ingest: Ingest, group: asyncio.TaskGroup, stop: asyncio.Event) -> No
     """Start the background tasks of `ingest` in `group`: keys, sources and recorder, until `stop`."""
     group.create_task(ingest.keys.run(stop), name="keys")
     group.create_task(ingest.sources.run(stop), name="sources")
-    if ingest.recorder is not None:
-        group.create_task(ingest.recorder.run(stop), name="recorder")
+    if ingest.accounting.recorder is not None:
+        group.create_task(ingest.accounting.recorder.run(stop), name="recorder")

@@ -1,4 +1,4 @@
-"""From the items of one request to the records that go into the log and the refusals told. Pure."""
+"""Steps 4 and 5 of a request: its items are validated, pass the privacy rules and become records. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,54 +7,49 @@ from datetime import datetime
 from services.ingest.events.candidate import Candidate
 from services.ingest.events.strict_json import TOO_DEEP, hazard
 from services.ingest.events.verdicts import Dropped, Refused, event_too_large
-from services.ingest.gatekeeper.rules import SourceRules
-from services.ingest.limits import MAX_DEPTH, MAX_LETTER_BYTES, Limits
+from services.ingest.gatekeeper.rules import Sender
+from services.ingest.limits import MAX_DEPTH, MAX_UNMAPPED_BYTES, Limits
 from services.ingest.validation import ClockCorrection, shared_fields, validate
 from shared.contracts.envelope import Envelope, encode
 from shared.eventlog.port import NewRecord
-from shared.keys.principal import Principal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decisions:
-    """What becomes of one request's items; `refused` and `dropped` have the position of each."""
+    """Verdicts on the items of one request; `refused` and `dropped` hold the position of each item."""
 
     records: Sequence[NewRecord]
     envelopes: Sequence[Envelope]
-    """What `records` hold, in their order."""
+    """The contents of `records`, in their order."""
     refused: Sequence[tuple[int, Refused]]
     dropped: Sequence[tuple[int, Dropped]]
-    """Not kept out of respect for a person, and answered like what was accepted."""
+    """Not stored for a person's privacy; the response counts them as accepted."""
     corrections: Mapping[ClockCorrection, int]
 
     @property
     def accepted(self) -> int:
-        """Events that a sender is told to be accepted."""
+        """Events that the response reports as accepted."""
         return len(self.records) + len(self.dropped)
 
 
 def decide(
-    items: Sequence[Candidate | Refused],
-    *,
-    principal: Principal,
-    received_at: datetime,
-    limits: Limits,
-    door: SourceRules,
+    items: Sequence[Candidate | Refused], *, sender: Sender, received_at: datetime, limits: Limits
 ) -> Decisions:
-    """Admit, drop or refuse each item, in order."""
+    """Accept, drop or refuse each item, in order."""
     records: list[NewRecord] = []
     envelopes: list[Envelope] = []
     refused: list[tuple[int, Refused]] = []
     dropped: list[tuple[int, Dropped]] = []
     corrections: dict[ClockCorrection, int] = {}
-    common = shared_fields(principal, received_at)
+    common = shared_fields(sender.principal, received_at)
+    apply_rules = sender.rules.events.apply
     for index, item in enumerate(items):
-        verdict = item if isinstance(item, Refused) else validate(item, common)
-        if isinstance(verdict, Refused):
-            refused.append((index, verdict))
+        valid = item if isinstance(item, Refused) else validate(item, common)
+        if isinstance(valid, Refused):
+            refused.append((index, valid))
             continue
         try:
-            envelope = door.apply(verdict.envelope)
+            envelope = apply_rules(valid.envelope)
             if isinstance(envelope, Refused):
                 refused.append((index, envelope))
                 continue
@@ -66,17 +61,17 @@ def decide(
             refused.append((index, TOO_DEEP))
             continue
         if len(value) > limits.max_event_bytes:
-            is_letter = envelope.type == "unmapped"
-            most = MAX_LETTER_BYTES if is_letter else limits.max_event_bytes
-            if len(value) > most:
-                refused.append((index, event_too_large(most)))
+            is_unmapped = envelope.type == "unmapped"
+            max_bytes = MAX_UNMAPPED_BYTES if is_unmapped else limits.max_event_bytes
+            if len(value) > max_bytes:
+                refused.append((index, event_too_large(max_bytes)))
                 continue
-        # Whoever nests deep has many brackets; nearly nobody has, and is not walked.
+        # Deep nesting takes many brackets: an event with few of them needs no walk.
         if value.count(b"{") + value.count(b"[") > MAX_DEPTH and _nests_too_deep(envelope):
             refused.append((index, TOO_DEEP))
             continue
-        if verdict.correction is not ClockCorrection.NONE:
-            corrections[verdict.correction] = corrections.get(verdict.correction, 0) + 1
+        if valid.correction is not ClockCorrection.NONE:
+            corrections[valid.correction] = corrections.get(valid.correction, 0) + 1
         records.append(NewRecord(key=envelope.partition_key(), value=value))
         envelopes.append(envelope)
     return Decisions(

@@ -1,11 +1,12 @@
-"""Ingest's part of the OpenAPI document.
+"""Ingest's part of the OpenAPI document: the sections of its protocols.
 
-Request schemas come from the struct that decodes, example errors from the answers that are sent.
+Request schemas come from the struct that decodes, example errors from the responses that are sent.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from services.ingest.events import strict_json
 from services.ingest.events.verdicts import BodyRefused, too_many_events
@@ -25,19 +26,22 @@ from services.ingest.limits import Limits
 from services.ingest.protocols.beacon import document as beacon
 from services.ingest.protocols.browser import document as browser
 from services.ingest.protocols.cloudevents import document as cloudevents
+from services.ingest.protocols.common.document import DocumentContext
 from services.ingest.protocols.people import document as people
 from services.ingest.protocols.pixel import document as pixel
 from services.ingest.protocols.posthog import document as posthog
 from services.ingest.protocols.rudder import document as rudder
 from services.ingest.protocols.segment import document as segment
-from services.ingest.protocols.segment.parse import BAD_BATCH
 from services.ingest.protocols.touchpoints import document as touchpoints
-from services.ingest.protocols.touchpoints.route import PATH as TOUCHPOINTS_PATH
 from services.ingest.protocols.webhooks import document as webhooks
 from shared.http.auth import MissingScope, NotAuthenticated
-from shared.http.openapi import BEARER, Part, schemas
+from shared.http.openapi import BEARER, Json, Part, schemas
 from shared.keys.cache import AuthFailure
 from shared.keys.principal import Scope
+
+_PROTOCOLS = (
+    touchpoints, people, cloudevents, pixel, beacon, segment, rudder, posthog, browser, webhooks,
+)  # fmt: skip
 
 _DESCRIPTION = """\
 Touchpoints come in by Stageline's own call, or by those of others, so that existing SDKs work with a
@@ -51,54 +55,31 @@ _WHEN = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 
 def part(limits: Limits) -> Part:
-    """What ingest serves, with the bounds that it has."""
+    """What ingest serves, within these limits."""
     _, problem_schemas = schemas(set(), set())
-    away = turned_away(bodies(limits))
-    captures = turned_away(bodies(replace(limits, max_body_bytes=limits.max_capture_bytes)))
-    called = segment.described([*captures, body_rejected(BAD_BATCH)], limits)
-    captured = posthog.described(captures, limits)
+    large = replace(limits, max_body_bytes=limits.max_capture_bytes)
+    context = DocumentContext(
+        limits=limits,
+        rejections=rejections(refused_bodies(limits)),
+        rejections_of_large_bodies=rejections(refused_bodies(large)),
+    )
+    sections = [protocol.section(context) for protocol in _PROTOCOLS]
     return Part(
         description=_DESCRIPTION,
-        tags={
-            "touchpoints": "Send events.",
-            "people": "People who want to be left alone, or forgotten.",
-            **cloudevents.TAGS,
-            **pixel.TAGS,
-            **beacon.TAGS,
-            **segment.TAGS,
-            **rudder.TAGS,
-            **posthog.TAGS,
-            **browser.TAGS,
-            **webhooks.TAGS,
-        },
-        paths={
-            TOUCHPOINTS_PATH: {"post": touchpoints.operation(limits, away)},
-            **cloudevents.paths(limits, away),
-            **beacon.paths(limits, away),
-            **pixel.paths(),
-            **called.paths,
-            **captured.paths,
-            **rudder.paths(called, limits),
-            **browser.paths(),
-            **webhooks.paths(limits, captures),
-            **people.paths(away),
-        },
-        schemas={
-            **problem_schemas,
-            "Touchpoint": touchpoints.touchpoint_schema(),
-            **touchpoints.SCHEMAS_OF_ANSWERS,
-            **cloudevents.SCHEMAS,
-            **called.schemas,
-            **captured.schemas,
-            **webhooks.SCHEMAS,
-        },
-        responses={**called.responses, **captured.responses},
-        security={"key": BEARER, **segment.SECURITY, **pixel.SECURITY, **webhooks.SECURITY},
+        tags=_joined(section.tags for section in sections),
+        paths=_joined(section.paths for section in sections),
+        schemas={**problem_schemas, **_joined(section.schemas for section in sections)},
+        responses=_joined(section.responses for section in sections),
+        security={"key": BEARER, **_joined(section.security for section in sections)},
     )
 
 
-def bodies(limits: Limits) -> list[BodyRefused]:
-    """Every way in which a body as a whole is refused."""
+def _joined(mappings: Iterable[Mapping[str, Any]]) -> Json:
+    return {name: content for mapping in mappings for name, content in mapping.items()}
+
+
+def refused_bodies(limits: Limits) -> list[BodyRefused]:
+    """Every refusal of a body as a whole."""
     return [
         strict_json.EMPTY_BODY,
         strict_json.MALFORMED_BODY,
@@ -113,8 +94,8 @@ def bodies(limits: Limits) -> list[BodyRefused]:
     ]
 
 
-def turned_away(refused: Iterable[BodyRefused]) -> list[RequestRejected]:
-    """Every way in which a request is turned away, one example each."""
+def rejections(refused: Iterable[BodyRefused]) -> list[RequestRejected]:
+    """One example of every rejection."""
     return [
         *map(body_rejected, refused),
         key_rejected(NotAuthenticated(AuthFailure.MISSING)),

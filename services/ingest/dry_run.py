@@ -11,7 +11,7 @@ from datetime import datetime
 from services.ingest.decisions import Decisions, decide
 from services.ingest.events.candidate import Candidate
 from services.ingest.events.verdicts import BodyRefused, Refused
-from services.ingest.gatekeeper.rules import SourceRules, door
+from services.ingest.gatekeeper.rules import Sender, source_rules
 from services.ingest.limits import Limits
 from services.ingest.protocols.touchpoints.parse import parse
 from services.ingest.validation import Validated, shared_fields, validate
@@ -36,19 +36,19 @@ class DryRun:
 
     def validate(self, candidate: Candidate, *, received_at: datetime) -> Validated | Refused:
         """Validate one candidate; privacy rules are not applied."""
-        return validate(candidate, shared_fields(_SENDER, received_at))
+        return validate(candidate, shared_fields(_SENDER.principal, received_at))
 
     def decide(self, items: Sequence[Candidate | Refused], *, received_at: datetime) -> Decisions:
         """Validate the items and apply the default privacy rules; positions as in `items`."""
-        return decide(
-            items, principal=_SENDER, received_at=received_at, limits=self.limits, door=_RULES
-        )
+        return decide(items, sender=_SENDER, received_at=received_at, limits=self.limits)
 
 
-_SENDER = Principal(
-    workspace_id=DEFAULT_WORKSPACE,
-    key_id="dry-run",
-    kind=KeyKind.SECRET,
-    scopes=SCOPES_OF_KIND[KeyKind.SECRET],
+_SENDER = Sender(
+    Principal(
+        workspace_id=DEFAULT_WORKSPACE,
+        key_id="dry-run",
+        kind=KeyKind.SECRET,
+        scopes=SCOPES_OF_KIND[KeyKind.SECRET],
+    ),
+    source_rules(KeyKind.SECRET, None, WorkspaceRules(hash_key=b""), frozenset()),
 )
-_RULES: SourceRules = door(KeyKind.SECRET, None, WorkspaceRules(hash_key=b""), frozenset())

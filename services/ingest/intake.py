@@ -1,43 +1,41 @@
-"""What ingest works with, and the steps that every kind of request shares."""
+"""The way of a request into the event log, step by step.
 
-import collections
+1. authenticate   the key names the principal                            `Ingest.authenticate`
+2. rate           pause, origins, quota and rate of its source           `gatekeeper.Gatekeeper.admit`
+3. parse          the body becomes candidates and refusals               `protocols/<protocol>/parse.py`
+4. validate       a candidate becomes an envelope, or is refused         `validation.validate`
+5. privacy        an envelope is refused, dropped or redacted            `privacy.rules.EventRules.apply`
+6. append         the log acknowledges; only then the response is a 2xx  `Ingest.append`
+
+A protocol whose key is inside the body parses before it authenticates; nothing is stored before all six.
+Step 2 looks the rules of the sender up, once; steps 4 and 5 use what it has returned.
+"""
+
 from collections.abc import Sequence
 from datetime import datetime
-from time import monotonic
 
-import structlog
-from prometheus_client import Counter
-
+from services.ingest.accounting import Accounting
 from services.ingest.decisions import Decisions, decide
 from services.ingest.events.candidate import Candidate
-from services.ingest.events.verdicts import DropReason, RefusalCode, Refused
+from services.ingest.events.verdicts import Refused
 from services.ingest.gatekeeper.gatekeeper import Gatekeeper
+from services.ingest.gatekeeper.rules import Sender
 from services.ingest.http.body import Budget
-from services.ingest.http.rejections import (
-    GATE_CODES,
-    RequestRejected,
-    key_rejected,
-    log_unavailable,
-)
+from services.ingest.http.rejections import key_rejected, log_unavailable
 from services.ingest.limits import Limits
 from services.ingest.recorder import Recorder
-from services.ingest.validation import ClockCorrection
 from shared.clock import Clock
 from shared.errors import LogUnavailable
-from shared.eventlog.port import LogWriter
+from shared.eventlog.port import LogWriter, NewRecord
 from shared.http.auth import MissingScope, NotAuthenticated, authorize
-from shared.keys.cache import AuthFailure, KeyCache
+from shared.keys.cache import KeyCache
 from shared.keys.principal import Principal, Scope
 from shared.sources.registry import SourceRegistry
 from shared.telemetry.metrics import Metrics
 
-log = structlog.get_logger(__name__)
-
-_LOG_EVERY_SECONDS = 10.0
-
 
 class Ingest:
-    """The parts of the service, handed in; one per process."""
+    """The steps, and the parts of the service that they work with; one per process."""
 
     def __init__(
         self,
@@ -51,7 +49,7 @@ class Ingest:
         public_base_url: str = "",
         recorder: Recorder | None = None,
     ) -> None:
-        """Without a `recorder` nobody can watch a source; everything else works."""
+        """Without a `recorder` sources have no live view."""
         self.writer = writer
         self.keys = keys
         self.sources = sources
@@ -59,137 +57,56 @@ class Ingest:
         self.metrics = metrics
         self.limits = limits or Limits()
         self.public_base_url = public_base_url
-        """Address by which senders reach this service; empty where only their requests tell."""
-        self.recorder = recorder
+        """Address of this service for senders; empty: taken from their requests."""
         self.gatekeeper = Gatekeeper(sources, clock, self.limits)
         self.budget = Budget(self.limits.max_held_bytes)
-        self._logged_at: dict[str, float] = {}
-        # Looking up a child by its labels costs more than counting.
-        self._accepted_by_route: dict[str, Counter] = {}
-        self._corrected: dict[ClockCorrection, Counter] = {
-            correction: metrics.ingest_clock_corrected.labels(correction)
-            for correction in ClockCorrection
-            if correction is not ClockCorrection.NONE
-        }
-        # There before the first refusal, or that one would be no increase.
-        for code in RefusalCode:
-            metrics.ingest_refused.labels(code)
-        for away in GATE_CODES:
-            metrics.ingest_turned_away.labels(away)
-        for reason in DropReason:
-            metrics.ingest_dropped.labels(reason)
-        for failure in AuthFailure:
-            metrics.ingest_auth_failures.labels(failure)
+        self.accounting = Accounting(metrics, recorder)
 
     async def authenticate(
         self, token: str | None, route: str, *, scope: Scope = Scope.EVENTS_WRITE
     ) -> Principal:
-        """Who sends, and holds `scope`. Raises RequestRejected, counted and logged."""
+        """Step 1: the principal of a key that holds `scope`. Raises RequestRejected."""
         try:
             return await authorize(self.keys, token, scope)
         except NotAuthenticated as exc:
-            self.count_failure(exc.failure, route)
+            self.accounting.unauthenticated(exc.failure, route)
             raise key_rejected(exc) from None
         except MissingScope as exc:
-            self.count_failure("missing_scope", route)
+            self.accounting.unauthenticated("missing_scope", route)
             raise key_rejected(exc) from None
 
-    def judge(
-        self, items: Sequence[Candidate | Refused], *, principal: Principal, received_at: datetime
+    def decide(
+        self, items: Sequence[Candidate | Refused], *, sender: Sender, received_at: datetime
     ) -> Decisions:
-        """What would become of the items. Nothing is stored, counted or told."""
-        return decide(
-            items,
-            principal=principal,
-            received_at=received_at,
-            limits=self.limits,
-            door=self.gatekeeper.door(principal),
-        )
+        """Steps 4 and 5: verdicts on the items. Stores and reports nothing."""
+        return decide(items, sender=sender, received_at=received_at, limits=self.limits)
 
     async def store(
         self,
         items: Sequence[Candidate | Refused],
         *,
-        principal: Principal,
+        sender: Sender,
         received_at: datetime,
         route: str,
     ) -> Decisions:
-        """Admit the items and return once the log has acknowledged all that were accepted.
+        """Steps 4 to 6; returns once the log has acknowledged all accepted events.
 
-        Raises RequestRejected: nothing may be answered with a 2xx then.
+        Raises RequestRejected when it does not: the response must not be a 2xx then.
         """
-        intake = self.judge(items, principal=principal, received_at=received_at)
-        if intake.records:
-            try:
-                await self.writer.append(intake.records)
-            except LogUnavailable as exc:
-                self.metrics.ingest_unavailable.inc()
-                raise log_unavailable() from exc
-            self._accepted(route).inc(len(intake.records))
-        self.gatekeeper.charge(principal, sent=len(items), accepted=len(intake.records))
-        if intake.refused:
-            self._count_refusals(intake.refused, principal, route)
-        for _, drop in intake.dropped:
-            self.metrics.ingest_dropped.labels(drop.reason).inc()
-        if self.recorder is not None:
-            self.recorder.stored(
-                items,
-                accepted=intake.envelopes,
-                refused=intake.refused,
-                dropped=[(index, drop.reason.value) for index, drop in intake.dropped],
-                principal=principal,
-                received_at=received_at,
-                route=route,
-            )
-        for correction, times in intake.corrections.items():
-            self._corrected[correction].inc(times)
-        return intake
+        decisions = self.decide(items, sender=sender, received_at=received_at)
+        await self.append(decisions.records)
+        self.gatekeeper.charge(sender, sent=len(items), accepted=len(decisions.records))
+        self.accounting.stored(
+            items, decisions, sender=sender, received_at=received_at, route=route
+        )
+        return decisions
 
-    def note_turned_away(self, away: RequestRejected, principal: Principal, route: str) -> None:
-        """Count it, and let those who watch the sender's source see that nothing was stored."""
-        self.metrics.ingest_turned_away.labels(away.code).inc()
-        if away.code in GATE_CODES and self._may_log(f"{away.code} {principal.key_id}"):
-            log.warning("sender_turned_away", route=route, key_id=principal.key_id, code=away.code)
-        if self.recorder is not None:
-            self.recorder.turned_away(
-                principal,
-                code=away.code,
-                detail=away.noted,
-                received_at=self.clock.now(),
-                route=route,
-            )
-
-    def _accepted(self, route: str) -> Counter:
-        counter = self._accepted_by_route.get(route)
-        if counter is None:
-            counter = self.metrics.ingest_accepted.labels(route)
-            self._accepted_by_route[route] = counter
-        return counter
-
-    def _count_refusals(
-        self, refused: Sequence[tuple[int, Refused]], principal: Principal, route: str
-    ) -> None:
-        codes = collections.Counter(refusal.code for _, refusal in refused)
-        for code, times in codes.items():
-            self.metrics.ingest_refused.labels(code).inc(times)
-        if self._may_log(f"refused {principal.key_id}"):
-            log.warning(
-                "events_refused",
-                route=route,
-                key_id=principal.key_id,
-                codes={code.value: times for code, times in codes.items()},
-            )
-
-    def count_failure(self, reason: str, route: str) -> None:
-        """Count and log somebody who could not show who they are."""
-        self.metrics.ingest_auth_failures.labels(reason).inc()
-        if self._may_log(f"failure {reason}"):
-            log.warning("authentication_failed", route=route, reason=reason)
-
-    def _may_log(self, subject: str) -> bool:
-        """Whether `subject` was not logged lately: a sender's loop must not become our log's."""
-        now = monotonic()
-        if now - self._logged_at.get(subject, float("-inf")) < _LOG_EVERY_SECONDS:
-            return False
-        self._logged_at[subject] = now
-        return True
+    async def append(self, records: Sequence[NewRecord]) -> None:
+        """Step 6. Raises RequestRejected when the log does not acknowledge in time."""
+        if not records:
+            return
+        try:
+            await self.writer.append(records)
+        except LogUnavailable as exc:
+            self.accounting.log_unavailable()
+            raise log_unavailable() from exc

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 MAX_DEPTH = 64
 """Deepest nesting of an event, the event itself included; more is no event that anybody meant."""
 
-MAX_LETTER_BYTES = 800_000
+MAX_UNMAPPED_BYTES = 800_000
 """A webhook's item that waits for a mapping, whole; with some room, a record of the event log."""
 
 

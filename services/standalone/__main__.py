@@ -2,12 +2,13 @@
 
 from contextlib import ExitStack
 
+from migrations.upgrade import upgrade
 from services.standalone import home as folder
-from services.standalone import prepare, terminal
+from services.standalone import terminal
 from services.standalone.app import run
+from services.standalone.compose import settings_from
 from services.standalone.postgres import EmbeddedPostgres
 from services.standalone.settings import StandaloneSettings
-from services.standalone.together import settings_from
 from shared.process.frame import run_program
 from shared.process.listener import bind
 
@@ -24,7 +25,7 @@ def main() -> int:
 
 def _run(settings: StandaloneSettings) -> None:
     with ExitStack() as stack:
-        stack.enter_context(folder.taken(settings.home))
+        stack.enter_context(folder.locked(settings.home))
         listener = stack.enter_context(bind(settings.host, settings.port))
         database_url = settings.database_url.get_secret_value()
         embedded_url = ""
@@ -32,7 +33,7 @@ def _run(settings: StandaloneSettings) -> None:
             terminal.say("Starting PostgreSQL ...")
             database = stack.enter_context(EmbeddedPostgres(settings.home / "postgres"))
             database_url = embedded_url = database.url
-        prepare.migrate(database_url)
+        upgrade(database_url)
         parts = settings_from(database_url=database_url, log_level=settings.log_level)
         run(settings, parts, listener, embedded_url=embedded_url)
 

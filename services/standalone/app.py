@@ -1,12 +1,13 @@
-"""The life of a one-process Stageline between a bound port and a stop signal."""
+"""Runs a standalone Stageline from the bound port to the stop signal."""
 
 import asyncio
 import socket
 
-from services.standalone import prepare, terminal
+from services.standalone import terminal
+from services.standalone.bootstrap import bootstrap, play_sample
+from services.standalone.compose import AllServices, Settings, composed
 from services.standalone.credentials import FILE_NAME, Credentials
 from services.standalone.settings import StandaloneSettings
-from services.standalone.together import Settings, Together, opened
 from shared.clock import SystemClock
 from shared.errors import FatalError, TransientError
 from shared.process.frame import run_until_stopped
@@ -34,39 +35,39 @@ async def _run(
     stop: asyncio.Event,
 ) -> None:
     clock = SystemClock()
-    target = await prepare.furnish(
+    target = await bootstrap(
         parts.ingest.database_url.get_secret_value(),
         settings.home,
         base_url=_base_url(listener),
         operator_url=embedded_url,
         now=clock.now(),
     )
-    async with opened(parts, clock) as together, asyncio.TaskGroup() as group:
-        greeter = group.create_task(_greet(settings, together, target), name="greeter")
+    async with composed(parts, clock) as services, asyncio.TaskGroup() as group:
+        greeter = group.create_task(_greet(settings, services, target), name="greeter")
         group.create_task(_end(greeter, stop), name="greeter-end")
-        await together.run(listener, stop, shutdown_seconds=settings.shutdown_seconds)
+        await services.run(listener, stop, shutdown_seconds=settings.shutdown_seconds)
     terminal.say("\nStopped; the data stays.")
 
 
 async def _end(task: asyncio.Task[None], stop: asyncio.Event) -> None:
-    """Cancel `task` at the stop, before what it talks to goes away."""
+    """Cancel `task` at the stop, before the services that it calls close."""
     await stop.wait()
     task.cancel()
 
 
-async def _greet(settings: StandaloneSettings, together: Together, target: Credentials) -> None:
-    """Wait until everything answers, play the sample once, and tell what can be done now."""
+async def _greet(settings: StandaloneSettings, services: AllServices, target: Credentials) -> None:
+    """Wait until all services are ready, send the sample once, and print the welcome."""
     try:
         async with asyncio.timeout(_READY_SECONDS):
-            # What it waits for is outside the process: there is no event to await.
-            while not all((results := await together.health.ready()).values()):  # noqa: ASYNC110
+            # Readiness is asked of the database and the log: there is no event to await.
+            while not all((results := await services.health.ready()).values()):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
     except TimeoutError as exc:
         failed = ", ".join(name for name, is_ok in results.items() if not is_ok)
         raise FatalError(f"not ready after {_READY_SECONDS:.0f} s: {failed}") from exc
     if settings.sample:
         try:
-            await prepare.play_sample(target, settings.home, SystemClock().now())
+            await play_sample(target, settings.home, SystemClock().now())
         except TransientError as exc:
             terminal.say(f"Sample journeys: {exc}")
     terminal.say(terminal.welcome(target, settings.home / FILE_NAME))

@@ -18,7 +18,7 @@ FILE_NAME = "credentials.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """How to reach the Stageline of one folder. The keys are shown nowhere else again."""
+    """Addresses and keys of one folder. The keys are stored here alone; the database has their hashes."""
 
     base_url: str
     write_key: str

@@ -1,4 +1,4 @@
-"""The folder that one Stageline lives in: taken by one process at a time."""
+"""The data folder of a standalone Stageline: locked by one process, with the state of the sample."""
 
 import fcntl
 import json
@@ -15,10 +15,10 @@ _SAMPLE = "sample.json"
 
 
 @contextmanager
-def taken(home: Path) -> Iterator[None]:
-    """Hold the folder. Raises FatalError when another process does, or when it cannot be written.
+def locked(home: Path) -> Iterator[None]:
+    """Lock the folder. Raises FatalError when another process holds it, or when it is not writable.
 
-    The lock goes with the process, however that ends.
+    The lock ends with the process, however that ends.
     """
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -46,16 +46,16 @@ def taken(home: Path) -> Iterator[None]:
 
 
 class SampleRecord:
-    """When the sample journeys were told from, and whether they were played to the end."""
+    """Instant that the dates of the sample count from, and whether every event of it was sent."""
 
     def __init__(self, home: Path) -> None:
         self._path = home / _SAMPLE
 
     def anchor(self, now: datetime) -> datetime:
-        """The instant that all sample dates count from: of the first run, for ever."""
-        known = self._read().get("anchor")
-        if known is not None:
-            return datetime.fromisoformat(str(known)).astimezone(UTC)
+        """Instant that all dates of the sample count from: that of the first run, for good."""
+        anchor = self._read().get("anchor")
+        if anchor is not None:
+            return datetime.fromisoformat(str(anchor)).astimezone(UTC)
         self._write({"anchor": now.isoformat(), "played": False})
         return now
 
@@ -65,7 +65,7 @@ class SampleRecord:
         return self._read().get("played") is True
 
     def played(self) -> None:
-        """Note that every sample event was accepted."""
+        """Store that every sample event was accepted."""
         self._write(self._read() | {"played": True})
 
     def _read(self) -> dict[str, str | bool]:

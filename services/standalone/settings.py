@@ -10,7 +10,7 @@ from shared.settings import CommonSettings
 
 
 class StandaloneSettings(CommonSettings):
-    """What `make run` needs to know; the settings of the three services count as well."""
+    """Settings of the standalone process; those of the three services apply as well."""
 
     database_url: SecretStr = Field(
         default=SecretStr(""),

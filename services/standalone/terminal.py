@@ -1,4 +1,4 @@
-"""What `make run` says to the person who started it."""
+"""The text that `make run` prints to its terminal."""
 
 import shlex
 import sys
@@ -40,7 +40,7 @@ def read_command(credentials: Credentials) -> str:
 
 
 def welcome(credentials: Credentials, path: Path) -> str:
-    """Everything that a newcomer needs, in the order in which it is needed."""
+    """Addresses, keys and first commands, in the order in which a newcomer needs them."""
     return f"""
 Stageline is ready at {credentials.base_url}
 

@@ -1,15 +1,12 @@
 """Who asks, and may they: bearer keys and scopes, with answers that give nothing away.
 
 Every failed authentication has one and the same 401; a known key without the scope gets 403; keys
-that cannot be checked for now get 503. Services on FastAPI use `requires`, raw routes `authorize`.
+that cannot be checked for now get 503.
 """
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable
 
-from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.errors import StagelineError
@@ -74,18 +71,6 @@ async def authorize(keys: KeyCache, token: str | None, scope: Scope) -> Principa
     return principal
 
 
-def requires(keys: KeyCache, scope: Scope) -> Callable[[Request], Awaitable[Principal]]:
-    """FastAPI dependency: the principal of the bearer key, which must hold `scope`.
-
-    The app needs `install_denials`, which turns what this raises into answers.
-    """
-
-    async def dependency(request: Request) -> Principal:
-        return await authorize(keys, bearer_token(request.headers.get("authorization")), scope)
-
-    return dependency
-
-
 def denial(error: NotAuthenticated | MissingScope) -> Response:
     """Answer for a request that may not pass."""
     match error:
@@ -102,15 +87,3 @@ def denial(error: NotAuthenticated | MissingScope) -> Response:
                 "Send a valid key as `Authorization: Bearer <key>`.",
                 headers=_CHALLENGE,
             )
-
-
-def install_denials(app: Starlette) -> None:
-    """Answer NotAuthenticated and MissingScope raised inside `app` with `denial`."""
-
-    async def answer(_: Request, error: Exception) -> Response:
-        if not isinstance(error, NotAuthenticated | MissingScope):
-            raise error
-        return denial(error)
-
-    app.add_exception_handler(NotAuthenticated, answer)
-    app.add_exception_handler(MissingScope, answer)

@@ -4,6 +4,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 from shared.journey.comparison import Operator, Predicate, Scalar
+from shared.wording import counted
 
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 _COMPARED = {
@@ -32,7 +33,7 @@ def duration_text(duration: timedelta) -> str:
     for name, size in _UNITS:
         number, over = divmod(duration, timedelta(seconds=size))
         if number and not over:
-            return _counted(number, name)
+            return counted(number, name)
     return f"{duration.total_seconds():.6f}".rstrip("0").rstrip(".") + " seconds"
 
 
@@ -42,18 +43,14 @@ def remaining_text(duration: timedelta) -> str:
     for (name, size), (lesser, part) in pairwise(_UNITS):
         if seconds >= size:
             number, parts = divmod(-(-seconds // part), size // part)
-            words = [_counted(number, name)] + ([_counted(parts, lesser)] if parts else [])
+            words = [counted(number, name)] + ([counted(parts, lesser)] if parts else [])
             return " ".join(words)
-    return _counted(seconds, "second")
+    return counted(seconds, "second")
 
 
 def alternatives(events: tuple[str, ...]) -> str:
     """Event names as alternatives: "Demo Requested or Pricing Viewed"."""
     return " or ".join(events)
-
-
-def _counted(number: int, name: str) -> str:
-    return f"{number} {name}{'' if number == 1 else 's'}"
 
 
 def _shown(value: Scalar) -> str:

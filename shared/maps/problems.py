@@ -4,9 +4,10 @@ A problem contains no more of the author's text than a short excerpt of a key: p
 returned by the API.
 """
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from shared.wording import nearest
 
 Path = tuple[str | int, ...]
 """Place within a map: keys of mappings and indices of lists, outermost first."""
@@ -110,10 +111,9 @@ def excerpt(text: str) -> str:
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
     """A hint with the candidate closest to `word`, or with the first few; None without candidates."""
     words = sorted(set(candidates))
-    # Only the beginning is compared: the cost of a comparison grows with the square of the length.
-    close = difflib.get_close_matches(word[:64], words, n=1, cutoff=0.6)
+    close = nearest(word, words)
     if close:
-        return f"did you mean `{excerpt(close[0])}`?"
+        return f"did you mean `{excerpt(close)}`?"
     if not words:
         return None
     most = 12

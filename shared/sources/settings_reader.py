@@ -3,7 +3,6 @@
 A mistake never repeats a value that was sent, so that it may go into a response or a log.
 """
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import msgspec
 from shared.sources.expressions import is_storable
 from shared.sources.mapping import MappingProblem, compile_mapping
 from shared.sources.source import ConsentRule, SourceSettings, settings_from
+from shared.wording import nearest
 
 FIELDS = SourceSettings.__struct_fields__
 
@@ -50,8 +50,8 @@ def read_settings(written: Mapping[str, Any]) -> SourceSettings:
 
 def near(name: str, names: tuple[str, ...] = FIELDS) -> str:
     """`did you mean ...?` where `name` resembles one of `names`, else the list of them."""
-    matches = difflib.get_close_matches(name.lower().replace("-", "_"), names, n=1, cutoff=0.5)
-    return f"did you mean `{matches[0]}`?" if matches else f"there are: {', '.join(names)}"
+    match = nearest(name.lower().replace("-", "_"), names, cutoff=0.5)
+    return f"did you mean `{match}`?" if match else f"there are: {', '.join(names)}"
 
 
 def _mistakes(given: Mapping[str, Any]) -> Iterator[Mistake]:

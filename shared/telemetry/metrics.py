@@ -48,7 +48,7 @@ class Metrics:
             registry=registry,
         )
 
-        # Ingest: look at `refused` first when a sender misses events.
+        # Ingest.
         self.ingest_accepted = Counter(
             "stageline_ingest_events_accepted_total",
             "Events acknowledged by the event log, by route.",
@@ -106,12 +106,12 @@ class Metrics:
         # Stager: accepted = applied + duplicate + dead + erased, at all times.
         self.stager_events = Counter(
             "stageline_stager_events_total",
-            "Records taken from the log, by verdict: applied, duplicate, dead or erased.",
+            "Records read from the log, by verdict: applied, duplicate, dead or erased.",
             ["verdict"],
             registry=registry,
         )
         for verdict in VERDICTS:
-            # There before the first record, or the first dead letter would be no increase.
+            # Each series exists before the first record, or an alert on an increase would miss the first one.
             self.stager_events.labels(verdict)
         self.stager_transitions = Counter(
             "stageline_stager_transitions_total",
@@ -121,7 +121,7 @@ class Metrics:
         )
         self.stager_refolds = Counter(
             "stageline_stager_refolds_total",
-            "Histories folded anew, by reason: late, merge, map or erase.",
+            "Histories re-folded, by reason: late, merge, map or erase.",
             ["reason"],
             registry=registry,
         )
@@ -151,7 +151,7 @@ class Metrics:
         )
         self.stager_retries = Counter(
             "stageline_stager_retries_total",
-            "Batches tried again after a passing fault, by kind.",
+            "Batches tried again after a transient fault, by kind.",
             ["kind"],
             registry=registry,
         )
@@ -174,7 +174,7 @@ class Metrics:
         )
 
         # Api: read from Postgres at scrape time, at most every few seconds.
-        self.api_stage_population = Gauge(
+        self.api_subjects_in_stage = Gauge(
             "stageline_api_stage_population",
             "Subjects in each stage, by journey, stage and status.",
             ["journey", "stage", "status"],
@@ -189,7 +189,7 @@ class Metrics:
 
 
 def of_process() -> Metrics:
-    """The catalogue of a whole process, beside what the interpreter tells of itself."""
+    """The catalogue of a process, with the metrics of the interpreter beside it."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)

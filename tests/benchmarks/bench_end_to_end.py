@@ -28,8 +28,8 @@ import msgspec
 import uvloop
 
 from deploy.dev.kafka import LocalKafka
+from migrations.upgrade import upgrade
 from services.standalone.postgres import EmbeddedPostgres
-from services.standalone.prepare import migrate
 from shared.keys.token import KeyKind
 from shared.maps import templates
 from shared.storage.connect import DatabaseRole, connect
@@ -212,7 +212,7 @@ async def measure(options: argparse.Namespace, folder: Path, server: str) -> Non
     for name, side in (("bare", bare), ("ours", ours)):
         await execute(server, f'CREATE DATABASE "{name}"')
         url = with_database(server, name)
-        await asyncio.to_thread(migrate, url)
+        await asyncio.to_thread(upgrade, url)
         environment = {
             "STAGELINE_DATABASE_URL": url,
             "STAGELINE_EVENT_LOG": options.log,

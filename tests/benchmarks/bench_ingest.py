@@ -27,8 +27,8 @@ from time import monotonic, sleep
 import msgspec
 
 from deploy.dev.kafka import LocalKafka
+from migrations.upgrade import upgrade
 from services.standalone.postgres import EmbeddedPostgres
-from services.standalone.prepare import migrate
 from tests.benchmarks.http_load import Load, Target, drive, together
 from tests.integration.ingest_server import make_key
 
@@ -221,7 +221,7 @@ def _surroundings(event_log: str) -> Iterator[dict[str, str]]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         postgres = stack.enter_context(EmbeddedPostgres(folder / "pg"))
-        migrate(postgres.url)
+        upgrade(postgres.url)
         environment = {
             "STAGELINE_DATABASE_URL": postgres.url,
             "STAGELINE_EVENT_LOG": event_log,

@@ -27,8 +27,8 @@ from pathlib import Path
 from random import Random
 from time import monotonic, sleep
 
+from migrations.upgrade import upgrade
 from services.standalone.postgres import EmbeddedPostgres
-from services.standalone.prepare import migrate
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.token import KeyKind
 from shared.maps import parse, templates
@@ -152,7 +152,7 @@ def _print(name: str, load: Load) -> None:
 
 async def _seed(url: str, subjects: int) -> str:
     """Fill the database; the token of a secret key."""
-    await asyncio.to_thread(migrate, url)
+    await asyncio.to_thread(upgrade, url)
     document = parse(templates.read(_JOURNEY))
     engine = create_engine(url, role=DatabaseRole.OWNER, application_name="bench")
     async with engine.begin() as connection:

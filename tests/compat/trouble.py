@@ -152,7 +152,7 @@ def _in_form(request: Request, away: RequestRejected) -> RawResponse:
 
 
 def _rendered(answer: RawResponse) -> bytes:
-    status = HTTPStatus(answer.status)
+    status = HTTPStatus(answer.status_code)
     lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode()]
-    lines += [name + b": " + value for name, value in answer.headers]
-    return b"\r\n".join([*lines, b"connection: close", b"", b""]) + answer.body
+    lines += [name + b": " + value for name, value in answer.raw_headers]
+    return b"\r\n".join([*lines, b"connection: close", b"", b""]) + bytes(answer.body)

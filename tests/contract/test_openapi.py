@@ -8,11 +8,11 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from services.api.described import default
+from services.api.document import part
 from services.api.errors import DETAIL, STATUS, Code
 from services.api.schemas.journeys import MAP_EXAMPLE
 from services.api.schemas.stage import Stage, StageAnswer
-from services.standalone.described import published
+from services.standalone.document import published
 from shared.http.openapi import Json, Part, document
 from shared.http.problem import TYPE_BASE
 from shared.keys.principal import Scope
@@ -22,7 +22,7 @@ from tests.integration.api_world import SHOP, World, api_world
 
 DOCUMENT = ROOT / "docs" / "openapi.json"
 DESCRIBED: dict[str, Any] = msgspec.json.decode(DOCUMENT.read_bytes())
-API: dict[str, Any] = document("Stageline API", [default()])
+API: dict[str, Any] = document("Stageline API", [part()])
 
 _ALERT = "0198f2c4-7d1e-7c3a-9a51-2f6f0c6f1b11"
 _KNOWN = {

@@ -15,7 +15,8 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from starlette.types import ASGIApp
 
-from services.api.app import Api, build, create_app
+from services.api.app import build, create_app
+from services.api.context import ApiContext
 from services.api.settings import ApiSettings
 from shared.clock import ManualClock
 from shared.contracts.envelope import encode
@@ -84,7 +85,7 @@ class World:
     """The application of a test, its keys, and a connection of the owner to seed with."""
 
     app: ASGIApp
-    api: Api
+    api: ApiContext
     clock: ManualClock
     owner: "asyncpg.Connection[asyncpg.Record]"
     client: httpx.AsyncClient

@@ -57,13 +57,13 @@ def _from_debian() -> Path | None:
 
 def _keep(fetch: Callable[[Path], Path]) -> Path | None:
     with TemporaryDirectory() as folder:
-        found = fetch(Path(folder))
-        if not found.exists():
+        fetched = fetch(Path(folder))
+        if not fetched.exists():
             return None
         CACHE.mkdir(parents=True, exist_ok=True)
         # Moved within one file system, so that another run never sees half of it.
         draft = CACHE / f"promtool.{os.getpid()}"
-        shutil.copy(found, draft)
+        shutil.copy(fetched, draft)
         return draft.rename(CACHE / "promtool")
 
 

@@ -8,12 +8,12 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from services.api.described import default
+from services.api.document import part
 from shared.http.openapi import document
 from shared.keys.principal import Scope
 from tests.integration.api_world import World, api_world
 
-DESCRIBED: dict[str, Any] = document("Stageline API", [default()])
+DESCRIBED: dict[str, Any] = document("Stageline API", [part()])
 ALERT = "0198f2c4-7d1e-7c3a-9a51-2f6f0c6f1b11"
 KNOWN = {
     "account_id": "acme-of-default",

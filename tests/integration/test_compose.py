@@ -71,12 +71,12 @@ async def test_a_write_key_reads_nothing_and_no_key_does_nothing(
     async with httpx.AsyncClient() as http:
         url = f"{compose_stack.addresses['api']}/v1/stage?account_id=acme"
         by_write_key = await http.get(url, headers=_bearer(keys["write"]))
-        by_nobody = await http.post(
+        without_key = await http.post(
             f"{compose_stack.addresses['ingest']}/v1/touchpoints", json={"event": "X"}
         )
 
     assert by_write_key.status_code == 403
-    assert by_nobody.status_code == 401
+    assert without_key.status_code == 401
 
 
 async def test_every_event_is_accounted_for(
@@ -122,10 +122,10 @@ def test_services_log_json_and_no_secret(compose_stack: ComposeStack) -> None:
 
 
 def test_a_service_gets_no_variable_that_it_does_not_know() -> None:
-    known = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+    documented = (ROOT / "docs" / "configuration.md").read_text("utf-8")
     for service in SERVICES:
         for variable in declared()["services"][service]["environment"]:
-            assert f"`{variable}`" in known, variable
+            assert f"`{variable}`" in documented, variable
 
 
 async def _send(stack: ComposeStack, key: str, *, event: str, account_id: str) -> None:

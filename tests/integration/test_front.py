@@ -11,8 +11,8 @@ import pytest
 from starlette.types import ASGIApp
 
 from services.ingest.app import create_app
-from services.standalone.described import published
-from services.standalone.together import opened, settings_from
+from services.standalone.compose import composed, settings_from
+from services.standalone.document import published
 from shared.clock import SystemClock
 from tests.conftest import ROOT
 from tests.integration.api_world import api_world
@@ -32,8 +32,8 @@ async def app_of(service: str, database_url: str) -> AsyncIterator[ASGIApp]:
             yield create_app(server.ingest)
     else:
         settings = settings_from(database_url=database_url, event_log="postgres")
-        async with opened(settings, SystemClock()) as together:
-            yield together.app
+        async with composed(settings, SystemClock()) as services:
+            yield services.app
 
 
 @pytest.fixture(params=["standalone", "ingest", "api"])
@@ -47,15 +47,15 @@ async def client(
 
 
 async def test_a_program_gets_json_and_a_browser_a_page(client: httpx.AsyncClient) -> None:
-    told = await client.get("/")
+    front = await client.get("/")
     page = await client.get("/", headers=HTML)
 
-    assert told.headers["content-type"] == "application/json"
-    assert told.json().keys() == {"name", "version", "about", "links", "documents", "example"}
+    assert front.headers["content-type"] == "application/json"
+    assert front.json().keys() == {"name", "version", "about", "links", "documents", "example"}
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    assert f"<h1>{told.json()['name']}</h1>" in page.text
-    assert f"Version {told.json()['version']}" in page.text
-    assert told.headers["vary"] == page.headers["vary"] == "Accept"
+    assert f"<h1>{front.json()['name']}</h1>" in page.text
+    assert f"Version {front.json()['version']}" in page.text
+    assert front.headers["vary"] == page.headers["vary"] == "Accept"
 
 
 async def test_head_answers_as_get_does(client: httpx.AsyncClient) -> None:
@@ -69,14 +69,14 @@ async def test_head_answers_as_get_does(client: httpx.AsyncClient) -> None:
 
 
 async def test_every_link_leads_somewhere(client: httpx.AsyncClient) -> None:
-    told = (await client.get("/")).json()
+    front = (await client.get("/")).json()
     page = (await client.get("/", headers=HTML)).text
 
-    assert re.findall(r'href="([^"]+)"', page) == list(told["links"])
-    for path in told["links"]:
+    assert re.findall(r'href="([^"]+)"', page) == list(front["links"])
+    for path in front["links"]:
         # A service that has just been made may not be ready; it says so itself.
         assert (await client.get(path)).status_code in ({200, 503} if path == "/readyz" else {200})
-    for path in told["documents"]:
+    for path in front["documents"]:
         assert (ROOT / path).is_file()
         assert f"<code>{path}</code>" in page
 
@@ -109,7 +109,7 @@ async def test_the_example_names_no_key_and_nothing_that_was_sent(
     assert re.search(r"Bearer \$STAGELINE_(WRITE|SECRET)_KEY", example)
 
 
-async def test_other_methods_are_told_which_ones_there_are(client: httpx.AsyncClient) -> None:
+async def test_other_methods_are_refused_with_the_allowed_ones(client: httpx.AsyncClient) -> None:
     answer = await client.post("/")
 
     assert answer.status_code == 405

@@ -25,8 +25,8 @@ from shared.clock import ManualClock
 from shared.http.server import serve
 from shared.maps import templates
 from shared.process.listener import bind
-from tests.acceptance.stack import Log, Stack
 from tests.conftest import require
+from tests.support.services import Log, Stack
 
 ECOM = Path(__file__).parents[3] / "shared" / "data" / "ecom.csv.gz"
 """Event data beside a development checkout; never part of the project."""
@@ -141,14 +141,14 @@ async def test_refused_rows_are_named_by_line_and_the_others_are_sent(
 class HalfIngest:
     """Takes so many requests and is busy from then on."""
 
-    def __init__(self, batches_left: int) -> None:
-        self.batches_left = batches_left
+    def __init__(self, takes: int) -> None:
+        self.takes = takes
         self.accepted_ids: list[str] = []
 
     async def touchpoints(self, request: Request) -> Response:
-        if self.batches_left == 0:
+        if self.takes == 0:
             return Response(status_code=503, headers={"Retry-After": "1"})
-        self.batches_left -= 1
+        self.takes -= 1
         events = await request.json()
         self.accepted_ids += [event["message_id"] for event in events]
         return JSONResponse({"accepted": len(events), "rejected": []}, status_code=202)
@@ -156,7 +156,7 @@ class HalfIngest:
 
 @pytest.fixture
 async def half_ingest() -> AsyncIterator[tuple[HalfIngest, str]]:
-    half = HalfIngest(batches_left=3)
+    half = HalfIngest(takes=3)
     app = Starlette(routes=[Route("/v1/touchpoints", half.touchpoints, methods=["POST"])])
     stop = asyncio.Event()
     listener = bind("127.0.0.1", 0)
@@ -174,7 +174,7 @@ async def test_an_import_that_was_stopped_goes_on_after_the_last_answer(
     arguments = (path, "--batch-rows", "10", "--concurrency", "1", "--json")
 
     stopped = await run_import(url, "key", tmp_path, *arguments, "--patience", "0")
-    before, half.accepted_ids, half.batches_left = half.accepted_ids, [], 1000
+    before, half.accepted_ids, half.takes = half.accepted_ids, [], 1000
     resumed = await run_import(url, "key", tmp_path, *arguments)
 
     assert stopped.code == 1
@@ -259,16 +259,14 @@ async def test_what_a_dry_run_says_is_what_ingest_then_does(stack: Stack, tmp_pa
     assert (tmp_path / "dry.ndjson").read_text() == (tmp_path / "real.ndjson").read_text()
 
 
-async def test_refused_rows_are_accepted_once_they_are_corrected(
-    stack: Stack, tmp_path: Path
-) -> None:
+async def test_refused_rows_go_in_once_they_are_repaired(stack: Stack, tmp_path: Path) -> None:
     path = shop_file(tmp_path, ["ann,s,home,yesterday,mobile", *ROWS[:3], "bob,s,home,2024-03-13"])
     first = await run_import(*where(stack), tmp_path, path, "--errors", "refused.csv")
     refused = (tmp_path / "refused.csv").read_text()
-    corrected = refused.replace("yesterday", "2024-03-13 10:00:00").replace(
+    repaired = refused.replace("yesterday", "2024-03-13 10:00:00").replace(
         "2024-03-13\n", "2024-03-13,mobile\n"
     )
-    (tmp_path / "refused.csv").write_text(corrected)
+    (tmp_path / "refused.csv").write_text(repaired)
 
     itself = await run_import(
         *where(stack), tmp_path, "refused.csv", "--errors", "refused.csv", "--json"
@@ -292,7 +290,7 @@ async def test_a_resumed_import_goes_on_in_the_file_of_refused_rows(
     arguments = (path, "--batch-rows", "10", "--concurrency", "1", "--errors", "refused.csv")
 
     stopped = await run_import(url, "key", tmp_path, *arguments, "--patience", "0")
-    half.batches_left = 1000
+    half.takes = 1000
     resumed = await run_import(url, "key", tmp_path, *arguments)
 
     assert (stopped.code, resumed.code) == (1, 3)

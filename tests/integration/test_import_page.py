@@ -15,8 +15,8 @@ from pyarrow import parquet
 
 from services.cli.client.errors import REFUSED
 from shared.clock import ManualClock
-from tests.acceptance.stack import Log, Stack
 from tests.compat.snippets import snippet
+from tests.support.services import Log, Stack
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 
@@ -71,8 +71,8 @@ async def test_every_snippet_of_the_page_works_and_a_row_counts_once(
 
     sent = await shell(stack, tmp_path, "csv-send")
     assert sent == (REFUSED, "3 events accepted, 1 rows refused\n")
-    corrected = await shell(stack, tmp_path, "csv-correct")
-    assert corrected == (0, "1 events accepted, 0 rows refused\n")
+    repaired = await shell(stack, tmp_path, "csv-correct")
+    assert repaired == (0, "1 events accepted, 0 rows refused\n")
     for name in ("csv-workbook", "csv-parquet"):
         again = await shell(stack, tmp_path, name)
         assert again == (REFUSED, "3 events accepted, 1 rows refused\n")
@@ -80,9 +80,9 @@ async def test_every_snippet_of_the_page_works_and_a_row_counts_once(
     stack.accepted = 3 + 1 + 3 + 3
     await stack.settled()
     assert (await stack.verified()).touchpoints == 4
-    report = ("occurred_at", "event", "channel", "logged_by", "internal", "sentiment", "thought")
+    names = ("occurred_at", "event", "channel", "logged_by", "internal", "sentiment", "thought")
     newest_first = await stack.timeline("acme")
-    assert [tuple(item[name] for name in report) for item in newest_first[1:]] == [
+    assert [tuple(item[name] for name in names) for item in newest_first[1:]] == [
         ("2026-03-09T08:00:00Z", "Budget Discussed", "offline", "Sam", True, None,
          "Their own round; we were not there"),
         ("2026-03-05T13:00:00Z", "Meeting Held", "meeting", "Sam", False, 3,

@@ -115,11 +115,11 @@ async def _in_kafka(bootstrap: str) -> set[str]:
         consumer.assign(partitions)
         await consumer.seek_to_beginning()
         wanted = sum((await consumer.end_offsets(partitions)).values())
-        found: list[str] = []
+        message_ids: list[str] = []
         async with asyncio.timeout(10):
-            while len(found) < wanted:
+            while len(message_ids) < wanted:
                 for records in (await consumer.getmany(timeout_ms=200)).values():
-                    found += [decode(record.value).message_id for record in records]
+                    message_ids += [decode(record.value).message_id for record in records]
     finally:
         await consumer.stop()
-    return set(found)
+    return set(message_ids)

@@ -113,7 +113,7 @@ async def test_publishing_what_is_in_force_writes_nothing(
     assert await count(owner_engine, DEFAULT_WORKSPACE) == (1, 1)
 
 
-async def test_an_older_map_can_be_published_anew(api: AsyncEngine) -> None:
+async def test_an_older_map_can_be_published_again(api: AsyncEngine) -> None:
     await publish(api, "One")
     await publish(api, "Two")
     back = await publish(api, "One")
@@ -168,7 +168,7 @@ async def test_two_who_publish_at_once_get_consecutive_versions(
                 connection, DEFAULT_WORKSPACE, parse(written), written, "key_1", NOW
             )
             first_has_written.set()
-            await wait_until_somebody_waits(owner_engine)
+            await wait_until_a_session_waits(owner_engine)
             return published
 
     async def quick() -> Publication:
@@ -197,7 +197,7 @@ async def test_a_crowd_that_publishes_one_map_makes_one_version(
     assert await count(owner_engine, DEFAULT_WORKSPACE) == (1, 1)
 
 
-async def wait_until_somebody_waits(owner_engine: AsyncEngine) -> None:
+async def wait_until_a_session_waits(owner_engine: AsyncEngine) -> None:
     """Hold on until another session queues for the lock that publishing takes."""
     waiting = text(
         "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
@@ -215,7 +215,7 @@ async def test_a_reader_who_asks_for_newer_ones_never_misses_a_publication(
     """Publications of different workspaces, too, become visible in the order of their numbers."""
     await publish(api, "Known already")
     async with owner_engine.begin() as connection:
-        known = (await journeys.newer_than(connection, 0))[-1].publication
+        newest = (await journeys.newer_than(connection, 0))[-1].publication
     first_has_written = asyncio.Event()
 
     async def slow() -> None:
@@ -226,7 +226,7 @@ async def test_a_reader_who_asks_for_newer_ones_never_misses_a_publication(
                 connection, DEFAULT_WORKSPACE, parse(written), written, "key_1", NOW
             )
             first_has_written.set()
-            await wait_until_somebody_waits(owner_engine)
+            await wait_until_a_session_waits(owner_engine)
 
     async def quick() -> None:
         await first_has_written.wait()
@@ -235,7 +235,7 @@ async def test_a_reader_who_asks_for_newer_ones_never_misses_a_publication(
     seen: list[str] = []
 
     async def read() -> None:
-        at = known
+        at = newest
         while len(seen) < 2:
             async with owner_engine.begin() as connection:
                 for each in await journeys.newer_than(connection, at):

@@ -48,7 +48,7 @@ async def test_a_killed_broker_comes_back_on_its_address_with_its_data(
     assert (first.offset, second.offset) == (0, 1)
 
 
-async def test_a_paused_broker_answers_nobody_until_it_is_resumed(own_kafka: LocalKafka) -> None:
+async def test_a_paused_broker_does_not_answer_until_it_is_resumed(own_kafka: LocalKafka) -> None:
     cluster = await _cluster_id(own_kafka.bootstrap)
 
     own_kafka.pause()
@@ -73,7 +73,7 @@ def test_a_paused_broker_can_be_stopped_and_stopping_twice_is_harmless(
     assert not own_kafka.is_running()
 
 
-def test_a_port_that_is_taken_is_named_in_a_clear_error(kafka: str, tmp_path: Path) -> None:
+def test_a_port_in_use_is_named_in_a_clear_error(kafka: str, tmp_path: Path) -> None:
     port = int(kafka.rpartition(":")[2])
     second = LocalKafka(tmp_path / "second", port=port)
 

@@ -81,7 +81,7 @@ async def test_a_key_cannot_hold_more_than_its_kind(owner_engine: AsyncEngine) -
             )
 
 
-async def test_revoking_again_keeps_the_first_instant_and_an_unknown_id_is_told(
+async def test_revoking_again_keeps_the_first_instant_and_an_unknown_id_is_reported(
     owner_engine: AsyncEngine,
 ) -> None:
     async with owner_engine.begin() as connection:

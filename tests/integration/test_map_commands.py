@@ -28,7 +28,7 @@ stages:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapCommand:
-    """The command line with address and secret key."""
+    """The command line with a secret key in its environment."""
 
     url: str
     key: str

@@ -82,10 +82,10 @@ def _series_of_catalogue() -> dict[str, set[str]]:
 @pytest.fixture(scope="session")
 def promtool() -> Path:
     """A promtool that runs; where there is none and no way to get one, CI fails."""
-    found = promtool_source.find()
-    require(available=found is not None, reason="promtool is missing and cannot be fetched")
-    assert found is not None
-    return found
+    path = promtool_source.find()
+    require(available=path is not None, reason="promtool is missing and cannot be fetched")
+    assert path is not None
+    return path
 
 
 def test_every_alert_fires_on_its_bad_day_and_none_on_a_good_one(promtool: Path) -> None:

@@ -146,7 +146,7 @@ async def test_a_mistake_ends_in_a_sentence(
     assert words in ran.error
 
 
-async def test_an_unavailable_database_is_reported_in_a_sentence(
+async def test_a_database_that_is_away_is_reported_in_a_sentence(
     command: OperatorCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STAGELINE_DATABASE_URL", "postgresql://nobody@127.0.0.1:9/none")

@@ -94,7 +94,7 @@ async def test_blank_lines_instead_of_a_request_are_given_up(
     ],
     ids=["no key", "no key, chunked", "no such path", "a body where none is read"],
 )
-async def test_a_body_that_nobody_reads_cannot_hold_a_connection(
+async def test_a_body_that_is_not_read_cannot_hold_a_connection(
     server: Server, monkeypatch: pytest.MonkeyPatch, head: bytes
 ) -> None:
     monkeypatch.setattr(GuardedProtocol, "rest_seconds", 0.3)
@@ -153,7 +153,7 @@ async def test_what_surrounds_a_body_has_an_end(server: Server, surroundings: by
 
 
 async def test_trailers_are_no_headers(server: Server) -> None:
-    """Whoever goes in without a key cannot bring it later."""
+    """A connection accepted without a key cannot bring it later."""
     bare = b"POST /v1/touchpoints HTTP/1.1\r\nHost: i\r\nTransfer-Encoding: chunked\r\n"
     key = f"Authorization: Bearer {server.write_key}\r\n".encode()
     body = b"%x\r\n" % len(EVENT) + EVENT + b"\r\n0\r\n"
@@ -191,7 +191,7 @@ async def test_a_peer_that_does_not_read_is_cut_off(
     ask = b"GET /openapi.json HTTP/1.1\r\nHost: ingest\r\n\r\n"
 
     async def is_cut_off() -> bool:
-        # What was sent in vain is told by an error; reading would make room.
+        # What was sent in vain ends in an error; reading would make room.
         try:
             await asyncio.wait_for(loop.sock_sendall(plain, ask * 100), 0.05)
         except TimeoutError:

@@ -22,7 +22,7 @@ from tests.integration.api_world import NOW, World, api_world
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceCommand:
-    """The command line with address and secret key."""
+    """The command line with a secret key in its environment."""
 
     url: str
     key: str
@@ -72,7 +72,7 @@ async def test_a_source_is_made_changed_shown_and_removed(command: SourceCommand
     assert json.loads(after.stdout)["items"] == []
 
 
-async def test_the_public_address_of_a_webhook_is_printed(
+async def test_a_provider_gets_the_public_address_to_post_to(
     command: SourceCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = await command("create", "billing", "--kind", "stripe")
@@ -161,7 +161,7 @@ async def test_mistakes_end_in_a_sentence_and_change_nothing(
     assert (await command("list", "--json")).stdout == before
 
 
-async def test_a_key_without_the_scope_is_refused(command: SourceCommand) -> None:
+async def test_a_key_without_the_scope_is_refused_by_name(command: SourceCommand) -> None:
     poor = SourceCommand(url=command.url, key=command.world.write, world=command.world)
 
     answer = await poor("list")
@@ -213,10 +213,10 @@ async def test_the_tail_of_all_sources_follows_those_made_later_and_outlives_tho
 
     to = ApiTarget(url=command.url, key=command.key)
     with client(to) as asking:
-        tailing = events(to, asking, None, last=1)
+        newest = events(to, asking, None, last=1)
 
         async def shown() -> tuple[str, str]:
-            name, event = await asyncio.to_thread(next, tailing)
+            name, event = await asyncio.to_thread(next, newest)
             return name, event["event"]
 
         await seen("shop", "First")

@@ -99,7 +99,7 @@ async def test_a_source_that_was_removed_meanwhile_leaves_nothing_behind(
         assert [row["source_id"] for row in rows] == ["src_website"]
 
 
-async def test_an_event_that_cannot_be_stored_is_reported_as_such_and_writes_nothing(
+async def test_what_cannot_be_stored_is_reported_and_writes_nothing(
     engine: AsyncEngine, owner: Connection
 ) -> None:
     broken = SourceEvent(
@@ -118,7 +118,7 @@ async def test_an_event_that_cannot_be_stored_is_reported_as_such_and_writes_not
     assert await owner.fetchval("SELECT count(*) FROM source_usage") == 0
 
 
-async def test_an_unavailable_database_is_reported_as_such() -> None:
+async def test_a_database_that_is_away_is_reported_as_such() -> None:
     engine = create_engine(
         "postgresql://nobody@127.0.0.1:1/none", role=DatabaseRole.INGEST, application_name="test"
     )

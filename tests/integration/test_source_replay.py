@@ -1,4 +1,4 @@
-"""Unmapped dead letters become touchpoints once their source has a mapping."""
+"""An unmapped event becomes a touchpoint once its mapping has been written."""
 
 import asyncio
 import json
@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from shared.clock import ManualClock
-from tests.acceptance.stack import Log, Stack
 from tests.conftest import ROOT
 from tests.support.eventually import eventually
+from tests.support.services import Log, Stack
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECRET = "a word that both know"
@@ -57,15 +57,15 @@ class Tickets:
     async def post(self, items: list[dict[str, Any]]) -> tuple[int, dict[str, Any]]:
         headers = {"X-Stageline-Secret": SECRET, "Authorization": ""}
         answer = await self._stack.write.post(self._path, json=items, headers=headers)
-        counts: dict[str, Any] = answer.json()
-        return answer.status_code, counts
+        result: dict[str, Any] = answer.json()
+        return answer.status_code, result
 
     async def deliver(self, *items: dict[str, Any]) -> dict[str, Any]:
-        status, counts = await self.post(list(items))
-        assert status == 200, counts
-        self._stack.accepted += counts["accepted"]
+        status, result = await self.post(list(items))
+        assert status == 200, result
+        self._stack.accepted += result["accepted"]
         await self._stack.settled()
-        return counts
+        return result
 
     async def set(self, **settings: Any) -> None:
         answer = await self._stack.read.patch(self._source, json={"settings": settings})
@@ -112,23 +112,23 @@ async def replay(stack: Stack) -> dict[str, int]:
     """What the command says; what it has sent is waited for."""
     code, out, error = await command("tickets", "--json")
     assert code == 0, error
-    counts: dict[str, int] = json.loads(out)
-    stack.accepted += counts["replayed"]
+    result: dict[str, int] = json.loads(out)
+    stack.accepted += result["replayed"]
     await stack.settled()
-    return counts
+    return result
 
 
 @pytest.mark.usefixtures("environ")
-async def test_unmapped_dead_letters_are_replayed_through_the_current_mapping(
+async def test_unmapped_events_are_replayed_through_the_mapping_of_today(
     stack: Stack, tickets: Tickets
 ) -> None:
-    counts = await tickets.deliver(item(1), item(2), item(3, "noise"), item(4, "closed"))
+    result = await tickets.deliver(item(1), item(2), item(3, "noise"), item(4, "closed"))
     await tickets.set(mapping=MAPPING)
 
     first = await replay(stack)
     second = await replay(stack)
 
-    assert counts == {"accepted": 4, "unmapped": 4, "rejected": []}
+    assert result == {"accepted": 4, "unmapped": 4, "rejected": []}
     assert first == {"replayed": 2, "skipped": 1, "unmapped": 1, "rejected": 0}
     assert second == {"replayed": 0, "skipped": 0, "unmapped": 1, "rejected": 0}
     timeline = await stack.timeline("acme")
@@ -146,9 +146,9 @@ async def test_what_came_again_meanwhile_is_not_doubled(stack: Stack, tickets: T
     await replay(stack)
 
     async def is_mapped() -> bool:
-        status, counts = await tickets.post([item(1)])
-        stack.accepted += counts["accepted"]
-        return status == 200 and counts["unmapped"] == 0
+        status, result = await tickets.post([item(1)])
+        stack.accepted += result["accepted"]
+        return status == 200 and result["unmapped"] == 0
 
     await eventually(is_mapped, every=0.2)
     await stack.settled()
@@ -168,7 +168,7 @@ async def test_a_replay_passes_the_door_of_today(stack: Stack, tickets: Tickets)
 
 
 @pytest.mark.usefixtures("environ")
-async def test_an_unknown_source_is_reported(stack: Stack) -> None:
+async def test_a_source_that_does_not_exist_is_named(stack: Stack) -> None:
     del stack
 
     code, _, error = await command("nobody")

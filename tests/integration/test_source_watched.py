@@ -40,8 +40,8 @@ class Watched:
 
     async def seen(self) -> list[Mapping[str, Any]]:
         """Rows in their order, once what was noted is written."""
-        assert self.server.ingest.recorder is not None
-        await self.server.ingest.recorder.flush()
+        assert self.server.ingest.accounting.recorder is not None
+        await self.server.ingest.accounting.recorder.flush()
         rows = await self.owner.fetch("SELECT * FROM source_event ORDER BY source_event_id")
         return [dict(row) for row in rows]
 
@@ -70,7 +70,7 @@ async def watched(database_url: str, **settings: Any) -> AsyncIterator[Watched]:
     writing = create_engine(database_url, role=DatabaseRole.INGEST, application_name="test")
     owner = await connect(database_url, role=DatabaseRole.OWNER, application_name="test")
     async with serving(database_url) as server:
-        server.ingest.recorder = Recorder(writer(writing), server.ingest.metrics)
+        server.ingest.accounting.recorder = Recorder(writer(writing), server.ingest.metrics)
         yield Watched(server=server, owner=owner, token=key.token)
     await owner.close()
     await writing.dispose()
@@ -89,7 +89,7 @@ async def test_a_name_that_is_hashed_is_shown_hashed(database_url: str) -> None:
     assert LEAH not in str(row)
 
 
-async def test_an_event_without_consent_is_shown_as_dropped_and_without_names(
+async def test_an_event_without_consent_is_seen_as_dropped_and_names_no_person(
     database_url: str,
 ) -> None:
     async with watched(database_url, consent={"required": ["analytics"]}) as source:
@@ -103,7 +103,7 @@ async def test_an_event_without_consent_is_shown_as_dropped_and_without_names(
     assert LEAH not in str(row)
 
 
-async def test_a_refused_event_is_shown_with_its_reason_and_without_names(
+async def test_an_event_that_is_refused_is_seen_with_its_reason_and_names_no_person(
     database_url: str,
 ) -> None:
     async with watched(database_url) as source:
@@ -116,8 +116,8 @@ async def test_a_refused_event_is_shown_with_its_reason_and_without_names(
         )
         rows = await source.seen()
 
-    shown = [(row["outcome"], row["code"], row["message_id"], row["event"]) for row in rows]
-    assert shown == [
+    outcomes = [(row["outcome"], row["code"], row["message_id"], row["event"]) for row in rows]
+    assert outcomes == [
         ("refused", "invalid_email", "m-1", "A"),
         ("refused", "unknown_field", None, None),
         ("accepted", None, "m-3", "C"),

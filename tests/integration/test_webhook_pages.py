@@ -1,4 +1,4 @@
-"""docs/ways-in tells the truth about webhooks: every snippet runs against a running Stageline."""
+"""docs/ways-in is true about webhooks: every snippet runs against a running Stageline."""
 
 import asyncio
 import json
@@ -14,14 +14,14 @@ import pytest
 import yaml
 
 from services.ingest.events.candidate import ForeignCandidate
-from services.ingest.protocols.webhooks.parse import DeliveryContext, read_item
-from services.standalone.together import Settings, settings_from
+from services.ingest.protocols.webhooks.parse import DeliveryContext, parse_item
+from services.standalone.compose import Settings, settings_from
 from shared.clock import ManualClock, SystemClock
 from shared.sources.mapping import compile_mapping
 from shared.sources.source import SourceKind, SourceSettings
-from tests.acceptance.stack import Log, Stack, overrides_of
 from tests.compat.snippets import snippet
 from tests.conftest import ROOT, require
+from tests.support.services import Log, Stack, overrides_of
 
 pytestmark = pytest.mark.timeout(400)  # a page starts the command line a dozen times
 
@@ -77,7 +77,7 @@ async def shell(stack: Stack, folder: Path, name: str) -> str:
     return out.decode()
 
 
-async def told(stack: Stack, folder: Path, name: str) -> dict[str, Any]:
+async def followed(stack: Stack, folder: Path, name: str) -> dict[str, Any]:
     """The answer to a snippet that sends."""
     answer: dict[str, Any] = json.loads(await shell(stack, folder, name))
     assert answer["rejected"] == []
@@ -92,7 +92,7 @@ async def events(stack: Stack, account_id: str) -> list[str]:
 
 async def test_hubspots_page(stack: Stack, tmp_path: Path) -> None:
     shown = await shell(stack, tmp_path, "hubspot-source")
-    await told(stack, tmp_path, "hubspot-try")
+    await followed(stack, tmp_path, "hubspot-try")
 
     assert f"{stack.base_url}/v1/webhooks/hubspot/src_" in shown
     assert await events(stack, "email:ann@hubspot-acme.example") == ["Contact Updated"]
@@ -100,7 +100,7 @@ async def test_hubspots_page(stack: Stack, tmp_path: Path) -> None:
 
 async def test_stripes_page(stack: Stack, tmp_path: Path) -> None:
     await shell(stack, tmp_path, "stripe-source")
-    await told(stack, tmp_path, "stripe-try")
+    await followed(stack, tmp_path, "stripe-try")
 
     assert await events(stack, "stripe-acme") == ["Invoice Paid", "Subscription Renewed"]
     assert {each["value"] for each in await stack.timeline("stripe-acme")} == {19.99}
@@ -108,14 +108,14 @@ async def test_stripes_page(stack: Stack, tmp_path: Path) -> None:
 
 async def test_pipedrives_page(stack: Stack, tmp_path: Path) -> None:
     await shell(stack, tmp_path, "pipedrive-source")
-    await told(stack, tmp_path, "pipedrive-try")
+    await followed(stack, tmp_path, "pipedrive-try")
 
     assert await events(stack, "pipedrive:organization:4") == ["Deal Stage Changed"]
 
 
 async def test_the_page_of_standard_webhooks(stack: Stack, tmp_path: Path) -> None:
     await shell(stack, tmp_path, "standard-source")
-    await told(stack, tmp_path, "standard-try")
+    await followed(stack, tmp_path, "standard-try")
 
     assert await events(stack, "standard-acme") == ["Teammate Invited"]
 
@@ -124,7 +124,7 @@ async def test_salesforces_page(stack: Stack, tmp_path: Path) -> None:
     await shell(stack, tmp_path, "salesforce-source")
     acknowledged = await shell(stack, tmp_path, "salesforce-soap")
     stack.accepted += 1
-    await told(stack, tmp_path, "salesforce-json")
+    await followed(stack, tmp_path, "salesforce-json")
 
     assert "<Ack>true</Ack>" in acknowledged
     assert await events(stack, "salesforce-acme") == [
@@ -139,8 +139,8 @@ async def test_salesforces_page(stack: Stack, tmp_path: Path) -> None:
 async def test_the_page_of_zendesk_and_intercom(stack: Stack, tmp_path: Path) -> None:
     await shell(stack, tmp_path, "generic-source")
     sample = await shell(stack, tmp_path, "generic-sample")
-    await told(stack, tmp_path, "zendesk-try")
-    await told(stack, tmp_path, "intercom-try")
+    await followed(stack, tmp_path, "zendesk-try")
+    await followed(stack, tmp_path, "intercom-try")
 
     assert "friction: process delay" in sample
     assert await events(stack, "zendesk:organization:10002") == ["Ticket Opened"]
@@ -158,11 +158,11 @@ async def test_the_mapping_of_its_page_makes_the_touchpoint_of_its_page() -> Non
         mapping=compile_mapping(yaml.safe_load(snippet("mapping", page).text)),
     )
 
-    (found,) = read_item(json.loads(sample), way)
+    (candidate,) = parse_item(json.loads(sample), way)
 
-    assert isinstance(found, ForeignCandidate)
+    assert isinstance(candidate, ForeignCandidate)
     expected = json.loads(snippet("mapping-result", page).text)
-    assert found.message_id == "generic:src-1:7"
-    assert found.occurred_at == datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+    assert candidate.message_id == "generic:src-1:7"
+    assert candidate.occurred_at == datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
     assert expected.pop("occurred_at") == "2026-03-02T09:30:00Z"
-    assert {name: getattr(found, name) for name in expected} == expected
+    assert {name: getattr(candidate, name) for name in expected} == expected

@@ -23,7 +23,7 @@ CONNECTION_NAMES = {"AsyncConnection", "AsyncEngine", "Row"}
 """What others may know of the driver: the types by which a connection is handed on."""
 
 MAY_NAME_DRIVER_ERRORS = "services/cli/client/errors.py"
-"""The one place outside that tells a person what a driver's error means."""
+"""The one place outside that puts a driver's error into words for a person."""
 
 MAY_READ_ENVIRONMENT = (
     "shared/settings.py", "migrations/env.py", "services/cli/", "services/standalone/",
@@ -72,7 +72,7 @@ def _imported(path: Path, package: str) -> Iterator[str]:
 
 
 def test_outside_the_sql_places_a_driver_is_a_type_at_most() -> None:
-    found = [
+    offences = [
         f"{_id(path)}: {name}"
         for path in _outside_sql()
         if _id(path) != MAY_NAME_DRIVER_ERRORS
@@ -82,12 +82,12 @@ def test_outside_the_sql_places_a_driver_is_a_type_at_most() -> None:
     errors = ROOT / MAY_NAME_DRIVER_ERRORS
     named = {*_imported(errors, "asyncpg"), *_imported(errors, "sqlalchemy")}
 
-    assert found == []
+    assert offences == []
     assert [name for name in named if name != "asyncpg" and not name.endswith("Error")] == []
 
 
 def test_outside_the_sql_places_no_string_is_a_statement() -> None:
-    found = [
+    offences = [
         f"{_id(path)}:{node.lineno}: {node.value}"
         for path in _outside_sql()
         for node in ast.walk(_parse(path))
@@ -96,7 +96,7 @@ def test_outside_the_sql_places_no_string_is_a_statement() -> None:
         and _STATEMENT.match(node.value)
     ]
 
-    assert found == []
+    assert offences == []
 
 
 def test_files_are_small_and_named_for_what_they_hold() -> None:
@@ -114,7 +114,7 @@ def test_no_folder_of_the_product_holds_more_files_than_a_reader_can_survey() ->
 
 
 def test_only_settings_and_the_command_line_read_the_environment() -> None:
-    found = [
+    offences = [
         f"{_id(path)}:{node.lineno}"
         for path in _sources()
         if not _id(path).startswith(MAY_READ_ENVIRONMENT)
@@ -122,7 +122,7 @@ def test_only_settings_and_the_command_line_read_the_environment() -> None:
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
     ]
 
-    assert found == []
+    assert offences == []
 
 
 def test_every_package_says_what_it_is_for() -> None:

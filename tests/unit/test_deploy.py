@@ -42,7 +42,7 @@ def test_compose_runs_every_part(compose: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("service", OURS)
-def test_our_containers_can_write_nothing_and_are_nobody(
+def test_our_containers_can_write_nothing_and_are_unprivileged(
     compose: dict[str, Any], service: str
 ) -> None:
     definition = compose["services"][service]
@@ -182,7 +182,7 @@ def test_the_image_is_built_in_one_stage_and_run_in_another(
     ]
 
 
-def test_the_image_runs_as_nobody_and_gets_its_signals(
+def test_the_image_runs_unprivileged_and_gets_its_signals(
     instructions: list[tuple[str, str]],
 ) -> None:
     last = dict(instructions[_last_from(instructions) :])

@@ -1,4 +1,4 @@
-"""The documents tell the truth: what they list exists, what exists is listed, links lead somewhere."""
+"""The documents are true: what they list exists, what exists is listed, links lead somewhere."""
 
 import ast
 import re
@@ -90,9 +90,9 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=_id(page)) for page in PAGES])
 def test_no_page_knows_the_machine_that_it_was_written_on(page: Path) -> None:
-    found = re.findall(r"(?<![\w.])/(?:home|root|Users|work|mnt|tmp)/\S*", _text(page))
+    paths = re.findall(r"(?<![\w.])/(?:home|root|Users|work|mnt|tmp)/\S*", _text(page))
 
-    assert found == []
+    assert paths == []
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=_id(page)) for page in DECISIONS])

@@ -1,7 +1,7 @@
-"""Published maps, prepared for answering: a version never changes, so it is prepared once.
+"""Cache of published maps, in the form that responses need: a version never changes.
 
-Which versions are the newest does change: that is remembered for two seconds, which is how long a
-freshly published map may go unnoticed by calls that name no version.
+The set of newest versions does change, and is cached for two seconds: for so long a request that names
+no version may miss a map that another process published.
 """
 
 from collections import OrderedDict
@@ -21,12 +21,12 @@ from shared.storage.journeys import StoredMap
 
 _NEWEST_SECONDS = 2.0
 _MAX_VERSIONS = 512
-"""Versions kept: a map of 300 lines takes some 100 KB, so this stays below the memory target."""
+"""Cached versions: a map of 300 lines takes some 100 KB, so this stays below the memory target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageCard:
-    """What an answer says of a stage."""
+    """The part of a stage that responses show."""
 
     key: str
     title: str
@@ -41,16 +41,16 @@ class StageCard:
 
     def text(self, persona: str | None) -> dict[str, str] | None:
         """Text by slot for `persona`, else the default, else None."""
-        found = self.content.get(persona) if persona is not None else None
-        found = self.content.get("default") if found is None else found
-        return None if found is None else dict(found)
+        slots = self.content.get(persona) if persona is not None else None
+        slots = self.content.get("default") if slots is None else slots
+        return None if slots is None else dict(slots)
 
 
 class PreparedMap:
-    """One version of a map, as answers need it."""
+    """One version of a map, in the form that responses need."""
 
     def __init__(self, stored: StoredMap) -> None:
-        """Read the cards off the definition; the engine's form is made when asked for."""
+        """Prepare the stages; the engine's form is compiled at its first use."""
         self.key = stored.journey
         self.version = stored.version
         self.subject = stored.subject
@@ -79,7 +79,7 @@ def _cards(stages: Sequence[PublishedStage]) -> list[StageCard]:
 
 
 class MapCache:
-    """Maps of every workspace; a map is reached by the workspace that it belongs to alone."""
+    """Maps of every workspace; the keys contain the workspace, so that none gets another's map."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         """`engine` must be in the api's role."""
@@ -88,43 +88,43 @@ class MapCache:
         self._newest: dict[WorkspaceId, tuple[float, dict[str, PreparedMap]]] = {}
 
     def prepared(self, workspace_id: WorkspaceId, key: str, version: int) -> PreparedMap | None:
-        """The version if it is prepared already. Never waits."""
+        """The version if it is cached. Never waits."""
         return self._versions.get((workspace_id, key, version))
 
     async def version(
         self, workspace_id: WorkspaceId, key: str, version: int
     ) -> PreparedMap | None:
-        """The version, read if need be; None if the workspace never published it.
+        """The version, read unless it is cached; None if the workspace never published it.
 
         Raises DatabaseUnavailable.
         """
-        found = self._versions.get((workspace_id, key, version))
-        if found is not None:
-            return found
+        cached = self._versions.get((workspace_id, key, version))
+        if cached is not None:
+            return cached
         async with workspace_transaction(self._engine, workspace_id) as connection:
             stored = await journeys.get(connection, workspace_id, key, version)
-        return None if stored is None else self._keep(workspace_id, stored)
+        return None if stored is None else self._prepare(workspace_id, stored)
 
     async def newest(self, workspace_id: WorkspaceId) -> Mapping[str, PreparedMap]:
         """Every journey of the workspace in its newest version, by key. Raises DatabaseUnavailable."""
-        read_at, found = self._newest.get(workspace_id, (float("-inf"), {}))
+        read_at, newest = self._newest.get(workspace_id, (float("-inf"), {}))
         if monotonic() - read_at < _NEWEST_SECONDS:
-            return found
+            return newest
         async with workspace_transaction(self._engine, workspace_id) as connection:
             stored = await journeys.current(connection, workspace_id)
-        found = {each.journey: self._keep(workspace_id, each) for each in stored}
-        self._newest[workspace_id] = (monotonic(), found)
-        return found
+        newest = {each.journey: self._prepare(workspace_id, each) for each in stored}
+        self._newest[workspace_id] = (monotonic(), newest)
+        return newest
 
     def invalidate_newest(self, workspace_id: WorkspaceId) -> None:
-        """Read the newest versions again at the next call: one was published here."""
+        """Have the next request read the newest versions, after this process published one."""
         self._newest.pop(workspace_id, None)
 
-    def _keep(self, workspace_id: WorkspaceId, stored: StoredMap) -> PreparedMap:
-        place = (workspace_id, stored.journey, stored.version)
-        prepared = self._versions.get(place)
+    def _prepare(self, workspace_id: WorkspaceId, stored: StoredMap) -> PreparedMap:
+        cache_key = (workspace_id, stored.journey, stored.version)
+        prepared = self._versions.get(cache_key)
         if prepared is None:
-            prepared = self._versions[place] = PreparedMap(stored)
+            prepared = self._versions[cache_key] = PreparedMap(stored)
             if len(self._versions) > _MAX_VERSIONS:
                 self._versions.popitem(last=False)
         return prepared

@@ -1,4 +1,4 @@
-"""Accounts: who is meant by an id, lists of them, and what is known of one."""
+"""SQL on accounts: the subject that an id resolves to, lists, and the profile of one."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -20,29 +20,29 @@ _MAX_MERGES = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """Whom an id stands for."""
+    """Subject that an id resolves to."""
 
     subject_id: str
-    """The account-level subject: the account, or the person where no account is known."""
+    """The account, or the person if no account is linked."""
     person_id: str | None = None
-    """The person, where the id names one."""
+    """The person, if the id is a person's name."""
 
     def placed_ids(self) -> list[str]:
-        """Subjects whose placements are this account's: a person's own journeys are kept under it."""
+        """Subjects with placements of this account: journeys about persons have the person's id."""
         return sorted({self.subject_id, self.person_id or self.subject_id})
 
 
-# Whether an account was ever seen, and whether it has become part of another.
+# Whether an account exists, and which one it was merged into.
 _SUBJECT = select(subject.c.subject_id, subject.c.merged_into)
 
-# Where a person's name leads.
+# Subject and person of a person's name.
 _NAME = select(identifier.c.subject_id, identifier.c.person_id)
 
 
 async def resolve(
     connection: AsyncConnection, workspace_id: WorkspaceId, account_id: str
 ) -> Resolved | None:
-    """Whom `account_id` stands for now, merges followed; None if it was never seen."""
+    """Subject that `account_id` resolves to, merges followed; None if it was never seen."""
     account_id = normal(account_id)
     if is_person(account_id):
         row = (
@@ -71,7 +71,7 @@ async def resolve(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """Which placements a list asks for. `stages` None: any; else pairs of journey and stage."""
+    """Filters of a list by placement. `stages`: pairs of journey and stage; None for any."""
 
     journey: str | None = None
     stage: str | None = None
@@ -84,7 +84,7 @@ class Filters:
         return (self.journey, self.stage, self.status, self.stages) == (None, None, None, None)
 
     def clauses(self) -> list[ColumnElement[bool]]:
-        """The same as SQL."""
+        """The filters as SQL conditions."""
         clauses: list[ColumnElement[bool]] = []
         if self.journey is not None:
             clauses.append(placement.c.journey == self.journey)
@@ -99,7 +99,7 @@ class Filters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is known of an account beyond its placements."""
+    """An account without its placements: counts, instants, value, traits."""
 
     subject_id: str
     touchpoints: int
@@ -111,7 +111,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacementRow:
-    """A placement, whole."""
+    """A placement with all its columns."""
 
     subject_id: str
     journey: str
@@ -130,8 +130,8 @@ class PlacementRow:
 # A page of all accounts, along the primary key.
 _ALL_IDS = select(subject.c.subject_id).where(subject.c.merged_into.is_(None))
 
-# A page of accounts that stand as asked. The planner walks the primary key, or the index on
-# (journey, stage, status) where that leaves fewer rows.
+# A page of accounts with a placement that passes the filters. The planner walks the primary key, or the
+# index on (journey, stage, status) where that leaves fewer rows.
 _PLACED_IDS = select(placement.c.subject_id).distinct()
 
 _FACTS = select(
@@ -167,7 +167,7 @@ async def page(
     after: AccountPosition | None,
     limit: int,
 ) -> list[str]:
-    """At most `limit` ids of accounts that stand as asked, in order, after the position given."""
+    """At most `limit` ids of accounts that pass `filters`, in order, after the position `after`."""
     if filters.is_open:
         of_workspace, key, statement = subject.c.workspace_id, subject.c.subject_id, _ALL_IDS
     else:
@@ -182,7 +182,7 @@ async def page(
 async def facts(
     connection: AsyncConnection, workspace_id: WorkspaceId, subject_ids: Sequence[str]
 ) -> dict[str, Facts]:
-    """What is known of each account; one without a row of its own is left out."""
+    """Facts by account; an account without a row of its own is left out."""
     rows = await connection.execute(
         _FACTS.where(subject.c.workspace_id == workspace_id, subject.c.subject_id.in_(subject_ids))
     )
@@ -205,7 +205,7 @@ async def placements(
     subject_ids: Sequence[str],
     filters: Filters | None = None,
 ) -> list[PlacementRow]:
-    """Placements of the subjects given, those that `filters` ask for, by subject and journey."""
+    """Placements of the subjects that pass `filters`, ordered by subject and journey."""
     rows = await connection.execute(
         _PLACEMENTS.where(
             placement.c.workspace_id == workspace_id,
@@ -216,7 +216,7 @@ async def placements(
     return [PlacementRow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
 
 
-# The people of an account, as they were first seen.
+# Members of an account, in the order in which they were first seen.
 _MEMBERS = select(
     member.c.person_id, member.c.role, member.c.traits, member.c.first_seen_at
 ).order_by(member.c.first_seen_at, member.c.person_id)
@@ -225,7 +225,7 @@ _MEMBERS = select(
 async def members(
     connection: AsyncConnection, workspace_id: WorkspaceId, subject_id: str
 ) -> tuple[int, Sequence[Row[*tuple[Any, ...]]]]:
-    """Number of people seen in the account, and the first of them."""
+    """Number of members of the account, and the first `MAX_MEMBERS` of them."""
     of_account = (member.c.workspace_id == workspace_id, member.c.subject_id == subject_id)
     count = await connection.scalar(select(func.count()).select_from(member).where(*of_account))
     rows = await connection.execute(_MEMBERS.where(*of_account).limit(MAX_MEMBERS))
@@ -235,13 +235,13 @@ async def members(
 async def identifiers(
     connection: AsyncConnection, workspace_id: WorkspaceId, subject_id: str
 ) -> list[str]:
-    """Names that lead to the account, sorted: down the links by index, from the account itself.
+    """Names that resolve to the account, sorted: the tree of links below it, read by index.
 
-    Accounts that it took over are among them, and the names that lead there.
+    Accounts that were merged into it are among them, with their names.
     """
     top = select(collate(literal(subject_id), "C").label("name"))
     tree = top.cte("tree", recursive=True)
-    # UNION and not UNION ALL: links may form a circle, of which one does not count.
+    # UNION and not UNION ALL: links may form a cycle, on which the recursion would not end.
     tree = tree.union(
         select(identifier.c.identifier).where(
             identifier.c.workspace_id == workspace_id, identifier.c.parent == tree.c.name

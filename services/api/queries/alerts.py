@@ -1,4 +1,4 @@
-"""Alerts: lists, and the two things a person does about one."""
+"""SQL on alerts: list, acknowledge, resolve."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from shared.ids import WorkspaceId
 from shared.storage.tables import alert
 
 MANUAL = "manual"
-"""`resolution` of an alert that a person resolved."""
+"""`resolution` of an alert that was resolved through the api."""
 
 _COLUMNS = (
     alert.c.alert_id,
@@ -44,7 +44,7 @@ _ALERTS = select(*_COLUMNS).order_by(alert.c.opened_at.desc(), alert.c.alert_id.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """Which alerts a list asks for."""
+    """Filters of a list; None passes every alert."""
 
     state: str | None = None
     kind: str | None = None
@@ -60,7 +60,7 @@ async def page(
     after: AlertPosition | None,
     limit: int,
 ) -> Sequence[Row[*tuple[Any, ...]]]:
-    """At most `limit` alerts, newest first, after the position given."""
+    """At most `limit` alerts, newest first, after the position `after`."""
     statement = _ALERTS.where(alert.c.workspace_id == workspace_id).limit(limit)
     for column, wanted in (
         (alert.c.state, filters.state),
@@ -85,9 +85,9 @@ async def acknowledge(
     by: str,
     now: datetime,
 ) -> Row[*tuple[Any, ...]] | None:
-    """The alert, acknowledged if it was open, else as it stands; None if there is none.
+    """The alert, acknowledged if it was open, else unchanged; None if there is none.
 
-    Safe to repeat: the first who and when stay.
+    Safe to repeat: the first key and instant stay.
     """
     await connection.execute(
         update(alert)
@@ -109,9 +109,9 @@ async def resolve(
     by: str,
     now: datetime,
 ) -> Row[*tuple[Any, ...]] | None:
-    """The alert, resolved if it was not, else as it stands; None if there is none.
+    """The alert, resolved if it was not, else unchanged; None if there is none.
 
-    Safe to repeat: the first who and when stay.
+    Safe to repeat: the first key and instant stay.
     """
     await connection.execute(
         update(alert)
@@ -128,7 +128,7 @@ async def resolve(
 async def _one(
     connection: AsyncConnection, workspace_id: WorkspaceId, alert_id: UUID
 ) -> Row[*tuple[Any, ...]] | None:
-    found = await connection.execute(
+    rows = await connection.execute(
         select(*_COLUMNS).where(alert.c.workspace_id == workspace_id, alert.c.alert_id == alert_id)
     )
-    return found.one_or_none()
+    return rows.one_or_none()

@@ -1,4 +1,4 @@
-"""Which campaign stood before each entry into a stage."""
+"""SQL on the campaigns that preceded entries into stages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ FIELDS = ("name", "source", "medium", "term", "content")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """Entries from `since` on, before `until`."""
+    """Interval of entries: `since` included, `until` excluded."""
 
     since: datetime
     until: datetime
@@ -35,17 +35,17 @@ async def entries(
     of_persons: bool,
     limit: int,
 ) -> Sequence[Row[*tuple[Any, ...]]]:
-    """Stage, campaign (None: no touchpoint of one before), entries and subjects; most entries first.
+    """Stage, campaign (None: no earlier touchpoint has one), entries and subjects; most entries first.
 
-    Reads the transitions of the window, and for each its subject's touchpoints back to the campaign:
-    a question for a person at a desk, not for a page view. `of_persons`: the journey's subjects are
-    persons, whose touchpoints stand under the accounts that they belong to.
+    `of_persons`: the journey's subjects are persons, whose touchpoints are stored under their accounts.
+    Cost: reads the transitions of the window, and for each its subject's touchpoints back to the
+    campaign; meant for reports, not for page views.
     """
     campaign = cast(touchpoint.c.envelope, JSONB)["campaign"]
-    met: FromClause = touchpoint
-    whose = touchpoint.c.subject_id == transition.c.subject_id
+    touchpoints: FromClause = touchpoint
+    is_of_subject = touchpoint.c.subject_id == transition.c.subject_id
     if of_persons:
-        met = touchpoint.join(
+        touchpoints = touchpoint.join(
             member,
             and_(
                 member.c.workspace_id == touchpoint.c.workspace_id,
@@ -53,14 +53,14 @@ async def entries(
                 member.c.person_id == touchpoint.c.person_id,
             ),
         )
-        whose = member.c.person_id == transition.c.subject_id
+        is_of_subject = member.c.person_id == transition.c.subject_id
     order = (touchpoint.c.occurred_at, touchpoint.c.message_id)
     before = (
         select(campaign.label("campaign"))
-        .select_from(met)
+        .select_from(touchpoints)
         .where(
             touchpoint.c.workspace_id == transition.c.workspace_id,
-            whose,
+            is_of_subject,
             touchpoint.c.occurred_at <= transition.c.occurred_at,
             campaign.is_not(None),
         )

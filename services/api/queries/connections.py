@@ -1,9 +1,10 @@
-"""Connections that can only answer for one workspace at a time.
+"""Connections that are bound to one workspace at a time.
 
 The role of the api sees no row until its connection names a workspace (`stageline.workspace_id`).
-Cold paths name it for each transaction. The hot path cannot afford a second round trip, so
-`StageConnections` remembers which workspace a connection is set to and sets it anew only when it
-changes hands. The setting lives in the session: a pooler in front of Postgres must pool sessions.
+Cold paths set it for each transaction. The hot path cannot afford a second round trip, so
+`StageConnections` tracks the workspace of each connection and changes it only when another workspace
+needs the connection. The setting belongs to the session: a pooler in front of Postgres must pool
+sessions.
 """
 
 import asyncio
@@ -29,7 +30,7 @@ from shared.storage.errors import (
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Connect = Callable[[], Awaitable[Connection]]
 
-# Names the workspace for the rest of the session: the wall that row-level security stands on.
+# Sets the workspace for the rest of the session; the policies of row-level security read it.
 _BIND_SESSION = "SELECT set_config('stageline.workspace_id', $1, false)"
 
 # The same for one transaction.
@@ -39,9 +40,9 @@ UNAVAILABLE = "the database cannot be reached or refuses work for now"
 
 
 def opener(database_url: str, *, timeout_seconds: float) -> Connect:
-    """What opens a stage connection, in the api's role.
+    """Function that opens a stage connection, in the api's role.
 
-    The server gives up when we do: cutting the line of a read alone would leave it running there.
+    The server cancels a statement after the same timeout: closing the connection would not stop it.
     """
 
     async def open_one() -> Connection:
@@ -78,16 +79,16 @@ class _Bound:
 
 
 def _is_gone(exc: BaseException) -> bool:
-    """Whether the connection, or a statement prepared on it, is of no more use."""
+    """Whether the connection, or a statement prepared on it, can no longer be used."""
     return is_connection_lost(exc) or isinstance(exc, asyncpg.InvalidCachedStatementError)
 
 
 class StageConnections:
     """A pool for one-statement reads that hands a workspace the connection it used last.
 
-    Invariants: a statement runs only while `_Bound.workspace_id` is the workspace asked for, which is
-    None while a change is under way; a connection whose last call was cut short (cancelled, timed
-    out, lost) is never used again; who waits is served in order.
+    Invariants: a statement runs only while `_Bound.workspace_id` is its workspace; it is None during a
+    change. A connection whose last read did not complete (cancelled, timed out, lost) is never used
+    again. Waiting reads are served in order.
     """
 
     def __init__(
@@ -112,8 +113,8 @@ class StageConnections:
     ) -> Sequence[asyncpg.Record]:
         """Rows of `statement`, read as `workspace_id`. Raises DatabaseUnavailable.
 
-        Where a connection turns out to have died while idle (Postgres was restarted), the read is
-        made again on another; it only reads, so that is safe.
+        If a connection died while it was idle (Postgres was restarted), the read is repeated on
+        another one, which is safe because it only reads.
         """
         try:
             async with asyncio.timeout(self._timeout_seconds):
@@ -123,7 +124,7 @@ class StageConnections:
                     try:
                         return await self._read(bound, workspace_id, statement, arguments)
                     except DRIVER_ERRORS as exc:
-                        # Died, or its statements went stale, while it was idle.
+                        # The connection died, or its statements became stale, while it was idle.
                         if not was_proven or not _is_gone(exc):
                             raise
         except DRIVER_ERRORS as exc:
@@ -156,17 +157,17 @@ class StageConnections:
                 message = "the stage connections are closed"
                 raise DatabaseUnavailable(message)
             while self._idle:
-                bound = self._take(workspace_id)
+                bound = self._pop_idle(workspace_id)
                 if not bound.connection.is_closed():
                     return bound
-                self._forget(bound)
+                self._discard(bound)
             if self._size < self._max_size:
                 return await self._open()
-            handed = await self._turn()
+            handed = await self._wait_for_turn()
             if handed is not None:
                 return handed
 
-    def _take(self, workspace_id: WorkspaceId) -> _Bound:
+    def _pop_idle(self, workspace_id: WorkspaceId) -> _Bound:
         # Newest first: its caches are warm, and the rest may stay idle.
         for position in range(len(self._idle) - 1, -1, -1):
             if self._idle[position].workspace_id == workspace_id:
@@ -179,53 +180,53 @@ class StageConnections:
             return _Bound(await self._connect())
         except BaseException:
             self._size -= 1
-            self._hand_on(None)
+            self._hand_over(None)
             raise
 
-    async def _turn(self) -> _Bound | None:
-        """Wait for a connection to be handed over, or for None: room to open one."""
+    async def _wait_for_turn(self) -> _Bound | None:
+        """Wait for a connection, or for None: one may be opened."""
         turn: asyncio.Future[_Bound | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
             return await turn
         except asyncio.CancelledError:
             if turn.cancelled():
-                with suppress(ValueError):  # `_hand_on` may have dropped it already
+                with suppress(ValueError):  # `_hand_over` may have dropped it already
                     self._waiting.remove(turn)
             elif (handed := turn.result()) is not None:
-                self._release(handed, is_sound=True)  # it came as we gave up
+                self._release(handed, is_sound=True)  # handed over while this read was cancelled
             else:
-                self._hand_on(None)
+                self._hand_over(None)
             raise
 
-    def _hand_on(self, bound: _Bound | None) -> bool:
-        """Give the longest waiting read its turn; whether there was one."""
+    def _hand_over(self, bound: _Bound | None) -> bool:
+        """Hand `bound` to the read that has waited longest; False if none waits."""
         while self._waiting:
             turn = self._waiting.popleft()
-            if not turn.done():  # a cancelled one may still stand in the queue
+            if not turn.done():  # a cancelled one may still be in the queue
                 turn.set_result(bound)
                 return True
         return False
 
     def _release(self, bound: _Bound, *, is_sound: bool) -> None:
         if is_sound and not self._is_closed:
-            if not self._hand_on(bound):
+            if not self._hand_over(bound):
                 self._idle.append(bound)
             return
-        # A call cut short may still be running on the server: cutting the line is the only way to
-        # be sure that its answer reaches nobody else.
-        self._forget(bound)
-        self._hand_on(None)
+        # A read that did not complete may still run on the server: only closing the connection ensures
+        # that its rows do not reach another read.
+        self._discard(bound)
+        self._hand_over(None)
 
-    def _forget(self, bound: _Bound) -> None:
+    def _discard(self, bound: _Bound) -> None:
         self._size -= 1
         if not bound.connection.is_closed():
             bound.connection.terminate()
 
     def close(self) -> None:
-        """Close what is idle; what is in use is closed as it comes back. Reads from now on fail."""
+        """Close idle connections now, the others when they are released. Later reads fail."""
         self._is_closed = True
         while self._idle:
-            self._forget(self._idle.pop())
-        while self._hand_on(None):
+            self._discard(self._idle.pop())
+        while self._hand_over(None):
             pass

@@ -1,7 +1,7 @@
 """Counts for the gauges: subjects in each stage and open alerts, of one workspace.
 
-Row-level security holds here as everywhere: the sum over all workspaces is made of one transaction
-for each, so no function that sees everything is needed. Each count is an index-only scan.
+Row-level security applies here as well: the sum over all workspaces takes one transaction for each, so
+that nothing needs to bypass it. Each count is an index-only scan.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.ids import WorkspaceId
 from shared.storage.tables import alert, api_key, placement
 
-# Every workspace that anybody could ask about: one without a key is read by nobody.
+# Every workspace with a key: the api does not serve one without.
 _WORKSPACES = select(api_key.c.workspace_id).distinct()
 
 # Subjects by journey, stage and status: along the index that begins with these.
@@ -20,7 +20,7 @@ _STAGES = select(
     placement.c.journey, placement.c.stage, placement.c.status, func.count().label("subjects")
 ).group_by(placement.c.journey, placement.c.stage, placement.c.status)
 
-# Unresolved alerts by journey and kind: along the partial index of what is not resolved.
+# Unresolved alerts by journey and kind: along the partial index of unresolved alerts.
 _ALERTS = select(alert.c.journey, alert.c.kind, func.count().label("alerts")).group_by(
     alert.c.journey, alert.c.kind
 )
@@ -38,7 +38,7 @@ class Counts:
 
 async def workspaces(connection: AsyncConnection) -> list[WorkspaceId]:
     """Every workspace that has a key."""
-    return [WorkspaceId(found) for found in (await connection.execute(_WORKSPACES)).scalars()]
+    return [WorkspaceId(each) for each in (await connection.execute(_WORKSPACES)).scalars()]
 
 
 async def counts(connection: AsyncConnection, workspace_id: WorkspaceId) -> Counts:

@@ -1,4 +1,4 @@
-"""What happened to an account: its transitions, its touchpoints, its folded states."""
+"""SQL on the history of an account: transitions, touchpoints, folded states."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from shared.storage.tables import subject, touchpoint, transition
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TouchpointRow:
-    """A stored touchpoint; `envelope` is the raw JSON that came in."""
+    """A stored touchpoint; `envelope` is its JSON as ingest wrote it."""
 
     message_id: str
     person_id: str | None
@@ -26,7 +26,7 @@ class TouchpointRow:
 
 _ORDER = (transition.c.occurred_at, transition.c.sequence, transition.c.transition_id)
 
-# Transitions of one account, by the index on (subject, transition_id); some dozens as a rule.
+# Transitions of one account, by the index on (subject, transition_id); usually some dozens.
 _TRANSITIONS = select(
     transition.c.transition_id,
     transition.c.journey,
@@ -58,7 +58,7 @@ async def transitions(
     after: TransitionPosition | None,
     limit: int,
 ) -> Sequence[Row[*tuple[Any, ...]]]:
-    """At most `limit` transitions in the order in which they happened, after the position given."""
+    """At most `limit` transitions by event time, oldest first, after the position `after`."""
     statement = _TRANSITIONS.where(
         transition.c.workspace_id == workspace_id, transition.c.subject_id.in_(subject_ids)
     ).limit(limit)
@@ -72,7 +72,7 @@ async def transitions(
     return (await connection.execute(statement)).all()
 
 
-# Touchpoints of one account, along the index on (subject, occurred_at, message_id), either way.
+# Touchpoints of one account, along the index on (subject, occurred_at, message_id), in either direction.
 _TOUCHPOINTS = select(
     touchpoint.c.message_id,
     touchpoint.c.person_id,
@@ -91,7 +91,7 @@ async def touchpoints(
     after: TouchpointPosition | None,
     limit: int,
 ) -> list[TouchpointRow]:
-    """At most `limit` touchpoints by event order, after the position given."""
+    """At most `limit` touchpoints by event time, after the position `after`."""
     order = (touchpoint.c.occurred_at, touchpoint.c.message_id)
     statement = (
         _TOUCHPOINTS.where(
@@ -109,7 +109,7 @@ async def touchpoints(
     return [TouchpointRow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
 
 
-# The folded states of subjects, as the stager keeps them.
+# The folded states of subjects, as the stager stores them.
 _STATES = select(subject.c.subject_id, subject.c.states)
 
 

@@ -1,4 +1,4 @@
-"""How far published maps have been applied; the maps themselves are read by shared.storage.journeys."""
+"""SQL on the progress of refolds; `shared.storage.journeys` reads the maps themselves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from shared.storage.tables import refold_job
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Accounts placed anew by a version, of those that there are."""
+    """Accounts that were refolded by a version, and all that have to be."""
 
     done: int
     total: int

@@ -1,4 +1,4 @@
-"""Pushed values of indicators: kept once for each instant, the last word counts."""
+"""SQL on pushed values of indicators: one row for each instant, which a later push replaces."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _ORDER = (kpi_value.c.at, *_KEY)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """One value to keep. `at` is aware."""
+    """One value to store. `at` has a time zone."""
 
     journey: str
     stage: str
@@ -36,7 +36,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """Which values a list asks for."""
+    """Filters of a list; None passes every value."""
 
     journey: str | None = None
     stage: str | None = None
@@ -51,9 +51,9 @@ async def keep(
     readings: Sequence[Reading],
     now: datetime,
 ) -> None:
-    """Store the readings; of the same one again the last word counts. Safe to repeat."""
+    """Store the readings; of several with one key the last one counts. Safe to repeat."""
     last = {(r.journey, r.stage, r.kpi, r.segment, r.at): r for r in readings}
-    # In the order of the key, so that two pushes at once cannot wait for each other.
+    # Sorted by key, so that concurrent pushes cannot deadlock.
     rows = [
         {
             "workspace_id": workspace_id,
@@ -83,7 +83,7 @@ async def page(
     after: KpiPosition | None,
     limit: int,
 ) -> Sequence[Row[*tuple[Any, ...]]]:
-    """At most `limit` values, newest first, after the position given."""
+    """At most `limit` values, newest first, after the position `after`."""
     statement = (
         select(*_COLUMNS)
         .where(kpi_value.c.workspace_id == workspace_id)

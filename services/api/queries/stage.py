@@ -30,7 +30,7 @@ def name_of(
     anonymous_id: str | None = None,
     email: str | None = None,
 ) -> SubjectName | None:
-    """The one name given, or None when there is not exactly one."""
+    """The name of the subject, or None unless exactly one is given."""
     given = [
         SubjectName(value, is_person(value))
         for value in (
@@ -120,7 +120,7 @@ _MAX_MERGES = 4
 async def find_subject(
     connections: StageConnections, workspace_id: WorkspaceId, name: SubjectName, journey: str | None
 ) -> SubjectPlacements | None:
-    """The subject called `name` and its placements, or None if it is unknown.
+    """The subject that `name` resolves to, with its placements, or None if it is unknown.
 
     Cost: one round trip, one more for each merge of accounts. Raises DatabaseUnavailable.
     """

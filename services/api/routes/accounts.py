@@ -27,17 +27,16 @@ _LISTING = "accounts"
     operation_id="listAccounts",
     scope=Scope.STAGES_READ,
     refusals=[Code.INVALID_CURSOR],
-    summary="Accounts, by where they stand",
+    summary="Accounts, filtered by their placements",
     response_description="A page of accounts.",
     example=schemas.ACCOUNTS_EXAMPLE,
 )
 async def list_accounts(
     query: Annotated[schemas.AccountsQuery, Query()], database: Database, maps: Maps
 ) -> schemas.Accounts:
-    """Without filters every account; with filters those with a placement that passes all of them.
+    """All accounts, or those with a placement that passes all filters, ordered by id.
 
-    Persons without an account are listed as accounts. Ordered by id; go on with `next_cursor` until it
-    is null.
+    Persons without an account are listed as accounts. Continue with `next_cursor` until it is null.
     """
     workspace_id = database.workspace_id
     after = position(query, AccountPosition, _LISTING)
@@ -80,12 +79,12 @@ async def list_accounts(
     operation_id="getAccount",
     scope=Scope.STAGES_READ,
     refusals=[Code.SUBJECT_UNKNOWN],
-    summary="All that is known of an account",
+    summary="Profile of an account",
     response_description="The account.",
     example=schemas.ACCOUNT_EXAMPLE,
 )
 async def get_account(account_id: AccountId, database: Database, maps: Maps) -> schemas.Account:
-    """Traits, people with their roles, placements, names that lead here."""
+    """Traits, members with their roles, placements, names that resolve to the account."""
     workspace_id = database.workspace_id
     async with database.transaction() as connection:
         resolved = await stored.resolve(connection, workspace_id, account_id)
@@ -124,7 +123,7 @@ async def get_account(account_id: AccountId, database: Database, maps: Maps) -> 
 async def placement(
     maps: MapCache, workspace_id: WorkspaceId, row: stored.PlacementRow
 ) -> schemas.Placement:
-    """A stored placement with what its map version says of the stage."""
+    """A stored placement with title and owner of its stage, from its map version."""
     prepared = await maps.version(workspace_id, row.journey, row.map_version)
     card = prepared.stages.get(row.stage) if prepared and row.stage is not None else None
     return schemas.Placement.model_validate(

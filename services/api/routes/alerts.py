@@ -1,4 +1,4 @@
-"""`/v1/alerts`: which accounts need attention, and what was done about it."""
+"""`/v1/alerts`: list, acknowledge, resolve."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -26,14 +26,14 @@ AlertId = Annotated[str, Path(min_length=1, description="The alert's id, a UUID.
     operation_id="listAlerts",
     scope=Scope.STAGES_READ,
     refusals=[Code.INVALID_CURSOR],
-    summary="Open and closed findings, newest first",
+    summary="Alerts, newest first",
     response_description="A page of alerts.",
     example=schemas.ALERTS_EXAMPLE,
 )
 async def list_alerts(
     query: Annotated[schemas.AlertsQuery, Query()], database: Database
 ) -> schemas.Alerts:
-    """Filters narrow each other; go on with `next_cursor` until it is null."""
+    """An alert must pass all filters. Continue with `next_cursor` until it is null."""
     after = position(query, AlertPosition, _LISTING)
     filters = stored.Filters(
         state=query.state, kind=query.kind, journey=query.journey, owner=query.owner
@@ -51,8 +51,8 @@ async def list_alerts(
     operation_id="acknowledgeAlert",
     scope=Scope.ALERTS_WRITE,
     refusals=[Code.ALERT_UNKNOWN, Code.ALERT_RESOLVED],
-    summary="Somebody is on it",
-    response_description="The alert as it stands now.",
+    summary="Acknowledge an alert",
+    response_description="The alert as it is now.",
     example=schemas.ACKNOWLEDGED_ALERT_EXAMPLE,
 )
 async def acknowledge_alert(
@@ -60,8 +60,8 @@ async def acknowledge_alert(
 ) -> schemas.Alert:
     """Records which key acknowledged the alert, and when.
 
-    Repeating changes nothing: the first who and when stay. An alert that was resolved without ever
-    being acknowledged is refused.
+    Repeating changes nothing: the first key and instant stay. Refused for an alert that was resolved
+    without being acknowledged.
     """
     async with database.transaction() as connection:
         row = await stored.acknowledge(
@@ -79,8 +79,8 @@ async def acknowledge_alert(
     operation_id="resolveAlert",
     scope=Scope.ALERTS_WRITE,
     refusals=[Code.ALERT_UNKNOWN],
-    summary="It is dealt with",
-    response_description="The alert as it stands now.",
+    summary="Resolve an alert",
+    response_description="The alert as it is now.",
     example=schemas.RESOLVED_ALERT_EXAMPLE,
 )
 async def resolve_alert(
@@ -88,7 +88,7 @@ async def resolve_alert(
 ) -> schemas.Alert:
     """Records which key resolved the alert, and when.
 
-    Repeating changes nothing. An alert also resolves itself when the account moves.
+    Repeating changes nothing. An alert is also resolved automatically when the account moves.
     """
     async with database.transaction() as connection:
         row = await stored.resolve(

@@ -1,7 +1,7 @@
 """`GET /v1/stage` without FastAPI between the socket and the query: the one route served bare.
 
-Checks and answers what `routes.stage.get_stage` declares, in the same order (tested on both). FastAPI's
-resolving of dependencies costs more than the query itself: see docs/decisions/0016.
+It makes the checks and the response that `routes.stage.get_stage` declares, in the same order (tested on
+both). FastAPI's resolving of dependencies costs more than the query itself: see docs/decisions/0016.
 """
 
 from pydantic import ValidationError
@@ -20,7 +20,7 @@ from shared.keys.principal import Scope
 
 
 class BareStage:
-    """ASGI endpoint. What it raises, the application's exception handlers answer."""
+    """ASGI endpoint. The application's exception handlers respond to what it raises."""
 
     def __init__(self, context: ApiContext) -> None:
         self._context = context

@@ -1,12 +1,12 @@
-"""`/v1/journeys/{journey}/campaigns`: which campaigns stood before the entries into stages (R31)."""
+"""`/v1/journeys/{journey}/campaigns`: campaigns that preceded the entries into stages (R31)."""
 
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import Path, Query
+from fastapi import Query
 from sqlalchemy import Row
 
-from services.api.dependencies import DECODED, Database, Maps, Now
+from services.api.dependencies import Database, JourneyId, Maps, Now
 from services.api.errors import Code, RequestRefused
 from services.api.http.routing import ScopedRouter
 from services.api.queries import campaigns as stored
@@ -29,16 +29,15 @@ _WINDOW = timedelta(days=90)
     example=schemas.CAMPAIGNS_EXAMPLE,
 )
 async def get_journey_campaigns(
-    journey: Annotated[str, Path(min_length=1, description="The journey's key."), DECODED],
+    journey: JourneyId,
     query: Annotated[schemas.CampaignsQuery, Query()],
     database: Database,
     maps: Maps,
     now: Now,
 ) -> schemas.Campaigns:
-    """For each stage, how often an account entered it, by campaign.
+    """Number of entries into each stage, by the first or last campaign before the entry.
 
-    Counted is the first or last campaign that the account had met until then. It counts what came
-    before, and does not say what caused it. Superseded entries do not count.
+    A campaign that preceded an entry need not be its cause. Superseded entries do not count.
     """
     prepared = (await maps.newest(database.workspace_id)).get(journey)
     if prepared is None:

@@ -24,7 +24,7 @@ router = ScopedRouter(prefix="/v1/accounts", tags=["accounts"])
 
 
 class _Folded(msgspec.Struct, frozen=True):
-    """One journey of `subject.states`, as the stager keeps it; the rest of it does not matter here."""
+    """One journey of `subject.states`, as the stager stores it; its other fields are ignored."""
 
     v: int
     s: State
@@ -44,8 +44,8 @@ _states = msgspec.json.Decoder(dict[str, _Folded])
         Code.JOURNEY_REQUIRED,
         Code.EXPLANATION_PENDING,
     ],
-    summary="Why an account is where it is, and what would move it",
-    response_description="The rules, and what is missing.",
+    summary="Rules that could move an account next",
+    response_description="The rules, and what each lacks.",
     example=schemas.EXPLANATION_EXAMPLE,
 )
 async def explain_account(
@@ -57,8 +57,8 @@ async def explain_account(
 ) -> schemas.Explanation:
     """Every rule that could act next, strongest first.
 
-    Whether it holds now, and for each of its conditions what there is, what is needed and what would
-    satisfy it. Answered by the engine that places accounts, from the same facts.
+    For each rule whether it holds, and for each of its conditions the present value, the required value
+    and what would satisfy it. Computed by the engine that places accounts, from the same state.
     """
     workspace_id = database.workspace_id
     async with database.transaction() as connection:
@@ -108,7 +108,7 @@ def _journey(
     newest: Mapping[str, PreparedMap],
     named: str | None,
 ) -> str:
-    """Key of the journey to explain. Raises RequestRefused(journey_required) where it is not clear."""
+    """Key of the journey to explain. Raises RequestRefused(journey_required) if several are possible."""
     if named is not None:
         return named
     on = {
@@ -117,14 +117,14 @@ def _journey(
         for key, folded in journeys.items()
         if folded.s.status is not Status.NOT_STARTED and key in newest
     }
-    meant = on or set(newest)
-    if len(meant) != 1:
+    candidates = on or set(newest)
+    if len(candidates) != 1:
         raise RequestRefused(Code.JOURNEY_REQUIRED)
-    return meant.pop()
+    return candidates.pop()
 
 
 def _subject(resolved: Resolved, prepared: PreparedMap) -> str:
-    """Whose state a journey keeps: the person's own, or the account's."""
+    """Subject whose state the journey has: the person or the account."""
     if prepared.subject is SubjectKind.PERSON and resolved.person_id is not None:
         return resolved.person_id
     return resolved.subject_id

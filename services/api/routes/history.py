@@ -26,7 +26,7 @@ router = ScopedRouter(prefix="/v1/accounts", tags=["accounts"])
     operation_id="getAccountHistory",
     scope=Scope.STAGES_READ,
     refusals=[Code.SUBJECT_UNKNOWN, Code.INVALID_CURSOR],
-    summary="Every move from stage to stage, with its cause",
+    summary="Transitions of an account, with their causes",
     response_description="A page of transitions.",
     example=schemas.HISTORY_EXAMPLE,
 )
@@ -36,10 +36,10 @@ async def get_account_history(
     database: Database,
     now: Now,
 ) -> schemas.History:
-    """Oldest first, as if every touchpoint had come in time.
+    """Oldest first, as if every touchpoint had arrived in the order of event time.
 
-    `dwell_seconds` is the length of the visit that ended with the move; visits that still last are in
-    `open_visits`, with the time elapsed until now.
+    `dwell_seconds` is the length of the visit that ended with the transition; visits that have not
+    ended are in `open_visits`, with the time elapsed until now.
     """
     workspace_id = database.workspace_id
     async with database.transaction() as connection:
@@ -98,7 +98,7 @@ async def get_account_history(
 async def get_account_timeline(
     account_id: AccountId, query: Annotated[schemas.TimelineQuery, Query()], database: Database
 ) -> schemas.Timeline:
-    """By when they happened, newest first unless `order` says otherwise."""
+    """By event time, newest first unless `order` is `oldest`."""
     workspace_id = database.workspace_id
     async with database.transaction() as connection:
         resolved = await accounts.resolve(connection, workspace_id, account_id)
@@ -155,7 +155,7 @@ def _silences(
 ) -> list[float | None]:
     """Seconds between each row and the one before it in time; None for the first of all.
 
-    The neighbour of a page's edge is the row read beyond it, or the position that the page follows.
+    For a row at the edge of the page, the one before is the extra row or the position of the cursor.
     """
     instants = [row.occurred_at for row in rows]
     if query.order == "newest":

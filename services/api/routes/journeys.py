@@ -4,10 +4,10 @@ import asyncio
 import re
 from typing import Annotated
 
-from fastapi import Path, Query, Request, Response
+from fastapi import Query, Request, Response
 from starlette.status import HTTP_200_OK, HTTP_201_CREATED
 
-from services.api.dependencies import DECODED, Caller, Context, Database
+from services.api.dependencies import Caller, Context, Database, JourneyId
 from services.api.errors import Code, RequestRefused
 from services.api.http.limits import media_type, stored_text, too_large
 from services.api.http.routing import RequestBody, ScopedRouter
@@ -29,8 +29,6 @@ _YAML, _JSON = "application/yaml", "application/json"
 _MEDIA_TYPES = frozenset(
     {_YAML, _JSON, "", "text/yaml", "application/x-yaml", "text/x-yaml", "text/plain"}
 )
-
-JourneyKey = Annotated[str, Path(min_length=1, description="The journey's key."), DECODED]
 
 
 @router.get(
@@ -130,7 +128,7 @@ async def publish_journey(
     example=schemas.JOURNEY_EXAMPLE,
 )
 async def get_journey(
-    journey: JourneyKey, query: Annotated[schemas.JourneyQuery, Query()], database: Database
+    journey: JourneyId, query: Annotated[schemas.JourneyQuery, Query()], database: Database
 ) -> schemas.JourneyDetail:
     """With its source text, and how far it has been applied."""
     workspace_id = database.workspace_id

@@ -1,6 +1,5 @@
 """`/v1/kpis/values`: values that are measured elsewhere and pushed here (R54)."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from services.api.queries import kpis as stored
 from services.api.queries.kpis import Reading
 from services.api.schemas import kpis as schemas
 from shared.keys.principal import Scope
+from shared.wording import nearest
 
 router = ScopedRouter(prefix="/v1/kpis/values", tags=["kpis"])
 
@@ -28,7 +28,7 @@ _LISTING = "kpi values"
     scope=Scope.KPIS_WRITE,
     refusals=[],
     summary="Push values that are measured elsewhere",
-    response_description="What became of each value.",
+    response_description="Which values were accepted.",
     example=schemas.KPI_RECEIPT_EXAMPLE,
     body=RequestBody(
         max_bytes=1_000_000,
@@ -41,8 +41,8 @@ async def push_kpi_values(
 ) -> schemas.KpiReceipt:
     """For indicators that a map declares at a stage.
 
-    A value is named by journey, stage, indicator, segment and instant: pushed again, the last word
-    counts. Each has its own verdict; those that are refused keep nobody else out.
+    A value is identified by journey, stage, indicator, segment and instant; a later push replaces it.
+    Each value is accepted or rejected by itself.
     """
     newest = await maps.newest(database.workspace_id)
     readings: list[Reading] = []
@@ -72,7 +72,7 @@ async def push_kpi_values(
 async def list_kpi_values(
     query: Annotated[schemas.KpiQuery, Query()], database: Database
 ) -> schemas.StoredKpiValues:
-    """Filters narrow each other; go on with `next_cursor` until it is null."""
+    """A value must pass all filters. Continue with `next_cursor` until it is null."""
     after = position(query, KpiPosition, _LISTING)
     filters = stored.Filters(
         journey=query.journey,
@@ -98,7 +98,7 @@ async def list_kpi_values(
 
 
 def _reading(item: schemas.KpiValue, maps: Mapping[str, PreparedMap]) -> Reading | tuple[str, str]:
-    """The reading under the name that the map has for it, or code and detail of why not."""
+    """The reading under the map's spelling of the indicator, or code and detail of the rejection."""
     journey = maps.get(item.journey)
     if journey is None:
         return "journey_unknown", _near("No such journey is published.", item.journey, maps)
@@ -122,6 +122,6 @@ def _reading(item: schemas.KpiValue, maps: Mapping[str, PreparedMap]) -> Reading
 
 
 def _near(sentence: str, word: str, names: Mapping[str, object]) -> str:
-    """The sentence with the nearest name there is; the map's word, never the sender's."""
-    near = difflib.get_close_matches(word, names, n=1)
-    return f"{sentence} Did you mean `{near[0]}`?" if near else sentence
+    """`sentence` with the most similar name of `names`; never with `word`, which was sent."""
+    near = nearest(word, names)
+    return f"{sentence} Did you mean `{near}`?" if near else sentence

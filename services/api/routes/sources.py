@@ -5,7 +5,6 @@ from typing import Annotated
 
 from fastapi import Path, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
-from starlette.convertors import StringConvertor, register_url_convertor
 
 from services.api.dependencies import DECODED, Database, Now
 from services.api.errors import Code, RequestRefused
@@ -20,7 +19,7 @@ from shared.keys.principal import Scope
 from shared.sources.settings_reader import SettingsInvalid, read_settings
 from shared.sources.source import Source, SourceSettings, settings_json, webhook_path
 from shared.storage import source_changes as stored
-from shared.storage.source_changes import LimitReached, NameTaken
+from shared.storage.source_changes import LimitReached, NameInUse
 
 router = ScopedRouter(prefix="/v1/sources", tags=["sources"])
 
@@ -32,19 +31,6 @@ SourceId = Annotated[
     Path(min_length=1, description="The source's id, as `POST /v1/sources` returned it."),
     DECODED,
 ]
-
-
-class _WholeSource(StringConvertor):
-    """Path parameter for a source itself: any text, but not a path below a source.
-
-    Without this, `DELETE /v1/sources/a/keys` would look for a source with the id `a/keys` instead of
-    answering 405.
-    """
-
-    regex = "(?!.+(?:/events|/usage|/(?:keys|secrets)(?:/.+)?|:pause|:resume)$).+"
-
-
-register_url_convertor("source", _WholeSource())
 
 
 @router.get(
@@ -97,7 +83,7 @@ async def create_source(
                 now=now,
             )
             detail = await _detail(connection, source, now)
-    except NameTaken as exc:
+    except NameInUse as exc:
         raise RequestRefused(Code.SOURCE_NAME_TAKEN) from exc
     except LimitReached as exc:
         raise RequestRefused(Code.LIMIT_REACHED, str(exc)) from exc
@@ -146,7 +132,7 @@ async def resume_source(source_id: SourceId, database: Database, now: Now) -> sc
 
 
 @router.get(
-    "/{source_id:source}",
+    "/{source_id:encoded}",
     operation_id="getSource",
     scope=Scope.SOURCES_READ,
     refusals=[Code.SOURCE_UNKNOWN],
@@ -162,7 +148,7 @@ async def get_source(source_id: SourceId, database: Database, now: Now) -> schem
 
 
 @router.patch(
-    "/{source_id:source}",
+    "/{source_id:encoded}",
     operation_id="changeSource",
     scope=Scope.SOURCES_WRITE,
     refusals=[Code.SOURCE_UNKNOWN, Code.SOURCE_NAME_TAKEN],
@@ -193,12 +179,12 @@ async def change_source(
                 settings=_settings({**settings_json(source.settings), **change.settings}),
             )
             return await _reloaded(connection, source, now)
-    except NameTaken as exc:
+    except NameInUse as exc:
         raise RequestRefused(Code.SOURCE_NAME_TAKEN) from exc
 
 
 @router.delete(
-    "/{source_id:source}",
+    "/{source_id:encoded}",
     operation_id="deleteSource",
     scope=Scope.SOURCES_WRITE,
     refusals=[Code.SOURCE_UNKNOWN],

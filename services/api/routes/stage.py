@@ -37,9 +37,9 @@ _encoder = msgspec.json.Encoder()
 
 _HEADERS = {"Cache-Control": "private, max-age=0", "Vary": "Authorization"}
 _DOCUMENTED_HEADERS: Json = {
-    "ETag": header("Strong; changes with every byte of the answer, and so with the map version."),
-    "Cache-Control": header("Private, to be checked each time."),
-    "Vary": header("The answer depends on the key."),
+    "ETag": header("Strong; changes with every byte of the body, and so with the map version."),
+    "Cache-Control": header("Private; to be revalidated each time."),
+    "Vary": header("The response depends on the key."),
 }
 
 
@@ -60,7 +60,7 @@ _DOCUMENTED_HEADERS: Json = {
     responses={
         200: {"headers": _DOCUMENTED_HEADERS},
         304: {
-            "description": "Unchanged since the answer with this ETag.",
+            "description": "Unchanged since the response with this ETag.",
             "headers": _DOCUMENTED_HEADERS,
         },
     },
@@ -71,14 +71,14 @@ async def get_stage(
     context: Context,
     if_none_match: Annotated[
         str | None,
-        Header(alias="If-None-Match", description="ETag of the answer that the caller has."),
+        Header(alias="If-None-Match", description="ETag of the response that the caller has."),
     ] = None,
 ) -> Response:
     """Takes exactly one of `account_id`, `user_id`, `anonymous_id`, `email`.
 
-    `journey` is needed only where the subject is on more than one. A subject that is known but not on
-    the journey is `not_started`, with stage null. Send the ETag as If-None-Match and an unchanged
-    answer is an empty 304.
+    `journey` is required only if the subject is on several. A known subject that is not on the journey
+    is `not_started`, with stage null. With the ETag as If-None-Match, an unchanged response is an empty
+    304.
     """
     return await stage_response(context, caller.workspace_id, query, if_none_match)
 
@@ -100,10 +100,9 @@ async def get_stage(
     ),
 )
 async def get_stages(batch: schemas.StageBatchBody, caller: Caller, context: Context) -> Response:
-    """Answers in the order of the question.
+    """Items are in the order of the subjects in the request.
 
-    A subject that cannot be answered for has an `error` in its place and spoils nothing for the
-    others.
+    A subject that is unknown or ambiguous has an `error` in its item; the others are not affected.
     """
     workspace_id, maps = caller.workspace_id, context.maps
     if batch.journey is not None and batch.journey not in await maps.newest(workspace_id):
@@ -148,7 +147,7 @@ async def stage_response(
     if isinstance(answer, Code):
         raise RequestRefused(answer)
     body = _encoder.encode(answer)
-    # Strong: it covers every byte. Map version and placement version are there to be read.
+    # Strong: it covers every byte. The versions of map and placement are included for the reader.
     digest = blake2b(body, digest_size=8).hexdigest()
     etag = f'"m{answer.map_version or 0}.v{answer.version}.{digest}"'
     headers = {**_HEADERS, "ETag": etag}
@@ -252,7 +251,7 @@ def _item(answer: StageAnswer | Code) -> dict[str, StageAnswer | dict[str, str] 
 
 
 def _matches(if_none_match: str | None, etag: str) -> bool:
-    """Whether the caller has this answer already (RFC 9110, 13.1.2: the weak comparison)."""
+    """Whether the caller has the response with this ETag (RFC 9110, 13.1.2: weak comparison)."""
     if if_none_match is None:
         return False
     tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]

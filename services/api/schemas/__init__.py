@@ -1,5 +1,5 @@
-"""What calls take and answer, as pydantic models: they check, they write JSON, they document.
+"""Pydantic models of requests and responses, with their examples: they validate, serialize, document.
 
-One module for each resource. Answers are built from these models everywhere but on the stage query,
+One module for each resource. Every response is built from these models except that of the stage query,
 whose struct in `stage.py` has the same fields (tested).
 """

@@ -9,18 +9,18 @@ from services.api.schemas.fields import Instant, JourneyKey, OnJourney, StageKey
 
 
 class AccountsQuery(PageQuery):
-    """Which accounts."""
+    """Filters of accounts."""
 
     journey: JourneyKey | None = Field(default=None, description="Only accounts on this journey.")
     stage: StageKey | None = Field(default=None, description="Only accounts in this stage.")
-    status: OnJourney | None = Field(default=None, description="Only accounts that stand so.")
+    status: OnJourney | None = Field(default=None, description="Only accounts with this status.")
     owner: Word | None = Field(
-        default=None, description="Only accounts in a stage that the map gives to this owner."
+        default=None, description="Only accounts in a stage of this owner, by the map."
     )
 
 
 class Placement(ResponseModel):
-    """Where an account stands on one journey."""
+    """Position of an account on one journey."""
 
     journey: str
     map_version: int
@@ -33,7 +33,7 @@ class Placement(ResponseModel):
     entered_at: Instant | None
     stalled_at: Instant | None
     milestones: dict[str, Instant] = Field(
-        description="Reached in this cycle, with their instants."
+        description="Milestones of this cycle, each with its instant."
     )
     version: int
     processed_at: Instant
@@ -47,7 +47,7 @@ class AccountItem(ResponseModel):
     last_event_at: Instant | None
     touchpoints: int
     value: float | None
-    placements: list[Placement] = Field(description="Those that the filters ask for.")
+    placements: list[Placement] = Field(description="Placements that pass the filters.")
 
 
 class Accounts(ListOf[AccountItem]):
@@ -64,9 +64,11 @@ class Member(ResponseModel):
 
 
 class Account(ResponseModel):
-    """All that is known of an account."""
+    """Profile of an account."""
 
-    account_id: str = Field(description="The id that stands now; merged ids lead here.")
+    account_id: str = Field(
+        description="The current id; ids that were merged into it resolve to it."
+    )
     kind: Literal["account", "person"]
     traits: dict[str, Any]
     value: float | None
@@ -77,7 +79,7 @@ class Account(ResponseModel):
     members: list[Member] = Field(description="The first 200 people seen.")
     member_count: int
     identifiers: list[str] = Field(
-        description="Names that lead here, at most 500: `user:...`, `email:...`, `anonymous:...`."
+        description="Names that resolve to it, at most 500: `user:...`, `email:...`, `anonymous:...`."
     )
 
 

@@ -1,4 +1,4 @@
-"""Alerts: open findings about an account."""
+"""Alerts: findings about an account."""
 
 from typing import Any, Literal
 from uuid import UUID
@@ -12,20 +12,18 @@ AlertState = Literal["open", "acknowledged", "resolved"]
 
 
 class AlertsQuery(PageQuery):
-    """Which alerts."""
+    """Filters of alerts."""
 
     state: AlertState | None = Field(default=None, description="Only alerts in this state.")
     kind: Word | None = Field(
         default=None, description="Only alerts of this kind, such as `stall`."
     )
     journey: JourneyKey | None = Field(default=None, description="Only alerts of this journey.")
-    owner: Word | None = Field(
-        default=None, description="Only alerts that this owner has to see to."
-    )
+    owner: Word | None = Field(default=None, description="Only alerts of this owner.")
 
 
 class Alert(ResponseModel):
-    """An open or closed finding about an account."""
+    """A finding about an account, open or resolved."""
 
     id: UUID
     kind: str
@@ -35,14 +33,20 @@ class Alert(ResponseModel):
     journey: str
     stage: str
     cycle: int
-    owner: str | None = Field(description="Who should act, by the map.")
+    owner: str | None = Field(description="Owner of the stage, by the map.")
     opened_at: Instant
     acknowledged_at: Instant | None
     acknowledged_by: str | None = Field(description="Id of the key that acknowledged it.")
     resolved_at: Instant | None
-    resolved_by: str | None = Field(description="Id of the key; null where it resolved itself.")
-    resolution: str | None = Field(description="`manual`, or what resolved it.")
-    last_touchpoint: dict[str, Any] | None = Field(description="The newest touchpoint at the time.")
+    resolved_by: str | None = Field(
+        description="Id of the key that resolved it; null if it was resolved automatically."
+    )
+    resolution: str | None = Field(
+        description="`manual`, or the cause of the automatic resolution."
+    )
+    last_touchpoint: dict[str, Any] | None = Field(
+        description="The newest touchpoint when it was opened."
+    )
     value_at_risk: float | None
     evidence: dict[str, Any]
     summary: str

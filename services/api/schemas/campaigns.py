@@ -1,4 +1,4 @@
-"""Which campaigns bring customers into which stages."""
+"""Campaigns that preceded the entries into stages."""
 
 from typing import Literal
 
@@ -9,17 +9,18 @@ from services.api.schemas.fields import Instant, RequestInstant
 
 
 class CampaignsQuery(RequestModel):
-    """Which entries, and whose merit."""
+    """Interval of the entries, and how they are attributed."""
 
     since: RequestInstant | None = Field(
-        default=None, description="Entries at this instant or later; left out: 90 days ago."
+        default=None,
+        description="Entries at this instant or later; absent: 90 days before `until`.",
     )
     until: RequestInstant | None = Field(
-        default=None, description="Entries before this instant; left out: now."
+        default=None, description="Entries before this instant; absent: now."
     )
     attribution: Literal["first", "last"] = Field(
         default="last",
-        description="The first or the last campaign that the customer met before the entry.",
+        description="The first or the last campaign among the touchpoints before the entry.",
     )
     limit: int = Field(default=200, ge=1, le=1_000, description="Most items.")
 
@@ -35,16 +36,16 @@ class CampaignName(ResponseModel):
 
 
 class CampaignEntries(ResponseModel):
-    """Entries into one stage that one campaign stood before."""
+    """Entries into one stage that one campaign preceded."""
 
     stage: str
-    campaign: CampaignName | None = Field(description="null: no campaign was met before.")
+    campaign: CampaignName | None = Field(description="Null: no campaign preceded them.")
     entries: int
-    accounts: int = Field(description="How many different accounts these entries are of.")
+    accounts: int = Field(description="Number of distinct accounts among the entries.")
 
 
 class Campaigns(ResponseModel):
-    """Entries by stage and campaign, most first. What stood before need not be what caused it."""
+    """Entries by stage and campaign, most first. A campaign that preceded need not be the cause."""
 
     journey: str
     since: Instant

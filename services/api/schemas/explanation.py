@@ -1,4 +1,4 @@
-"""Why an account is where it is, and what would move it."""
+"""Explanation of a placement: the rules that could act next."""
 
 from pydantic import ConfigDict, Field
 
@@ -9,30 +9,32 @@ Scalar = str | int | float | bool | None
 
 
 class ExplainQuery(RequestModel):
-    """Which journey."""
+    """Journey to explain."""
 
     journey: JourneyKey | None = Field(
         default=None,
-        description="Journey to explain; needed only where the account is on more than one.",
+        description="Journey to explain; required only if the account is on several.",
     )
 
 
 class Node(ResponseModel):
-    """One condition of a rule, with its parts below it."""
+    """A condition of a rule, with the conditions that it consists of."""
 
     model_config = ConfigDict(from_attributes=True)
 
     condition: str = Field(
         description="all, any, not, performed, never, trait, idle, in_stage, milestone or touchpoint."
     )
-    text: str = Field(description="What it asks, as a sentence.")
+    text: str = Field(description="The condition as a sentence.")
     holds: bool
-    have: Scalar = Field(description="What there is: a count, seconds of waiting, a trait's value.")
-    need: Scalar = Field(description="What is asked for, in the same measure.")
+    have: Scalar = Field(description="Present value: a count, seconds of waiting, a trait's value.")
+    need: Scalar = Field(description="Required value, in the same unit.")
     satisfied_by: str | None = Field(description="What would make it hold; null if it holds.")
-    events: list[str] = Field(description="Events that would bring it nearer.")
-    at: Instant | None = Field(description="When time alone makes it hold.")
-    until: Instant | None = Field(description="When time alone ends it.")
+    events: list[str] = Field(description="Events that count towards it.")
+    at: Instant | None = Field(description="Instant from which it holds without a further event.")
+    until: Instant | None = Field(
+        description="Instant at which it ceases to hold without a further event."
+    )
     parts: list["Node"]
 
 
@@ -42,17 +44,21 @@ class Reachable(ResponseModel):
     model_config = ConfigDict(from_attributes=True)
 
     rule: str = Field(description="Path of the rule within the map.")
-    kind: str | None = Field(description="As of a transition; null where the journey is joined.")
+    kind: str | None = Field(
+        description="Kind of the transition; null if the rule only joins the journey."
+    )
     to_stage: str | None
     outcome: str | None
     holds: bool
     waits: bool = Field(description="Holds, and acts with the next touchpoint.")
-    at: Instant | None = Field(description="When time alone makes the rule hold.")
+    at: Instant | None = Field(
+        description="Instant from which the rule holds without a further event."
+    )
     condition: Node
 
 
 class Explanation(ResponseModel):
-    """Where an account stands, and every rule that could act next, strongest first."""
+    """Placement of an account, and every rule that could act next, strongest first."""
 
     account_id: str
     journey: str

@@ -9,27 +9,30 @@ from services.api.schemas.fields import Instant, JourneyKey
 
 
 class HistoryQuery(PageQuery):
-    """Which transitions."""
+    """Filters of transitions."""
 
-    journey: JourneyKey | None = Field(default=None, description="Only this journey's.")
+    journey: JourneyKey | None = Field(
+        default=None, description="Only transitions on this journey."
+    )
     include_superseded: bool = Field(
         default=False,
-        description="Also those that a late or merged event, or a new map version, has replaced.",
+        description="Also transitions that a late event, a merge or a new map version replaced.",
     )
 
 
 class Cause(ResponseModel):
-    """What made a transition: a touchpoint or the passage of time."""
+    """Cause of a transition: a touchpoint or the passage of time."""
 
     message_id: str | None = None
     event: str | None = None
     timer: str | None = Field(
-        default=None, description="`idle`, `in_stage` or `window` where time alone did it."
+        default=None,
+        description="`idle`, `in_stage` or `window` if the cause was the passage of time.",
     )
 
 
 class Transition(ResponseModel):
-    """A move from one stage to another, with its cause."""
+    """A transition from one stage to another, with its cause."""
 
     journey: str
     sequence: int = Field(description="Numbers the transitions of a journey, from 1.")
@@ -40,7 +43,7 @@ class Transition(ResponseModel):
     cycle: int
     occurred_at: Instant
     processed_at: Instant
-    dwell_seconds: float | None = Field(description="Length of the visit that ended here.")
+    dwell_seconds: float | None = Field(description="Length of the visit that it ended.")
     cause: Cause
     rule: str = Field(description="Path of the deciding rule within the map.")
     map_version: int
@@ -48,7 +51,7 @@ class Transition(ResponseModel):
 
 
 class OpenVisit(ResponseModel):
-    """The stay that still lasts."""
+    """A visit to a stage that has not ended."""
 
     journey: str
     stage: str | None
@@ -58,7 +61,7 @@ class OpenVisit(ResponseModel):
 
 
 class History(ResponseModel):
-    """A page of transitions, oldest first, and the visits that still last."""
+    """A page of transitions, oldest first, and the visits that have not ended."""
 
     account_id: str
     items: list[Transition]
@@ -67,13 +70,15 @@ class History(ResponseModel):
 
 
 class TimelineQuery(PageQuery):
-    """Which touchpoints, in which order."""
+    """Order and page of touchpoints."""
 
-    order: Literal["newest", "oldest"] = Field(default="newest", description="Which come first.")
+    order: Literal["newest", "oldest"] = Field(
+        default="newest", description="By event time, which come first."
+    )
 
 
 class TimelineItem(ResponseModel):
-    """A touchpoint as it was sent, with the times that it got."""
+    """A touchpoint as it was sent, with the times of receipt and processing."""
 
     message_id: str
     type: str
@@ -82,7 +87,7 @@ class TimelineItem(ResponseModel):
     received_at: Instant | None
     processed_at: Instant
     silence_seconds: float | None = Field(
-        description="Time since the account's touchpoint before it; null for the first of all."
+        description="Time since the previous touchpoint of the account; null for the first."
     )
     person_id: str | None
     channel: str | None

@@ -1,4 +1,4 @@
-"""Journeys: the maps of a workspace and how far their newest version has been applied."""
+"""Journeys: the maps of a workspace, and the progress of their refolds."""
 
 from typing import Any, Literal
 
@@ -9,7 +9,7 @@ from services.api.schemas.fields import Instant
 
 
 class Refold(ResponseModel):
-    """How many accounts have been refolded by a published version."""
+    """Progress of the refold that a published version caused, in accounts."""
 
     done: int
     total: int
@@ -37,10 +37,10 @@ class Journeys(ResponseModel):
 
 
 class JourneyQuery(RequestModel):
-    """Which version."""
+    """Version of the map."""
 
     version: int | None = Field(
-        default=None, ge=1, le=2**31 - 1, description="A published version; the newest if absent."
+        default=None, ge=1, le=2**31 - 1, description="A published version; absent: the newest."
     )
 
 
@@ -53,17 +53,17 @@ class JourneyDetail(ResponseModel):
     version: int
     published_at: Instant
     published_by: str
-    definition: dict[str, Any] = Field(description="The map as data, defaults spelled out.")
+    definition: dict[str, Any] = Field(description="The map as data, defaults included.")
     source: str = Field(description="The text as it was published.")
     refold: Refold | None
 
 
 class Published(ResponseModel):
-    """What publishing did."""
+    """Result of publishing a map."""
 
     key: str
     version: int
-    changed: bool = Field(description="False where the newest version says the same already.")
+    changed: bool = Field(description="False if the newest version has the same definition.")
 
 
 _REFOLD_EXAMPLE: Example = {"done": 1200, "total": 4000, "is_finished": False, "finished_at": None}

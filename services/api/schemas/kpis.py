@@ -1,4 +1,4 @@
-"""Values of indicators that are measured elsewhere and pushed here."""
+"""Values of indicators that are measured elsewhere and pushed."""
 
 from typing import Annotated
 
@@ -23,54 +23,54 @@ MAX_VALUES = 1_000
 
 
 class KpiValue(RequestModel):
-    """One reading of one indicator."""
+    """A reading of an indicator."""
 
     journey: JourneyKey
     stage: StageKey = Field(description="Stage of the map that declares the indicator.")
-    kpi: Word = Field(description="Its name in the map, in any case.")
+    kpi: Word = Field(description="Name of the indicator in the map; case does not matter.")
     value: float = Field(allow_inf_nan=False, description="In the unit that the map declares.")
-    at: RequestInstant = Field(
-        description="What the value is the reading of: a day, a month's end."
-    )
-    segment: Origin = Field(default="", description="Of which customers; empty: of all.")
+    at: RequestInstant = Field(description="Instant that the value is of: a day, a month's end.")
+    segment: Origin = Field(default="", description="Segment of customers; empty: all.")
     origin: Origin = Field(default="", description="Where it was measured, like `search console`.")
 
 
 class KpiValues(RequestModel):
-    """Readings to keep."""
+    """Readings to store."""
 
     items: list[KpiValue] = Field(min_length=1, max_length=MAX_VALUES)
 
 
 class KpiRejection(ResponseModel):
-    """One reading that was not kept."""
+    """A reading that was not stored."""
 
-    index: int = Field(description="Its place in the request, from 0.")
+    index: int = Field(description="Index of the reading in the request, from 0.")
     code: str = Field(description="`journey_unknown`, `stage_unknown` or `kpi_unknown`.")
     detail: str
 
 
 class KpiReceipt(ResponseModel):
-    """What became of the readings."""
+    """Result of a push."""
 
     accepted: int
     rejected: list[KpiRejection]
 
 
 class KpiQuery(PageQuery):
-    """Which readings."""
+    """Filters of readings."""
 
-    journey: JourneyKey | None = Field(default=None, description="Only of this journey.")
-    stage: StageKey | None = Field(default=None, description="Only of this stage.")
-    kpi: Word | None = Field(default=None, description="Only of this indicator, by its exact name.")
-    segment: Origin | None = Field(default=None, description="Only of this segment.")
+    journey: JourneyKey | None = Field(default=None, description="Only readings of this journey.")
+    stage: StageKey | None = Field(default=None, description="Only readings of this stage.")
+    kpi: Word | None = Field(
+        default=None, description="Only readings of this indicator, by its exact name."
+    )
+    segment: Origin | None = Field(default=None, description="Only readings of this segment.")
     since: RequestInstant | None = Field(
         default=None, description="Only readings at this instant or later; RFC 3339."
     )
 
 
 class StoredKpiValue(ResponseModel):
-    """A reading as it is kept."""
+    """A reading as it is stored."""
 
     journey: str
     stage: str

@@ -22,25 +22,27 @@ Reason = Annotated[
 
 
 class Suppress(RequestModel):
-    """Why a person is left alone from now on."""
+    """Reason of a suppression."""
 
-    reason: Reason = Field(default="", description="For those who ask later. No personal data.")
+    reason: Reason = Field(default="", description="Kept with the suppression. No personal data.")
 
 
 class Unsuppress(RequestModel):
-    """How far a person is let in again."""
+    """Extent of an unsuppression."""
 
-    erased: bool = Field(default=False, description="Even if the person was erased.")
+    erased: bool = Field(
+        default=False, description="Unsuppress the person even if they were erased."
+    )
 
 
 class Suppression(ResponseModel):
-    """Whether a person is left alone."""
+    """Whether a person is suppressed."""
 
     person: str
     suppressed: bool
-    since: Instant | None = Field(description="When it was asked for; null while it is not.")
+    since: Instant | None = Field(description="When the suppression began; null if there is none.")
     reason: str | None
-    names: int = Field(description="Names of the person that this was done for.")
+    names: int = Field(description="Number of names of the person that the request applied to.")
 
 
 SUPPRESS_EXAMPLE: Example = {"reason": "asked by mail"}

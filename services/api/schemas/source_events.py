@@ -13,7 +13,7 @@ _YEAR_DAYS = 366
 
 
 class SourceEventsQuery(PageQuery):
-    """Which of the newest events."""
+    """Filters of the newest events."""
 
     after: int | None = Field(
         default=None,
@@ -70,7 +70,7 @@ class SourceEvents(ListOf[SourceEventItem]):
 
 
 class UsageQuery(RequestModel):
-    """How far back."""
+    """Number of days."""
 
     days: int = Field(default=30, ge=1, le=_YEAR_DAYS, description="UTC days, today included.")
 

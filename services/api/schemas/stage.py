@@ -1,4 +1,4 @@
-"""The stage of a subject: what the hot path answers."""
+"""The stage of a subject: requests and responses of the hot path."""
 
 from datetime import datetime
 from typing import Annotated
@@ -34,7 +34,7 @@ class StageQuery(RequestModel):
     email: Id | None = Field(default=None, description="Person, by e-mail in any case.")
     journey: JourneyKey | None = Field(
         default=None,
-        description="Journey to answer for; needed only where the subject is on more than one.",
+        description="Journey to answer for; required only if the subject is on several.",
     )
 
 
@@ -51,7 +51,7 @@ MAX_BATCH_SUBJECTS = 1000
 
 
 class StageBatchBody(RequestModel):
-    """Up to 1,000 subjects, all asked about the same journey if one is named."""
+    """Up to 1,000 subjects, and optionally one journey for all of them."""
 
     subjects: list[SubjectRef] = Field(min_length=1, max_length=MAX_BATCH_SUBJECTS)
     journey: JourneyKey | None = None
@@ -65,54 +65,54 @@ class NextStage(ResponseModel):
 
 
 class Stage(ResponseModel):
-    """Where a subject stands on a journey now."""
+    """Current position of a subject on a journey."""
 
     account_id: str = Field(
-        description="The account, or the person's own id (`user:...`) where no account is known"
+        description="The account, or the person's own id (`user:...`) if no account is linked"
         " or the journey is about persons."
     )
     journey: str | None = Field(
         description="Null only for a subject on no journey in a workspace without exactly one."
     )
     map_version: int | None = Field(description="Map version that placed the subject.")
-    stage: str | None = Field(description="Of an ended journey the stage that it ended in.")
+    stage: str | None = Field(description="On an ended journey, the stage in which it ended.")
     stage_title: str | None
     status: Status
-    outcome: str | None = Field(description="How an ended journey ended.")
+    outcome: str | None = Field(description="Outcome of an ended journey.")
     entered_at: Instant | None = Field(
-        description="Start of the present visit; of an ended journey the instant of the outcome."
+        description="Start of the present visit; on an ended journey, the instant of the outcome."
     )
     cycle: int | None = Field(description="Run through the journey, from 1.")
     job: str | None = Field(description="What the customer wants to get done in this stage.")
     persona: str | None = Field(description="Null until a persona is assigned.")
     content: dict[str, str] | None = Field(
-        description="The stage's text by slot, for the persona or by default."
+        description="Text of the stage by slot, for the persona or the default."
     )
     next: NextStage | None
-    health: float | None = Field(description="0 to 100; null where no score is kept.")
+    health: float | None = Field(description="0 to 100; null if there is no score.")
     event_at: Instant | None = Field(description="When the newest touchpoint happened.")
     processed_at: Instant | None = Field(description="When the newest touchpoint was processed.")
     version: int = Field(
-        description="Grows with every change of the placement; 0 before the first."
+        description="Increases with every change of the placement; 0 before the first."
     )
 
 
 class BatchError(ResponseModel):
-    """Why one subject of a batch has no answer."""
+    """Error of one subject of a batch."""
 
     code: str = Field(description="`subject_unknown`, `subject_required` or `journey_required`.")
     detail: str
 
 
 class BatchItem(ResponseModel):
-    """The answer for one subject: `result` or `error`, the other is null."""
+    """Response for one subject: `result` or `error`; the other is null."""
 
     result: Stage | None
     error: BatchError | None
 
 
 class StageBatch(ResponseModel):
-    """Answers in the order of the question."""
+    """Responses in the order of the subjects in the request."""
 
     items: list[BatchItem]
 

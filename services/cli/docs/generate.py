@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from services.cli.docs import settings
-from services.standalone import described
+from services.standalone import document as product_document
 from shared.contracts import envelope
 from shared.maps import schema as map_schema
 from shared.telemetry import catalogue
@@ -20,7 +20,7 @@ def _json(schema: Callable[[], object]) -> Callable[[], str]:
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "configuration.md": settings.document,
     "metrics.md": catalogue.document,
-    "openapi.json": described.published,
+    "openapi.json": product_document.published,
     "schemas/envelope.v1.json": _json(envelope.json_schema),
     "schemas/map.schema.json": map_schema.as_text,
 }

@@ -15,6 +15,7 @@ from services.cli.client.http import call, print_json
 from services.cli.client.target import target
 from shared.clock import SystemClock
 from shared.maps import MapDocument, MapInvalid, MapProblem, lint, parse, schema, templates
+from shared.wording import counted
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -48,8 +49,8 @@ def validate(
         for finding in findings:
             _print_finding(finding)
         typer.echo(
-            f"{_counted(len(files), 'map')}: {_counted(errors, 'error')},"
-            f" {_counted(warnings, 'warning')}"
+            f"{counted(len(files), 'map')}: {counted(errors, 'error')},"
+            f" {counted(warnings, 'warning')}"
         )
     if errors or (strict and warnings):
         raise typer.Exit(REFUSED)
@@ -187,7 +188,3 @@ def _print_finding(finding: dict[str, Any], *, err: bool = False) -> None:
     typer.echo(f"{place}: {finding['severity']}:{path} {finding['message']}", err=err)
     if finding["hint"]:
         typer.echo(f"    {finding['hint']}", err=err)
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"

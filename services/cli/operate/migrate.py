@@ -1,6 +1,6 @@
 """`stageline migrate`: the database to the newest schema. Safe to run twice, also at once."""
 
-from services.standalone.prepare import migrate as upgrade
+from migrations.upgrade import upgrade
 from shared.settings import CommonSettings, load
 
 

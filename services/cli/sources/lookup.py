@@ -1,12 +1,12 @@
 """Finds a source by its name or id, and the address that its senders use."""
 
-import difflib
 import os
 from typing import Any
 
 from services.cli.client.errors import fail, printable
 from services.cli.client.http import call
 from services.cli.client.target import ApiTarget, of_this_folder
+from shared.wording import nearest
 
 ENDPOINT = "/v1/sources"
 _PUBLIC_URL = "STAGELINE_PUBLIC_BASE_URL"
@@ -20,9 +20,9 @@ def find_source(to: ApiTarget, name: str) -> dict[str, Any]:
     )
     if item is None:
         names = [printable(each["name"]) for each in items]
-        near = difflib.get_close_matches(name, names, n=1)
+        near = nearest(name, names)
         there = f"there are: {', '.join(names)}" if names else "there is none yet"
-        fail(f"there is no source of that name; {f'did you mean {near[0]}?' if near else there}")
+        fail(f"there is no source of that name; {f'did you mean {near}?' if near else there}")
     source: dict[str, Any] = call(to, "GET", source_path(item))
     return source
 

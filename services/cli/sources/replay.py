@@ -15,7 +15,7 @@ from services.cli.queries import dead_letters
 from services.ingest.compose import composed
 from services.ingest.events.verdicts import Refused
 from services.ingest.intake import Ingest
-from services.ingest.protocols.webhooks.parse import DeliveryContext, read_letter
+from services.ingest.protocols.webhooks.parse import DeliveryContext, parse_dead_letter
 from services.ingest.settings import IngestSettings
 from shared.clock import SystemClock
 from shared.contracts.envelope import Envelope, decode
@@ -136,7 +136,7 @@ async def _replay_one(
     ingest: Ingest, source: Source, way: DeliveryContext, envelope: Envelope
 ) -> str:
     """Replay one dead letter; its result. Its candidates are judged as if they were sent now."""
-    items: list[Any] = read_letter(envelope.properties, way, name=envelope.message_id)
+    items: list[Any] = parse_dead_letter(envelope.properties, way, name=envelope.message_id)
     if not items:
         return "skipped"
     if any(not isinstance(item, Refused) and item.type == "unmapped" for item in items):
@@ -148,7 +148,8 @@ async def _replay_one(
         scopes=frozenset(),
         source_id=source.source_id,
     )
-    intake = await ingest.store(
-        items, principal=principal, received_at=envelope.received_at, route=_ROUTE
+    sender = await ingest.gatekeeper.identify(principal)
+    decisions = await ingest.store(
+        items, sender=sender, received_at=envelope.received_at, route=_ROUTE
     )
-    return "rejected" if intake.refused else "replayed"
+    return "rejected" if decisions.refused else "replayed"

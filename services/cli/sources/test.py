@@ -13,10 +13,15 @@ from services.cli.client.http import print_json
 from services.cli.client.target import target
 from services.cli.sources.lookup import find_source
 from services.ingest.dry_run import DryRun
+from services.ingest.events.candidate import ForeignItem
 from services.ingest.events.verdicts import Refused
 from services.ingest.limits import Limits
-from services.ingest.protocols.webhooks import parse as delivery
-from services.ingest.protocols.webhooks.parse import Delivery, DeliveryContext, Item
+from services.ingest.protocols.webhooks.parse import (
+    Delivery,
+    DeliveryContext,
+    parse,
+    why_unmapped,
+)
 from shared.clock import SystemClock
 from shared.sources import mappings
 from shared.sources.mapping import CompiledMapping, MappingProblem, compile_mapping
@@ -59,11 +64,11 @@ def try_sample(
         settings=settings,
         mapping=None if written is None else compiled(written),
     )
-    parsed = delivery.read(body, way, _INGEST.limits)
+    parsed = parse(body, way, _INGEST.limits)
     if not isinstance(parsed, Delivery):
         fail(f"ingest would refuse the body: {parsed.detail}", REFUSED)
     reports = [
-        _item_report(position, items, way, is_kept=parsed.letter(position) is not None)
+        _item_report(position, items, way, is_kept=parsed.unmapped(position) is not None)
         for position, items in enumerate(parsed.items)
     ]
     if as_json:
@@ -96,7 +101,7 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def _item_report(
-    position: int, items: Sequence[Item], way: DeliveryContext, *, is_kept: bool
+    position: int, items: Sequence[ForeignItem], way: DeliveryContext, *, is_kept: bool
 ) -> dict[str, Any]:
     """Report on one item of the sample: its touchpoints, why it is unmapped, what is refused.
 
@@ -113,7 +118,7 @@ def _item_report(
         if isinstance(verdict, Refused):
             rejected.append({"code": verdict.code, "detail": verdict.detail})
         elif verdict.envelope.type == "unmapped":
-            unmapped = delivery.why_unmapped(verdict.envelope.properties, way)
+            unmapped = why_unmapped(verdict.envelope.properties, way)
         else:
             envelope = msgspec.to_builtins(verdict.envelope)
             touchpoints.append({k: v for k, v in envelope.items() if k not in _OURS})

@@ -4,7 +4,6 @@ The native API decodes straight into `Candidate`, so the field set below is the 
 foreign formats build a `ForeignCandidate` through `build`. Both get the same checks and codes.
 """
 
-import difflib
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -22,6 +21,7 @@ from shared.contracts.envelope import (
     Survey,
 )
 from shared.sources.hashing import is_hashed
+from shared.wording import nearest
 
 MAX_LABEL_CHARS = 100
 """Longest channel, role, emotion or friction: they are names out of a short list."""
@@ -85,6 +85,10 @@ class ForeignCandidate(Candidate, frozen=True, kw_only=True, forbid_unknown_fiel
     previous_account_id: _Id | None = None
 
 
+Item = Candidate | Refused
+"""One event of a body, parsed."""
+ForeignItem = ForeignCandidate | Refused
+
 FIELDS = Candidate.__struct_fields__
 
 
@@ -143,8 +147,8 @@ _UNKNOWN = re.compile(r"unknown field `(.{1,64})`")
 
 def _unknown_field(message: str) -> Refused:
     name = _UNKNOWN.search(message)
-    near = difflib.get_close_matches(_snake(name[1]), FIELDS, n=1) if name else []
-    hint = f"Did you mean `{near[0]}`?" if near else "Put your own fields into `properties`."
+    near = nearest(_snake(name[1]), FIELDS) if name else None
+    hint = f"Did you mean `{near}`?" if near else "Put your own fields into `properties`."
     return Refused(RefusalCode.UNKNOWN_FIELD, f"A top-level field is not known here. {hint}")
 
 

@@ -1,4 +1,4 @@
-"""Parameters in a request's address, for senders that can set neither header nor body. Pure."""
+"""Query parameters, for senders that can set neither header nor body. Pure."""
 
 from urllib.parse import parse_qsl
 
@@ -6,11 +6,11 @@ from services.ingest.http.rejections import RequestRejected
 
 MAX_PARAMETERS = 60
 KEY_NAMES = ("key", "write_key", "writeKey", "access_token")
-"""Under which a key may stand in a query."""
+"""Parameters that may hold a key."""
 
 
 def parameters(query: bytes) -> dict[str, str]:
-    """All parameters; of a repeated one the last counts. Raises RequestRejected."""
+    """All parameters; the last of a repeated one. Raises RequestRejected."""
     try:
         pairs = parse_qsl(
             query.decode("ascii"),
@@ -20,20 +20,27 @@ def parameters(query: bytes) -> dict[str, str]:
             max_num_fields=MAX_PARAMETERS,
         )
     except (UnicodeDecodeError, ValueError):
-        raise unreadable() from None
+        raise invalid_query() from None
     return dict(pairs)
 
 
+def parameters_and_key(query: bytes) -> tuple[dict[str, str], str | None]:
+    """All parameters but keys, and the key. Raises RequestRejected."""
+    fields = parameters(query)
+    keys = [fields.pop(name) for name in KEY_NAMES if name in fields]
+    return fields, keys[0] if keys else None
+
+
 def parameter(query: bytes, *names: str) -> str | None:
-    """The first of `names` that has a value. Raises RequestRejected."""
+    """The first of `names` with a value. Raises RequestRejected."""
     if not query:
         return None
-    found = parameters(query)
-    return next((value for name in names if (value := found.get(name))), None)
+    fields = parameters(query)
+    return next((value for name in names if (value := fields.get(name))), None)
 
 
-def unreadable() -> RequestRejected:
-    """The query cannot be taken apart."""
+def invalid_query() -> RequestRejected:
+    """The query cannot be parsed."""
     return RequestRejected(
         400,
         "invalid_query",

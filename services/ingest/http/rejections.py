@@ -1,7 +1,7 @@
-"""Requests that are turned away as a whole: nothing of them is stored.
+"""Requests that are rejected as a whole: nothing of them is stored.
 
-Each route says so in the form that its senders read (`Endpoint.refused`); status, code and headers are
-the same everywhere unless a protocol demands otherwise.
+Status, code and headers are the same for every protocol; the form of the response is the protocol's own
+(`Conventions.rejected`).
 """
 
 import math
@@ -16,12 +16,12 @@ from shared.keys.cache import AuthFailure
 GATE_CODES = (
     "source_unavailable", "source_paused", "origin_not_allowed", "rate_limited", "quota_exceeded",
 )  # fmt: skip
-"""Codes of known senders that may not come in now."""
+"""Codes of the gatekeeper's rejections: the sender is authenticated and may not send now."""
 _DAY_SECONDS = 86_400
 
 
 class RequestRejected(StagelineError):
-    """Raised wherever it turns out; `detail` repeats nothing that was sent."""
+    """Ends a request without storing anything; `detail` repeats nothing that was sent."""
 
     def __init__(
         self,
@@ -31,11 +31,12 @@ class RequestRejected(StagelineError):
         *,
         headers: Mapping[str, str] | None = None,
         closes: bool = False,
-        noted: str | None = None,
+        operator_detail: str | None = None,
     ) -> None:
-        """`closes`: the answer may come before the body has, so no next request can follow it.
+        """`closes`: the response may be sent before the whole body was read; the connection ends then.
 
-        `noted`: what those who watch the source are told instead of `detail`, which strangers read.
+        `operator_detail`: detail for the live view of the source, where `detail`, which any sender reads,
+        must say less.
         """
         super().__init__(code)
         self.status = status
@@ -43,22 +44,22 @@ class RequestRejected(StagelineError):
         self.detail = detail
         self.headers = dict(headers or {})
         self.closes = closes
-        self.noted = noted or detail
+        self.operator_detail = operator_detail or detail
 
 
-def later(code: str, detail: str, *, seconds: int = 2, status: int = 503) -> RequestRejected:
-    """Try again: with an integer Retry-After, the only form that every SDK understands."""
+def retry_later(code: str, detail: str, *, seconds: int = 2, status: int = 503) -> RequestRejected:
+    """A rejection for some seconds; an integer Retry-After is the only form that every SDK understands."""
     return RequestRejected(status, code, detail, headers={"Retry-After": str(seconds)})
 
 
 def key_rejected(error: NotAuthenticated | MissingScope) -> RequestRejected:
-    """What a key that does not open the door means."""
+    """The key is missing, invalid, without the scope, or cannot be checked."""
     if isinstance(error, MissingScope):
         return RequestRejected(
             403, "missing_scope", f"This key may not do that: it does not hold {error.scope}."
         )
     if error.failure is AuthFailure.UNAVAILABLE:
-        return later("keys_unavailable", "Keys cannot be checked now; try again.")
+        return retry_later("keys_unavailable", "Keys cannot be checked now; try again.")
     return RequestRejected(
         401,
         "unauthenticated",
@@ -68,8 +69,8 @@ def key_rejected(error: NotAuthenticated | MissingScope) -> RequestRejected:
 
 
 def rules_unknown() -> RequestRejected:
-    """Nothing may pass by rules that are not known."""
-    return later(
+    """The rules of the sender's source are unknown."""
+    return retry_later(
         "source_unavailable",
         "The source of this key was removed, or its rules cannot be read now; try again later.",
         seconds=5,
@@ -77,12 +78,14 @@ def rules_unknown() -> RequestRejected:
 
 
 def source_paused() -> RequestRejected:
-    """A person has paused the source; senders hold on to what they have."""
-    return later("source_paused", "The source of this key is paused; try again later.", seconds=60)
+    """An operator has paused the source; senders keep their events."""
+    return retry_later(
+        "source_paused", "The source of this key is paused; try again later.", seconds=60
+    )
 
 
 def origin_not_allowed() -> RequestRejected:
-    """The page is none of those that the source lets send."""
+    """The origin is not among those that the source allows."""
     return RequestRejected(
         403,
         "origin_not_allowed",
@@ -92,7 +95,7 @@ def origin_not_allowed() -> RequestRejected:
 
 
 def rate_limited(policy: str, wait_seconds: int, now: datetime) -> RequestRejected:
-    """More events a second than the sender may send, by the value of `RateLimit-Policy`."""
+    """Over the rate limit; `policy` is the value of `RateLimit-Policy`."""
     return _too_many(
         "rate_limited",
         "More events come by this key than it may send; try again after Retry-After.",
@@ -103,7 +106,7 @@ def rate_limited(policy: str, wait_seconds: int, now: datetime) -> RequestReject
 
 
 def quota_exceeded(quota: int, wait_seconds: int, now: datetime) -> RequestRejected:
-    """The source has had its events of the day."""
+    """Over the daily quota."""
     return _too_many(
         "quota_exceeded",
         "The source of this key has had its events of today (UTC); try again after Retry-After.",
@@ -129,8 +132,8 @@ def _too_many(
 
 
 def log_unavailable() -> RequestRejected:
-    """The event log did not acknowledge: what was sent may or may not be stored."""
-    return later(
+    """The event log did not acknowledge: the events may or may not be stored."""
+    return retry_later(
         "log_unavailable",
         "The event log did not acknowledge in time; send the same events again, with the same"
         " message ids.",
@@ -138,7 +141,7 @@ def log_unavailable() -> RequestRejected:
 
 
 def body_rejected(refused: BodyRefused) -> RequestRejected:
-    """What a body that cannot be taken means."""
+    """The body was refused as a whole."""
     return RequestRejected(
         _STATUS[refused.code],
         refused.code,

@@ -1,6 +1,6 @@
-"""Answers of the ingest routes: bytes and headers made ready, open to browsers on any origin.
+"""Responses of ingest: Starlette responses with ready headers, open to browsers on any origin.
 
-`*` and no credentials: the key in the request is the credential, a cookie never is.
+`*` without credentials: the key in the request is the credential, a cookie never is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,8 @@ from http import HTTPStatus
 
 import msgspec
 from starlette.responses import Response
-from starlette.types import Send
+
+from services.ingest.events.verdicts import Refused
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -19,44 +20,26 @@ _CORS: RawHeaders = [
         b"retry-after, x-request-id, ratelimit, ratelimit-policy, x-ratelimit-reset",
     ),
 ]
-_ALLOWED = (
-    b"authorization, content-type, content-encoding, x-retry-count, x-request-id, anonymousid,"
-    b" x-strict-mode, *"
-)
-"""`*` stands for what SDKs tell of their attempts, in headers that change with their versions, but not
-for `authorization`; browsers that do not know it are told of the others."""
-_PREFLIGHT: RawHeaders = [
-    *_CORS,
-    (b"access-control-allow-methods", b"POST"),
-    (b"access-control-allow-headers", _ALLOWED),
-    (b"access-control-max-age", b"86400"),
-    (b"content-length", b"0"),
-]
 CLOSE: RawHeaders = [(b"connection", b"close")]
-"""For an answer that comes before the body has: the rest of it is not a next request."""
+"""For a response that is sent before the whole body was read: the rest of it is no next request."""
 
 
-class RawResponse:
-    """One answer; may be sent any number of times."""
+class RawResponse(Response):
+    """A response made of raw headers; the same object may be sent any number of times.
 
-    __slots__ = ("_body", "_start", "body", "headers", "status")
+    Starlette's own constructor encodes headers each time, which costs a request more than its parsing.
+    """
 
     def __init__(self, status: int, headers: RawHeaders, body: bytes) -> None:
-        self.status = status
-        self.headers = headers
+        # Not `super().__init__`: it would build what `headers` already is.
+        self.status_code = status
+        self.raw_headers = headers
         self.body = body
-        self._start = {"type": "http.response.start", "status": status, "headers": headers}
-        self._body = {"type": "http.response.body", "body": body}
+        self.background = None
 
-    def saying(self, headers: Sequence[tuple[bytes, bytes]]) -> "RawResponse":
-        """The same with more headers."""
-        return RawResponse(self.status, [*self.headers, *headers], self.body)
-
-    async def send(self, send: Send) -> None:
-        """Send it."""
-        # A copy: whoever wraps `send` may add headers to the message.
-        await send(dict(self._start))
-        await send(self._body)
+    def with_headers(self, headers: Sequence[tuple[bytes, bytes]]) -> "RawResponse":
+        """A copy with further headers."""
+        return RawResponse(self.status_code, [*self.raw_headers, *headers], bytes(self.body))
 
 
 def json(
@@ -66,7 +49,7 @@ def json(
     headers: Sequence[tuple[bytes, bytes]] = (),
     media_type: str = "application/json",
 ) -> RawResponse:
-    """A JSON answer."""
+    """A JSON response."""
     body = msgspec.json.encode(payload)
     own = [
         (b"content-type", media_type.encode()),
@@ -76,25 +59,56 @@ def json(
 
 
 def of_bytes(status: int, body: bytes, headers: RawHeaders) -> RawResponse:
-    """An answer of any form; `headers` name its type."""
+    """A response with any body; `headers` name its type."""
     return RawResponse(status, [(b"content-length", b"%d" % len(body)), *_CORS, *headers], body)
 
 
 def empty(status: int, headers: RawHeaders) -> RawResponse:
-    """An answer that is all headers."""
+    """A response without a body."""
     return of_bytes(status, b"", headers)
 
 
 def of(response: Response, *, headers: Sequence[tuple[bytes, bytes]] = ()) -> RawResponse:
-    """A ready response, opened to browsers."""
+    """`response` with the CORS headers, and further ones."""
     return RawResponse(
         response.status_code, [*response.raw_headers, *_CORS, *headers], bytes(response.body)
     )
 
 
 def raw(headers: Mapping[str, str]) -> RawHeaders:
-    """Headers as they go over the wire."""
+    """Headers in the form of ASGI."""
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
-PREFLIGHT = RawResponse(HTTPStatus.NO_CONTENT, _PREFLIGHT, b"")
+def rejections(refused: Sequence[tuple[int, Refused]]) -> list[dict[str, object]]:
+    """Refused events as the `rejected` member of a response."""
+    return [
+        {"index": index, "code": refusal.code, "detail": refusal.detail}
+        for index, refusal in refused
+    ]
+
+
+def preflight(methods: bytes, allowed: bytes) -> RawResponse:
+    """The response to a browser's preflight request.
+
+    `*` in `allowed` covers headers that SDKs add with their versions, but not `authorization`, which is
+    named for that reason; browsers without support for `*` read the names beside it.
+    """
+    return RawResponse(
+        HTTPStatus.NO_CONTENT,
+        [
+            *_CORS,
+            (b"access-control-allow-methods", methods),
+            (b"access-control-allow-headers", allowed),
+            (b"access-control-max-age", b"86400"),
+            (b"content-length", b"0"),
+        ],
+        b"",
+    )
+
+
+PREFLIGHT = preflight(
+    b"POST",
+    b"authorization, content-type, content-encoding, x-retry-count, x-request-id, anonymousid,"
+    b" x-strict-mode, *",
+)

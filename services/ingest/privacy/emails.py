@@ -3,9 +3,9 @@
 import re
 from urllib.parse import unquote
 
-from services.ingest.privacy import nested
 from services.ingest.privacy.nested import JsonValue
 from shared.contracts.names import normal_email
+from shared.json_values import strings
 
 _ATOM = r"[^\s@%\"'`<>()\[\]{},;:=&?/#|\\]"
 # With a plus sign as links write it, and an apostrophe inside of a name, where it opens no quotation.
@@ -23,13 +23,10 @@ def may_be_in(text: str) -> bool:
 
 
 def found_in(value: JsonValue) -> set[str]:
-    """All addresses in nested data, its keys too, in lower case. Raises RecursionError."""
-    found: set[str] = set()
-
-    def note(text: str) -> str:
-        if may_be_in(text):
-            found.update(normal_email(unquote(match[0])) for match in ANY.finditer(text))
-        return text
-
-    nested.rewritten(value, note, keys=True)
-    return found
+    """All addresses in nested data, its keys too, in lower case."""
+    return {
+        normal_email(unquote(match[0]))
+        for text in strings(value)
+        if may_be_in(text)
+        for match in ANY.finditer(text)
+    }

@@ -54,7 +54,7 @@ class Redaction:
     """Only addresses of the internet are looked for."""
 
 
-def privacy(settings: SourceSettings, key: bytes) -> Redaction:
+def redaction(settings: SourceSettings, key: bytes) -> Redaction:
     """Read the settings of a source; `key` is the workspace's, for pseudonyms."""
     allowed = settings.allow_properties
     hashed_paths = tuple(map(to_hash, settings.hash_fields))

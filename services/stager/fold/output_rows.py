@@ -18,6 +18,7 @@ from shared.journey.compile import CompiledJourney
 from shared.journey.map import Stage
 from shared.journey.model import Effect, Stall, Status, Transition
 from shared.journey.state import State
+from shared.wording import counted
 
 Visit = tuple[str, int, datetime]
 """Stage, cycle, start: the visit of a journey that an alert is about."""
@@ -149,8 +150,7 @@ _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 def _span(seconds: float) -> str:
     for size, unit in _UNITS:
         if seconds >= size:
-            number = int(seconds // size)
-            return f"{number} {unit}{'' if number == 1 else 's'}"
+            return counted(int(seconds // size), unit)
     return "a moment"
 
 

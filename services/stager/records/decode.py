@@ -4,7 +4,6 @@ Ingest has checked every event already; this is the second check, for records of
 A `Poison` names the place of the fault in a record, never a value.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC
 from enum import StrEnum
@@ -15,6 +14,7 @@ import msgspec
 from shared.contracts import envelope as wire
 from shared.contracts.envelope import Envelope
 from shared.contracts.names import RESERVED_PREFIXES
+from shared.json_values import strings
 
 
 class Reason(StrEnum):
@@ -135,7 +135,7 @@ def _check(e: Envelope, value: bytes) -> Poison | None:  # noqa: C901, PLR0911, 
             if text is not None and len(text) > wire.MAX_ID_CHARS:
                 return _wrong(e, Reason.OUT_OF_RANGE, name)
     # The escape is rare; strings are searched only in a record that has it.
-    if b"\\u0000" in value and _holds_nul(msgspec.to_builtins(e)):
+    if b"\\u0000" in value and any(_NUL in text for text in strings(msgspec.to_builtins(e))):
         return _wrong(e, Reason.BAD_TEXT, "")
     if not value.isascii():
         # The decoder skips unknown fields without checking their text.
@@ -225,25 +225,3 @@ def _invalid(value: bytes, exc: msgspec.ValidationError) -> Poison:
         workspace_id=workspace_id,
         message_id=message_id,
     )
-
-
-def _holds_nul(value: object) -> bool:
-    pending: list[object] = [value]
-    while pending:
-        match pending.pop():
-            case str() as text:
-                if _NUL in text:
-                    return True
-            case dict() as mapping:
-                pending += _items(mapping.items())
-            case list() as items:
-                pending += items
-            case _:
-                pass
-    return False
-
-
-def _items(pairs: Iterable[tuple[object, object]]) -> Iterable[object]:
-    for key, value in pairs:
-        yield key
-        yield value

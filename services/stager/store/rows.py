@@ -1,6 +1,6 @@
 """Rows as the stager reads and writes them; the pure modules share them with the SQL."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -131,7 +131,3 @@ class Writes:
     alerts_resolved: list[Row] = field(default_factory=list)
     alerts: list[Row] = field(default_factory=list)
     outbox: list[Row] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        """Whether there is anything to write."""
-        return any(getattr(self, each.name) for each in fields(self))

@@ -14,6 +14,7 @@ from shared.journey.facts import FactRegistry, Place
 from shared.journey.phrases import alternatives, comparison, duration_text
 from shared.journey.state import State
 from shared.journey.trackers import CountTracker, Since, Tracker, WindowTracker
+from shared.wording import counted
 
 _SINCE = {
     Since.VISIT: "since the last move",
@@ -121,7 +122,7 @@ class Performed(Condition):
     def _more(self, missing: int) -> str:
         words = alternatives(self.events)
         if missing > 1 or self.count > 1:
-            words += f" {missing} more time{'' if missing == 1 else 's'}"
+            words += f" {counted(missing, 'more time')}"
         return words + self._where()
 
     def _where(self) -> str:

@@ -52,7 +52,7 @@ def test_the_standard_librarys_records_have_the_same_form() -> None:
     )
 
 
-def test_a_library_that_tries_again_by_itself_calls_nobody() -> None:
+def test_a_library_that_retries_by_itself_only_warns() -> None:
     theirs = _one("logging.getLogger('aiokafka.consumer').error('coordinator not available')")
     ours = _one("structlog.get_logger('shared.eventlog.kafka.reader').error('kafka_offsets_lost')")
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from services.ingest.events.candidate import ForeignCandidate
-from services.ingest.protocols.webhooks.parse import DeliveryContext, read_item
+from services.ingest.protocols.webhooks.parse import DeliveryContext, parse_item
 from shared.sources import mappings
 from shared.sources.mapping import compile_mapping
 from shared.sources.source import SourceKind, SourceSettings
@@ -22,7 +22,7 @@ def touchpoints_of(name: str, item: dict[str, Any]) -> list[ForeignCandidate]:
         settings=SourceSettings(),
         mapping=compile_mapping(yaml.safe_load(mappings.read(name))),
     )
-    items = read_item(item, way)
+    items = parse_item(item, way)
     assert all(isinstance(each, ForeignCandidate) for each in items)
     return [each for each in items if isinstance(each, ForeignCandidate)]
 

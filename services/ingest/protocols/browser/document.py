@@ -1,11 +1,9 @@
 """What browser SDKs fetch at start, in the OpenAPI document."""
 
-import msgspec
-
 from services.ingest.http.rejections import RequestRejected
 from services.ingest.protocols.browser import route as browser
-from services.ingest.protocols.common.endpoint import as_problem
-from shared.http.openapi import Json, fault_answer, refusal
+from services.ingest.protocols.common.document import DocumentContext, Section, responses
+from shared.http.openapi import Json
 
 TAGS = {"browser": "What browser SDKs fetch at start: nothing that depends on the key."}
 
@@ -27,8 +25,9 @@ _VERSION: Json = {
 _OBJECT: Json = {"type": "object"}
 
 
-def paths() -> Json:
-    """The paths of SDKs; PostHog's flags are taken without the last slash, too."""
+def section(context: DocumentContext) -> Section:
+    """The paths of SDKs; PostHog's flags are served without the last slash, too."""
+    del context
     settings = {
         "integrations": {"Segment.io": {"apiKey": _EXAMPLE_KEY, "apiHost": "events.example/v1"}},
         "metrics": {"sampleRate": 0},
@@ -40,49 +39,52 @@ def paths() -> Json:
             "example": browser.script_of(config).decode(),
         }
     }
-    return {
-        browser.SETTINGS: {
-            "get": _operation(
-                "browserSettings",
-                "Settings of analytics.js",
-                "Where to send, for `cdnURL`. The address is `STAGELINE_PUBLIC_BASE_URL`, else the one"
-                " by which this request came.",
-                _json(settings),
-                refused=[browser.no_write_key(), browser.no_address()],
-            )
-        },
-        browser.CONFIG: {
-            "get": _operation(
-                "browserConfig",
-                "Settings of posthog-js",
-                "Nothing is switched on that this service has nothing for.",
-                _json(config),
-                refused=[browser.no_write_key()],
-            )
-        },
-        browser.CONFIG_SCRIPT: {
-            "get": _operation(
-                "browserConfigScript",
-                "Settings of posthog-js, as a script",
-                "Leaves the settings where the SDK looks for them.",
-                script,
-                refused=[browser.no_write_key()],
-            )
-        },
-        **{
-            path: {
-                method: _operation(
-                    f"browser{name}{method.capitalize()}",
-                    "PostHog's feature flags",
-                    "There are none. The body is not looked at.",
-                    _json(browser.FLAGS_ANSWER),
-                    refused=[],
+    return Section(
+        tags=TAGS,
+        paths={
+            browser.SETTINGS: {
+                "get": _operation(
+                    "browserSettings",
+                    "Settings of analytics.js",
+                    "Where to send, for `cdnURL`. The address is `STAGELINE_PUBLIC_BASE_URL`, else the one"
+                    " by which this request came.",
+                    _json(settings),
+                    refused=[browser.no_write_key(), browser.no_address()],
                 )
-                for method in ("get", "post")
-            }
-            for path, name in (("/flags/", "Flags"), ("/decide/", "Decide"))
+            },
+            browser.CONFIG: {
+                "get": _operation(
+                    "browserConfig",
+                    "Settings of posthog-js",
+                    "Nothing is switched on that this service has nothing for.",
+                    _json(config),
+                    refused=[browser.no_write_key()],
+                )
+            },
+            browser.CONFIG_SCRIPT: {
+                "get": _operation(
+                    "browserConfigScript",
+                    "Settings of posthog-js, as a script",
+                    "Leaves the settings where the SDK looks for them.",
+                    script,
+                    refused=[browser.no_write_key()],
+                )
+            },
+            **{
+                path: {
+                    method: _operation(
+                        f"browser{name}{method.capitalize()}",
+                        "PostHog's feature flags",
+                        "There are none. The body is not looked at.",
+                        _json(browser.FLAGS_ANSWER),
+                        refused=[],
+                    )
+                    for method in ("get", "post")
+                }
+                for path, name in (("/flags/", "Flags"), ("/decide/", "Decide"))
+            },
         },
-    }
+    )
 
 
 def _json(example: object) -> Json:
@@ -92,10 +94,6 @@ def _json(example: object) -> Json:
 def _operation(
     name: str, summary: str, description: str, content: Json, *, refused: list[RequestRejected]
 ) -> Json:
-    told: dict[int, Json] = {}
-    for away in refused:
-        example = msgspec.json.decode(as_problem(away).body)
-        told.setdefault(away.status, {})[away.code] = {"value": example}
     return {
         "operationId": name,
         "tags": ["browser"],
@@ -103,9 +101,5 @@ def _operation(
         "description": description,
         "security": [{}],
         "parameters": [_PATH_KEY if refused else _VERSION],
-        "responses": {
-            "200": {"description": "As asked.", "content": content},
-            **{str(status): refusal(status, examples) for status, examples in told.items()},
-            "500": fault_answer(),
-        },
+        "responses": responses({"200": {"description": "As asked.", "content": content}}, refused),
     }

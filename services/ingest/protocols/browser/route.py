@@ -1,24 +1,21 @@
-"""What browser SDKs fetch before they send: the least that lets them start, and nothing to look up.
+"""What browser SDKs fetch before they send: the least that lets them start, without any look-up.
 
-Who fetches is not authenticated: a key that no longer works gets the same words as one that does. So
-nobody learns here which keys exist, a page starts while keys cannot be read, and the events that follow
-are refused where refusals are counted. Only what can be no write key is told so.
+Requests are not authenticated: a revoked key gets the same response as a valid one. So these paths do not
+reveal which keys exist, a page starts while keys cannot be read, and its events are refused where refusals
+are counted. Only text that cannot be a write key is rejected.
 """
 
 import re
-from typing import ClassVar
 
 import msgspec
 from starlette.routing import Route
-from starlette.types import Receive
 
-from services.ingest.http import body
-from services.ingest.http import response as answers
-from services.ingest.http.body import Lease
+from services.ingest.http import response
 from services.ingest.http.rejections import RequestRejected
 from services.ingest.http.response import RawResponse
 from services.ingest.intake import Ingest
-from services.ingest.protocols.common.endpoint import Endpoint, Request
+from services.ingest.protocols.common.endpoint import Conventions, plain_route
+from services.ingest.protocols.common.exchange import Exchange
 from services.ingest.protocols.posthog.route import PREFLIGHT
 from shared.keys import token as tokens
 from shared.keys.token import KeyKind
@@ -30,10 +27,12 @@ FLAGS = ("/flags/", "/flags", "/decide/", "/decide")
 SCRIPTS = ("/static/{name:path}", "/array/{write_key}/array.js")
 """Scripts that PostHog's own address serves and this one does not."""
 
-_KEPT = answers.raw({"Cache-Control": "private, max-age=300", "X-Content-Type-Options": "nosniff"})
-"""By the browser alone: the answer may depend on the address by which it came."""
+_CACHE = response.raw(
+    {"Cache-Control": "private, max-age=300", "X-Content-Type-Options": "nosniff"}
+)
+"""`private`: the response may depend on the address of the request."""
 _SCRIPT = [
-    *_KEPT,
+    *_CACHE,
     (b"content-type", b"application/javascript"),
     (b"cross-origin-resource-policy", b"cross-origin"),
 ]
@@ -51,89 +50,63 @@ FLAGS_ANSWER = {
 }
 
 
-class _Stub(Endpoint):
-    """Answers a question that needs neither key nor body."""
+_NO_FLAGS = response.json(200, FLAGS_ANSWER)
+# Not a page, or the browser would run one as a script.
+_NO_SCRIPT = response.of_bytes(404, b"", _SCRIPT)
 
-    methods: ClassVar[frozenset[str]] = frozenset({"GET"})
-
-    def options(self, request: Request) -> RawResponse:
-        """Whatever headers a page has its SDK send."""
-        del request
-        return PREFLIGHT
+_GET = Conventions(methods=frozenset({"GET"}), preflight=lambda _: PREFLIGHT)
+_FLAGS = Conventions(methods=frozenset({"GET", "POST"}), preflight=lambda _: PREFLIGHT)
 
 
-class SettingsEndpoint(_Stub):
-    """What analytics.js fetches from its `cdnURL`: where to send."""
-
-    async def answer(self, request: Request, receive: Receive, lease: Lease) -> RawResponse:
-        """Name our own address, or the SDK would send to its maker's."""
-        del receive, lease
-        write_key = _write_key(request)
-        protocol, _, address = self._address(request).partition("://")
-        segment = {
-            "apiKey": write_key,
-            "apiHost": f"{address}/v1",
-            "protocol": protocol,
-            # What is sent while a page is left arrives.
-            "deliveryStrategy": {"config": {"keepalive": True}},
-        }
-        # Else the SDK would tell its maker how it fares.
-        metrics = {"sampleRate": 0}
-        return answers.json(
-            200, {"integrations": {"Segment.io": segment}, "metrics": metrics}, headers=_KEPT
-        )
-
-    def _address(self, request: Request) -> str:
-        if self.ingest.public_base_url:
-            return self.ingest.public_base_url
-        host = (request.header(b"host") or b"").decode("latin-1")
-        if not _HOST.fullmatch(host):
-            raise no_address()
-        forwarded = request.header(b"x-forwarded-proto")
-        return f"{'https' if forwarded == b'https' else request.scheme}://{host}"
+def routes(ingest: Ingest) -> list[Route]:
+    """Every path that browser SDKs fetch."""
+    return [
+        *(plain_route(ingest, path, _serve_flags, _FLAGS) for path in FLAGS),
+        plain_route(ingest, SETTINGS, _serve_settings, _GET),
+        plain_route(ingest, CONFIG, _serve_config, _GET),
+        plain_route(ingest, CONFIG_SCRIPT, _serve_config_script, _GET),
+        *(plain_route(ingest, path, _serve_no_script, _GET) for path in SCRIPTS),
+    ]
 
 
-class ConfigEndpoint(_Stub):
-    """What posthog-js fetches: as JSON, or as a script that leaves it where the SDK looks."""
-
-    async def answer(self, request: Request, receive: Receive, lease: Lease) -> RawResponse:
-        """Switch off all that this service has nothing for."""
-        del receive, lease
-        config = config_of(_write_key(request))
-        if self.path == CONFIG:
-            return answers.json(200, config, headers=_KEPT)
-        return answers.of_bytes(200, script_of(config), _SCRIPT)
-
-
-class FlagsEndpoint(_Stub):
-    """There are no feature flags here; a page that waits for them need not wait."""
-
-    methods: ClassVar[frozenset[str]] = frozenset({"GET", "POST"})
-
-    async def answer(self, request: Request, receive: Receive, lease: Lease) -> RawResponse:
-        """Read what is asked, or the connection could not be used again, and do without it."""
-        await body.read(
-            receive,
-            content_length=request.content_length,
-            content_encoding=None,
-            may_answer_first=request.expect is not None,
-            limits=self.ingest.limits,
-            lease=lease,
-        )
-        return _NO_FLAGS
+async def _serve_settings(exchange: Exchange) -> RawResponse:
+    """Settings of analytics.js, by its `cdnURL`: our own address, or it would send to its maker's."""
+    write_key = _write_key(exchange)
+    protocol, _, address = _address(exchange).partition("://")
+    segment = {
+        "apiKey": write_key,
+        "apiHost": f"{address}/v1",
+        "protocol": protocol,
+        # Events that are sent while a page is left arrive.
+        "deliveryStrategy": {"config": {"keepalive": True}},
+    }
+    # Or the SDK would send its own metrics to its maker.
+    metrics = {"sampleRate": 0}
+    return response.json(
+        200, {"integrations": {"Segment.io": segment}, "metrics": metrics}, headers=_CACHE
+    )
 
 
-class ScriptEndpoint(_Stub):
+async def _serve_config(exchange: Exchange) -> RawResponse:
+    """Settings of posthog-js: everything is off that this service does not have."""
+    return response.json(200, config_of(_write_key(exchange)), headers=_CACHE)
+
+
+async def _serve_config_script(exchange: Exchange) -> RawResponse:
+    """The same settings, as a script that puts them where the SDK looks."""
+    return response.of_bytes(200, script_of(config_of(_write_key(exchange))), _SCRIPT)
+
+
+async def _serve_flags(exchange: Exchange) -> RawResponse:
+    """No feature flags. The body is read, or the connection could not be used again, and ignored."""
+    await exchange.received(None)
+    return _NO_FLAGS
+
+
+async def _serve_no_script(exchange: Exchange) -> RawResponse:
     """A script that is not served here."""
-
-    async def answer(self, request: Request, receive: Receive, lease: Lease) -> RawResponse:
-        """No page, lest the browser read one as a script."""
-        del request, receive, lease
-        return _NO_SCRIPT
-
-
-_NO_FLAGS = answers.json(200, FLAGS_ANSWER)
-_NO_SCRIPT = answers.of_bytes(404, b"", _SCRIPT)
+    del exchange
+    return _NO_SCRIPT
 
 
 def config_of(write_key: str) -> dict[str, object]:
@@ -166,9 +139,21 @@ def script_of(config: dict[str, object]) -> bytes:
     ).encode()
 
 
-def _write_key(request: Request) -> str:
+def _address(exchange: Exchange) -> str:
+    """Address of this service, by its settings or by the request. Raises RequestRejected."""
+    if exchange.ingest.public_base_url:
+        return exchange.ingest.public_base_url
+    host = (exchange.header(b"host") or b"").decode("latin-1")
+    if not _HOST.fullmatch(host):
+        raise no_address()
+    forwarded = exchange.header(b"x-forwarded-proto")
+    scheme = "https" if forwarded == b"https" else exchange.scope.get("scheme", "http")
+    return f"{scheme}://{host}"
+
+
+def _write_key(exchange: Exchange) -> str:
     """The key in the path, if it has the form of one. Raises RequestRejected."""
-    key = request.params["write_key"]
+    key: str = exchange.request.path_params["write_key"]
     parsed = tokens.parse(key)
     if parsed is None or parsed.kind is not KeyKind.WRITE:
         raise no_write_key()
@@ -187,14 +172,3 @@ def no_address() -> RequestRejected:
     return RequestRejected(
         400, "no_address", "The request's `Host` is no host name, by which to send events."
     )
-
-
-def routes(ingest: Ingest) -> list[Route]:
-    """Every path that is fetched."""
-    return [
-        *(Route(path, FlagsEndpoint(ingest, path)) for path in FLAGS),
-        Route(SETTINGS, SettingsEndpoint(ingest, SETTINGS)),
-        Route(CONFIG, ConfigEndpoint(ingest, CONFIG)),
-        Route(CONFIG_SCRIPT, ConfigEndpoint(ingest, CONFIG_SCRIPT)),
-        *(Route(path, ScriptEndpoint(ingest, path)) for path in SCRIPTS),
-    ]

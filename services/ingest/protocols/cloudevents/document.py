@@ -1,14 +1,12 @@
 """CloudEvents in the OpenAPI document."""
 
-from collections.abc import Sequence
-
-from services.ingest.http.query import unreadable
-from services.ingest.http.rejections import RequestRejected, body_rejected
-from services.ingest.limits import Limits
+from services.ingest.http.query import invalid_query
+from services.ingest.http.rejections import body_rejected
 from services.ingest.protocols.cloudevents.parse import BAD_BATCH, BATCHED, STRUCTURED
 from services.ingest.protocols.cloudevents.route import PATH, no_cloudevent
-from services.ingest.protocols.touchpoints import document as touchpoints
-from shared.http.openapi import REF, Json
+from services.ingest.protocols.common.document import DocumentContext, Section, reference
+from services.ingest.protocols.touchpoints.document import native_responses
+from shared.http.openapi import Json
 from shared.keys.principal import Scope
 
 TAGS = {"cloudevents": "CloudEvents 1.0 over HTTP."}
@@ -45,40 +43,49 @@ SCHEMAS: Json = {
 }
 
 
-def paths(limits: Limits, away: Sequence[RequestRejected]) -> Json:
-    """The one path; `away` are the ways in which any request is turned away."""
-    one = {"$ref": REF.format(model="CloudEvent")}
-    return {
-        PATH: {
-            "post": {
-                "operationId": "sendCloudEvents",
-                "tags": ["cloudevents"],
-                "summary": "Send CloudEvents",
-                "description": "Structured and batched by content type, binary by the headers"
-                " `ce-specversion`, `ce-id`, `ce-source` and `ce-type`. The handshake of the webhook"
-                " specification (`OPTIONS` with `WebHook-Request-Origin`) is answered.\n\nScope:"
-                f" `{Scope.EVENTS_WRITE}`.",
-                "x-scope": Scope.EVENTS_WRITE.value,
-                "security": [{"key": []}, {"keyInQuery": []}],
-                "requestBody": {
-                    "required": True,
-                    "description": f"At most {limits.max_body_bytes} bytes after decompression,"
-                    f" {limits.max_events} events, and {limits.max_event_bytes} bytes an event.",
-                    "content": {
-                        STRUCTURED.decode(): {"schema": one, "example": EXAMPLE},
-                        BATCHED.decode(): {
-                            "schema": {
-                                "type": "array",
-                                "items": one,
-                                "maxItems": limits.max_events,
+def section(context: DocumentContext) -> Section:
+    """The one path."""
+    limits, one = context.limits, reference("CloudEvent")
+    return Section(
+        tags=TAGS,
+        schemas=SCHEMAS,
+        paths={
+            PATH: {
+                "post": {
+                    "operationId": "sendCloudEvents",
+                    "tags": ["cloudevents"],
+                    "summary": "Send CloudEvents",
+                    "description": "Structured and batched by content type, binary by the headers"
+                    " `ce-specversion`, `ce-id`, `ce-source` and `ce-type`. The handshake of the webhook"
+                    " specification (`OPTIONS` with `WebHook-Request-Origin`) is answered.\n\nScope:"
+                    f" `{Scope.EVENTS_WRITE}`.",
+                    "x-scope": Scope.EVENTS_WRITE.value,
+                    "security": [{"key": []}, {"keyInQuery": []}],
+                    "requestBody": {
+                        "required": True,
+                        "description": f"At most {limits.max_body_bytes} bytes after decompression,"
+                        f" {limits.max_events} events, and {limits.max_event_bytes} bytes an event.",
+                        "content": {
+                            STRUCTURED.decode(): {"schema": one, "example": EXAMPLE},
+                            BATCHED.decode(): {
+                                "schema": {
+                                    "type": "array",
+                                    "items": one,
+                                    "maxItems": limits.max_events,
+                                },
+                                "example": [EXAMPLE],
                             },
-                            "example": [EXAMPLE],
                         },
                     },
-                },
-                "responses": touchpoints.responses(
-                    [*away, body_rejected(BAD_BATCH), no_cloudevent(), unreadable()]
-                ),
+                    "responses": native_responses(
+                        [
+                            *context.rejections,
+                            body_rejected(BAD_BATCH),
+                            no_cloudevent(),
+                            invalid_query(),
+                        ]
+                    ),
+                }
             }
-        }
-    }
+        },
+    )

@@ -20,7 +20,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from services.ingest.events import strict_json
-from services.ingest.events.candidate import NOT_AN_OBJECT, Candidate, build_native
+from services.ingest.events.candidate import NOT_AN_OBJECT, Item, build_native
 from services.ingest.events.verdicts import (
     BodyCode,
     BodyRefused,
@@ -38,8 +38,6 @@ TOUCHPOINT_TYPE = "stageline.touchpoint.v1"
 
 STRUCTURED = b"application/cloudevents+json"
 BATCHED = b"application/cloudevents-batch+json"
-
-Item = Candidate | Refused
 
 _PREFIX = b"ce-"
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*+"')

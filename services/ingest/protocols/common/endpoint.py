@@ -1,159 +1,140 @@
-"""What every ingest route does the same: methods, preflight, leases, senders that hang up.
+"""Endpoints: methods, preflight, memory, rejections and rate-limit headers, the same for every protocol.
 
-Raw ASGI: the framework's own body and response machinery costs more than our whole work.
+Touchpoints and Segment's calls are raw ASGI apps, subclasses of `Endpoint`: Starlette's request and
+response cost more than all the work on one event. The other protocols are functions, by `plain_route`.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, replace
 
+from starlette.routing import Route
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from services.ingest.errors import ClientGone
-from services.ingest.events.verdicts import BodyRefused
-from services.ingest.gatekeeper.gatekeeper import Told
-from services.ingest.http import body
-from services.ingest.http import response as answers
-from services.ingest.http.body import Lease
-from services.ingest.http.rejections import RequestRejected, body_rejected
-from services.ingest.http.response import CLOSE, RawResponse
+from services.ingest.http import response
+from services.ingest.http.rejections import RequestRejected
+from services.ingest.http.response import CLOSE, PREFLIGHT, RawResponse
 from services.ingest.intake import Ingest
+from services.ingest.limits import Limits
+from services.ingest.protocols.common.exchange import Exchange
 from shared.http.problem import problem
-from shared.keys.principal import Principal
+
+POST = frozenset({"POST"})
+GET = frozenset({"GET"})
+
+Handler = Callable[[Exchange], Awaitable[RawResponse]]
+"""Responds to one request. Raises RequestRejected and ClientGone."""
 
 
-class Request:
-    """What ingest looks at of a request before its body: headers raw, most of them on demand."""
+def as_problem(rejection: RequestRejected) -> RawResponse:
+    """A rejection in the form of RFC 9457."""
+    return response.of(
+        problem(rejection.status, rejection.code, rejection.detail, headers=rejection.headers),
+        headers=CLOSE if rejection.closes else (),
+    )
 
-    __slots__ = (
-        "authorization", "content_encoding", "content_length", "content_type", "expect", "headers",
-        "method", "origin", "params", "principal", "query", "scheme", "told",
-    )  # fmt: skip
 
-    def __init__(self, scope: AsgiScope) -> None:
-        self.method: str = scope["method"]
-        self.query: bytes = scope["query_string"]
-        self.scheme: str = scope.get("scheme", "http")
-        self.params: Mapping[str, str] = scope.get("path_params") or {}
-        self.headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
-        self.principal: Principal | None = None
-        """Who sends, from the moment that it is known: whoever finds out notes it here."""
-        self.told: Told | None = None
-        """Headers for whatever answer it gets."""
-        self.authorization: str | None = None
-        self.content_type = b""
-        self.content_encoding: bytes | None = None
-        self.content_length: bytes | None = None
-        self.expect: bytes | None = None
-        self.origin: str | None = None
-        for name, value in self.headers:
-            if name == b"authorization":
-                self.authorization = value.decode("latin-1")
-            elif name == b"content-type":
-                self.content_type = value.lower()
-            elif name == b"content-length":
-                self.content_length = value
-            elif name == b"content-encoding":
-                self.content_encoding = value
-            elif name == b"expect":
-                self.expect = value
-            elif name == b"origin":
-                self.origin = value.decode("latin-1")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conventions:
+    """How a protocol responds to what all protocols have in common."""
 
-    def header(self, name: bytes) -> bytes | None:
-        """Value of a header by its name in lower case; the first, should there be several."""
-        return next((value for known, value in self.headers if known == name), None)
+    methods: Collection[str] = POST
+    """Methods of the handler; OPTIONS is the preflight request."""
+    preflight: Callable[[Exchange], RawResponse] = lambda _: PREFLIGHT
+    rejected: Callable[[RequestRejected], RawResponse] = as_problem
+    """The form in which senders expect errors."""
+    takes_large_bodies: bool = False
+    """Bodies up to `max_capture_bytes`: foreign SDKs and providers do not divide one that was too large."""
+
+    def limits(self, limits: Limits) -> Limits:
+        """The limits of a request of this protocol."""
+        if not self.takes_large_bodies:
+            return limits
+        return replace(limits, max_body_bytes=limits.max_capture_bytes)
 
 
 class Endpoint(ABC):
-    """One route as an ASGI app; `path` is its metrics label too."""
+    """One route as an ASGI app."""
 
-    methods: ClassVar[frozenset[str]] = frozenset({"POST"})
-    """Those that `answer` is for. OPTIONS is answered for all routes alike, see `options`."""
-
-    def __init__(self, ingest: Ingest, path: str) -> None:
+    def __init__(self, ingest: Ingest, path: str, conventions: Conventions) -> None:
+        """`path` is the template of the route, a label of metrics."""
         self.ingest = ingest
         self.path = path
-        self.limits = ingest.limits
+        self.limits = conventions.limits(ingest.limits)
+        self._conventions = conventions
+        self._not_allowed = _not_allowed(conventions.methods)
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         method = scope["method"]
         if "route" not in scope:
             scope["route_template"] = self.path
-        if method in self.methods:
-            lease = Lease(self.ingest.budget)
-            request = Request(scope)
+        sent: RawResponse
+        if method in self._conventions.methods:
+            exchange = self._exchange(scope, receive)
             try:
-                answer = await self.answer(request, receive, lease)
-            except RequestRejected as away:
-                if request.principal is not None:
-                    self.ingest.note_turned_away(away, request.principal, self.path)
-                answer = self.refused(away)
+                sent = await self.respond(exchange)
+            except RequestRejected as rejection:
+                sent = self._rejected(rejection, exchange)
             except ClientGone:
                 return
             finally:
-                lease.release()
-            if request.told is not None:
-                answer = answer.saying(request.told())
+                exchange.lease.release()
+            sender = exchange.sender
+            if sender is not None and sender.within_limit is not None:
+                sent = sent.with_headers(sender.within_limit.headers())
         elif method == "OPTIONS":
-            answer = self.options(Request(scope))
+            sent = self._conventions.preflight(self._exchange(scope, receive))
         else:
-            answer = _not_allowed(self.methods)
-        await answer.send(send)
-
-    async def sender(self, token: str | None, request: Request) -> Principal:
-        """Who sends by an API key, and may do so now. Raises RequestRejected."""
-        principal = await self.ingest.authenticate(token, self.path)
-        request.principal = principal
-        request.told = await self.ingest.gatekeeper.admit(
-            principal, method=request.method, origin=request.origin
-        )
-        return principal
-
-    async def read(self, receive: Receive, request: Request, lease: Lease) -> bytes:
-        """The body, within the limits; see `body.read`. Raises RequestRejected and ClientGone."""
-        found = await body.read(
-            receive,
-            content_length=request.content_length,
-            content_encoding=request.content_encoding,
-            may_answer_first=request.expect is not None,
-            limits=self.limits,
-            lease=lease,
-        )
-        if isinstance(found, BodyRefused):
-            raise body_rejected(found)
-        return found
+            sent = self._not_allowed
+        await sent(scope, receive, send)
 
     @abstractmethod
-    async def answer(self, request: Request, receive: Receive, lease: Lease) -> RawResponse:
-        """Answer a request. What is read of the body counts in `lease`.
+    async def respond(self, exchange: Exchange) -> RawResponse:
+        """Respond to a request. Raises RequestRejected and ClientGone."""
 
-        Raises RequestRejected and ClientGone.
-        """
+    def _exchange(self, scope: AsgiScope, receive: Receive) -> Exchange:
+        return Exchange(scope, receive, ingest=self.ingest, limits=self.limits, route=self.path)
 
-    def options(self, request: Request) -> RawResponse:
-        """Answer a preflight request of a browser."""
-        del request
-        return answers.PREFLIGHT
-
-    def refused(self, away: RequestRejected) -> RawResponse:
-        """Say that nothing was stored, in the form of this route: a problem, unless it says else."""
-        return as_problem(away)
+    def _rejected(self, rejection: RequestRejected, exchange: Exchange) -> RawResponse:
+        if exchange.principal is not None:
+            self.ingest.accounting.rejected(
+                rejection, exchange.principal, now=self.ingest.clock.now(), route=self.path
+            )
+        return self._conventions.rejected(rejection)
 
 
-def as_problem(away: RequestRejected) -> RawResponse:
-    """RFC 9457's form."""
-    return answers.of(
-        problem(away.status, away.code, away.detail, headers=away.headers),
-        headers=CLOSE if away.closes else (),
-    )
+class _PlainEndpoint(Endpoint):
+    def __init__(
+        self, ingest: Ingest, path: str, conventions: Conventions, handle: Handler
+    ) -> None:
+        super().__init__(ingest, path, conventions)
+        self._handle = handle
+
+    async def respond(self, exchange: Exchange) -> RawResponse:
+        return await self._handle(exchange)
 
 
-def _not_allowed(methods: frozenset[str]) -> RawResponse:
+def plain_route(
+    ingest: Ingest,
+    path: str,
+    handle: Handler,
+    conventions: Conventions | None = None,
+    *,
+    label: str | None = None,
+) -> Route:
+    """A route with a function for handler.
+
+    `label`: path template in metrics and documents, where the router needs another.
+    """
+    return Route(path, _PlainEndpoint(ingest, label or path, conventions or Conventions(), handle))
+
+
+def _not_allowed(methods: Collection[str]) -> RawResponse:
     allowed = sorted(methods)
-    return answers.of(
+    return response.of(
         problem(
             405,
             "method_not_allowed",

@@ -1,13 +1,13 @@
-"""`X-Strict-Mode: 1`: a verdict for each event, on calls whose SDKs are else told that all went well.
+"""`X-Strict-Mode: 1`: a verdict for each event, on calls whose SDKs otherwise get a plain success.
 
-For whoever wires up a site or writes their own sender. What was accepted is stored whatever the status
-says, and a message id counts once, so sending everything again does no harm.
+For developers of a site or of their own sender. Accepted events are stored whatever the status is, and a
+message id counts once, so sending all events again does no harm.
 """
 
 from services.ingest.decisions import Decisions
-from services.ingest.http import response as answers
+from services.ingest.http import response
 from services.ingest.http.response import RawResponse
-from services.ingest.protocols.common.endpoint import Request
+from services.ingest.protocols.common.exchange import Exchange
 
 HEADER = "X-Strict-Mode"
 CODE = "events_rejected"
@@ -16,27 +16,24 @@ _NAME = HEADER.lower().encode()
 _ON = frozenset({b"1", b"true"})
 
 
-def is_wanted(request: Request) -> bool:
-    """Whether the sender asks for verdicts."""
-    value = request.header(_NAME)
+def is_requested(exchange: Exchange) -> bool:
+    """Whether the sender requests verdicts."""
+    value = exchange.header(_NAME)
     return value is not None and value.strip().lower() in _ON
 
 
-def told(intake: Decisions) -> RawResponse:
+def verdicts(decisions: Decisions) -> RawResponse:
     """200 when nothing was refused, else 400; the same members in both.
 
-    `dropped` are the events that were left out of respect for a person; no fault of the sender's.
+    `dropped` counts events left out for a person's privacy, which is no mistake of the sender.
     """
-    verdicts = {
-        "accepted": len(intake.records),
-        "dropped": len(intake.dropped),
-        "rejected": [
-            {"index": index, "code": refusal.code, "detail": refusal.detail}
-            for index, refusal in intake.refused
-        ],
+    payload = {
+        "accepted": len(decisions.records),
+        "dropped": len(decisions.dropped),
+        "rejected": response.rejections(decisions.refused),
     }
-    if not intake.refused:
-        return answers.json(200, {"success": True, **verdicts})
+    if not decisions.refused:
+        return response.json(200, {"success": True, **payload})
     # Segment's SDKs read `message`, PostHog's `detail`.
     failed = {"code": CODE, "message": _DETAIL, "detail": _DETAIL, "success": False}
-    return answers.json(400, {**failed, **verdicts})
+    return response.json(400, {**failed, **payload})

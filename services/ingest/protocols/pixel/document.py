@@ -1,5 +1,6 @@
 """The pixel in the OpenAPI document."""
 
+from services.ingest.protocols.common.document import DocumentContext, Section, image_responses
 from services.ingest.protocols.pixel.parse import DEFAULT_EVENT
 from services.ingest.protocols.pixel.route import PATH
 from shared.http.openapi import Json
@@ -16,10 +17,9 @@ SECURITY: Json = {
 }
 
 
-def paths() -> Json:
+def section(context: DocumentContext) -> Section:
     """The one path."""
-    image: Json = {"content": {"image/gif": {"schema": {"type": "string", "format": "binary"}}}}
-    problem = {"description": "Not stored; the header `X-Stageline-Error` has the code.", **image}
+    del context
     parameters = [
         ("event", f"What happened; `{DEFAULT_EVENT}` where left out."),
         ("account_id", "The account."),
@@ -29,29 +29,30 @@ def paths() -> Json:
         ("message_id", "Names the event for ever; with it, opening twice counts once."),
         ("campaign", "What the mail belongs to; `utm_...` parameters are read too."),
     ]
-    return {
-        PATH: {
-            "get": {
-                "operationId": "openPixel",
-                "tags": ["pixel"],
-                "summary": "Count the opening of an e-mail",
-                "description": "Other parameters become properties. The image comes whatever became of"
-                f" the event.\n\nScope: `{Scope.EVENTS_WRITE}`.",
-                "x-scope": Scope.EVENTS_WRITE.value,
-                "security": [{"keyInQuery": []}],
-                "parameters": [
-                    {
-                        "name": name,
-                        "in": "query",
-                        "schema": {"type": "string"},
-                        "description": about,
-                    }
-                    for name, about in parameters
-                ],
-                "responses": {
-                    "200": {"description": "Stored.", **image},
-                    **{str(status): problem for status in (400, 401, 403, 422, 429, 500, 503)},
-                },
+    return Section(
+        tags=TAGS,
+        security=SECURITY,
+        paths={
+            PATH: {
+                "get": {
+                    "operationId": "openPixel",
+                    "tags": ["pixel"],
+                    "summary": "Count the opening of an e-mail",
+                    "description": "Other parameters become properties. The image comes whatever became of"
+                    f" the event.\n\nScope: `{Scope.EVENTS_WRITE}`.",
+                    "x-scope": Scope.EVENTS_WRITE.value,
+                    "security": [{"keyInQuery": []}],
+                    "parameters": [
+                        {
+                            "name": name,
+                            "in": "query",
+                            "schema": {"type": "string"},
+                            "description": about,
+                        }
+                        for name, about in parameters
+                    ],
+                    "responses": image_responses(400, 401, 403, 422, 429, 500, 503),
+                }
             }
-        }
-    }
+        },
+    )

@@ -1,27 +1,31 @@
-"""PostHog's capture calls in the OpenAPI document: what is looked at of each, and answers of its form.
+"""PostHog's capture calls in the OpenAPI document: the fields that are read of each, and its form of errors.
 
-Each path is taken without its last slash, too. Answers are the same for all calls, so they are
-components that the calls refer to.
+Each path is served without its last slash, too. Errors are the same for all calls, so they are components
+that the calls refer to.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from http import HTTPStatus
-
-import msgspec
+from dataclasses import replace
 
 from services.ingest.decisions import Decisions
-from services.ingest.http.query import unreadable
-from services.ingest.http.rejections import RequestRejected, body_rejected
-from services.ingest.http.response import RawResponse
+from services.ingest.http.query import invalid_query
+from services.ingest.http.rejections import body_rejected
 from services.ingest.limits import Limits
-from services.ingest.protocols.common import strict_mode as strict
-from services.ingest.protocols.common.document import STRICT_MODE
-from services.ingest.protocols.posthog import route as posthog
+from services.ingest.protocols.common import strict_mode
+from services.ingest.protocols.common.document import (
+    STRICT_MODE,
+    DocumentContext,
+    Section,
+    as_components,
+    example_of,
+    reference,
+    responses,
+    succeeded,
+)
 from services.ingest.protocols.posthog.event import NO_EVENT
 from services.ingest.protocols.posthog.parse import BAD_BATCH
+from services.ingest.protocols.posthog.route import EVENTS, OK, as_error
 from shared.contracts.envelope import MAX_EVENT_CHARS, MAX_ID_CHARS, MAX_MESSAGE_ID_CHARS
-from shared.http.openapi import REF, Json, fault_answer, header
+from shared.http.openapi import Json
 from shared.keys.principal import Scope
 
 TAGS = {"posthog": "PostHog's capture calls, for its SDKs."}
@@ -48,8 +52,8 @@ BATCH: Json = {
 
 _OBJECT: Json = {"type": ["object", "null"]}
 _INSTANT: Json = {"type": ["string", "number", "null"]}
-_TAKEN = Decisions(records=[], envelopes=[], refused=[], dropped=[], corrections={})
-_REFUSED = replace(_TAKEN, refused=[(0, NO_EVENT)])
+_ACCEPTED = Decisions(records=[], envelopes=[], refused=[], dropped=[], corrections={})
+_REFUSED = replace(_ACCEPTED, refused=[(0, NO_EVENT)])
 _KEY: Json = {
     "type": ["string", "null"],
     "description": "The write key. As `token`, as bearer, or in the query it works as well.",
@@ -61,7 +65,7 @@ _ABOUT = {
     "/i/v0/e/": ("AppEvents", "Events of a browser or an app"),
     "/capture/": ("Capture", "Events, by an older path"),
     "/track/": ("Track", "Events, by the oldest path"),
-    posthog.EVENTS[0]: ("Analytics", "Several events, with a verdict for each"),
+    EVENTS[0]: ("Analytics", "Several events, with a verdict for each"),
 }
 """Path to the name and the purpose of its call."""
 _PHRASES = {
@@ -76,23 +80,25 @@ _PHRASES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Described:
-    """What is said of PostHog's calls."""
-
-    paths: Json
-    schemas: Json
-    responses: Json
-
-
-def described(away: Sequence[RequestRejected], limits: Limits) -> Described:
-    """Paths, schemas and answers; `away` are the ways in which a request is turned away."""
-    refused = _refusals([*away, body_rejected(BAD_BATCH), unreadable()])
-    return Described(
-        paths={path: {"post": _operation(path, refused, limits)} for path in _ABOUT},
+def section(context: DocumentContext) -> Section:
+    """Every path of the protocol."""
+    rejections = [
+        *context.rejections_of_large_bodies, body_rejected(BAD_BATCH), invalid_query(),
+    ]  # fmt: skip
+    errors = [as_error(each, path) for path in ("/batch/", "/e/") for each in rejections]
+    described = responses(
+        {},
+        [*errors, strict_mode.verdicts(_REFUSED)],
+        schema="PostHogError",
+        phrases=_PHRASES,
+    )
+    components, references = as_components("PostHog", described)
+    return Section(
+        tags=TAGS,
+        paths={path: {"post": _operation(path, references, context.limits)} for path in _ABOUT},
         schemas={
             "PostHogEvent": _event(),
-            "PostHogBatch": _batch(limits),
+            "PostHogBatch": _batch(context.limits),
             "PostHogSuccess": {
                 "type": "object",
                 "properties": {"status": {"const": "Ok"}},
@@ -105,7 +111,7 @@ def described(away: Sequence[RequestRejected], limits: Limits) -> Described:
                 "required": ["code", "detail"],
             },
         },
-        responses=refused,
+        responses=components,
     )
 
 
@@ -151,7 +157,7 @@ def _batch(limits: Limits) -> Json:
             "batch": {
                 "type": "array",
                 "maxItems": limits.max_events,
-                "items": {"$ref": REF.format(model="PostHogEvent")},
+                "items": reference("PostHogEvent"),
             },
             "sent_at": {
                 **_INSTANT,
@@ -188,10 +194,10 @@ def _verdicts() -> Json:
     }
 
 
-def _operation(path: str, refused: Json, limits: Limits) -> Json:
+def _operation(path: str, references: Json, limits: Limits) -> Json:
     name, summary = _ABOUT[path]
-    has_verdicts = path in posthog.EVENTS
-    one, batch = ({"$ref": REF.format(model=f"PostHog{each}")} for each in ("Event", "Batch"))
+    has_verdicts = path in EVENTS
+    one, batch = (reference(f"PostHog{each}") for each in ("Event", "Batch"))
     many = {"type": "array", "items": one, "maxItems": limits.max_events}
     takes = [batch] if has_verdicts else [batch, one, many]
     friendly = (
@@ -219,66 +225,18 @@ def _operation(path: str, refused: Json, limits: Limits) -> Json:
                 }
             },
         },
-        "responses": {
-            "200": _success(has_verdicts=has_verdicts),
-            **{
-                name.removeprefix("PostHog"): {"$ref": f"#/components/responses/{name}"}
-                for name in refused
-            },
-        },
+        "responses": {"200": _success(has_verdicts=has_verdicts), **references},
     }
 
 
 def _success(*, has_verdicts: bool) -> Json:
-    verdicts, friendly, strictly = (
-        {"$ref": REF.format(model=model)}
-        for model in ("PostHogVerdicts", "PostHogSuccess", "SegmentSuccess")
-    )
-    content: Json = {
-        "schema": {"anyOf": [friendly, strictly]},
-        "examples": {
-            "friendly": {"value": msgspec.json.decode(posthog.OK.body)},
-            "strict": {"value": msgspec.json.decode(strict.told(_TAKEN).body)},
-        },
-    }
+    description = "Taken in: the event log has stored what could be stored."
     if has_verdicts:
         example = {"results": {EVENT["uuid"]: {"result": "ok"}}}
-        content = {"schema": verdicts, "example": example}
-    return {
-        "description": "Taken in: the event log has stored what could be stored.",
-        "content": {"application/json": content},
-    }
-
-
-def _refusals(away: Sequence[RequestRejected]) -> Json:
-    by_status: dict[int, dict[str, RawResponse]] = {}
-    for path in ("/batch/", "/e/"):
-        for each in away:
-            answer = posthog.as_error(each, path)
-            by_status.setdefault(answer.status, {})[each.code] = answer
-    by_status[400][strict.CODE] = strict.told(_REFUSED)
-    return {
-        **{
-            f"PostHog{status}": _error(status, answers)
-            for status, answers in sorted(by_status.items())
-        },
-        "PostHog500": fault_answer(),
-    }
-
-
-def _error(status: int, answers: Mapping[str, RawResponse]) -> Json:
-    told: Json = {
-        "description": _PHRASES.get(status, HTTPStatus(status).phrase),
-        "content": {
-            "application/json": {
-                "schema": {"$ref": REF.format(model="PostHogError")},
-                "examples": {
-                    name: {"value": msgspec.json.decode(answer.body)}
-                    for name, answer in answers.items()
-                },
-            }
-        },
-    }
-    if all(b"retry-after" in dict(answer.headers) for answer in answers.values()):
-        told["headers"] = {"Retry-After": header("Seconds to wait.")}
-    return told
+        content = {"schema": reference("PostHogVerdicts"), "example": example}
+        return {"description": description, "content": {"application/json": content}}
+    return succeeded(
+        description,
+        {"anyOf": [reference("PostHogSuccess"), reference("SegmentSuccess")]},
+        {"friendly": example_of(OK), "strict": example_of(strict_mode.verdicts(_ACCEPTED))},
+    )

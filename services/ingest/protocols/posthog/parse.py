@@ -15,14 +15,12 @@ from typing import Any
 import msgspec
 
 from services.ingest.events import strict_json
-from services.ingest.events.candidate import NOT_AN_OBJECT, ForeignCandidate
+from services.ingest.events.candidate import NOT_AN_OBJECT, ForeignItem
 from services.ingest.events.verdicts import BodyCode, BodyRefused, Refused, too_many_events
 from services.ingest.limits import Limits
 from services.ingest.protocols.common.instants import instant
 from services.ingest.protocols.posthog.event import RequestFields, key_in, to_candidate
 from shared.contracts.envelope import MAX_MESSAGE_ID_CHARS
-
-Item = ForeignCandidate | Refused
 
 BAD_BATCH = BodyRefused(
     BodyCode.INVALID_BATCH,
@@ -47,7 +45,7 @@ _URL_SAFE = bytes.maketrans(b"-_ ", b"+/+")
 class ParsedEvents:
     """What a body holds, in the order sent: items, the id that each gave itself, and the key."""
 
-    items: Sequence[Item]
+    items: Sequence[ForeignItem]
     uuids: Sequence[str | None]
     api_key: str | None
 
@@ -157,7 +155,7 @@ def _read(raw: bytes) -> object | Refused:
     return strict_json.read(raw, _any.decode)
 
 
-def _item(event: object, around: RequestFields) -> Item:
+def _item(event: object, around: RequestFields) -> ForeignItem:
     if isinstance(event, Refused):
         return event
     return to_candidate(event, around) if isinstance(event, dict) else NOT_AN_OBJECT

@@ -1,13 +1,14 @@
 """RudderStack's own calls in the OpenAPI document; its others are Segment's."""
 
-import msgspec
-
-from services.ingest.limits import Limits
-from services.ingest.protocols.common.endpoint import as_problem
+from services.ingest.protocols.common.document import (
+    DocumentContext,
+    Section,
+    image_responses,
+    responses,
+)
 from services.ingest.protocols.rudder import route as rudder
-from services.ingest.protocols.segment import document as segment
-from services.ingest.protocols.segment.document import Described
-from shared.http.openapi import Json, fault_answer, refusal
+from services.ingest.protocols.segment.document import call_responses, operation_of
+from shared.http.openapi import Json
 from shared.keys.principal import Scope
 
 TAGS = {"rudderstack": "What RudderStack's SDKs call beside Segment's paths."}
@@ -28,29 +29,31 @@ _FIELDS = {
 }
 
 
-def paths(called: Described, limits: Limits) -> Json:
-    """Its paths; beacons take and answer what `called` says of batches."""
-    beacon = segment.body_of(None, called.responses, limits, "A batch, whatever its content type.")
-    return {
-        rudder.BEACON: {
-            "post": {
-                "operationId": "rudderBeacon",
-                "tags": ["rudderstack"],
-                "summary": "RudderStack's batch by navigator.sendBeacon",
-                **beacon,
-                "parameters": [_KEY, *beacon["parameters"]],
-                "security": [{"keyInQuery": []}, {"writeKey": []}, {"key": []}, {}],
-            }
+def section(context: DocumentContext) -> Section:
+    """Its paths; a beacon takes and returns what Segment's batch does."""
+    _, references = call_responses(context)
+    beacon = operation_of(None, references, context.limits, "A batch, whatever its content type.")
+    return Section(
+        tags=TAGS,
+        paths={
+            rudder.BEACON: {
+                "post": {
+                    "operationId": "rudderBeacon",
+                    "tags": ["rudderstack"],
+                    "summary": "RudderStack's batch by navigator.sendBeacon",
+                    **beacon,
+                    "parameters": [_KEY, *beacon["parameters"]],
+                    "security": [{"keyInQuery": []}, {"writeKey": []}, {"key": []}, {}],
+                }
+            },
+            **{path: {"get": _pixel(path)} for path in rudder.PIXELS},
+            rudder.SOURCE_CONFIGS[0]: {"get": _source_config()},
         },
-        **{path: {"get": _pixel(path)} for path in rudder.PIXELS},
-        rudder.SOURCE_CONFIGS[0]: {"get": _source_config()},
-    }
+    )
 
 
 def _pixel(path: str) -> Json:
     kind = rudder.PIXELS[path]
-    image: Json = {"content": {"image/gif": {"schema": {"type": "string", "format": "binary"}}}}
-    problem = {"description": "Not stored; the header `X-Stageline-Error` has the code.", **image}
     return {
         "operationId": f"rudderPixel{kind.capitalize()}",
         "tags": ["rudderstack"],
@@ -66,16 +69,17 @@ def _pixel(path: str) -> Json:
                 for name, about in _FIELDS.items()
             ),
         ],
-        "responses": {
-            "200": {"description": "Stored.", **image},
-            **{str(status): problem for status in (400, 401, 403, 413, 422, 429, 500, 503)},
-        },
+        "responses": image_responses(400, 401, 403, 413, 422, 429, 500, 503),
     }
 
 
 def _source_config() -> Json:
-    unknown = rudder.no_write_key()
-    refused: Json = msgspec.json.decode(as_problem(unknown).body)
+    content = {
+        "application/json": {
+            "schema": {"type": "object"},
+            "example": rudder.source_config("0" * 12),
+        }
+    }
     return {
         "operationId": "rudderSourceConfig",
         "tags": ["rudderstack"],
@@ -83,17 +87,7 @@ def _source_config() -> Json:
         "description": "For `configUrl`. No destinations; the key is not looked up.",
         "security": [{"writeKey": []}, {}],
         "parameters": [_KEY],
-        "responses": {
-            "200": {
-                "description": "As asked.",
-                "content": {
-                    "application/json": {
-                        "schema": {"type": "object"},
-                        "example": rudder.source_config("0" * 12),
-                    }
-                },
-            },
-            str(unknown.status): refusal(unknown.status, {unknown.code: {"value": refused}}),
-            "500": fault_answer(),
-        },
+        "responses": responses(
+            {"200": {"description": "As asked.", "content": content}}, [rudder.no_write_key()]
+        ),
     }

@@ -1,24 +1,31 @@
-"""Segment's calls in the OpenAPI document: what is looked at of each, and the answers of its SDKs' form.
+"""Segment's calls in the OpenAPI document: the fields that are read of each, and responses in its SDKs' form.
 
-Answers are the same for all calls, so they are components that the calls refer to.
+Responses are the same for all calls, so they are components that the calls refer to.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
-import msgspec
+from collections.abc import Mapping
+from dataclasses import replace
 
 from services.ingest.decisions import Decisions
 from services.ingest.events.verdicts import RefusalCode, Refused
-from services.ingest.http.rejections import RequestRejected
-from services.ingest.http.response import RawResponse
+from services.ingest.http.rejections import body_rejected
 from services.ingest.limits import Limits
-from services.ingest.protocols.common import strict_mode as strict
-from services.ingest.protocols.common.document import STRICT_MODE
-from services.ingest.protocols.segment import route as tracking
+from services.ingest.protocols.common import strict_mode
+from services.ingest.protocols.common.document import (
+    STRICT_MODE,
+    DocumentContext,
+    Section,
+    as_components,
+    example_of,
+    reference,
+    responses,
+    succeeded,
+)
 from services.ingest.protocols.segment.call import CallKind
+from services.ingest.protocols.segment.parse import BAD_BATCH
+from services.ingest.protocols.segment.route import CALLS, SUCCESS, as_error
 from shared.contracts.envelope import MAX_EVENT_CHARS, MAX_ID_CHARS, MAX_MESSAGE_ID_CHARS
-from shared.http.openapi import REF, Json, fault_answer, header
+from shared.http.openapi import Json
 from shared.keys.principal import Scope
 
 TAGS = {"segment": "Segment's tracking API, for its SDKs and whatever else speaks it."}
@@ -124,35 +131,25 @@ _VERDICTS: Json = {
     "rejected": {
         "type": "array",
         "description": "In strict mode.",
-        "items": {"$ref": REF.format(model="Rejection")},
+        "items": reference("Rejection"),
     },
 }
-_TAKEN = Decisions(records=[], envelopes=[], refused=[], dropped=[], corrections={})
-_REFUSED = Decisions(
-    records=[],
-    envelopes=[],
+_ACCEPTED = Decisions(records=[], envelopes=[], refused=[], dropped=[], corrections={})
+_REFUSED = replace(
+    _ACCEPTED,
     refused=[(0, Refused(RefusalCode.MISSING_EVENT, "`event` is required in a track call."))],
-    dropped=[],
-    corrections={},
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Described:
-    """What is said of Segment's calls."""
-
-    paths: Json
-    schemas: Json
-    responses: Json
-
-
-def described(away: Sequence[RequestRejected], limits: Limits) -> Described:
-    """Paths, schemas and answers; `away` are the ways in which a request is turned away."""
-    responses = _responses(away)
-    return Described(
+def section(context: DocumentContext) -> Section:
+    """Every path of the API."""
+    limits = context.limits
+    components, references = call_responses(context)
+    return Section(
+        tags=TAGS,
         paths={
-            path: {"post": _operation(path, call, responses, limits)}
-            for path, call in tracking.CALLS.items()
+            path: {"post": _operation(path, call, references, limits)}
+            for path, call in CALLS.items()
         },
         schemas={
             **{_schema(call): _call_schema(call, _OUTER) for call in _OWN},
@@ -186,8 +183,26 @@ def described(away: Sequence[RequestRejected], limits: Limits) -> Described:
                 "required": ["code", "message"],
             },
         },
-        responses=responses,
+        responses=components,
+        security=SECURITY,
     )
+
+
+def call_responses(context: DocumentContext) -> tuple[Json, Json]:
+    """The responses of every call: components, and references to them by status."""
+    errors = [*context.rejections_of_large_bodies, body_rejected(BAD_BATCH)]
+    success = succeeded(
+        "Taken in: the event log has stored what could be stored.",
+        reference("SegmentSuccess"),
+        {"success": example_of(SUCCESS), "strict": example_of(strict_mode.verdicts(_ACCEPTED))},
+    )
+    described = responses(
+        {"200": success},
+        [*map(as_error, errors), strict_mode.verdicts(_REFUSED)],
+        schema="SegmentError",
+        phrases=_PHRASES,
+    )
+    return as_components("Segment", described)
 
 
 def _schema(call: CallKind) -> str:
@@ -206,7 +221,7 @@ def _call_schema(call: CallKind, more: Json) -> Json:
 
 def _item_schema(call: CallKind) -> Json:
     return {
-        "allOf": [{"$ref": REF.format(model=_schema(call))}],
+        "allOf": [reference(_schema(call))],
         "properties": {"type": {"const": call}},
         "required": ["type"],
     }
@@ -215,7 +230,7 @@ def _item_schema(call: CallKind) -> Json:
 _NAMES = {"/v1/b": "batchShort", "/v1/import": "import"}
 
 
-def _operation(path: str, call: CallKind | None, responses: Json, limits: Limits) -> Json:
+def _operation(path: str, call: CallKind | None, references: Json, limits: Limits) -> Json:
     name = _NAMES.get(path) or f"{call or 'batch'}{'Short' if len(path) == _SHORT else ''}"
     about = _ABOUT[call] if call else "Several calls at once; each item names its `type`."
     return {
@@ -223,7 +238,7 @@ def _operation(path: str, call: CallKind | None, responses: Json, limits: Limits
         "tags": ["segment"],
         "summary": f"Segment's {name.removesuffix('Short')}"
         f"{', by its short path' if len(path) == _SHORT else ''}",
-        **body_of(call, responses, limits, about),
+        **operation_of(call, references, limits, about),
         "security": [{"writeKey": []}, {"key": []}, {}],
     }
 
@@ -231,7 +246,7 @@ def _operation(path: str, call: CallKind | None, responses: Json, limits: Limits
 _SHORT = len("/v1/b")
 
 
-def body_of(call: CallKind | None, responses: Json, limits: Limits, about: str) -> Json:
+def operation_of(call: CallKind | None, references: Json, limits: Limits, about: str) -> Json:
     """What all operations that take such bodies have in common."""
     return {
         "description": f"{about} An event that is refused inside a body that can be read does not"
@@ -245,36 +260,12 @@ def body_of(call: CallKind | None, responses: Json, limits: Limits, about: str) 
             f" and {limits.max_event_bytes} bytes an event.",
             "content": {
                 "application/json": {
-                    "schema": {"$ref": REF.format(model=_schema(call) if call else "SegmentBatch")},
+                    "schema": reference(_schema(call) if call else "SegmentBatch"),
                     "example": EXAMPLES[call] if call else BATCH,
                 }
             },
         },
-        "responses": {
-            name.removeprefix("Segment"): {"$ref": f"#/components/responses/{name}"}
-            for name in responses
-        },
-    }
-
-
-def _responses(away: Sequence[RequestRejected]) -> Json:
-    refused = map(tracking.as_error, away)
-    by_status: dict[int, dict[str, RawResponse]] = {}
-    for answer in sorted(refused, key=lambda each: each.status):
-        code = msgspec.json.decode(answer.body)["code"]
-        by_status.setdefault(answer.status, {})[code] = answer
-    by_status[400][strict.CODE] = strict.told(_REFUSED)
-    return {
-        "Segment200": _answer(
-            "Taken in: the event log has stored what could be stored.",
-            "SegmentSuccess",
-            {"success": tracking.SUCCESS, "strict": strict.told(_TAKEN)},
-        ),
-        **{
-            f"Segment{status}": _answer(_PHRASES[status], "SegmentError", answers)
-            for status, answers in by_status.items()
-        },
-        "Segment500": fault_answer(),
+        "responses": references,
     }
 
 
@@ -287,21 +278,3 @@ _PHRASES = {
     429: "More comes than may; send the same again after Retry-After seconds.",
     503: "Not stored, or not known to be; send the same again after Retry-After seconds.",
 }
-
-
-def _answer(description: str, schema: str, answers: Mapping[str, RawResponse]) -> Json:
-    told: Json = {
-        "description": description,
-        "content": {
-            "application/json": {
-                "schema": {"$ref": REF.format(model=schema)},
-                "examples": {
-                    name: {"value": msgspec.json.decode(answer.body)}
-                    for name, answer in answers.items()
-                },
-            }
-        },
-    }
-    if all(b"retry-after" in dict(answer.headers) for answer in answers.values()):
-        told["headers"] = {"Retry-After": header("Seconds to wait.")}
-    return told

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from services.ingest.events import strict_json
-from services.ingest.events.candidate import ForeignCandidate
+from services.ingest.events.candidate import ForeignItem
 from services.ingest.events.verdicts import BodyCode, BodyRefused, Refused, too_many_events
 from services.ingest.limits import Limits
 from services.ingest.protocols.common.instants import instant
@@ -26,8 +26,6 @@ from services.ingest.protocols.segment.call import (
     to_candidate,
 )
 
-Item = ForeignCandidate | Refused
-
 BAD_BATCH = BodyRefused(
     BodyCode.INVALID_BATCH, "The body is a JSON object; that of a batch has an array `batch`."
 )
@@ -37,7 +35,7 @@ BAD_BATCH = BodyRefused(
 class ParsedCalls:
     """What a body holds: items in the order sent, and the key if the body names one."""
 
-    items: Sequence[Item]
+    items: Sequence[ForeignItem]
     write_key: str | None
 
 
@@ -144,7 +142,7 @@ def _key(around: OuterFields) -> str | None:
     return around.write_key if isinstance(around.write_key, str) else None
 
 
-def _without_hazard(item: Item) -> Item:
+def _without_hazard(item: ForeignItem) -> ForeignItem:
     """Of what a call does not keep nothing can be hazardous, so this looks at what it became."""
     if isinstance(item, Refused):
         return item

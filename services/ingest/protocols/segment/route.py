@@ -1,23 +1,19 @@
 """Segment's API as its SDKs expect it: exactly 200 with `{"success": true}`, errors as `{code, message}`.
 
-An event that is refused inside a readable body does not change the answer: SDKs would send the whole
-batch again, or drop it. Refusals are counted and logged by code; `strict` tells those who ask.
+A refused event inside a readable body does not change the response: SDKs would send the whole batch again,
+or drop it. Refusals are counted and logged by code, and strict mode reports them.
 """
 
-from dataclasses import replace
-
-from starlette.types import Receive
-
 from services.ingest.events.verdicts import BodyRefused
-from services.ingest.http import response as answers
-from services.ingest.http.body import Lease
+from services.ingest.http import response
 from services.ingest.http.rejections import RequestRejected, body_rejected
 from services.ingest.http.response import CLOSE, RawResponse
 from services.ingest.intake import Ingest
-from services.ingest.protocols.common import strict_mode as strict
-from services.ingest.protocols.common.endpoint import Endpoint, Request
-from services.ingest.protocols.segment import parse as segment
+from services.ingest.protocols.common import strict_mode
+from services.ingest.protocols.common.endpoint import Conventions, Endpoint
+from services.ingest.protocols.common.exchange import Exchange
 from services.ingest.protocols.segment.call import KINDS, CallKind
+from services.ingest.protocols.segment.parse import parse
 from shared.http.auth import basic_user, bearer_token
 from shared.keys import token as tokens
 
@@ -30,53 +26,52 @@ CALLS: dict[str, CallKind | None] = {
 }
 """Path to the type of its call; a batch names a type for each item."""
 
-SUCCESS = answers.json(200, {"success": True})
+SUCCESS = response.json(200, {"success": True})
+
+_SEGMENT_STATUS = {413: 400}
+"""Statuses that Segment does not use; its SDKs drop the batch after either."""
+
+
+def as_error(rejection: RequestRejected) -> RawResponse:
+    """A rejection in the form of Segment's errors."""
+    return response.json(
+        _SEGMENT_STATUS.get(rejection.status, rejection.status),
+        {"code": rejection.code, "message": rejection.detail},
+        headers=[*response.raw(rejection.headers), *(CLOSE if rejection.closes else ())],
+    )
+
+
+_CONVENTIONS = Conventions(rejected=as_error, takes_large_bodies=True)
 
 
 class TrackingEndpoint(Endpoint):
     """One path of the API; see the module."""
 
     def __init__(self, ingest: Ingest, path: str, kind: CallKind | None) -> None:
-        super().__init__(ingest, path)
+        super().__init__(ingest, path, _CONVENTIONS)
         self._kind = kind
-        self.limits = replace(ingest.limits, max_body_bytes=ingest.limits.max_capture_bytes)
 
-    async def answer(self, request: Request, receive: Receive, lease: Lease) -> RawResponse:
-        """Take in one call or a batch."""
+    async def respond(self, exchange: Exchange) -> RawResponse:
+        """Accept one call or a batch."""
         ingest = self.ingest
         received_at = ingest.clock.now()
-        token = self.token(request)
-        # A bearer that is no key of ours is an OAuth token of the sender's; its key is in the body.
-        key_in_header = token is not None and tokens.looks_like_ours(token)
-        principal = await self.sender(token, request) if key_in_header else None
-        body = await self.read(receive, request, lease)
-        parsed = segment.parse(body, self._kind, self.limits)
+        token = self.token(exchange)
+        # Any other bearer token is an OAuth token of the sender, whose key is in the body.
+        has_key = token is not None and tokens.looks_like_ours(token)
+        sender = await exchange.admit(token) if has_key else None
+        body = await exchange.read()
+        parsed = parse(body, self._kind, self.limits)
         if isinstance(parsed, BodyRefused):
             raise body_rejected(parsed)
-        if principal is None:
-            principal = await self.sender(parsed.write_key or token, request)
-        intake = await ingest.store(
-            parsed.items, principal=principal, received_at=received_at, route=self.path
+        if sender is None:
+            sender = await exchange.admit(parsed.write_key or token)
+        decisions = await ingest.store(
+            parsed.items, sender=sender, received_at=received_at, route=self.path
         )
-        return strict.told(intake) if strict.is_wanted(request) else SUCCESS
+        if strict_mode.is_requested(exchange):
+            return strict_mode.verdicts(decisions)
+        return SUCCESS
 
-    def token(self, request: Request) -> str | None:
-        """The key that a request shows outside its body."""
-        return basic_user(request.authorization) or bearer_token(request.authorization)
-
-    def refused(self, away: RequestRejected) -> RawResponse:
-        """`{code, message}`, which the SDKs read."""
-        return as_error(away)
-
-
-_SEGMENT_STATUS = {413: 400}
-"""What Segment answers instead; either way an SDK drops the batch."""
-
-
-def as_error(away: RequestRejected) -> RawResponse:
-    """The form of Segment's errors."""
-    return answers.json(
-        _SEGMENT_STATUS.get(away.status, away.status),
-        {"code": away.code, "message": away.detail},
-        headers=[*answers.raw(away.headers), *(CLOSE if away.closes else ())],
-    )
+    def token(self, exchange: Exchange) -> str | None:
+        """The key outside of the body."""
+        return basic_user(exchange.authorization) or bearer_token(exchange.authorization)

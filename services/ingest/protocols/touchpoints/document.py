@@ -1,22 +1,25 @@
-"""The native way in, in the OpenAPI document: its touchpoint, and answers that other ways share.
+"""The native protocol in the OpenAPI document: its touchpoint, and responses that other protocols share.
 
-Schemas come from the struct that decodes, example errors from the answers that are sent.
+Schemas come from the decoder's struct, example errors from the responses that are sent.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
 from services.ingest.events.candidate import Candidate
 from services.ingest.events.verdicts import RefusalCode, Refused
-from services.ingest.http import response as answers
 from services.ingest.http.rejections import RequestRejected
-from services.ingest.http.response import RawResponse
-from services.ingest.limits import Limits
-from services.ingest.protocols.common.endpoint import as_problem
-from services.ingest.protocols.touchpoints import route as touchpoints
-from shared.http.openapi import REF, Json, header, refusal
-from shared.http.problem import MEDIA_TYPE, fault
+from services.ingest.protocols.common.document import (
+    DocumentContext,
+    Section,
+    example_of,
+    reference,
+    responses,
+    succeeded,
+)
+from services.ingest.protocols.touchpoints.route import PATH, verdicts
+from shared.http.openapi import Json
 from shared.keys.principal import Scope
 
 _ABOUT = {
@@ -46,7 +49,7 @@ _ABOUT = {
     "value": "What it is worth, in your own unit.",
     "context": "What surrounded it: `ip`, `userAgent`, `page`, `consent`.",
 }
-"""Field of a touchpoint to what it is for; as many as there are fields (tested)."""
+"""Description of each field (tested to be complete)."""
 
 TOUCHPOINT: Json = {
     "event": "Demo Requested",
@@ -76,12 +79,11 @@ _REJECTION: Json = {
 }
 _VERDICTS: Json = {
     "accepted": {"type": "integer", "minimum": 0, "description": "Events that are stored."},
-    "rejected": {"type": "array", "items": {"$ref": REF.format(model="Rejection")}},
+    "rejected": {"type": "array", "items": reference("Rejection")},
 }
 _REFUSED = Refused(RefusalCode.MISSING_EVENT, "`event` is required: the name of what happened.")
 
-
-SCHEMAS_OF_ANSWERS: Json = {
+_RESPONSE_SCHEMAS: Json = {
     "Rejection": _REJECTION,
     "Accepted": {
         "type": "object",
@@ -90,19 +92,28 @@ SCHEMAS_OF_ANSWERS: Json = {
     },
     "NoEventAccepted": {
         "description": "A problem with a verdict for each event.",
-        "allOf": [{"$ref": REF.format(model="Problem")}],
+        "allOf": [reference("Problem")],
         "properties": _VERDICTS,
         "required": ["accepted", "rejected"],
     },
 }
 
 
+def section(context: DocumentContext) -> Section:
+    """The one path."""
+    return Section(
+        tags={"touchpoints": "Send events."},
+        paths={PATH: {"post": _operation(context)}},
+        schemas={"Touchpoint": touchpoint_schema(), **_RESPONSE_SCHEMAS},
+    )
+
+
 def touchpoint_schema() -> Json:
-    """Schema of one event: what the decoder takes, and who must be named."""
+    """Schema of one event: that of the decoder, with the rule that it names a person or an account."""
     components = msgspec.json.schema_components([Candidate])[1]
     schema = components.pop(Candidate.__name__)
     for name, described in schema["properties"].items():
-        # The one struct inside is written where it stands: nothing else refers to it.
+        # The nested struct is inlined: no other schema refers to it.
         inside = [
             components.get(str(each.get("$ref")).rpartition("/")[2], each)
             for each in described.get("anyOf", ())
@@ -123,9 +134,8 @@ def touchpoint_schema() -> Json:
     }
 
 
-def operation(limits: Limits, away: Sequence[RequestRejected]) -> Json:
-    """The call itself; `away` are the ways in which a request is turned away."""
-    one = {"$ref": REF.format(model="Touchpoint")}
+def _operation(context: DocumentContext) -> Json:
+    limits, one = context.limits, reference("Touchpoint")
     lines = "\n".join(msgspec.json.encode(each).decode() for each in (TOUCHPOINT, LATER)) + "\n"
     return {
         "operationId": "sendTouchpoints",
@@ -160,61 +170,23 @@ def operation(limits: Limits, away: Sequence[RequestRejected]) -> Json:
                 },
             },
         },
-        "responses": responses(away),
+        "responses": native_responses(context.rejections),
     }
 
 
-def responses(away: Sequence[RequestRejected]) -> Json:
-    """Answers of every way in that speaks of each event in our own form."""
-    return {"202": _accepted(), **_errors(away)}
-
-
-def _accepted() -> Json:
-    return {
-        "description": "At least one event is stored; `rejected` tells of those that are not.",
-        "content": {
-            "application/json": {
-                "schema": {"$ref": REF.format(model="Accepted")},
-                "examples": {
-                    "all": {"value": {"accepted": 2, "rejected": []}},
-                    "some": {"value": _told(touchpoints.told(1, [(1, _REFUSED)]))},
+def native_responses(errors: Iterable[RequestRejected]) -> Json:
+    """Responses of every protocol that reports each event in the native form."""
+    return responses(
+        {
+            "202": succeeded(
+                "At least one event is stored; `rejected` tells of those that are not.",
+                reference("Accepted"),
+                {
+                    "all": {"accepted": 2, "rejected": []},
+                    "some": example_of(verdicts(1, [(1, _REFUSED)])),
                 },
-            }
+            )
         },
-    }
-
-
-def _errors(away: Sequence[RequestRejected]) -> Json:
-    refused = [
-        *map(as_problem, away),
-        touchpoints.told(0, [(0, _REFUSED)]),
-        answers.of(fault()),
-    ]
-    described = {
-        str(status): refusal(
-            status, examples, schema="NoEventAccepted" if status == _NONE else "Problem"
-        )
-        for status, examples in _by_status(refused).items()
-    }
-    described["415"]["headers"] = {"Accept-Encoding": header("The encodings that are taken.")}
-    return described
-
-
-_NONE = 422
-
-
-def _by_status(refused: Iterable[RawResponse]) -> dict[int, Json]:
-    """Status to code to example, of the answers that are problems."""
-    found: dict[int, Json] = {}
-    for answer in sorted(refused, key=lambda each: each.status):
-        if (b"content-type", MEDIA_TYPE.encode()) not in answer.headers:
-            message = "an error of the native call is a problem"
-            raise AssertionError(message)
-        told = _told(answer)
-        found.setdefault(answer.status, {})[told["code"]] = {"value": told}
-    return found
-
-
-def _told(answer: RawResponse) -> Json:
-    told: Json = msgspec.json.decode(answer.body)
-    return told
+        [*errors, verdicts(0, [(0, _REFUSED)])],
+        schemas={422: "NoEventAccepted"},
+    )

@@ -10,11 +10,9 @@ from typing import TypeVar
 import msgspec
 
 from services.ingest.events import strict_json
-from services.ingest.events.candidate import NOT_AN_OBJECT, Candidate, refusal
+from services.ingest.events.candidate import NOT_AN_OBJECT, Candidate, Item, refusal
 from services.ingest.events.verdicts import BodyRefused, Refused, event_too_large, too_many_events
 from services.ingest.limits import Limits
-
-Item = Candidate | Refused
 
 _T = TypeVar("_T")
 

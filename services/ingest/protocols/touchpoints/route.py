@@ -1,20 +1,19 @@
-"""`POST /v1/touchpoints`: the native way in.
+"""`POST /v1/touchpoints`: the native protocol.
 
-202 when at least one event was accepted (and the log has acknowledged it), with a verdict for each
-that was not; 422 when none was; 4xx problems for bodies that cannot be read at all.
+202 when at least one event was accepted and acknowledged by the log, with a verdict for each that was
+not; 422 when none was; a 4xx problem for a body that cannot be read at all.
 """
 
 from collections.abc import Sequence
 
-from starlette.types import Receive
-
 from services.ingest.events.verdicts import BodyRefused, Refused
-from services.ingest.http import response as answers
-from services.ingest.http.body import Lease
+from services.ingest.http import response
 from services.ingest.http.rejections import body_rejected
 from services.ingest.http.response import RawResponse
-from services.ingest.protocols.common.endpoint import Endpoint, Request
-from services.ingest.protocols.touchpoints import parse as native
+from services.ingest.intake import Ingest
+from services.ingest.protocols.common.endpoint import Conventions, Endpoint
+from services.ingest.protocols.common.exchange import Exchange
+from services.ingest.protocols.touchpoints.parse import parse
 from shared.http.auth import bearer_token
 from shared.http.problem import MEDIA_TYPE, members
 
@@ -27,42 +26,37 @@ _NDJSON = (
     b"application/x-jsonlines",
 )
 
-_ACCEPTED_ONE = answers.json(202, {"accepted": 1, "rejected": []})
+_ACCEPTED_ONE = response.json(202, {"accepted": 1, "rejected": []})
 
 
 class TouchpointsEndpoint(Endpoint):
     """The route; see the module."""
 
-    async def answer(self, request: Request, receive: Receive, lease: Lease) -> RawResponse:
-        """Take in one object, an array, or lines."""
+    def __init__(self, ingest: Ingest) -> None:
+        super().__init__(ingest, PATH, Conventions())
+
+    async def respond(self, exchange: Exchange) -> RawResponse:
+        """Accept one object, an array, or lines."""
         ingest = self.ingest
         received_at = ingest.clock.now()
-        principal = await self.sender(bearer_token(request.authorization), request)
-        body = await self.read(receive, request, lease)
-        is_ndjson = request.content_type.startswith(_NDJSON)
-        items = native.parse(body, is_ndjson=is_ndjson, limits=ingest.limits)
+        sender = await exchange.admit(bearer_token(exchange.authorization))
+        body = await exchange.read()
+        is_ndjson = exchange.content_type.startswith(_NDJSON)
+        items = parse(body, is_ndjson=is_ndjson, limits=self.limits)
         if isinstance(items, BodyRefused):
             raise body_rejected(items)
-        intake = await ingest.store(
-            items, principal=principal, received_at=received_at, route=self.path
-        )
-        return told(intake.accepted, intake.refused)
+        decisions = await ingest.store(items, sender=sender, received_at=received_at, route=PATH)
+        return verdicts(decisions.accepted, decisions.refused)
 
 
-def told(accepted: int, refused: Sequence[tuple[int, Refused]]) -> RawResponse:
-    """The answer to a body that could be read."""
+def verdicts(accepted: int, refused: Sequence[tuple[int, Refused]]) -> RawResponse:
+    """The response to a body that could be read."""
     if accepted == 1 and not refused:
         return _ACCEPTED_ONE
-    verdicts = {
-        "accepted": accepted,
-        "rejected": [
-            {"index": index, "code": refusal.code, "detail": refusal.detail}
-            for index, refusal in refused
-        ],
-    }
+    payload = {"accepted": accepted, "rejected": response.rejections(refused)}
     if accepted or not refused:
-        return answers.json(202, verdicts)
+        return response.json(202, payload)
     none = members(
         422, "no_event_accepted", "No event was accepted; `rejected` says why, one by one."
     )
-    return answers.json(422, {**none, **verdicts}, media_type=MEDIA_TYPE)
+    return response.json(422, {**none, **payload}, media_type=MEDIA_TYPE)

@@ -1,25 +1,24 @@
 """Webhooks in the OpenAPI document."""
 
-from collections.abc import Sequence
-
-import msgspec
-
 from services.ingest.events.verdicts import RefusalCode, Refused
-from services.ingest.http.rejections import RequestRejected
-from services.ingest.limits import Limits
-from services.ingest.protocols.common.endpoint import as_problem
+from services.ingest.protocols.common.document import (
+    DocumentContext,
+    Section,
+    example_of,
+    reference,
+    responses,
+    succeeded,
+)
 from services.ingest.protocols.webhooks.parse import FOREIGN_ORGANIZATION, NOT_SOAP
-from services.ingest.protocols.webhooks.providers import salesforce_soap as soap
-from services.ingest.protocols.webhooks.route import (
-    PATH,
-    PROVIDERS,
+from services.ingest.protocols.webhooks.providers.salesforce_soap import ACKNOWLEDGED
+from services.ingest.protocols.webhooks.rejections import (
     delivery_rejected,
     invalid_signature,
     public_url_unknown,
     source_unknown,
-    told,
 )
-from shared.http.openapi import REF, Json, fault_answer, header, refusal
+from services.ingest.protocols.webhooks.route import PATH, PROVIDERS, verdicts
+from shared.http.openapi import Json
 
 TAGS = {"webhooks": "What CRMs, billing and support systems tell of their own accord."}
 
@@ -43,14 +42,14 @@ SCHEMAS: Json = {
                 "minimum": 0,
                 "description": "How many of them nobody knows: kept as dead letters, to be mapped.",
             },
-            "rejected": {"type": "array", "items": {"$ref": REF.format(model="Rejection")}},
+            "rejected": {"type": "array", "items": reference("Rejection")},
         },
         "required": ["accepted", "unmapped", "rejected"],
     }
 }
 
 _OF_KEYS = frozenset({"unauthenticated", "missing_scope", "keys_unavailable"})
-"""Ways of being turned away that only senders with keys meet."""
+"""Codes of rejections that only senders with keys meet."""
 
 _OUTBOUND_MESSAGE = (
     '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>'
@@ -70,12 +69,15 @@ _EXAMPLE: Json = {
 }
 
 
-def paths(limits: Limits, away: Sequence[RequestRejected]) -> Json:
-    """The one path; `away` are the ways in which any request is turned away."""
-    return {PATH: {"post": _operation(limits, away)}}
+def section(context: DocumentContext) -> Section:
+    """The one path."""
+    return Section(
+        tags=TAGS, paths={PATH: {"post": _operation(context)}}, schemas=SCHEMAS, security=SECURITY
+    )
 
 
-def _operation(limits: Limits, away: Sequence[RequestRejected]) -> Json:
+def _operation(context: DocumentContext) -> Json:
+    limits = context.limits
     anything: Json = {"description": "As the provider sends it."}
     return {
         "operationId": "receiveWebhook",
@@ -111,42 +113,27 @@ def _operation(limits: Limits, away: Sequence[RequestRejected]) -> Json:
                 "text/xml": {"schema": {"type": "string"}, "example": _OUTBOUND_MESSAGE},
             },
         },
-        "responses": {"200": _taken(), **_errors(away)},
+        "responses": _responses(context),
     }
 
 
-def _taken() -> Json:
-    some = told(2, 1, [(2, Refused(RefusalCode.NOT_AN_OBJECT, "An event is a JSON object."))])
-    return {
-        "description": "The event log has stored what could be stored.",
-        "content": {
-            "application/json": {
-                "schema": {"$ref": REF.format(model="Delivered")},
-                "examples": {
-                    "all": {"value": msgspec.json.decode(told(1, 0, []).body)},
-                    "some": {"value": msgspec.json.decode(some.body)},
-                },
-            },
-            "text/xml": {"schema": {"type": "string"}, "example": soap.ACKNOWLEDGED.decode()},
+def _responses(context: DocumentContext) -> Json:
+    some = verdicts(2, 1, [(2, Refused(RefusalCode.NOT_AN_OBJECT, "An event is a JSON object."))])
+    return responses(
+        {
+            "200": succeeded(
+                "The event log has stored what could be stored.",
+                reference("Delivered"),
+                {"all": example_of(verdicts(1, 0, [])), "some": example_of(some)},
+                {"text/xml": {"schema": {"type": "string"}, "example": ACKNOWLEDGED.decode()}},
+            )
         },
-    }
-
-
-def _errors(away: Sequence[RequestRejected]) -> Json:
-    every = [
-        *(each for each in away if each.code not in _OF_KEYS),
-        delivery_rejected(NOT_SOAP),
-        delivery_rejected(FOREIGN_ORGANIZATION),
-        invalid_signature(),
-        source_unknown(),
-        public_url_unknown(),
-    ]
-    by_status: dict[int, Json] = {}
-    for each in every:
-        example = msgspec.json.decode(as_problem(each).body)
-        by_status.setdefault(each.status, {})[each.code] = {"value": example}
-    described = {
-        str(status): refusal(status, examples) for status, examples in sorted(by_status.items())
-    }
-    described["415"]["headers"] = {"Accept-Encoding": header("The encodings that are taken.")}
-    return {**described, "500": fault_answer()}
+        [
+            *(each for each in context.rejections_of_large_bodies if each.code not in _OF_KEYS),
+            delivery_rejected(NOT_SOAP),
+            delivery_rejected(FOREIGN_ORGANIZATION),
+            invalid_signature(),
+            source_unknown(),
+            public_url_unknown(),
+        ],
+    )

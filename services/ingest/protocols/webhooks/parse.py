@@ -1,8 +1,8 @@
-"""One verified delivery: its items, and the candidates that each of them becomes.
+"""One verified delivery: its items, and the candidates that each of them becomes. Pure.
 
-A source's mapping is asked first, then what is known of the provider. What neither knows, what a mapping
-makes no touchpoint of, and what the door would refuse, becomes a letter: a candidate that is `unmapped`.
-Nothing that was delivered is lost.
+The mapping of the source is tried first, then the provider's own module. An item that neither can turn into
+touchpoints, or whose touchpoints would be refused, becomes an unmapped candidate, which the stager keeps as
+a dead letter. Nothing that was delivered is lost.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,47 +11,54 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from services.ingest.events import strict_json
-from services.ingest.events.candidate import NOT_AN_OBJECT, ForeignCandidate, build
+from services.ingest.events.candidate import NOT_AN_OBJECT, ForeignCandidate, ForeignItem, build
 from services.ingest.events.verdicts import BodyRefused, Refused, too_many_events
 from services.ingest.limits import Limits
 from services.ingest.protocols.webhooks.providers import hubspot, pipedrive, salesforce, stripe
-from services.ingest.protocols.webhooks.providers import item as reading
 from services.ingest.protocols.webhooks.providers import salesforce_soap as soap
-from services.ingest.protocols.webhooks.providers.item import JsonObject, ProviderItem, text
+from services.ingest.protocols.webhooks.providers.item import (
+    JsonObject,
+    ProviderItem,
+    email,
+    fingerprint,
+    identifier,
+    instant,
+    message_id,
+    shortened,
+    text,
+)
 from shared.contracts.envelope import MAX_EVENT_CHARS
 from shared.sources.expressions import MAX_STEPS, NotEvaluated, is_storable
 from shared.sources.mapping import CompiledMapping, Mapped, NotMapped, Skipped
 from shared.sources.source import SourceKind, SourceSettings
 
-Item = ForeignCandidate | Refused
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryContext:
-    """How the deliveries of one source are read."""
+    """Parameters of parsing: those of the source that the delivery is for."""
 
     kind: SourceKind
     source_id: str
     settings: SourceSettings
     mapping: CompiledMapping | None = None
     steps: int = MAX_STEPS
-    """What an item may cost the mapping."""
+    """Limit of the mapping's evaluation, an item."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What was delivered: for each item, in order, what it becomes. Empty: known and not wanted."""
+    """The candidates of each item, in order; none for an item that is skipped."""
 
-    items: Sequence[Sequence[Item]]
-    letter: Callable[[int], Item | None]
-    """The item at a position as a letter, should one of its candidates be refused; see `letter`."""
+    items: Sequence[Sequence[ForeignItem]]
+    unmapped: Callable[[int], ForeignItem | None]
+    """The item at a position as an unmapped candidate; see `unmapped_item`."""
     is_soap: bool = False
-    """The sender wants its answer in XML."""
+    """The sender expects a response in XML."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRejected:
-    """A delivery of which nothing is taken, for a reason that only webhooks know."""
+    """A delivery of which nothing is stored, for a reason that other protocols do not have."""
 
     status: int
     code: str
@@ -71,7 +78,7 @@ FOREIGN_ORGANIZATION = DeliveryRejected(
 )
 
 _ORGANIZATION_CHARS = 15
-"""The other three are a check."""
+"""The last three of 18 characters are a checksum."""
 
 _READERS: Mapping[SourceKind, Callable[[JsonObject, SourceSettings], ProviderItem]] = {
     SourceKind.HUBSPOT: hubspot.read,
@@ -81,118 +88,124 @@ _READERS: Mapping[SourceKind, Callable[[JsonObject, SourceSettings], ProviderIte
 }
 
 _STEPS_OF_ALL = 200_000
-"""What all items of a delivery may cost the mapping together: a fifth of a second or so, in which
-nothing else is taken in. Of a thousand items each still has enough for some twenty rules."""
+"""Limit of the mapping's evaluation, a delivery: about a fifth of a second. Each of a thousand items still
+has enough for some twenty rules."""
 
 _TYPE_NAMES = ("type", "event", "topic", "event_type", "action")
-"""Where senders of JSON put the name of what happened."""
+"""Common fields for the type of an item."""
 
 
-def read(
-    body: bytes, way: DeliveryContext, limits: Limits, *, delivery_id: str | None = None
+def parse(
+    body: bytes, context: DeliveryContext, limits: Limits, *, delivery_id: str | None = None
 ) -> Delivery | BodyRefused | DeliveryRejected:
-    """Everything that a delivery holds. `delivery_id` names it where its items have no names."""
-    if way.kind is SourceKind.SALESFORCE and body.lstrip().startswith(b"<"):
-        return _read_soap(body, way, limits)
+    """Parse a delivery. `delivery_id` becomes the message id of a single item without a name of its own."""
+    if context.kind is SourceKind.SALESFORCE and body.lstrip().startswith(b"<"):
+        return _read_soap(body, context, limits)
     problem = strict_json.outer_problem(body)
     if problem is not None:
         return problem
-    values = _values(body, way)
+    values = _values(body, context)
     if isinstance(values, BodyRefused):
         return values
     if len(values) > limits.max_events:
         return too_many_events(limits.max_events)
     if len(values) > _STEPS_OF_ALL // MAX_STEPS:
-        way = replace(way, steps=_STEPS_OF_ALL // len(values))
-    # One name for several things would make them one.
-    name = reading.message_id(way.kind, way.source_id, delivery_id) if len(values) == 1 else None
-    return _delivery(values, way, name=name)
+        context = replace(context, steps=_STEPS_OF_ALL // len(values))
+    # Several items under one message id would count as one event.
+    name = message_id(context.kind, context.source_id, delivery_id) if len(values) == 1 else None
+    return _delivery(values, context, name=name)
 
 
 def _delivery(
     values: Sequence[object],
-    way: DeliveryContext,
+    context: DeliveryContext,
     *,
     name: str | None = None,
     is_soap: bool = False,
 ) -> Delivery:
     return Delivery(
         items=[
-            [value] if isinstance(value, Refused) else read_item(value, way, name=name)
+            [value] if isinstance(value, Refused) else parse_item(value, context, name=name)
             for value in values
         ],
-        letter=lambda position: letter(values[position], way, name=name),
+        unmapped=lambda position: unmapped_item(values[position], context, name=name),
         is_soap=is_soap,
     )
 
 
-def letter(value: object, way: DeliveryContext, *, name: str | None = None) -> Item | None:
-    """The item as it waits for a mapping; None for what is no object."""
+def unmapped_item(
+    value: object, context: DeliveryContext, *, name: str | None = None
+) -> ForeignItem | None:
+    """The item as an unmapped candidate; None where it is not an object."""
     if not isinstance(value, dict):
         return None
-    told = _told(value, way)
-    return _unmapped(value, way, told, _named_for_ever(value, way, told, name))
+    item = _provider_item(value, context)
+    return _unmapped(value, context, item, _message_id(value, context, item, name))
 
 
-def read_letter(value: JsonObject, way: DeliveryContext, *, name: str) -> list[Item]:
-    """What an item that waited under `name` becomes by the mapping of today.
+def parse_dead_letter(
+    value: JsonObject, context: DeliveryContext, *, name: str
+) -> list[ForeignItem]:
+    """Candidates of an item that was stored unmapped under the message id `name`.
 
-    It may be a whole body, from before somebody wrote where the items of one lie.
+    It may be a whole body, stored before the mapping had an expression for its items.
     """
-    found = read_item(value, way, name=name)
-    is_known = all(isinstance(item, Refused) or item.type != "unmapped" for item in found)
-    if is_known or way.mapping is None or not way.mapping.has_items:
-        return found
+    candidates = parse_item(value, context, name=name)
+    is_mapped = all(isinstance(item, Refused) or item.type != "unmapped" for item in candidates)
+    if is_mapped or context.mapping is None or not context.mapping.has_items:
+        return candidates
     try:
-        inner = way.mapping.items(value)
+        inner = context.mapping.items(value)
     except NotEvaluated:
-        return found
+        return candidates
     own = name if len(inner) == 1 else None
-    return [item for each in inner for item in read_item(each, way, name=own)]
+    return [item for each in inner for item in parse_item(each, context, name=own)]
 
 
-def read_item(value: object, way: DeliveryContext, *, name: str | None = None) -> list[Item]:
-    """What one item becomes: one candidate or several, one that is `unmapped`, or none.
+def parse_item(
+    value: object, context: DeliveryContext, *, name: str | None = None
+) -> list[ForeignItem]:
+    """Candidates of one item: one or several, one that is unmapped, or none where it is skipped.
 
-    `name`: its message id where the provider has none for it.
+    `name`: message id of an item without one of its provider.
     """
     if not isinstance(value, dict):
         return [NOT_AN_OBJECT]
-    told = _told(value, way)
-    name = _named_for_ever(value, way, told, name)
-    outcome = _by_mapping(value, way, told, name)
+    item = _provider_item(value, context)
+    name = _message_id(value, context, item, name)
+    outcome = _by_mapping(value, context, item, name)
     if isinstance(outcome, Skipped):
         return []
     if isinstance(outcome, ForeignCandidate):
         return [outcome]
-    # A rule that holds and fails is to be repaired, not to be replaced by what we would have said.
-    if told.touchpoints is None or outcome.why:
-        return [_unmapped(value, way, told, name)]
-    return [_built(fields, told, name, index) for index, fields in enumerate(told.touchpoints)]
+    # A rule that fails must be corrected: the provider's module must not hide the mistake.
+    if item.touchpoints is None or outcome.why:
+        return [_unmapped(value, context, item, name)]
+    return [_built(fields, item, name, index) for index, fields in enumerate(item.touchpoints)]
 
 
 def _read_soap(
-    body: bytes, way: DeliveryContext, limits: Limits
+    body: bytes, context: DeliveryContext, limits: Limits
 ) -> Delivery | BodyRefused | DeliveryRejected:
     message = soap.parse(body)
     if message is None:
         return NOT_SOAP
-    allowed = {each[:_ORGANIZATION_CHARS] for each in way.settings.salesforce_organizations}
+    allowed = {each[:_ORGANIZATION_CHARS] for each in context.settings.salesforce_organizations}
     if allowed and message.organization_id[:_ORGANIZATION_CHARS] not in allowed:
         return FOREIGN_ORGANIZATION
     if len(message.records) > limits.max_events:
         return too_many_events(limits.max_events)
-    return _delivery(message.records, way, is_soap=True)
+    return _delivery(message.records, context, is_soap=True)
 
 
-def _values(body: bytes, way: DeliveryContext) -> Sequence[object] | BodyRefused:
-    """The items, each decoded; one that cannot be stored is refused alone."""
-    if way.mapping is not None and way.mapping.has_items:
+def _values(body: bytes, context: DeliveryContext) -> Sequence[object] | BodyRefused:
+    """The items, decoded one by one: an invalid one is refused alone."""
+    if context.mapping is not None and context.mapping.has_items:
         whole = strict_json.decode(body)
         if isinstance(whole, Refused):
             return strict_json.MALFORMED_BODY
         try:
-            return way.mapping.items(whole)
+            return context.mapping.items(whole)
         except NotEvaluated:
             return whole if isinstance(whole, list) else [whole]
     for mend in (bytes, strict_json.repaired):
@@ -214,80 +227,87 @@ def _raw(body: bytes) -> Sequence[msgspec.Raw]:
     return _many.decode(body) if body.startswith(b"[") else [_one.decode(body)]
 
 
-def _told(item: JsonObject, way: DeliveryContext) -> ProviderItem:
-    """What is known of the provider's items; little of a sender whom only a mapping knows."""
-    reader = _READERS.get(way.kind)
+def _provider_item(value: JsonObject, context: DeliveryContext) -> ProviderItem:
+    """The item by its provider's module; type alone for a sender without one."""
+    reader = _READERS.get(context.kind)
     if reader is not None:
-        return reader(item, way.settings)
-    kind = way.mapping.type_of(item, steps=way.steps) if way.mapping is not None else None
-    kind = kind or next((found for name in _TYPE_NAMES if (found := text(item.get(name)))), None)
-    return ProviderItem(type=kind or way.kind, message_id=None, occurred_at=None, touchpoints=None)
+        return reader(value, context.settings)
+    kind = (
+        context.mapping.type_of(value, steps=context.steps) if context.mapping is not None else None
+    )
+    kind = kind or next(filter(None, (text(value.get(name)) for name in _TYPE_NAMES)), None)
+    return ProviderItem(
+        type=kind or context.kind, message_id=None, occurred_at=None, touchpoints=None
+    )
 
 
-def _named_for_ever(
-    item: JsonObject, way: DeliveryContext, told: ProviderItem, name: str | None
+def _message_id(
+    value: JsonObject, context: DeliveryContext, item: ProviderItem, name: str | None
 ) -> str:
-    return told.message_id or name or reading.fingerprint(way.kind, way.source_id, item)
+    return item.message_id or name or fingerprint(context.kind, context.source_id, value)
 
 
-def _built(fields: JsonObject, told: ProviderItem, name: str, index: int) -> Item:
-    more = {key: value for key, value in fields.items() if value is not None}
-    more.setdefault("message_id", name if index == 0 else reading.shortened(f"{name}:{index}"))
-    if told.occurred_at is not None:
-        more.setdefault("occurred_at", told.occurred_at)
-    return build(more)
+def _built(fields: JsonObject, item: ProviderItem, name: str, index: int) -> ForeignItem:
+    given = {key: value for key, value in fields.items() if value is not None}
+    given.setdefault("message_id", name if index == 0 else shortened(f"{name}:{index}"))
+    if item.occurred_at is not None:
+        given.setdefault("occurred_at", item.occurred_at)
+    return build(given)
 
 
-_WHO = ("account_id", "user_id", "anonymous_id", "email")
+_PERSON_OR_ACCOUNT = ("account_id", "user_id", "anonymous_id", "email")
 _IDS = ("account_id", "user_id", "anonymous_id", "previous_id", "previous_account_id", "logged_by")
 
 
-def why_unmapped(value: JsonObject, way: DeliveryContext) -> str:
-    """For whoever writes a mapping: why an item is not a touchpoint. Repeats nothing of it."""
-    outcome = _by_mapping(value, way, _told(value, way), "")
+def why_unmapped(value: JsonObject, context: DeliveryContext) -> str:
+    """Reason for the author of a mapping; repeats nothing of the item."""
+    outcome = _by_mapping(value, context, _provider_item(value, context), "")
     why = outcome.why if isinstance(outcome, NotMapped) else ""
-    return why or ("no rule of the mapping holds" if way.mapping else "nobody knows its type here")
+    no_rule = "no rule of the mapping holds" if context.mapping else "nobody knows its type here"
+    return why or no_rule
 
 
 def _by_mapping(
-    value: JsonObject, way: DeliveryContext, told: ProviderItem, name: str
+    value: JsonObject, context: DeliveryContext, item: ProviderItem, name: str
 ) -> ForeignCandidate | Skipped | NotMapped:
-    """What the source's mapping makes of an item. What is no touchpoint can be repaired later."""
-    if way.mapping is None:
+    """The candidate by the mapping of the source. An invalid one is unmapped: it can be replayed later."""
+    if context.mapping is None:
         return NotMapped()
-    outcome = way.mapping.apply(value, steps=way.steps)
+    outcome = context.mapping.apply(value, steps=context.steps)
     if not isinstance(outcome, Mapped):
         return outcome
-    if not is_storable(dict(outcome.fields)):
+    fields = dict(outcome.fields)
+    if not is_storable(fields):
         return NotMapped(why="an expression gives a number that cannot be stored")
-    more = dict(outcome.fields)
     for each in _IDS:
-        if each in more:
-            more[each] = reading.identifier(more[each])
-    if "email" in more:
-        more["email"] = reading.email(more["email"])
-    if "occurred_at" in more:
-        more["occurred_at"] = reading.instant(more["occurred_at"])
-        if more["occurred_at"] is None:
+        if each in fields:
+            fields[each] = identifier(fields[each])
+    if "email" in fields:
+        fields["email"] = email(fields["email"])
+    if "occurred_at" in fields:
+        fields["occurred_at"] = instant(fields["occurred_at"])
+        if fields["occurred_at"] is None:
             return NotMapped(why="`occurred_at` is neither ISO 8601 nor a number of seconds")
     else:
-        more["occurred_at"] = told.occurred_at
-    # Two sources may use the same numbers.
-    own = reading.message_id(way.kind, way.source_id, more.get("message_id"))
-    more["message_id"] = own or name
-    if not any(more.get(each) for each in _WHO):
-        return NotMapped(why=f"it names nobody: {', '.join(_WHO)} are all empty")
-    candidate = build({key: value for key, value in more.items() if value is not None})
+        fields["occurred_at"] = item.occurred_at
+    # With the source: two of them may use the same numbers.
+    own = message_id(context.kind, context.source_id, fields.get("message_id"))
+    fields["message_id"] = own or name
+    if not any(fields.get(each) for each in _PERSON_OR_ACCOUNT):
+        return NotMapped(why=f"it names nobody: {', '.join(_PERSON_OR_ACCOUNT)} are all empty")
+    candidate = build({key: value for key, value in fields.items() if value is not None})
     return candidate if isinstance(candidate, ForeignCandidate) else NotMapped(why=candidate.detail)
 
 
-def _unmapped(item: JsonObject, way: DeliveryContext, told: ProviderItem, name: str) -> Item:
+def _unmapped(
+    value: JsonObject, context: DeliveryContext, item: ProviderItem, name: str
+) -> ForeignItem:
     return build(
         {
             "type": "unmapped",
-            "event": (told.type or way.kind)[:MAX_EVENT_CHARS],
+            "event": (item.type or context.kind)[:MAX_EVENT_CHARS],
             "message_id": name,
-            "occurred_at": told.occurred_at,
-            "properties": item,
+            "occurred_at": item.occurred_at,
+            "properties": value,
         }
     )

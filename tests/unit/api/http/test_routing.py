@@ -7,28 +7,27 @@ from typing import Annotated, Any
 import httpx
 import pytest
 from fastapi import FastAPI, Path, Query
-from pydantic import Field, field_validator
+from prometheus_client import CollectorRegistry
+from pydantic import Field, SecretStr, field_validator
 from starlette.routing import BaseRoute
 
-from services.api.context import ApiContext
+from services.api.app import build
 from services.api.dependencies import DECODED, Caller
 from services.api.errors import Code
 from services.api.http.problems import HANDLERS
 from services.api.http.routing import RequestBody, ScopedRoute, ScopedRouter
-from services.api.maps.cache import MapCache
-from services.api.queries.connections import StageConnections, opener
 from services.api.routes import ROUTERS
 from services.api.schemas.base import RequestModel, ResponseModel
+from services.api.settings import ApiSettings
 from shared.clock import ManualClock
 from shared.http.raw_path import RawPath
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.cache import KeyCache
 from shared.keys.principal import Scope, StoredKey
 from shared.keys.token import KeyKind, generate
-from shared.storage.connect import DatabaseRole, create_engine
+from shared.telemetry.metrics import Metrics
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-NOWHERE = "postgresql://nowhere.invalid/none"
 KEY = generate(KeyKind.SECRET)
 
 
@@ -109,15 +108,12 @@ async def keys() -> list[StoredKey]:
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     clock = ManualClock(NOW)
-    engine = create_engine(NOWHERE, role=DatabaseRole.API, application_name="none")
     app = FastAPI(exception_handlers=HANDLERS, redirect_slashes=False)
-    app.state.context = ApiContext(
-        connections=StageConnections(opener(NOWHERE, timeout_seconds=1)),
-        engine=engine,
+    app.state.context = build(
+        ApiSettings(database_url=SecretStr("postgresql://nowhere.invalid/none")),
         keys=KeyCache(keys, clock),
         clock=clock,
-        maps=MapCache(engine),
-        max_map_bytes=1_024,
+        metrics=Metrics(CollectorRegistry()),
     )
     app.include_router(router)
     app.add_middleware(RawPath)

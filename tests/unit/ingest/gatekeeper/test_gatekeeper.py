@@ -1,5 +1,6 @@
 """Who may come in now: pauses, origins, rates and quotas, by HTTP."""
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -7,14 +8,13 @@ import httpx
 import pytest
 
 from services.ingest.gatekeeper.gatekeeper import Gatekeeper
-from services.ingest.http.rejections import RequestRejected
 from services.ingest.intake import Ingest
 from services.ingest.limits import Limits
 from services.ingest.settings import IngestSettings
 from shared.clock import ManualClock
 from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
 from shared.keys.token import KeyKind
-from shared.sources.hashing import person_digest
+from shared.sources.hashing import is_hashed, person_digest
 from shared.sources.source import (
     ConsentRule,
     SourceKind,
@@ -72,19 +72,42 @@ async def test_a_key_of_a_source_that_is_not_known_stores_nothing(
     assert event_log.records == []
 
 
-async def test_a_source_that_is_removed_while_a_request_is_read_lets_nothing_through(
-    ingest: Ingest, shelf: Shelf, event_log: ListLog
+async def test_rules_that_change_while_a_body_arrives_apply_from_the_next_request_on(
+    client: httpx.AsyncClient, shelf: Shelf, ingest: Ingest, event_log: ListLog
 ) -> None:
-    shelf.bind(SourceSettings(hash_fields=("email",)))
-    principal = shelf.keys[-1].principal()
-    await ingest.gatekeeper.admit(principal, method="POST", origin=None)
-    shelf.sources = []
-    await ingest.sources.refresh()
+    key = shelf.bind(SourceSettings(hash_fields=("email",)))
 
-    with pytest.raises(RequestRejected, match="source_unavailable"):
-        await ingest.store([], principal=principal, received_at=NOW, route=NATIVE)
+    async def body() -> AsyncIterator[bytes]:
+        yield b'{"event": "Demo Requested", '
+        shelf.bind(SourceSettings(deny_properties=("properties.plan",)))
+        await ingest.sources.refresh()
+        yield b'"email": "ann@acme.example", "properties": {"plan": "pro"}}'
 
-    assert event_log.records == []
+    during = await client.post(NATIVE, content=body(), headers=key)
+    after = await client.post(NATIVE, content=body(), headers=key)
+
+    first, second = event_log.envelopes
+    assert (during.status_code, after.status_code) == (202, 202)
+    assert (is_hashed(first.email or ""), first.properties) == (True, {"plan": "pro"})
+    assert (second.email, second.properties) == ("ann@acme.example", {})
+
+
+async def test_a_source_that_is_removed_while_a_body_arrives_still_protects_this_request(
+    client: httpx.AsyncClient, shelf: Shelf, ingest: Ingest, event_log: ListLog
+) -> None:
+    key = shelf.bind(SourceSettings(hash_fields=("email",)))
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'{"event": "Demo Requested", '
+        shelf.sources = []
+        await ingest.sources.refresh()
+        yield b'"email": "ann@acme.example"}'
+
+    during = await client.post(NATIVE, content=body(), headers=key)
+
+    assert during.status_code == 202
+    assert [is_hashed(each.email or "") for each in event_log.envelopes] == [True]
+    assert verdict(await post(client, key)) == (503, "source_unavailable")
 
 
 async def test_a_source_of_another_workspace_is_none(

@@ -4,7 +4,13 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from services.ingest.gatekeeper.rates import OverLimit, RateLimit, RateLimiter, WithinLimit, rate
+from services.ingest.gatekeeper.rates import (
+    OverLimit,
+    RateLimit,
+    RateLimiter,
+    WithinLimit,
+    rate_limit,
+)
 from services.ingest.gatekeeper.usage import DailyCounts, seconds_to_midnight
 from shared.sources.source import Usage
 
@@ -100,9 +106,9 @@ def test_what_is_told_counts_down() -> None:
     last = found[-1]
 
     assert isinstance(last, WithinLimit)
-    assert last.told() == '"default";r=98;t=1'
+    assert last.remaining() == '"default";r=98;t=1'
     rates.pay("key", 109)
-    assert last.told() == '"default";r=0;t=11'
+    assert last.remaining() == '"default";r=0;t=11'
     assert TEN_A_SECOND.policy() == '"default";q=100;w=10'
 
 
@@ -120,12 +126,12 @@ def test_what_is_told_counts_down() -> None:
 def test_without_a_size_the_bucket_holds_ten_seconds_worth(
     per_second: float | None, burst: int | None, wanted: RateLimit | None
 ) -> None:
-    assert rate(per_second, burst) == wanted
+    assert rate_limit(per_second, burst) == wanted
 
 
 @pytest.mark.parametrize("per_second", [1e-300, 1e-9, 1e300])
 def test_no_limit_makes_a_wait_that_nobody_would_believe(per_second: float) -> None:
-    rates, limit = RateLimiter(), rate(per_second, 1)
+    rates, limit = RateLimiter(), rate_limit(per_second, 1)
     assert limit is not None
     enter(rates, 0.0, limit, events=10**9)
 

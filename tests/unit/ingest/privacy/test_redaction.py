@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.privacy.addresses import truncated
-from services.ingest.privacy.redaction import privacy, redact
+from services.ingest.privacy.redaction import redact, redaction
 from shared.contracts.envelope import Campaign, Envelope, EventType, encode
 from shared.sources.hashing import hashed
 from shared.sources.source import SourceSettings
@@ -23,7 +23,7 @@ _PSEUDONYM = re.compile("hmac1:[0-9a-f]{64}")
 
 
 def stored(settings: SourceSettings, **fields: Any) -> Envelope:
-    return redact(event(**fields), privacy(settings, KEY))
+    return redact(event(**fields), redaction(settings, KEY))
 
 
 # -- addresses of the internet ----------------------------------------------------------------------
@@ -413,7 +413,7 @@ def test_whatever_is_sent_no_hashed_address_and_nothing_denied_is_left(
     assert "acme.example" not in str(_values(envelope)).lower()
     assert "a.b" not in envelope.traits
     assert "ip" not in envelope.context
-    assert redact(envelope, privacy(settings, KEY)) == envelope
+    assert redact(envelope, redaction(settings, KEY)) == envelope
 
 
 def _values(envelope: Envelope) -> list[object]:

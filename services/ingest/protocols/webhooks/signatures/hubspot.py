@@ -14,7 +14,7 @@ from hashlib import sha256
 
 from services.ingest.protocols.webhooks.signatures.request import (
     Failure,
-    Signed,
+    SignedRequest,
     Verdict,
     Verified,
     any_equal,
@@ -32,7 +32,7 @@ def needs_url(versions: Sequence[str]) -> bool:
 
 
 def verify(
-    signed: Signed, secrets: Sequence[bytes], *, versions: Sequence[str], now: datetime
+    signed: SignedRequest, secrets: Sequence[bytes], *, versions: Sequence[str], now: datetime
 ) -> Verdict:
     """Check the newest version that is both allowed and there."""
     newest = signed.header(b"x-hubspot-signature-v3")
@@ -52,7 +52,9 @@ def verify(
     return Verified() if any_equal([older.lower()], expected) else Failure.WRONG
 
 
-def _third(signed: Signed, secrets: Sequence[bytes], signature: bytes, now: datetime) -> Verdict:
+def _third(
+    signed: SignedRequest, secrets: Sequence[bytes], signature: bytes, now: datetime
+) -> Verdict:
     timestamp = signed.header(b"x-hubspot-request-timestamp")
     if timestamp is None:
         return Failure.MISSING
@@ -66,7 +68,7 @@ def _third(signed: Signed, secrets: Sequence[bytes], signature: bytes, now: date
     return Verified() if any_equal([signature], expected) else Failure.WRONG
 
 
-def _method_and_url(signed: Signed) -> bytes:
+def _method_and_url(signed: SignedRequest) -> bytes:
     url = signed.url.encode()
     return signed.method.encode() + _ESCAPES.sub(
         lambda found: bytes.fromhex(found[1].decode()), url

@@ -34,7 +34,7 @@ Verdict = Verified | Failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signed:
+class SignedRequest:
     """What a signature can be over. `body` is as received, before any decompression."""
 
     method: str

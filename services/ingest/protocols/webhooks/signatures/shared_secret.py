@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 from services.ingest.protocols.webhooks.signatures.request import (
     Failure,
-    Signed,
+    SignedRequest,
     Verdict,
     Verified,
     any_equal,
@@ -26,7 +26,7 @@ _HUB = {b"x-hub-signature-256": "sha256", b"x-hub-signature": "sha1"}
 """SHA-1 is broken for collisions, not for HMAC, and Intercom knows no other."""
 
 
-def verify(signed: Signed, secrets: Sequence[bytes], *, takes_hub: bool) -> Verdict:
+def verify(signed: SignedRequest, secrets: Sequence[bytes], *, takes_hub: bool) -> Verdict:
     """Check whatever the request shows; one that is right suffices."""
     for name in (b"authorization", HEADER, *_HUB):
         if isinstance(signed.header(name), Failure):
@@ -47,7 +47,7 @@ def verify(signed: Signed, secrets: Sequence[bytes], *, takes_hub: bool) -> Verd
     return Failure.WRONG if shown else Failure.MISSING
 
 
-def verify_password(signed: Signed, secrets: Sequence[bytes]) -> Verdict:
+def verify_password(signed: SignedRequest, secrets: Sequence[bytes]) -> Verdict:
     """Check HTTP Basic alone: the secret is the password, or `user:password`."""
     header = signed.header(b"authorization")
     if header is None:
@@ -58,7 +58,7 @@ def verify_password(signed: Signed, secrets: Sequence[bytes]) -> Verdict:
     return Verified() if any_equal(shown, secrets) else Failure.WRONG
 
 
-def _shown(signed: Signed) -> Iterator[bytes]:
+def _shown(signed: SignedRequest) -> Iterator[bytes]:
     own = signed.header(HEADER)
     if isinstance(own, bytes):
         yield own

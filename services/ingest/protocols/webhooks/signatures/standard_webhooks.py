@@ -12,7 +12,7 @@ from datetime import datetime
 
 from services.ingest.protocols.webhooks.signatures.request import (
     Failure,
-    Signed,
+    SignedRequest,
     Verdict,
     Verified,
     any_equal,
@@ -26,7 +26,7 @@ _PREFIXES = (b"webhook-", b"svix-")
 """Svix came first and still sends its own names; one of the two is there."""
 
 
-def verify(signed: Signed, secrets: Sequence[bytes], *, now: datetime) -> Verdict:
+def verify(signed: SignedRequest, secrets: Sequence[bytes], *, now: datetime) -> Verdict:
     """Check every `v1` against every secret. The id is the same for every attempt."""
     for prefix in _PREFIXES:
         told = [signed.header(prefix + name) for name in (b"id", b"timestamp", b"signature")]

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from services.ingest.protocols.webhooks.signatures.request import (
     Failure,
-    Signed,
+    SignedRequest,
     Verdict,
     Verified,
     any_equal,
@@ -20,7 +20,7 @@ from services.ingest.protocols.webhooks.signatures.request import (
 _MOST_PARTS = 32
 
 
-def verify(signed: Signed, secrets: Sequence[bytes], *, now: datetime) -> Verdict:
+def verify(signed: SignedRequest, secrets: Sequence[bytes], *, now: datetime) -> Verdict:
     """Check every `v1` against every secret; other schemes (`v0` of test mode) do not count."""
     header = signed.header(b"stripe-signature")
     if header is None:

@@ -8,7 +8,7 @@ from services.ingest.protocols.webhooks.signatures import (
     standard_webhooks,
     stripe,
 )
-from services.ingest.protocols.webhooks.signatures.request import Failure, Signed, Verdict
+from services.ingest.protocols.webhooks.signatures.request import Failure, SignedRequest, Verdict
 from shared.sources.source import Source, SourceKind
 
 
@@ -20,7 +20,7 @@ def needs_url(source: Source) -> bool:
 
 
 def verify(  # noqa: PLR0911 - a table
-    source: Source, signed: Signed, *, now: datetime
+    source: Source, signed: SignedRequest, *, now: datetime
 ) -> Verdict:
     """Whether `signed` is from the sender that `source` stands for. Never raises for any input.
 

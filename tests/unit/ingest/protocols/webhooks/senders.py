@@ -12,7 +12,7 @@ import stripe
 from standardwebhooks import Webhook
 
 from services.ingest.events.candidate import ForeignCandidate
-from services.ingest.protocols.webhooks.parse import DeliveryContext, read_item
+from services.ingest.protocols.webhooks.parse import DeliveryContext, parse_item
 from shared.ids import DEFAULT_WORKSPACE
 from shared.sources.source import Source, SourceKind, SourceSettings
 from tests.unit.ingest.conftest import NOW
@@ -118,7 +118,7 @@ MILLISECONDS = int(AT.timestamp() * 1000)
 def told(kind: SourceKind, item: dict[str, Any], **settings: Any) -> list[dict[str, Any]]:
     """Fields of each touchpoint that are not at their default, without id and time."""
     way = DeliveryContext(kind=kind, source_id="src-1", settings=SourceSettings(**settings))
-    items = read_item(item, way)
+    items = parse_item(item, way)
     found = [each for each in items if isinstance(each, ForeignCandidate)]
     assert len(found) == len(items), items
     return [

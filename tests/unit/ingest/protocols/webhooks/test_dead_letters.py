@@ -5,8 +5,12 @@ from typing import Any
 import httpx
 import pytest
 
-from services.ingest.events.candidate import ForeignCandidate
-from services.ingest.protocols.webhooks.parse import DeliveryContext, Item, read_item, read_letter
+from services.ingest.events.candidate import ForeignCandidate, ForeignItem
+from services.ingest.protocols.webhooks.parse import (
+    DeliveryContext,
+    parse_dead_letter,
+    parse_item,
+)
 from shared.sources.mapping import compile_mapping
 from shared.sources.source import SourceKind, SourceSettings
 from tests.unit.ingest.conftest import ListLog, Shelf
@@ -91,13 +95,13 @@ def test_a_body_that_waited_whole_is_read_by_its_items_once_they_are_known() -> 
     )
     body = {"events": [{"id": number, "from": "ann@acme.example"} for number in (1, 2)]}
 
-    whole = [*map(message_id, read_letter(body, way, name="generic:whole"))]
-    one = [*map(message_id, read_letter(body["events"][0], way, name="generic:1"))]
+    whole = [*map(message_id, parse_dead_letter(body, way, name="generic:whole"))]
+    one = [*map(message_id, parse_dead_letter(body["events"][0], way, name="generic:1"))]
 
     assert (whole, one) == (["generic:src-1:1", "generic:src-1:2"], ["generic:src-1:1"])
 
 
-def message_id(item: Item) -> str | None:
+def message_id(item: ForeignItem) -> str | None:
     assert isinstance(item, ForeignCandidate)
     return item.message_id
 
@@ -106,7 +110,7 @@ def message_id(item: Item) -> str | None:
 def test_a_zero_date_of_a_provider_does_not_cost_an_erasure(zero: int) -> None:
     gone = {**CREATED, "subscriptionType": "contact.privacyDeletion", "occurredAt": zero}
 
-    (item,) = read_item(
+    (item,) = parse_item(
         gone, DeliveryContext(kind=SourceKind.HUBSPOT, source_id="src-1", settings=SourceSettings())
     )
 

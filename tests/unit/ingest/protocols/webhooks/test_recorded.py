@@ -48,12 +48,12 @@ async def test_why_a_signature_is_not_believed_is_for_those_who_watch(
         del usages
         noted.extend(events)
 
-    ingest.recorder = Recorder(write, ingest.metrics)
+    ingest.accounting.recorder = Recorder(write, ingest.metrics)
     ingest.public_base_url = BASE_URL
     shelf.sources.append(of)
 
     answer = await client.post(path(of), content=BODY, headers=headers)
-    await ingest.recorder.flush()
+    await ingest.accounting.recorder.flush()
 
     (event,) = noted
     assert (answer.status_code, event.code) == (401, "invalid_signature")

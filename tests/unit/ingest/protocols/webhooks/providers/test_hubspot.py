@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.ingest.events.candidate import ForeignCandidate
-from services.ingest.protocols.webhooks.parse import DeliveryContext, read_item
+from services.ingest.protocols.webhooks.parse import DeliveryContext, parse_item
 from shared.sources.source import SourceKind, SourceSettings
 from tests.unit.ingest.protocols.webhooks.senders import MILLISECONDS, told
 
@@ -248,7 +248,7 @@ def test_hubspots_property_with_our_account_makes_the_company_that_account() -> 
 def test_hubspots_retry_is_one_event_and_another_property_is_another() -> None:
     def name(**more: Any) -> str | None:
         way = DeliveryContext(kind=SourceKind.HUBSPOT, source_id="s", settings=SourceSettings())
-        found = read_item({**changed("contact", "email", "ann@acme.example"), **more}, way)[0]
+        found = parse_item({**changed("contact", "email", "ann@acme.example"), **more}, way)[0]
         assert isinstance(found, ForeignCandidate)
         return found.message_id
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.ingest.events.candidate import ForeignCandidate
-from services.ingest.protocols.webhooks.parse import DeliveryContext, read_item
+from services.ingest.protocols.webhooks.parse import DeliveryContext, parse_item
 from shared.sources.source import SourceKind, SourceSettings
 from tests.unit.ingest.protocols.webhooks.senders import AT, MILLISECONDS, told
 
@@ -243,7 +243,7 @@ def test_pipedrives_custom_field_makes_the_organization_our_account() -> None:
 def test_it_happened_when_the_provider_says(kind: SourceKind, item: dict[str, Any]) -> None:
     way = DeliveryContext(kind=kind, source_id="s", settings=SourceSettings())
 
-    (found,) = read_item(item, way)
+    (found,) = parse_item(item, way)
 
     assert isinstance(found, ForeignCandidate)
     assert found.occurred_at == AT

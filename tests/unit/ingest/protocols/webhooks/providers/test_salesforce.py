@@ -11,7 +11,7 @@ from services.ingest.protocols.webhooks.parse import (
     NOT_SOAP,
     Delivery,
     DeliveryContext,
-    read,
+    parse,
 )
 from services.ingest.protocols.webhooks.providers import salesforce
 from shared.sources.source import SourceKind, SourceSettings
@@ -206,7 +206,7 @@ def delivered(body: bytes, **settings: Any) -> object:
     way = DeliveryContext(
         kind=SourceKind.SALESFORCE, source_id="s", settings=SourceSettings(**settings)
     )
-    return read(body, way, Limits())
+    return parse(body, way, Limits())
 
 
 def test_an_outbound_message_is_read() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.ingest.events.candidate import ForeignCandidate
-from services.ingest.protocols.webhooks.parse import DeliveryContext, read_item
+from services.ingest.protocols.webhooks.parse import DeliveryContext, parse_item
 from services.ingest.protocols.webhooks.providers.stripe import major_units
 from shared.sources.source import SourceKind, SourceSettings
 from tests.unit.ingest.protocols.webhooks.senders import MILLISECONDS, told
@@ -204,7 +204,7 @@ def test_stripes_two_events_about_one_payment_are_one() -> None:
     way = DeliveryContext(kind=SourceKind.STRIPE, source_id="s", settings=SourceSettings())
     names = set()
     for number, kind in enumerate(("invoice.paid", "invoice.payment_succeeded")):
-        (found,) = read_item({**happened(kind, **INVOICE), "id": f"evt_{number}"}, way)
+        (found,) = parse_item({**happened(kind, **INVOICE), "id": f"evt_{number}"}, way)
         assert isinstance(found, ForeignCandidate)
         names.add(found.message_id)
 

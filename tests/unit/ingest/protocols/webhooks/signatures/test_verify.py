@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from services.ingest.protocols.webhooks.signatures import hubspot
-from services.ingest.protocols.webhooks.signatures.request import Failure, Signed, Verified
+from services.ingest.protocols.webhooks.signatures.request import Failure, SignedRequest, Verified
 from services.ingest.protocols.webhooks.signatures.verify import verify
 from shared.sources.source import Source, SourceKind
 from tests.unit.ingest.conftest import NOW
@@ -20,8 +20,10 @@ WINDOW = timedelta(seconds=300)
 SECOND = timedelta(seconds=1)
 
 
-def request(of: Source, headers: dict[str, str], *, body: bytes = BODY, query: str = "") -> Signed:
-    return Signed(
+def request(
+    of: Source, headers: dict[str, str], *, body: bytes = BODY, query: str = ""
+) -> SignedRequest:
+    return SignedRequest(
         method="POST",
         url=f"{BASE_URL}{path(of)}{query}",
         query=query.removeprefix("?").encode(),
@@ -58,7 +60,7 @@ VECTOR_V1 = (
 def test_hubspots_published_vectors_hold(
     version: str, method: str, url: str, body: bytes, signature: str
 ) -> None:
-    signed = Signed(
+    signed = SignedRequest(
         method=method,
         url=url,
         query=b"",
@@ -201,7 +203,7 @@ def test_no_header_confuses_a_check(kind: SourceKind, value: str) -> None:
 def test_a_header_that_comes_twice_is_not_believed(kind: SourceKind) -> None:
     of = source(kind)
     one = request(of, dict(senders.signed(of, BODY)))
-    twice = Signed(
+    twice = SignedRequest(
         method="POST", url=one.url, query=b"", headers=[*one.headers, *one.headers], body=BODY
     )
 

@@ -21,8 +21,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
 from services.cli.operate.verify import VerifyReport, examine
-from services.standalone import prepare
-from services.standalone.together import Settings, Together, opened, settings_from
+from services.standalone.bootstrap import bootstrap
+from services.standalone.compose import AllServices, Settings, composed, settings_from
 from shared.clock import ManualClock
 from shared.contracts.topics import TOUCHPOINTS
 from shared.eventlog.kafka import topics as kafka_topics
@@ -227,15 +227,15 @@ class Stack:
         async with AsyncExitStack() as stack:
             listener = stack.enter_context(bind("127.0.0.1", 0))
             base_url = self.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            together = await stack.enter_async_context(opened(self.settings(), self.clock))
-            keys = await prepare.furnish(
+            services = await stack.enter_async_context(composed(self.settings(), self.clock))
+            keys = await bootstrap(
                 self.database_url,
                 self._home,
                 base_url=base_url,
                 now=self.clock.now(),
                 map_name=None,
             )
-            await stack.enter_async_context(_served(together, listener))
+            await stack.enter_async_context(_served(services, listener))
             self._write = await stack.enter_async_context(_client(base_url, keys.write_key))
             self._read = await stack.enter_async_context(_client(base_url, keys.secret_key))
 
@@ -259,11 +259,11 @@ def _client(base_url: str, key: str) -> httpx.AsyncClient:
 
 
 @asynccontextmanager
-async def _served(together: Together, listener: socket.socket) -> AsyncIterator[None]:
+async def _served(services: AllServices, listener: socket.socket) -> AsyncIterator[None]:
     """Serve while inside. A part that died meanwhile fails the test at the end, with its own error."""
     stop = asyncio.Event()
     # Not a task group: a fixture is entered and left by different tasks.
-    serving = asyncio.ensure_future(together.run(listener, stop, shutdown_seconds=10))
+    serving = asyncio.ensure_future(services.run(listener, stop, shutdown_seconds=10))
     try:
         yield
     finally:

@@ -1,8 +1,6 @@
-"""The whole product, described: its OpenAPI document and what `GET /` says of it."""
+"""The OpenAPI document of the whole product, and the page at `GET /`."""
 
-from services.api import described as api_described
 from services.api import document as api_document
-from services.api.app import Api
 from services.ingest import document as ingest_openapi
 from services.ingest.intake import Ingest
 from services.ingest.limits import Limits
@@ -27,12 +25,12 @@ FRONT = Front(
 )
 
 
-def served(ingest: Ingest, api: Api) -> Json:
-    """The document of what these two serve."""
-    return document(_TITLE, [ingest_openapi.part(ingest.limits), api_document.part(api.operations)])
+def served(ingest: Ingest) -> Json:
+    """The document of what ingest and the api serve."""
+    return document(_TITLE, [ingest_openapi.part(ingest.limits), api_document.part()])
 
 
 def published() -> str:
     """The document with default settings, as it is checked in. Connects to nothing."""
-    parts = [ingest_openapi.part(Limits()), api_described.default()]
+    parts = [ingest_openapi.part(Limits()), api_document.part()]
     return text(document(_TITLE, parts))

@@ -1,7 +1,7 @@
-"""The sample journeys of `make run`: a year of forty made-up companies, told as touchpoints.
+"""The sample of `make run`: a year of touchpoints of forty invented companies, sent through ingest.
 
-Events are named for ever and dated from an anchor that is kept from the first run on, so that playing
-them again changes nothing.
+Message ids are fixed and dates count from an anchor that is stored at the first run, so sending the
+sample again changes nothing.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from shared.errors import TransientError
 
-_FILE = Path(__file__).with_name("demo_journeys.yaml")
+_FILE = Path(__file__).with_name("sample_journeys.yaml")
 _BATCH = 50
 _ATTEMPTS = 20
 _PAUSE_SECONDS = 0.5
@@ -32,7 +32,7 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One made-up company and where its story begins."""
+    """One invented company, and the day on which its story begins."""
 
     id: str
     name: str
@@ -65,13 +65,13 @@ class Sample:
 
     def events(self, anchor: datetime) -> list[Event]:
         """Every touchpoint up to `anchor`, oldest first. The same anchor gives the same events."""
-        told = itertools.chain.from_iterable(
-            self._tell(account, anchor) for account in self.accounts
+        events = itertools.chain.from_iterable(
+            self._events_of(account, anchor) for account in self.accounts
         )
-        return sorted(told, key=lambda event: (event["occurred_at"], event["message_id"]))
+        return sorted(events, key=lambda event: (event["occurred_at"], event["message_id"]))
 
-    def _tell(self, account: Account, anchor: datetime) -> Iterator[Event]:
-        # Seeded by the account's id: dates look lived in, and never move.
+    def _events_of(self, account: Account, anchor: datetime) -> Iterator[Event]:
+        # Seeded by the account's id: dates vary between accounts and are the same in every run.
         chance = random.Random(account.id)  # noqa: S311 - spreads sample dates, guards nothing
         began_at = anchor.replace(hour=_OPENS_AT, minute=0) - timedelta(days=account.days_ago)
         moment = began_at
@@ -79,7 +79,7 @@ class Sample:
             day, who, event, channel = step[:4]
             more: Event = dict(step[4]) if len(step) > 4 else {}  # noqa: PLR2004 - the fifth entry
             shift = timedelta(seconds=chance.uniform(0, _WORKDAY_SECONDS))
-            # A step never comes before the one that the story tells first.
+            # Steps stay in the order of the story.
             moment = max(moment + timedelta(minutes=3), began_at + timedelta(days=day) + shift)
             if moment > anchor:
                 return
@@ -121,7 +121,7 @@ class Sample:
 async def play(
     events: Sequence[Event], *, base_url: str, write_key: str, show_progress: bool | None = None
 ) -> None:
-    """Send the events through ingest as any client would; safe to repeat.
+    """Send the events to ingest over HTTP, in batches; safe to repeat.
 
     Raises TransientError when ingest keeps refusing, httpx.HTTPError when it answers wrongly.
     """

@@ -1,17 +1,15 @@
-"""What a folder is furnished with at the first start, and at a start after an update."""
+"""What a first start makes in a folder, and what a start after an update adds."""
 
 from pathlib import Path
 
-from services.standalone import prepare
+from services.standalone.bootstrap import bootstrap
 from services.standalone.credentials import Credentials
 from shared.clock import SystemClock
 from tests.support.database import Connection
 
 
-async def furnished(database_url: str, home: Path) -> Credentials:
-    return await prepare.furnish(
-        database_url, home, base_url="http://localhost", now=SystemClock().now()
-    )
+async def bootstrapped(database_url: str, home: Path) -> Credentials:
+    return await bootstrap(database_url, home, base_url="http://localhost", now=SystemClock().now())
 
 
 async def source_of(owner: Connection, token: str) -> str | None:
@@ -26,8 +24,8 @@ async def source_of(owner: Connection, token: str) -> str | None:
 async def test_the_write_key_belongs_to_a_source_that_can_be_watched(
     database_url: str, owner: Connection, tmp_path: Path
 ) -> None:
-    first = await furnished(database_url, tmp_path)
-    second = await furnished(database_url, tmp_path)
+    first = await bootstrapped(database_url, tmp_path)
+    second = await bootstrapped(database_url, tmp_path)
 
     assert (second.write_key, second.secret_key) == (first.write_key, first.secret_key)
     assert await source_of(owner, first.write_key) == "website"
@@ -37,12 +35,12 @@ async def test_the_write_key_belongs_to_a_source_that_can_be_watched(
 async def test_keys_of_an_earlier_version_get_a_source_and_the_rights_that_have_come_since(
     database_url: str, owner: Connection, tmp_path: Path
 ) -> None:
-    before = await furnished(database_url, tmp_path)
+    before = await bootstrapped(database_url, tmp_path)
     await owner.execute("UPDATE api_key SET source_id = NULL")
     await owner.execute("DELETE FROM source")
     await owner.execute("UPDATE api_key SET scopes = '{stages:read}' WHERE kind = 'secret'")
 
-    after = await furnished(database_url, tmp_path)
+    after = await bootstrapped(database_url, tmp_path)
 
     assert after.write_key == before.write_key
     assert await source_of(owner, after.write_key) == "website"
@@ -52,11 +50,11 @@ async def test_keys_of_an_earlier_version_get_a_source_and_the_rights_that_have_
 async def test_a_source_that_was_renamed_keeps_its_key(
     database_url: str, owner: Connection, tmp_path: Path
 ) -> None:
-    known = await furnished(database_url, tmp_path)
+    credentials = await bootstrapped(database_url, tmp_path)
     await owner.execute("UPDATE source SET name = 'shop'")
-    await furnished(database_url, tmp_path)
+    await bootstrapped(database_url, tmp_path)
 
-    assert await source_of(owner, known.write_key) == "shop"
+    assert await source_of(owner, credentials.write_key) == "shop"
     assert await owner.fetchval("SELECT count(*) FROM source") == 1
 
 
@@ -67,6 +65,6 @@ async def test_a_source_of_that_name_that_takes_no_keys_is_left_alone(
         "INSERT INTO source (workspace_id, source_id, name, kind, created_at)"
         " VALUES (1, 'src_1', 'website', 'stripe', now())"
     )
-    known = await furnished(database_url, tmp_path)
+    credentials = await bootstrapped(database_url, tmp_path)
 
-    assert await source_of(owner, known.write_key) is None
+    assert await source_of(owner, credentials.write_key) is None

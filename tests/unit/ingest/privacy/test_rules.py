@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 
 from services.ingest.events.verdicts import Dropped, DropReason, RefusalCode, Refused
-from services.ingest.gatekeeper.rules import SourceRules, door
+from services.ingest.privacy.rules import EventRules, event_rules
 from shared.contracts.envelope import Envelope
-from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.token import KeyKind
 from shared.sources.hashing import hashed, person_digest
-from shared.sources.source import ConsentRule, Source, SourceKind, SourceSettings, WorkspaceRules
+from shared.sources.source import ConsentRule, SourceSettings, WorkspaceRules
 from tests.support.touchpoints import event
 
 KEY = b"of the workspace"
@@ -25,17 +24,10 @@ def made(
     settings: SourceSettings | None = None,
     kind: KeyKind = KeyKind.WRITE,
     server_only: frozenset[str] = frozenset(),
-) -> SourceRules:
-    source = Source(
-        workspace_id=DEFAULT_WORKSPACE,
-        source_id="src",
-        name="shop",
-        kind=SourceKind.WEB,
-        settings=settings or SourceSettings(),
-        created_at=NOW,
-    )
+) -> EventRules:
     rules = WorkspaceRules(hash_key=KEY, server_only=server_only)
-    return door(kind, source, rules, {person_digest(name, key=KEY) for name in suppressed})
+    digests = {person_digest(name, key=KEY) for name in suppressed}
+    return event_rules(kind, settings or SourceSettings(), rules, digests)
 
 
 # -- events of servers ------------------------------------------------------------------------------
@@ -65,7 +57,9 @@ def test_an_event_of_servers_does_not_come_by_a_write_key(
 def test_what_no_mapping_knows_yet_is_looked_through_where_a_sender_has_no_rules_either() -> None:
     envelope = event(type="unmapped", properties={"req": {"ip": "203.0.113.9"}})
 
-    verdict = door(KeyKind.SECRET, None, WorkspaceRules(hash_key=KEY), set()).apply(envelope)
+    verdict = event_rules(
+        KeyKind.SECRET, SourceSettings(), WorkspaceRules(hash_key=KEY), set()
+    ).apply(envelope)
 
     assert isinstance(verdict, Envelope)
     assert verdict.properties == {"req": {"ip": "203.0.113.0"}}

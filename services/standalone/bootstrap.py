@@ -1,4 +1,4 @@
-"""What a fresh folder lacks: the schema, two keys, a source, a map, a year of sample journeys."""
+"""First start of a folder: two keys, a source, a map, a year of sample journeys."""
 
 import asyncio
 from datetime import datetime
@@ -8,8 +8,7 @@ from time import monotonic
 import httpx
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-import migrations
-from services.standalone import credentials, demo
+from services.standalone import credentials, sample_events
 from services.standalone.credentials import Credentials
 from services.standalone.home import SampleRecord
 from shared import maps
@@ -28,18 +27,7 @@ WEBSITE = "website"
 """Name of the source that the folder's write key belongs to."""
 
 
-def migrate(database_url: str) -> None:
-    """Bring the database to the newest schema; waits for another runner. Blocks, no event loop."""
-    from alembic import command  # noqa: PLC0415 - slow to import, and most commands need no migration
-    from alembic.config import Config  # noqa: PLC0415
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    config.attributes["database_url"] = database_url
-    command.upgrade(config, "head")
-
-
-async def furnish(
+async def bootstrap(
     database_url: str,
     home: Path,
     *,
@@ -60,17 +48,17 @@ async def furnish(
         async with engine.begin() as connection:
             if map_name is not None:
                 await _publish_ready(connection, map_name, now)
-            known = credentials.read(home)
+            previous = credentials.read(home)
             stored = {
                 key.key_id: key for key in await keys.list_keys(connection, DEFAULT_WORKSPACE)
             }
             made = Credentials(
                 base_url=base_url,
                 write_key=await _write_key(
-                    connection, stored, known.write_key if known else "", now
+                    connection, stored, previous.write_key if previous else "", now
                 ),
-                secret_key=await _working(
-                    connection, stored, known.secret_key if known else "", KeyKind.SECRET, now
+                secret_key=await _valid_token(
+                    connection, stored, previous.secret_key if previous else "", KeyKind.SECRET, now
                 ),
                 database_url=operator_url,
                 api_url=api_url,
@@ -85,11 +73,11 @@ async def furnish(
 async def play_sample(target: Credentials, home: Path, now: datetime) -> int:
     """Play the sample journeys unless they are there already; answers how many events were sent."""
     record = SampleRecord(home)
-    sample = demo.Sample()
-    if record.is_played and await _knows(target, sample.accounts[0].id):
+    sample = sample_events.Sample()
+    if record.is_played and await _has_stage(target, sample.accounts[0].id):
         return 0
     events = sample.events(record.anchor(now))
-    await demo.play(events, base_url=target.base_url, write_key=target.write_key)
+    await sample_events.play(events, base_url=target.base_url, write_key=target.write_key)
     record.played()
     # Who has only visited so far is a person without an account yet.
     await _applied(target, sorted({each["account_id"] for each in events if "account_id" in each}))
@@ -110,7 +98,7 @@ async def _applied(target: Credentials, account_ids: list[str]) -> None:
             await asyncio.sleep(0.1)
 
 
-async def _knows(target: Credentials, account_id: str) -> bool:
+async def _has_stage(target: Credentials, account_id: str) -> bool:
     headers = {"Authorization": f"Bearer {target.secret_key}"}
     async with httpx.AsyncClient(base_url=target.read_url, headers=headers) as client:
         answer = await client.get("/v1/stage", params={"account_id": account_id})
@@ -130,11 +118,11 @@ async def _write_key(
     connection: AsyncConnection, stored: dict[str, StoredKey], token: str, now: datetime
 ) -> str:
     """A write key of the source `website`, so that what is sent with it can be watched at once."""
-    working = await _working(connection, stored, token, KeyKind.WRITE, now)
-    parsed = tokens.parse(working)
+    token_in_use = await _valid_token(connection, stored, token, KeyKind.WRITE, now)
+    parsed = tokens.parse(token_in_use)
     key = stored.get(parsed.key_id) if parsed else None
     if parsed is None or (key is not None and key.source_id is not None):
-        return working
+        return token_in_use
     website = await source_changes.by_name(connection, DEFAULT_WORKSPACE, WEBSITE)
     if website is None:
         website = await source_changes.create(
@@ -147,10 +135,10 @@ async def _write_key(
         )
     if website.kind in KINDS_WITH_KEYS:
         await keys.bind(connection, DEFAULT_WORKSPACE, parsed.key_id, website.source_id)
-    return working
+    return token_in_use
 
 
-async def _working(
+async def _valid_token(
     connection: AsyncConnection,
     stored: dict[str, StoredKey],
     token: str,

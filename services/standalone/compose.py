@@ -1,4 +1,4 @@
-"""Ingest, stager and api in one process, on one port, under one task group and one stop event."""
+"""The composition of ingest, stager and api in one process: one port, task group and stop event."""
 
 import asyncio
 import socket
@@ -12,14 +12,16 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from services.api import app as api_app
+from services.api.context import ApiContext
 from services.api.settings import ApiSettings
 from services.ingest import app as ingest_app
-from services.ingest.compose import composed, refresh
+from services.ingest.compose import composed as composed_ingest
+from services.ingest.compose import refresh
 from services.ingest.intake import Ingest
 from services.ingest.settings import IngestSettings
 from services.stager.app import Stager
 from services.stager.settings import StagerSettings
-from services.standalone import described
+from services.standalone import document as product_document
 from shared.clock import Clock
 from shared.eventlog.factory import ensure_topics
 from shared.http.health import Health
@@ -30,7 +32,7 @@ from shared.telemetry.metrics import of_process
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Of the three services; all name the same database and event log."""
+    """Settings of the three services; all name the same database and event log."""
 
     ingest: IngestSettings
     stager: StagerSettings
@@ -46,15 +48,15 @@ def settings_from(**overrides: str) -> Settings:
     )
 
 
-class Together:
-    """The running parts."""
+class AllServices:
+    """The three services, connected."""
 
     def __init__(
         self,
         *,
         ingest: Ingest,
         stager: Stager,
-        api: api_app.Api,
+        api: ApiContext,
     ) -> None:
         self.ingest = ingest
         self.stager = stager
@@ -68,12 +70,12 @@ class Together:
         self.health = Health(
             {"api": answers, "log": ingest.writer.healthy}, is_alive=stager.is_alive
         )
-        self.app: ASGIApp = _Split(
+        self.app: ASGIApp = _PathRouter(
             api=api_app.create_app(
                 api,
                 self.health,
-                front=described.FRONT,
-                described=described.served(ingest, api),
+                front=product_document.FRONT,
+                described=product_document.served(ingest),
             ),
             ingest=ingest_app.create_app(ingest, self.health),
             ingest_routes=ingest_app.routes(ingest),
@@ -82,7 +84,7 @@ class Together:
     async def run(
         self, listener: socket.socket, stop: asyncio.Event, *, shutdown_seconds: float
     ) -> None:
-        """Serve until `stop`; a part that dies stops all. Ingest ends first, then the stager."""
+        """Serve until `stop`; a task that fails stops all. Ingest ends first, then the stager."""
         stager_stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             refresh(self._ingest, group, stop)
@@ -94,22 +96,22 @@ class Together:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Together]:
-    """Connect the parts, and disconnect them at the end. Raises LogUnavailable."""
+async def composed(settings: Settings, clock: Clock) -> AsyncIterator[AllServices]:
+    """Connect the services, and disconnect them at the end. Raises LogUnavailable."""
     metrics = of_process()
     await ensure_topics(settings.ingest)
-    async with composed(settings.ingest, clock=clock, metrics=metrics) as ingest:
+    async with composed_ingest(settings.ingest, clock=clock, metrics=metrics) as ingest:
         api = api_app.build(settings.api, keys=ingest.keys, clock=clock, metrics=metrics)
         try:
             await ingest.writer.start()
             stager = Stager(settings.stager, clock=clock, metrics=metrics)
-            yield Together(ingest=ingest, stager=stager, api=api)
+            yield AllServices(ingest=ingest, stager=stager, api=api)
         finally:
             await api.close()
 
 
-class _Split:
-    """Each path to the service that has it, with that service's own manners and metrics."""
+class _PathRouter:
+    """ASGI application that sends each path to the service that serves it, middleware included."""
 
     def __init__(self, *, api: ASGIApp, ingest: ASGIApp, ingest_routes: Sequence[Route]) -> None:
         self._api = api

@@ -1,0 +1,78 @@
+"""The privacy step: what happens to a valid event before the log. Pure.
+
+In this order: an event that only servers may send is refused, an event about a suppressed person or
+without consent is dropped, and the rest is redacted. Erasures skip the first three checks: a person who
+is suppressed may be erased as well.
+"""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from services.ingest.events.verdicts import Dropped, DropReason, RefusalCode, Refused
+from services.ingest.privacy.consent import consents
+from services.ingest.privacy.redaction import Redaction, redact, redaction
+from services.ingest.privacy.suppression import Suppression
+from shared.contracts.envelope import Envelope
+from shared.keys.token import KeyKind
+from shared.sources.source import ConsentRule, SourceSettings, WorkspaceRules
+
+SERVER_ONLY = Refused(
+    RefusalCode.SERVER_ONLY_EVENT,
+    "By the workspace's maps this event comes from servers alone: send it with a secret key.",
+)
+_SUPPRESSED = Dropped(DropReason.SUPPRESSED)
+_NO_CONSENT = Dropped(DropReason.NO_CONSENT)
+_NONE: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRules:
+    """The rules for events of one source (or of keys without one) by one kind of key."""
+
+    server_only: frozenset[str]
+    suppression: Suppression | None
+    """None while the list is empty."""
+    consent: ConsentRule | None
+    redaction: Redaction
+    is_open: bool = False
+    """No rule can refuse or drop an event, and redaction concerns IP addresses alone."""
+
+    def apply(self, envelope: Envelope) -> Envelope | Refused | Dropped:
+        """The event as it may be stored, or why it is not.
+
+        Raises RecursionError for an event that nests too deep.
+        """
+        if self.is_open and envelope.type != "unmapped":
+            # Most events of a source without rules: no more than four look-ups.
+            context, properties = envelope.context, envelope.properties
+            if not (
+                "ip" in context or "ip" in properties or "$ip" in properties or "$ip" in context
+            ):
+                return envelope
+        elif envelope.type != "erase":
+            if envelope.event in self.server_only:
+                return SERVER_ONLY
+            if self.suppression is not None and self.suppression.covers(envelope):
+                return _SUPPRESSED
+            if self.consent is not None and not consents(envelope.context, self.consent):
+                return _NO_CONSENT
+        return redact(envelope, self.redaction)
+
+
+def event_rules(
+    kind: KeyKind, settings: SourceSettings, rules: WorkspaceRules, suppressed: AbstractSet[bytes]
+) -> EventRules:
+    """The rules for events by a key of this kind.
+
+    `suppressed` is the registry's own set: later additions to it take effect in these rules.
+    """
+    # A write key is public: anybody who reads a web page can send with it.
+    server_only = rules.server_only if kind is KeyKind.WRITE else _NONE
+    of_source = redaction(settings, rules.hash_key)
+    return EventRules(
+        server_only=server_only,
+        suppression=Suppression(suppressed, rules.hash_key) if suppressed else None,
+        is_open=of_source.is_plain and not (server_only or suppressed or settings.consent),
+        consent=settings.consent,
+        redaction=of_source,
+    )

@@ -1,0 +1,104 @@
+"""One request on its way: the headers that every protocol reads, and steps 1 and 2 of `intake`."""
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.types import Receive
+from starlette.types import Scope as AsgiScope
+
+from services.ingest.events.verdicts import BodyRefused
+from services.ingest.gatekeeper.rules import Sender
+from services.ingest.http import body
+from services.ingest.http.body import Lease
+from services.ingest.http.rejections import body_rejected
+from services.ingest.intake import Ingest
+from services.ingest.limits import Limits
+from shared.keys.principal import Principal
+
+
+class Exchange:
+    """State of one request. Headers stay raw: decoding those that nobody reads costs more than parsing."""
+
+    __slots__ = (
+        "authorization", "content_encoding", "content_length", "content_type", "expect", "headers",
+        "ingest", "lease", "limits", "method", "origin", "principal", "query", "receive", "route",
+        "scope", "sender",
+    )  # fmt: skip
+
+    def __init__(
+        self, scope: AsgiScope, receive: Receive, *, ingest: Ingest, limits: Limits, route: str
+    ) -> None:
+        """`limits` bound the body; `route` is the path template, a label of metrics."""
+        self.ingest = ingest
+        self.limits = limits
+        self.route = route
+        self.receive = receive
+        self.scope = scope
+        self.lease = Lease(ingest.budget)
+        self.method: str = scope["method"]
+        self.query: bytes = scope["query_string"]
+        self.headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
+        self.principal: Principal | None = None
+        """Set as soon as it is authenticated: a later rejection shows in the live view of its source."""
+        self.sender: Sender | None = None
+        self.authorization: str | None = None
+        self.content_type = b""
+        self.content_encoding: bytes | None = None
+        self.content_length: bytes | None = None
+        self.expect: bytes | None = None
+        self.origin: str | None = None
+        for name, value in self.headers:
+            if name == b"authorization":
+                self.authorization = value.decode("latin-1")
+            elif name == b"content-type":
+                self.content_type = value.lower()
+            elif name == b"content-length":
+                self.content_length = value
+            elif name == b"content-encoding":
+                self.content_encoding = value
+            elif name == b"expect":
+                self.expect = value
+            elif name == b"origin":
+                self.origin = value.decode("latin-1")
+
+    @property
+    def request(self) -> Request:
+        """Starlette's view of the request, for protocols that are not in a hurry."""
+        return Request(self.scope)
+
+    def header(self, name: bytes) -> bytes | None:
+        """Value of a header by its name in lower case; the first of several."""
+        return next((value for each, value in self.headers if each == name), None)
+
+    async def admit(self, token: str | None) -> Sender:
+        """Authenticate the sender by an API key and apply its limits. Raises RequestRejected."""
+        return await self.admit_principal(await self.ingest.authenticate(token, self.route))
+
+    async def admit_principal(self, principal: Principal) -> Sender:
+        """Apply the limits of a sender that is authenticated. Raises RequestRejected."""
+        self.principal = principal
+        self.sender = await self.ingest.gatekeeper.admit(
+            principal, method=self.method, origin=self.origin
+        )
+        return self.sender
+
+    async def read(self) -> bytes:
+        """The decompressed body, see `body.read`. Raises RequestRejected and ClientGone."""
+        content = await self.received(self.content_encoding)
+        if isinstance(content, BodyRefused):
+            raise body_rejected(content)
+        return content
+
+    async def received(
+        self, content_encoding: bytes | None, *, finds_gzip: bool = False
+    ) -> bytes | BodyRefused:
+        """The body by a content encoding of the caller's choice, see `body.read`. Raises ClientGone."""
+        return await body.read(
+            self.receive,
+            content_length=self.content_length,
+            content_encoding=content_encoding,
+            may_answer_first=self.expect is not None,
+            limits=self.limits,
+            lease=self.lease,
+            finds_gzip=finds_gzip,
+        )
