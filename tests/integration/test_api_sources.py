@@ -153,6 +153,7 @@ async def test_deleting_a_source_revokes_its_keys_and_deletes_its_newest_events(
     again = await send(world, "DELETE", f"/v1/sources/{source_id}")
 
     assert (removed.status_code, removed.content) == (204, b"")
+    assert "content-type" not in removed.headers
     assert (again.status_code, again.json()["code"]) == (404, "source_unknown")
     assert await authenticate(world, key) == "revoked"
     assert await world.owner.fetchval("SELECT count(*) FROM source_event") == 0
