@@ -60,7 +60,7 @@ class StageGauges:
             alerts.update(counts.alerts)
         # What is no longer there is said to be zero once more, or the old number would stand.
         for labels in self._stages.keys() | stages.keys():
-            self._metrics.api_stage_population.labels(*labels).set(stages[labels])
+            self._metrics.api_subjects_in_stage.labels(*labels).set(stages[labels])
         for kinds in self._alerts.keys() | alerts.keys():
             self._metrics.api_open_alerts.labels(*kinds).set(alerts[kinds])
         self._stages, self._alerts = stages, alerts

@@ -67,7 +67,7 @@ def events(w: World, number: int) -> list[Envelope]:
     ]
 
 
-async def wait_for(w: World, expected: tuple[int, int, int], within: float = 20.0) -> None:
+async def wait_for(w: World, expected: tuple[int, int, int], within: float = 60.0) -> None:
     async def is_there() -> bool:
         rows = await w.rows(
             "SELECT coalesce(sum(applied), 0), coalesce(sum(duplicate), 0), coalesce(sum(dead), 0)"
@@ -180,7 +180,7 @@ async def test_the_process_stores_and_ends_cleanly_on_a_signal(
         await ensure_topics(settings)
         await append(settings, *events(w, 500))
         async with ServiceProcess("stager", environment, tmp_path) as stager:
-            await wait_for(w, (500, 0, 0), within=30)
+            await wait_for(w, (500, 0, 0))
             code = await stager.stop()
 
         assert code == 0

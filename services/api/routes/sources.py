@@ -19,7 +19,7 @@ from shared.keys.principal import Scope
 from shared.sources.settings_reader import SettingsInvalid, read_settings
 from shared.sources.source import Source, SourceSettings, settings_json, webhook_path
 from shared.storage import source_changes as stored
-from shared.storage.source_changes import LimitReached, NameTaken
+from shared.storage.source_changes import LimitReached, NameInUse
 
 router = ScopedRouter(prefix="/v1/sources", tags=["sources"])
 
@@ -83,7 +83,7 @@ async def create_source(
                 now=now,
             )
             detail = await _detail(connection, source, now)
-    except NameTaken as exc:
+    except NameInUse as exc:
         raise RequestRefused(Code.SOURCE_NAME_TAKEN) from exc
     except LimitReached as exc:
         raise RequestRefused(Code.LIMIT_REACHED, str(exc)) from exc
@@ -179,7 +179,7 @@ async def change_source(
                 settings=_settings({**settings_json(source.settings), **change.settings}),
             )
             return await _reloaded(connection, source, now)
-    except NameTaken as exc:
+    except NameInUse as exc:
         raise RequestRefused(Code.SOURCE_NAME_TAKEN) from exc
 
 
