@@ -96,8 +96,8 @@ def test_a_merged_header_names_each_of_its_columns(tmp_path: Path) -> None:
     import xlsxwriter  # noqa: PLC0415 - merging is no part of the helper
 
     path = tmp_path / "a.xlsx"
-    with xlsxwriter.Workbook(str(path)) as book:
-        sheet = book.add_worksheet()
+    with xlsxwriter.Workbook(str(path)) as document:
+        sheet = document.add_worksheet()
         sheet.merge_range("A1:C1", "who")
         sheet.write_row("D1", ["event", "time"])
         sheet.write_row("A2", ["ann", "Acme", "buyer", "cart", "2024-03-13"])
@@ -112,8 +112,8 @@ def test_a_header_under_a_title_is_named_by_its_row_and_merged_down_to_it(tmp_pa
     import xlsxwriter  # noqa: PLC0415 - merging is no part of the helper
 
     path = tmp_path / "a.xlsx"
-    with xlsxwriter.Workbook(str(path)) as book:
-        sheet = book.add_worksheet()
+    with xlsxwriter.Workbook(str(path)) as document:
+        sheet = document.add_worksheet()
         sheet.merge_range("A1:A2", "user_id")
         sheet.merge_range("B1:C1", "what happened")
         sheet.write_row("B2", ["event", "time"])
@@ -128,8 +128,8 @@ def test_a_formula_is_its_value_and_an_error_is_no_cell(tmp_path: Path) -> None:
     import xlsxwriter  # noqa: PLC0415 - formulas are no part of the helper
 
     path = tmp_path / "a.xlsx"
-    with xlsxwriter.Workbook(str(path)) as book:
-        sheet = book.add_worksheet()
+    with xlsxwriter.Workbook(str(path)) as document:
+        sheet = document.add_worksheet()
         sheet.write_row(0, 0, [*HEADER, "value", "role"])
         sheet.write_row(1, 0, ["ann", "cart", "2024-03-13"])
         sheet.write_formula(1, 3, "=40+2", None, 42)
