@@ -1,1 +1,1 @@
-"""What the services have in common: words, contracts, storage. Nothing here knows a service."""
+"""What the services have in common: contracts, storage, processes. No module here imports a service."""

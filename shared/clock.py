@@ -1,6 +1,6 @@
 """Time as an argument: the one place that reads the machine's clock.
 
-Everything that decides takes `now` or a `Clock`; tests hand in a `ManualClock` and turn it.
+Code that decides has a parameter `now` or a `Clock`; tests pass a `ManualClock`.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the present instant."""
+    """Source of the current instant."""
 
     def now(self) -> datetime:
         """Aware UTC instant, microsecond precision. May not block."""
@@ -24,14 +24,14 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that moves only when told to; years of timers pass in a test's second."""
+    """A clock that moves only by `set` and `advance`, so that a test can pass years of timers."""
 
     def __init__(self, start: datetime) -> None:
         """Start at `start`, which must be aware."""
         self._now = start
 
     def now(self) -> datetime:
-        """Tell the instant last set."""
+        """The instant last set."""
         return self._now
 
     def set(self, instant: datetime) -> None:

@@ -4,10 +4,10 @@
     ├── TransientError        try again: the same call may succeed later
     │   ├── LogUnavailable    the event log gave no answer in time; the append is indeterminate
     │   └── DatabaseUnavailable   Postgres is away, restarting, read-only or too busy
-    ├── Fenced                somebody else owns this partition now: drop the batch and rejoin
+    ├── Fenced                another reader owns this partition now: drop the batch and rejoin
     └── FatalError            stop the process: going on would lose or double something
 
-A refusal of somebody's input is a value, not an exception.
+A refusal of input is a value, not an exception.
 """
 
 
@@ -28,8 +28,8 @@ class DatabaseUnavailable(TransientError):
 
 
 class Fenced(StagelineError):
-    """The expected offset was not the stored one: another reader has taken the partition."""
+    """The expected offset was not the stored one: another reader owns the partition."""
 
 
 class FatalError(StagelineError):
-    """Going on would lose or double something; a person or the supervisor must look."""
+    """Going on would lose or double something; an operator or the supervisor must act."""

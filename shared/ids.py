@@ -12,7 +12,7 @@ DEFAULT_WORKSPACE = WorkspaceId(1)
 
 
 def new_message_id() -> str:
-    """Name an event that came without a `message_id`; time-ordered, so its index stays warm.
+    """An id for an event that came without a `message_id`; time-ordered, so its index stays warm.
 
     Source: UUID version 7, RFC 9562; the gain is measured in docs/decisions.
     """
@@ -20,5 +20,5 @@ def new_message_id() -> str:
 
 
 def new_request_id() -> str:
-    """Name a request that came without an `X-Request-Id`."""
+    """An id for a request that came without an `X-Request-Id`."""
     return str(uuid_utils.uuid7())

@@ -1,11 +1,10 @@
-"""What a process knows from Postgres and keeps fresh: read now and then, and on a miss.
+"""Refreshes a cache of rows of Postgres: periodically, and on a miss.
 
 Rules:
-- the hot path answers from memory, and goes on without a database on what was read last;
+- the hot path reads the cache alone, and continues on the last content while the database is away;
 - a change takes effect within `refresh_seconds`;
-- a question about something unknown is answered by a read that began after it was asked, so that
-  what is new works at once; such reads are shared and spaced, so that guessing costs the guesser
-  time and us little.
+- a miss waits for a read that began after it, so that a new row works at once; such reads are shared
+  and spaced, so that many misses (guessed keys) cost few reads.
 """
 
 import asyncio
@@ -34,8 +33,8 @@ class Refresher:
     ) -> None:
         """`refresh_seconds` between reads, at least `spacing_seconds` between any two of them.
 
-        `read` replaces what its owner keeps, or raises TransientError and leaves it alone; `what`
-        names that in the log.
+        `read` replaces the content of the cache, or raises TransientError and leaves it unchanged;
+        `what` names the cache in the log.
         """
         self._what = what
         self._read = read
@@ -49,19 +48,19 @@ class Refresher:
         """Whether a read has succeeded at least once."""
 
     async def refresh(self) -> bool:
-        """Read now; whether that worked. Never raises, waits up to the time-out."""
+        """Read now; whether that succeeded. Never raises, waits up to the time-out."""
         return await self._refreshed_since(monotonic())
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Read again and again until `stop` is set: one task of the service's task group."""
+        """Read periodically until `stop` is set: one task of the service's task group."""
         while not stop.is_set():
             await self.refresh()
             await pause(stop, self._refresh_seconds)
 
-    async def _refreshed_since(self, asked_at: float) -> bool:
+    async def _refreshed_since(self, requested_at: float) -> bool:
         """Whether a read that began after `asked_at` succeeded; makes one if there is none yet."""
         async with self._lock:
-            if self._read_began_at < asked_at:
+            if self._read_began_at < requested_at:
                 wait_seconds = self._read_began_at + self._spacing_seconds - monotonic()
                 if wait_seconds > 0:
                     await asyncio.sleep(wait_seconds)

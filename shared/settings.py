@@ -25,6 +25,15 @@ _UNREADABLE = "unreadable_file"
 S = TypeVar("S", bound=BaseSettings)
 
 
+def variable(name: str, field: FieldInfo) -> str:
+    """Environment variable of a setting: the prefix and the field's name, or the field's alias.
+
+    An alias keeps the variable of a field that got another name.
+    """
+    alias = field.validation_alias
+    return alias if isinstance(alias, str) else PREFIX + name.upper()
+
+
 class _Unreadable(str):
     """Why the file of a setting cannot be read; stands for the value until validation reports it."""
 
@@ -36,7 +45,8 @@ class _FileSettingsSource(EnvSettingsSource):
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """Content of the field's file without white space around it, or None without a file."""
-        path, _, is_complex = super().get_field_value(field, f"{field_name}_file")
+        is_complex = self.field_is_complex(field)
+        path = self.env_vars.get(f"{variable(field_name, field)}_FILE".lower())
         if path is None:
             return None, field_name, is_complex
         try:
@@ -50,7 +60,9 @@ class _FileSettingsSource(EnvSettingsSource):
 class CommonSettings(BaseSettings):
     """Settings that every process has."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", populate_by_name=True
+    )
 
     database_url: SecretStr = Field(
         description="PostgreSQL address, postgresql://user:password@host:port/name."
@@ -109,7 +121,7 @@ def load(kind: type[S], **overrides: str) -> S:
         return kind.model_validate(overrides)
     except ValidationError as exc:
         problems = [
-            f"{PREFIX}{'.'.join(str(part) for part in error['loc']).upper()}"
+            f"{PREFIX}{'.'.join(map(str, error['loc'])).upper().removeprefix(PREFIX)}"
             f"{'_FILE' if error['type'] == _UNREADABLE else ''}: {error['msg']}"
             for error in exc.errors(include_input=False, include_url=False)
         ]

@@ -3,6 +3,8 @@
 Connects to nothing: the routes are declared at import.
 """
 
+from functools import cache
+
 from fastapi.openapi.utils import get_openapi
 
 from services.api.errors import DETAIL, STATUS, Code
@@ -29,8 +31,12 @@ _TAGS = {
 }
 
 
+@cache
 def part() -> Part:
-    """What the api serves: the routes of all routers that are in the schema."""
+    """What the api serves: the routes of all routers that are in the schema.
+
+    The same for each application of the process, since the routes are declared at import.
+    """
     routes = [route for router in ROUTERS for route in router.routes]
     derived = get_openapi(title="", version="", routes=routes)
     paths, schemas = derived["paths"], derived["components"]["schemas"]

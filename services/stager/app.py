@@ -151,7 +151,7 @@ class Stager:
                     role=DatabaseRole.STAGER,
                     application_name="stageline-stager",
                     min_size=1,
-                    max_size=self._settings.stager_lanes + _OTHER_CONNECTIONS,
+                    max_size=self._settings.stager_partition_workers + _OTHER_CONNECTIONS,
                 )
             except Exception as exc:
                 meaning = translated(exc)

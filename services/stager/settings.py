@@ -16,7 +16,8 @@ class StagerSettings(CommonSettings):
     stager_batch_records: int = Field(
         default=2000, ge=1, le=20_000, description="Most records in one transaction."
     )
-    stager_lanes: int = Field(
+    stager_partition_workers: int = Field(
+        validation_alias="STAGELINE_STAGER_LANES",
         default=2,
         ge=1,
         le=8,

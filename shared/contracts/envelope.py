@@ -17,9 +17,9 @@ EventType = Literal[
 ]
 """What a record asks of the stager. The first six are touchpoints, `alias` with a link of identity.
 
-`merge`: `account_id` takes over `previous_account_id`, a touchpoint too. `erase`: forget the person
-that is named, no touchpoint. `unmapped`: kept as a dead letter until a mapping knows it; `properties`
-is what the provider sent, `event` its own name for it, and nobody need be named.
+`merge`: `account_id` absorbs `previous_account_id`, a touchpoint too. `erase`: erase the person that is
+named, no touchpoint. `unmapped`: kept as a dead letter until a mapping exists; `properties` is what the
+provider sent, `event` the provider's name for it, and a person or account is optional.
 """
 
 Survey = Literal["nps", "csat", "ces", "pulse"]
@@ -60,9 +60,9 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     anonymous_id: str | None = None
     email: str | None = None
     previous_id: str | None = None
-    """Segment's `alias`: the id under which the person was known before."""
+    """Segment's `alias`: the former id of the person."""
     previous_account_id: str | None = None
-    """The account that `account_id` takes over, in a `merge`."""
+    """The account that `account_id` absorbs, in a `merge`."""
     channel: str | None = None
     role: str | None = None
     properties: dict[str, Any] = {}
@@ -81,9 +81,9 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     score: float | None = None
     """Answer to a survey, on the scale of its kind."""
     logged_by: str | None = None
-    """Who reported it, where a person did and no system saw it."""
+    """Person who reported it, where no system did."""
     internal: bool = False
-    """It happened out of the customer's sight, or out of ours: hand-over, budget approval."""
+    """The customer does not see it: hand-over, budget approval."""
     campaign: Campaign | None = None
     value: float | None = None
 
@@ -94,7 +94,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         )
 
     def partition_key(self) -> bytes:
-        """Key of the record in the event log. Raises ValueError if the event names nobody."""
+        """Key of the record in the event log. Raises ValueError if the event has no name."""
         subject = self.account_id or self.person()
         if subject is None and self.type == "unmapped":
             subject = self.source

@@ -1,7 +1,7 @@
-"""Words for what customers feel and what is in their way, so that equal things count as equal.
+"""Words for emotions and frictions, so that different spellings count as one.
 
-Nobody is held to these lists: an unknown word is kept as it was sent. A known one may be written in any
-case, with spaces, hyphens or underscores, and is kept in the form below. Source: requirements R27, R28.
+The lists are open: an unknown word is kept as it was sent. A known one may be written in any case, with
+spaces, hyphens or underscores, and is kept in the form below. Source: requirements R27, R28.
 """
 
 FRICTIONS = (
@@ -29,12 +29,12 @@ _UPPER_BOUNDS = {
 
 
 def friction(word: str) -> str:
-    """The known form of a friction, or the word itself."""
+    """The listed form of a friction, or the word itself."""
     return _FRICTIONS.get(_plain(word), word)
 
 
 def emotion(word: str) -> str:
-    """The known form of an emotion, or the word itself."""
+    """The listed form of an emotion, or the word itself."""
     return _EMOTIONS.get(_plain(word), word)
 
 

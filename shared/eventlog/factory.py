@@ -1,4 +1,4 @@
-"""Which event log it is: the one place that looks at `STAGELINE_EVENT_LOG`.
+"""Opens the event log that the settings name: the one place that reads `event_log`.
 
 Kafka's client is imported where it is chosen: a process on the log in Postgres starts without it.
 """
@@ -96,7 +96,7 @@ async def trim(
 ) -> int:
     """Remove records below the stored next offsets that are older than `keep_seconds`.
 
-    Answers how many; a bounded number a call, so call again while there are some. Kafka keeps to the
+    Returns how many; a bounded number for each call, so call again while there are some. Kafka keeps to the
     retention of its topics by itself: 0. Raises DatabaseUnavailable.
     """
     if settings.event_log == "kafka":

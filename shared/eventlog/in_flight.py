@@ -1,6 +1,6 @@
-"""How much a writer may have under way: the one place where overload is decided.
+"""Limits of what a writer may have in flight: the one place where overload is decided.
 
-A record counts until the log has answered for it, not until its sender has given up waiting, so that
+A record counts until the log has answered for it, not until its sender stops waiting, so that
 memory stays bounded while the log is away.
 """
 
@@ -26,7 +26,7 @@ class InFlight:
     """Counts records and bytes under way against fixed limits. Not for several threads."""
 
     def __init__(self, *, records: int = DEFAULT_RECORDS, size_bytes: int = DEFAULT_BYTES) -> None:
-        """Limits; an append larger than both still goes through when nothing else is under way."""
+        """Limits; an append larger than both is still admitted when nothing else is in flight."""
         self._limit = Load(records, size_bytes)
         self._records = 0
         self._bytes = 0

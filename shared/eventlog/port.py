@@ -2,8 +2,8 @@
 
 The log is append-only, partitioned, ordered within a partition. Offsets of readers are NOT its
 business: the stager keeps them in Postgres, in the transaction that stores the effect (decision
-0002), and tells the reader where to begin. One contract suite in tests/contract runs on each
-adapter.
+0002), and passes the reader the offsets to begin at. One contract suite in tests/contract runs on
+each adapter.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ class NewRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A stored record. Raw bytes: what they mean is the reader's business."""
+    """A stored record. Raw bytes: the reader decodes them."""
 
     partition: int
     offset: int
@@ -58,7 +58,7 @@ class LogWriter(Protocol):
         ...
 
     async def healthy(self) -> bool:
-        """Whether an append would be taken now; bounded to about a second, never raises."""
+        """Whether an append would be accepted now; bounded to about a second, never raises."""
         ...
 
     async def stop(self) -> None:
@@ -90,11 +90,11 @@ class LogReader(Protocol):
         ...
 
     async def commit(self, next_offsets: Mapping[int, int]) -> None:
-        """Tell lag tools how far the stored offsets are; failure is harmless and only logged."""
+        """Report the stored offsets to lag tools; failure is harmless and only logged."""
         ...
 
     async def rejoin(self) -> None:
-        """After `Fenced`: forget what was fetched and read the stored offsets again."""
+        """After `Fenced`: drop fetched records and load the stored offsets again."""
         ...
 
     async def bounds(self) -> Mapping[int, tuple[int, int]]:
@@ -102,5 +102,5 @@ class LogReader(Protocol):
         ...
 
     async def stop(self) -> None:
-        """Leave the group so that others take over at once; bounded in time, never raises."""
+        """Leave the group so that its partitions are reassigned at once; bounded in time, never raises."""
         ...

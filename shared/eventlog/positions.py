@@ -10,16 +10,16 @@ def check_positions(
 ) -> dict[int, int]:
     """Offset to begin at for each partition of `bounds`: the stored one, else the first kept.
 
-    Raises FatalError when the log was made anew (stored beyond its end) or has lost records that were
+    Raises FatalError when the log was recreated (stored beyond its end) or has lost records that were
     never read (stored below its start): skipping either in silence would break "nothing vanishes".
     """
     begin: dict[int, int] = {}
-    for partition, (first, following) in bounds.items():
+    for partition, (first, end) in bounds.items():
         offset = stored.get(partition, first)
         where = f"{topic}, partition {partition}: the stored offset {offset}"
-        if offset > following:
+        if offset > end:
             message = (
-                f"{where} lies beyond the end of the log ({following}); "
+                f"{where} lies beyond the end of the log ({end}); "
                 "the topic was made anew, or this is another log than the offsets are of"
             )
             raise FatalError(message)

@@ -1,8 +1,8 @@
-"""The keys that this process knows, kept fresh and kept when Postgres is away.
+"""A cache of all API keys, refreshed in the background and kept while Postgres is away.
 
-As `shared.refresher` says; so a revocation takes effect within `refresh_seconds`, and a fresh key
-works at once. An unknown key while the database is away is UNAVAILABLE (503), never "wrong" (401): a
-sender's SDK drops the events of a 401 for good.
+It follows the rules of `shared.refresher`: a revocation takes effect within `refresh_seconds`, and a
+new key works at once. A key that is not cached while the database is away is UNAVAILABLE (503), never
+"wrong" (401), because a sender's SDK drops the events of a 401 for good.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _NO_HASH = bytes(32)
 
 
 class AuthFailure(StrEnum):
-    """Why a token does not authenticate: a metric label, never told to the caller."""
+    """Why a token does not authenticate: a metric label, never part of the response."""
 
     MISSING = "missing"
     MALFORMED = "malformed"
@@ -33,19 +33,19 @@ class AuthFailure(StrEnum):
     REVOKED = "revoked"
     EXPIRED = "expired"
     UNAVAILABLE = "unavailable"
-    """Unknown here, and the database cannot be asked: try again."""
+    """Not cached, and the database cannot be read: try again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Authenticated:
-    """A token that has proved good since the last read."""
+    """A token that was verified since the last read."""
 
     principal: Principal
     expires_at: datetime | None
 
 
 class KeyCache:
-    """Authenticates tokens against the keys last read; see the module's rules."""
+    """Authenticates tokens against the keys last read; the rules stand in the module's docstring."""
 
     def __init__(
         self,
@@ -67,39 +67,43 @@ class KeyCache:
             timeout_seconds=timeout_seconds,
         )
         self._keys: dict[str, StoredKey] = {}
-        # By a hash of the whole token, which the parts of a token are checked against only once a
-        # read; no token is kept.
+        # By the hash of the whole token, so that its parts are verified once for each read and no token
+        # is kept.
         self._authenticated: dict[bytes, _Authenticated] = {}
 
     async def authenticate(self, token: str | None) -> Principal | AuthFailure:
-        """Whom `token` stands for. May wait for one read of the database if it is unknown here."""
+        """Principal of `token`. May wait for one read of the database if the key is not cached."""
         if not token:
             return AuthFailure.MISSING
         digest = sha256(token.encode()).digest()
-        known = self._authenticated.get(digest)
-        if known is not None and (known.expires_at is None or known.expires_at > self._clock.now()):
-            return known.principal
+        authenticated = self._authenticated.get(digest)
+        if authenticated is not None and (
+            authenticated.expires_at is None or authenticated.expires_at > self._clock.now()
+        ):
+            return authenticated.principal
         answer = await self._authenticate(token)
         if isinstance(answer, StoredKey):
-            known = _Authenticated(principal=answer.principal(), expires_at=answer.expires_at)
-            self._authenticated[digest] = known
-            return known.principal
+            authenticated = _Authenticated(
+                principal=answer.principal(), expires_at=answer.expires_at
+            )
+            self._authenticated[digest] = authenticated
+            return authenticated.principal
         return answer
 
     async def _authenticate(self, token: str) -> StoredKey | AuthFailure:
         parsed = parse(token)
         if parsed is None:
             return AuthFailure.MALFORMED
-        found = self._keys.get(parsed.key_id)
-        if found is None:
+        stored = self._keys.get(parsed.key_id)
+        if stored is None:
             if not await self._refresher.refresh():
                 return AuthFailure.UNAVAILABLE
-            found = self._keys.get(parsed.key_id)
-        return self._judge(parsed, found)
+            stored = self._keys.get(parsed.key_id)
+        return self._judge(parsed, stored)
 
     def _judge(self, parsed: ParsedToken, key: StoredKey | None) -> StoredKey | AuthFailure:
         if key is None:
-            matches(parsed, _NO_HASH)  # an unknown id costs what a wrong secret does
+            matches(parsed, _NO_HASH)  # an unknown id takes as long as a wrong secret
             return AuthFailure.UNKNOWN
         if not matches(parsed, key.secret_hash) or parsed.kind is not key.kind:
             return AuthFailure.WRONG_SECRET

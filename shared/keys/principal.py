@@ -1,4 +1,4 @@
-"""Who a key stands for and what it may do."""
+"""The principal of a key: its workspace, its scopes, its source."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from shared.keys.token import KeyKind
 
 
 class Scope(StrEnum):
-    """One right of a key; part of the public contract."""
+    """Permission of a key; part of the public contract."""
 
     EVENTS_WRITE = "events:write"
     STAGES_READ = "stages:read"
@@ -26,12 +26,12 @@ SCOPES_OF_KIND = {
     KeyKind.WRITE: frozenset({Scope.EVENTS_WRITE}),
     KeyKind.SECRET: frozenset(Scope),
 }
-"""All that a key of a kind may hold, and what it holds when nothing else is asked for."""
+"""Scopes that a key of a kind may hold, and holds by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Whoever an authenticated request acts for; the workspace comes from here and nowhere else."""
+    """Identity of an authenticated request; its workspace is the only one that the request may use."""
 
     workspace_id: WorkspaceId
     key_id: str
@@ -57,7 +57,7 @@ class StoredKey:
     source_id: str | None = None
 
     def principal(self) -> Principal:
-        """Whom this key stands for. A write key never holds more than the right to write."""
+        """Principal of this key. A write key never holds more than the scope to write events."""
         return Principal(
             workspace_id=self.workspace_id,
             key_id=self.key_id,

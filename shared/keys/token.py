@@ -35,7 +35,7 @@ class NewKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedToken:
-    """A token taken apart; nothing is verified yet."""
+    """The parts of a token; nothing is verified yet."""
 
     kind: KeyKind
     key_id: str
@@ -56,12 +56,12 @@ def generate(kind: KeyKind) -> NewKey:
 
 
 def looks_like_ours(token: str) -> bool:
-    """Whether a token is meant to be a key of ours and no other system's; costs next to nothing."""
+    """Whether a token begins like a key of Stageline, rather than of another system."""
     return token.startswith(_MARK)
 
 
 def parse(token: str) -> ParsedToken | None:
-    """Take a token apart, or None when it does not have the form of a key."""
+    """Parts of a token, or None when it does not have the form of a key."""
     parts = token.strip().split("_")
     if len(parts) != 4 or parts[0] != "sl" or parts[1] not in _PREFIX:  # noqa: PLR2004 - the form
         return None

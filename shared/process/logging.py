@@ -36,7 +36,7 @@ def configure(*, service: str, level: str = "INFO", log_format: LogFormat = "aut
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(_calmed)
+    handler.addFilter(_lowered)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -54,9 +54,9 @@ def configure(*, service: str, level: str = "INFO", log_format: LogFormat = "aut
     structlog.contextvars.bind_contextvars(service=service)
 
 
-def _calmed(record: logging.LogRecord) -> bool:
-    # aiokafka says ERROR of what it tries again by itself. ERROR means that a person must look, and
-    # the event log's adapters say so where it is true.
+def _lowered(record: logging.LogRecord) -> bool:
+    # aiokafka logs ERROR for faults that it retries by itself. ERROR means that an operator must act,
+    # and the adapters of the event log use it where that is so.
     if record.levelno >= logging.ERROR and record.name.partition(".")[0] == "aiokafka":
         record.levelno, record.levelname = logging.WARNING, "WARNING"
     return True

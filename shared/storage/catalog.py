@@ -1,4 +1,4 @@
-"""Every table that there is, for whoever asks about all: migrations and the tests of isolation."""
+"""All tables in one metadata object, for migrations and the tests of isolation."""
 
 from shared.storage import source_tables as _sources  # noqa: F401 - defines its tables
 from shared.storage import tables as _tables  # noqa: F401

@@ -134,7 +134,7 @@ def _stored(row: Row[*tuple[Any, ...]]) -> StoredKey:
         workspace_id=WorkspaceId(row.workspace_id),
         key_id=row.key_id,
         kind=KeyKind(row.kind),
-        # A newer version may know more scopes than this one: what is unknown grants nothing.
+        # A newer version may have more scopes than this one: an unknown scope grants nothing.
         scopes=frozenset(_SCOPES[scope] for scope in row.scopes if scope in _SCOPES),
         secret_hash=bytes(row.secret_hash),
         label=row.label,

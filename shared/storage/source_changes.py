@@ -1,4 +1,4 @@
-"""Sources as people set them up: made, changed, paused, removed, with their secrets.
+"""Changes of sources: create, change, pause, remove; and of their secrets.
 
 Works in the owner's role and in the api's, which sees one workspace and never reads a secret. No
 function commits: the caller's transaction does.
@@ -29,7 +29,7 @@ MAX_SECRETS = 5
 _ID_BYTES = 12
 
 
-class NameTaken(StagelineError):
+class NameInUse(StagelineError):
     """Another source of the workspace has this name."""
 
 
@@ -39,7 +39,7 @@ class LimitReached(StagelineError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSecret:
-    """What may be told of a secret: never the secret itself."""
+    """A secret without its value: what the api may show of it."""
 
     secret_id: UUID
     created_at: datetime
@@ -55,13 +55,13 @@ async def create(
     settings: SourceSettings,
     now: datetime,
 ) -> Source:
-    """Store a new source under a random id. Raises NameTaken and LimitReached."""
-    there = await connection.scalar(
+    """Store a new source under a random id. Raises NameInUse and LimitReached."""
+    count = await connection.scalar(
         select(func.count()).select_from(source).where(source.c.workspace_id == workspace_id)
     )
-    if (there or 0) >= MAX_SOURCES:
+    if (count or 0) >= MAX_SOURCES:
         raise LimitReached(f"A workspace has at most {MAX_SOURCES} sources.")
-    made = Source(
+    created = Source(
         workspace_id=workspace_id,
         source_id=f"src_{secrets.token_hex(_ID_BYTES)}",
         name=name,
@@ -71,7 +71,7 @@ async def create(
     )
     statement = insert(source).values(
         workspace_id=workspace_id,
-        source_id=made.source_id,
+        source_id=created.source_id,
         name=name,
         kind=kind.value,
         settings=settings_json(settings),
@@ -81,8 +81,8 @@ async def create(
         async with connection.begin_nested():
             await connection.execute(statement)
     except IntegrityError as exc:
-        raise _told(exc) from exc
-    return made
+        raise _meaning(exc) from exc
+    return created
 
 
 async def list_sources(connection: AsyncConnection, workspace_id: WorkspaceId) -> list[Source]:
@@ -90,7 +90,7 @@ async def list_sources(connection: AsyncConnection, workspace_id: WorkspaceId) -
     rows = await connection.execute(
         select(source).where(source.c.workspace_id == workspace_id).order_by(source.c.name)
     )
-    return [found for row in rows if (found := as_source(row)) is not None]
+    return [each for row in rows if (each := as_source(row)) is not None]
 
 
 async def get(
@@ -100,7 +100,7 @@ async def get(
     *,
     is_locked: bool = False,
 ) -> Source | None:
-    """One source without secrets; `is_locked` until the transaction ends, to be changed."""
+    """One source without its secrets; `is_locked` locks the row until the transaction ends."""
     statement = select(source).where(_is(workspace_id, source_id))
     if is_locked:
         statement = statement.with_for_update()
@@ -111,7 +111,7 @@ async def get(
 async def by_name(
     connection: AsyncConnection, workspace_id: WorkspaceId, name: str
 ) -> Source | None:
-    """The source that people call so, without secrets."""
+    """The source of this name, without its secrets."""
     statement = select(source).where(source.c.workspace_id == workspace_id, source.c.name == name)
     row = (await connection.execute(statement)).one_or_none()
     return None if row is None else as_source(row)
@@ -125,7 +125,7 @@ async def change(
     name: str,
     settings: SourceSettings,
 ) -> None:
-    """Give a source a name and settings. Raises NameTaken. Running services know within seconds."""
+    """Set name and settings of a source. Raises NameInUse. Running services refresh within seconds."""
     statement = (
         update(source)
         .where(_is(workspace_id, source_id))
@@ -135,13 +135,13 @@ async def change(
         async with connection.begin_nested():
             await connection.execute(statement)
     except IntegrityError as exc:
-        raise _told(exc) from exc
+        raise _meaning(exc) from exc
 
 
 async def pause(
     connection: AsyncConnection, workspace_id: WorkspaceId, source_id: str, now: datetime
 ) -> None:
-    """Hold a source's senders off; repeating changes nothing."""
+    """Pause a source: its senders get 503. Repeating changes nothing."""
     await connection.execute(
         update(source)
         .where(_is(workspace_id, source_id))
@@ -150,7 +150,7 @@ async def pause(
 
 
 async def resume(connection: AsyncConnection, workspace_id: WorkspaceId, source_id: str) -> None:
-    """Let a source's senders in again."""
+    """Resume a paused source."""
     await connection.execute(
         update(source).where(_is(workspace_id, source_id)).values(paused_at=None)
     )
@@ -159,9 +159,9 @@ async def resume(connection: AsyncConnection, workspace_id: WorkspaceId, source_
 async def remove(
     connection: AsyncConnection, workspace_id: WorkspaceId, source_id: str, now: datetime
 ) -> bool:
-    """Remove a source and what is only of use with it; its keys are revoked. False without it.
+    """Remove a source with its secrets, events and usage, and revoke its keys. False if there is none.
 
-    What came in by it stays: touchpoints belong to customers.
+    Touchpoints that it sent stay.
     """
     await connection.execute(
         update(api_key)
@@ -204,7 +204,7 @@ async def add_secret(
     now: datetime,
     others_expire_at: datetime | None = None,
 ) -> StoredSecret:
-    """Take a secret into use beside the others, which end at `others_expire_at` if they would later.
+    """Add a secret; the others expire at `others_expire_at` if they would later.
 
     The caller holds the source locked. Raises LimitReached.
     """
@@ -218,17 +218,17 @@ async def add_secret(
         raise LimitReached(f"A source has at most {MAX_SECRETS} secrets in use at once.")
     if others_expire_at is not None:
         await end_secret(connection, workspace_id, source_id, None, at=others_expire_at)
-    made = StoredSecret(secret_id=uuid4(), created_at=now, expires_at=None)
+    created = StoredSecret(secret_id=uuid4(), created_at=now, expires_at=None)
     await connection.execute(
         insert(source_secret).values(
             workspace_id=workspace_id,
             source_id=source_id,
-            secret_id=made.secret_id,
+            secret_id=created.secret_id,
             value=value,
             created_at=now,
         )
     )
-    return made
+    return created
 
 
 async def end_secret(
@@ -239,9 +239,9 @@ async def end_secret(
     *,
     at: datetime,
 ) -> bool:
-    """Let a secret (None: all) be of use until `at` and no longer; whether there was one.
+    """Let a secret (None: all) expire at `at`; whether there was one.
 
-    One that ends earlier keeps its end.
+    One that expires earlier keeps its instant.
     """
     ended = await connection.execute(
         update(source_secret)
@@ -268,8 +268,8 @@ def _in_use(now: datetime) -> ColumnElement[bool]:
     return or_(source_secret.c.expires_at.is_(None), source_secret.c.expires_at > now)
 
 
-def _told(error: IntegrityError) -> Exception:
-    """The error of ours that a violated constraint means, or itself."""
+def _meaning(error: IntegrityError) -> Exception:
+    """The error that a violated constraint means, or the driver's own."""
     if "source_workspace_id_name_key" in str(error.orig):
-        return NameTaken("Another source of this workspace has this name.")
+        return NameInUse("Another source of this workspace has this name.")
     return error

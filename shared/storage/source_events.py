@@ -1,4 +1,4 @@
-"""What ingest writes of its sources: their newest events, and what they used.
+"""What ingest writes about its sources: their newest events, and their usage.
 
 No function commits: the caller's transaction does.
 """
@@ -35,7 +35,7 @@ _INSERT_EVENTS = text("""
 """)
 
 # Of each source named, everything behind the newest so many. By the primary key, a few hundred rows.
-_FORGET_EVENTS = text("""
+_DELETE_OLD_EVENTS = text("""
     DELETE FROM source_event e USING (
         SELECT n.workspace_id, n.source_id, (
             SELECT o.source_event_id FROM source_event o
@@ -49,7 +49,7 @@ _FORGET_EVENTS = text("""
       AND e.source_event_id <= old.last
 """)
 
-# Sorted by whoever calls, so that two processes lock the rows in one order.
+# The caller sorts them, so that two processes lock the rows in one order.
 _ADD_USAGE = text("""
     INSERT INTO source_usage AS u (workspace_id, source_id, day, accepted, refused, dropped)
     SELECT n.workspace_id, n.source_id, n.day, n.accepted, n.refused, n.dropped
@@ -87,7 +87,7 @@ async def write(
     await connection.execute(_INSERT_EVENTS, _columns(events, _EVENT_COLUMNS))
     touched = sorted({(event.workspace_id, event.source_id) for event in events})
     await connection.execute(
-        _FORGET_EVENTS,
+        _DELETE_OLD_EVENTS,
         {
             "workspace_id": [workspace_id for workspace_id, _ in touched],
             "source_id": [source_id for _, source_id in touched],

@@ -1,4 +1,4 @@
-"""Tables of sources, of what came in by them, and of people who want to be left alone."""
+"""Tables of sources, of their events and usage, and of suppressed people."""
 
 from sqlalchemy import (
     BigInteger,
@@ -57,7 +57,7 @@ source_secret = Table(
     PrimaryKeyConstraint("workspace_id", "source_id", "secret_id"),
 )
 
-# The newest things that came in by a source, refusals included; ingest keeps a few hundred of each.
+# The newest events of a source, refused ones included; ingest keeps a few hundred of each source.
 source_event = Table(
     "source_event",
     metadata,
@@ -90,9 +90,9 @@ source_usage = Table(
 )
 
 suppression_change = Sequence("suppression_change_seq", metadata=metadata)
-"""A number for each change of the list, so that ingest reads what is new alone."""
+"""A number for each change of the list, so that ingest reads only new changes."""
 
-# One row a person, under a keyed hash of the name; `lifted_at` when they are let in again.
+# One row a name, under its keyed hash; `lifted_at` when the suppression ended.
 suppression = Table(
     "suppression",
     metadata,
@@ -111,7 +111,7 @@ suppression = Table(
     Index(None, "change"),
 )
 
-# Requests to forget somebody, without saying whom: each counts once.
+# Completed requests to erase a person, without the person's name: each counts once.
 erasure = Table(
     "erasure",
     metadata,

@@ -44,14 +44,14 @@ def loader(engine: AsyncEngine, clock: Clock) -> SourceLoader:
 
 
 async def read_all(connection: AsyncConnection, above: int, now: datetime) -> SourceSnapshot:
-    """Every source of every workspace with its secrets in use, and what ingest knows beside them.
+    """Every source of every workspace with its secrets in use, rules, usage and suppressed people.
 
     Of the suppressed people only changes above the number `above`.
     """
     secrets = await _secrets(connection, now)
     rows = await connection.execute(select(source))
     return SourceSnapshot(
-        sources=[found for row in rows if (found := as_source(row, secrets)) is not None],
+        sources=[parsed for row in rows if (parsed := as_source(row, secrets)) is not None],
         rules=await _rules(connection),
         suppressed=await _suppressed(connection, above),
         usage=await _usage(connection, now.date()),
@@ -133,12 +133,12 @@ async def _usage(connection: AsyncConnection, day: date) -> Mapping[str, Usage]:
 def as_source(
     row: Row[*tuple[Any, ...]], secrets: Mapping[str, Sequence[bytes]] = MappingProxyType({})
 ) -> Source | None:
-    """A row of `source`, or None where a newer version wrote what this one does not understand."""
+    """A row of `source`, or None where a newer version wrote settings that this one cannot read."""
     try:
         settings: SourceSettings = settings_from(row.settings)
         kind = SourceKind(row.kind)
     except (msgspec.ValidationError, ValueError):
-        # A newer version wrote it: what is not understood must not be half obeyed.
+        # A newer version wrote it: applying only some of the settings would be worse than none.
         log.warning("source_not_understood", source_id=row.source_id)
         return None
     return Source(

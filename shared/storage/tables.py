@@ -28,7 +28,7 @@ RANDOM_KEY = text(
     "decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex')"
 )
 
-# -- who may do what -------------------------------------------------------------------------------
+# -- access ----------------------------------------------------------------------------------------
 
 workspace = Table(
     "workspace",
@@ -65,7 +65,7 @@ journey_version = Table(
     Column("workspace_id", Integer, ForeignKey("workspace.workspace_id"), nullable=False),
     Column("journey", Ref, nullable=False),
     Column("version", Integer, nullable=False),
-    # Global and growing: the stager asks for "anything after N" once a batch.
+    # Global and growing: the stager reads publications after number N once a batch.
     Column("publication", BigInteger, Identity(), nullable=False, unique=True),
     Column("definition", JSON, nullable=False),
     Column("source", Text, nullable=False),
@@ -92,7 +92,7 @@ refold_job = Table(
 
 # -- identity --------------------------------------------------------------------------------------
 
-# A person's name and whom it leads to. `parent` is the first link by event order; `person_id` and
+# A person's name and the name that it leads to. `parent` is the first link by event order; `person_id` and
 # `subject_id` are the resolved ends of the chain, kept so that a read is one look-up.
 identifier = Table(
     "identifier",
@@ -125,7 +125,7 @@ member = Table(
     Column("traits", JSON, nullable=False, server_default="{}"),
     Column("first_seen_at", Instant, nullable=False),
     PrimaryKeyConstraint("workspace_id", "subject_id", "person_id"),
-    # Where a person is seen: a merge and a person's own journey start here.
+    # Subjects of a person: a merge and a person's own journey read them.
     Index(None, "workspace_id", "person_id"),
 )
 
@@ -151,7 +151,7 @@ subject = Table(
     postgresql_with={"fillfactor": 70},
 )
 
-# Where a subject stands on a journey; written only when that changes.
+# Stage of a subject on a journey; written only when it changes.
 placement = Table(
     "placement",
     metadata,
@@ -173,7 +173,7 @@ placement = Table(
     postgresql_with={"fillfactor": 80},
 )
 
-# History, lean: the envelope as it came, and only those columns that are searched by.
+# History: the envelope as it was received, and only those columns that are searched by.
 touchpoint = Table(
     "touchpoint",
     metadata,
@@ -288,7 +288,7 @@ outbox = Table(
     Index(None, "created_at"),
 )
 
-# -- the log's other side --------------------------------------------------------------------------
+# -- event log and offsets -------------------------------------------------------------------------
 
 consumer_offset = Table(
     "consumer_offset",
@@ -300,7 +300,7 @@ consumer_offset = Table(
     Column("applied", BigInteger, nullable=False, server_default="0"),
     Column("duplicate", BigInteger, nullable=False, server_default="0"),
     Column("dead", BigInteger, nullable=False, server_default="0"),
-    # Records of people who are forgotten, and the requests; touchpoints removed because of these.
+    # Records of erased people, and the requests; touchpoints deleted because of these.
     Column("erased", BigInteger, nullable=False, server_default="0"),
     Column("forgotten", BigInteger, nullable=False, server_default="0"),
     Column("owner", Text, nullable=False, server_default=""),
@@ -309,7 +309,7 @@ consumer_offset = Table(
     postgresql_with={"fillfactor": 50},
 )
 
-# `workspace_id` is 0 where the bytes do not tell.
+# `workspace_id` is 0 where the record cannot be decoded.
 dead_letter = Table(
     "dead_letter",
     metadata,

@@ -1,7 +1,7 @@
-"""The metrics as a list that a person can read: what docs/metrics.md is made from.
+"""The list of metrics from which docs/metrics.md is generated.
 
-Names, types, labels and meanings are read from `Metrics` itself; what to do about a metric is said
-here, and a metric without such a line fails a test.
+Names, types, labels and meanings are read from `Metrics` itself; this module adds what to do about each
+metric, and a metric without such a line fails a test.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from shared.telemetry.metrics import Metrics
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Described:
-    """One metric; `name` is what Prometheus is asked for, a histogram's with `_bucket` and so on."""
+    """One metric; `name` as queried in Prometheus, a histogram's without `_bucket` and so on."""
 
     name: str
     kind: str
@@ -31,22 +31,20 @@ ACTIONS = {
     "stageline_http_request_duration_seconds": (
         "p99 by route. On ingest it is the event log's acknowledgement, on the api it is Postgres."
     ),
-    "stageline_ingest_events_accepted_total": (
-        "The pulse of the product: at zero, look at refusals, keys and the senders."
-    ),
+    "stageline_ingest_events_accepted_total": ("At zero, look at refusals, keys and the senders."),
     "stageline_ingest_events_refused_total": (
-        "Look here first when a sender misses events; the code says what to mend at the sender."
+        "Look here first when a sender misses events; the code says what to repair at the sender."
     ),
     "stageline_ingest_events_dropped_total": (
-        "Their senders are told that all is well. Many `no_consent` after a release of a site: its"
+        "Their senders get a success. Many `no_consent` after a release of a site: its"
         " consent banner and the source's rule name categories differently."
     ),
     "stageline_ingest_requests_turned_away_total": (
-        "Senders keep what a 429 or 503 leaves them, for some hours: raise the limit or resume the"
+        "Senders retry after a 429 or 503 for some hours: raise the limit or resume the"
         " source before that. `origin_not_allowed`: a page is missing among the allowed origins."
     ),
     "stageline_ingest_unavailable_total": (
-        "The event log is slow or away; senders try again, so mend it before their queues are full."
+        "The event log is slow or away; senders retry, so repair it before their queues are full."
     ),
     "stageline_ingest_auth_failures_total": (
         "A sender has a wrong or revoked key and loses its events: find it, give it a new key."
@@ -78,7 +76,7 @@ ACTIONS = {
         "Grows when Postgres is slow; look at its disk, locks and vacuum."
     ),
     "stageline_stager_event_age_seconds": (
-        "The promise to users: how old an event is when a stage shows it. Alert on its p99."
+        "The age of an event when a stage shows it. Alert on its p99."
     ),
     "stageline_stager_lag_records": (
         "It grows while more records arrive than are applied; one partition alone means a hot account."
@@ -95,8 +93,8 @@ ACTIONS = {
     "stageline_stager_last_poll_timestamp_seconds": (
         "More than a minute ago: the loop hangs; restart the stager and keep its log."
     ),
-    "stageline_api_stage_population": "For people: where customers stand now.",
-    "stageline_api_open_alerts": "For people: alerts that are not resolved.",
+    "stageline_api_stage_population": "For reports: how many customers are in each stage.",
+    "stageline_api_open_alerts": "For reports: alerts that are not resolved.",
 }
 
 _HEAD = """\
@@ -105,7 +103,7 @@ _HEAD = """\
 Made from shared/telemetry by `make docs`; a test compares. Every service answers `GET /metrics` in
 Prometheus' text format and exposes the whole list; what a service does not count stays at zero.
 Labels come from closed sets and never hold the id of a person, an account or a key.
-A histogram is asked for by its name with `_bucket`, `_sum` or `_count`. What alerts are made of them
+A histogram is queried by its name with `_bucket`, `_sum` or `_count`. What alerts are made of them
 stands in [monitoring.md](monitoring.md).
 
 | name | type | labels | meaning | what to do about it |
@@ -114,7 +112,7 @@ stands in [monitoring.md](monitoring.md).
 
 
 def described() -> Iterator[Described]:
-    """Tell every metric, in the order of the catalogue. Raises KeyError for one without an action."""
+    """Every metric, in the order of the catalogue. Raises KeyError for one without an action."""
     for collector in vars(Metrics(CollectorRegistry())).values():
         if not isinstance(collector, MetricWrapperBase):
             continue

@@ -23,7 +23,7 @@ _AGE_SECONDS: Sequence[float] = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 9
 _BATCH_RECORDS: Sequence[float] = (1, 5, 10, 50, 100, 250, 500, 1000, 2000, 4000)
 
 VERDICTS = ("applied", "duplicate", "dead", "erased")
-"""How a record of the log can end."""
+"""Results of a record of the log."""
 
 
 class Metrics:
@@ -48,7 +48,7 @@ class Metrics:
             registry=registry,
         )
 
-        # Ingest: look at `refused` first when a sender misses events.
+        # Ingest.
         self.ingest_accepted = Counter(
             "stageline_ingest_events_accepted_total",
             "Events acknowledged by the event log, by route.",
@@ -111,7 +111,7 @@ class Metrics:
             registry=registry,
         )
         for verdict in VERDICTS:
-            # There before the first record, or the first dead letter would be no increase.
+            # Each series exists before the first record, or an alert on an increase would miss the first one.
             self.stager_events.labels(verdict)
         self.stager_transitions = Counter(
             "stageline_stager_transitions_total",
@@ -174,7 +174,7 @@ class Metrics:
         )
 
         # Api: read from Postgres at scrape time, at most every few seconds.
-        self.api_stage_population = Gauge(
+        self.api_subjects_in_stage = Gauge(
             "stageline_api_stage_population",
             "Subjects in each stage, by journey, stage and status.",
             ["journey", "stage", "status"],
@@ -189,7 +189,7 @@ class Metrics:
 
 
 def of_process() -> Metrics:
-    """The catalogue of a whole process, beside what the interpreter tells of itself."""
+    """The catalogue of a process, with the metrics of the interpreter beside it."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)

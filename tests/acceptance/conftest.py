@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.clock import ManualClock
-from tests.acceptance.stack import Log, Stack
+from tests.support.services import Log, Stack
 
 START = datetime(2025, 1, 6, 9, 0, tzinfo=UTC)
 """The clock's reading when a test begins: a Monday."""

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from tests.acceptance.stack import Stack
+from tests.support.services import Stack
 
 
 def event(name: str, at: datetime, message_id: str, **more: Any) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.maps import templates
-from tests.acceptance.stack import Stack
 from tests.acceptance.stories import event
+from tests.support.services import Stack
 
 B2B = """
 journey: deals

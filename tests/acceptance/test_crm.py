@@ -13,9 +13,9 @@ import pytest
 from services.standalone.compose import Settings, settings_from
 from shared.clock import ManualClock
 from tests.acceptance.conftest import START
-from tests.acceptance.stack import Log, Stack, overrides_of
 from tests.acceptance.stories import event, path
 from tests.support.eventually import eventually
+from tests.support.services import Log, Stack, overrides_of
 
 PUBLIC_URL = "https://events.acme.example"
 SECRET = "client-secret-of-the-app"

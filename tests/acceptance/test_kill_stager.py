@@ -15,18 +15,17 @@ import asyncpg
 import httpx
 import pytest
 
-from deploy.dev.children import Child
 from services.cli.operate.verify import Report, examine
 from services.standalone.bootstrap import bootstrap
 from shared.clock import SystemClock
-from shared.process.listener import bind
 from shared.storage.connect import DatabaseRole, open_pool
-from tests.acceptance import stack
-from tests.acceptance.stack import Log
 from tests.acceptance.stories import event
+from tests.support import services
 from tests.support.database import owner_transaction
 from tests.support.eventually import eventually
 from tests.support.preloaded import Preloaded
+from tests.support.processes import ServiceProcess
+from tests.support.services import Log
 
 KILLS = 20
 ACCOUNTS = 100
@@ -91,17 +90,15 @@ class Front:
         self.database_url = database_url
         self.accepted = 0
         self._folder = folder
-        self._environ = stack.environ_of(database_url, log)
-        with bind("127.0.0.1", 0) as probe:
-            port: int = probe.getsockname()[1]
-        self._ingest = Child("ingest", port=port, environ=self._environ, log_dir=folder)
+        self._environ = services.environ_of(database_url, log)
+        self._ingest = ServiceProcess("ingest", self._environ, folder)
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[httpx.AsyncClient]:
         """A client of ingest that carries the write key."""
-        with self._ingest:
-            await asyncio.to_thread(self._ingest.wait_ready)
+        async with self._ingest:
+            await self._ingest.wait_ready()
             credentials = await bootstrap(
                 self.database_url,
                 self._folder,

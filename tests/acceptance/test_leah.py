@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from shared.maps import templates
-from tests.acceptance.stack import Stack
 from tests.acceptance.stories import event, live, path
+from tests.support.services import Stack
 
 ANONYMOUS = {"anonymous_id": "browser-7"}
 KNOWN = {"user_id": "leah", "email": "leah@acme.example"}

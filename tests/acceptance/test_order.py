@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.maps import templates
-from tests.acceptance.stack import Stack
 from tests.acceptance.stories import event, live, path
+from tests.support.services import Stack
 
 START = datetime(2025, 1, 6, 9, tzinfo=UTC)
 

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from tests.acceptance.stack import Stack
 from tests.acceptance.stories import event, live, path
+from tests.support.services import Stack
 
 MAP = """
 journey: long-deal

@@ -4,9 +4,9 @@ from typing import Any
 
 import httpx
 
-from tests.acceptance.stack import Stack
 from tests.support.database import connected
 from tests.support.eventually import eventually
+from tests.support.services import Stack
 
 MAP = """\
 journey: shop

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from shared.maps import templates
-from tests.acceptance.stack import Stack
 from tests.acceptance.stories import event, live
+from tests.support.services import Stack
 
 TOM = {"user_id": "tom"}
 

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from shared.maps import templates
-from tests.acceptance.stack import Stack
 from tests.acceptance.stories import event
+from tests.support.services import Stack
 
 LEAH = {"account_id": "acme", "user_id": "leah"}
 

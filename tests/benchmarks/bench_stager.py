@@ -142,7 +142,7 @@ async def ours(url: str, records: Sequence[Record], profile: cProfile.Profile | 
     rate = 0.0
 
     async def worker(number: int, part: Sequence[Record]) -> None:
-        share = [r for r in part if r.partition % settings.stager_lanes == number]
+        share = [r for r in part if r.partition % settings.stager_partition_workers == number]
         for at in range(0, len(share), BATCH):
             batch = decode_all(share[at : at + BATCH], max_bytes=1_000_000)
             for done in await writer.store(batch, positions):
@@ -153,7 +153,7 @@ async def ours(url: str, records: Sequence[Record], profile: cProfile.Profile | 
         if profile and what == "steady":
             profile.enable()
         async with asyncio.TaskGroup() as group:
-            for number in range(settings.stager_lanes):
+            for number in range(settings.stager_partition_workers):
                 group.create_task(worker(number, part))
         if profile:
             profile.disable()

@@ -1,9 +1,7 @@
 """Ingest and the stager as processes on a database of their own, to be killed and looked at."""
 
-import asyncio
-import secrets
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,28 +12,22 @@ import httpx
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from deploy.dev.children import Child
 from services.standalone.bootstrap import bootstrap
 from shared.clock import SystemClock
 from shared.contracts.envelope import Envelope
 from shared.contracts.topics import TOUCHPOINTS
-from shared.errors import FatalError
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.token import KeyKind
-from shared.process.listener import bind
 from shared.sources.source import SourceKind, SourceSettings
 from shared.storage import keys, source_changes
-from tests.acceptance.stack import PARTITIONS, Log, environ_of
 from tests.compat.pace import Pace
 from tests.support.database import connected, owner_transaction
 from tests.support.eventually import eventually
+from tests.support.processes import ServiceProcess
+from tests.support.services import PARTITIONS, Log, environ_of
 
 _WITHIN_SECONDS = 90.0
 """Only a failure waits so long: machines stall for ten seconds, and SDKs double their pauses."""
-
-_PORTS = range(20_000, 32_000)
-"""Below the range from which systems take the ports of outgoing connections: while ingest is down, a
-client that tries again could otherwise be given ingest's own port, and keep it."""
 
 _OF_RUN = """
     SELECT envelope::text AS envelope, subject_id, person_id FROM touchpoint
@@ -82,12 +74,9 @@ class Service:
         self.pace = Pace()
         self._log = log
         self._folder = folder
-        self._environ = environ_of(database_url, log)
-        self._ingest = self._child("ingest")
-        self._stager = self._child("stager")
-
-    def _child(self, name: str) -> Child:
-        return Child(name, port=_free_port(), environ=self._environ, log_dir=self._folder)
+        environ = environ_of(database_url, log)
+        self._ingest = ServiceProcess("ingest", environ, folder)
+        self._stager = ServiceProcess("stager", environ, folder)
 
     @property
     def url(self) -> str:
@@ -97,16 +86,15 @@ class Service:
     @property
     def port(self) -> int:
         """Port of `url`."""
-        return int(self.url.rpartition(":")[2])
+        return self._ingest.port
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Both processes, ready, and a write key."""
-        with self._stager, self.pace:
-            await asyncio.to_thread(self._ingest.__enter__)
-            try:
-                await asyncio.to_thread(self._ingest.wait_ready)
-                await asyncio.to_thread(self._stager.wait_ready)
+        async with self._stager, self._ingest:
+            with self.pace:
+                await self._ingest.wait_ready()
+                await self._stager.wait_ready()
                 credentials = await bootstrap(
                     self.database_url,
                     self._folder,
@@ -116,21 +104,16 @@ class Service:
                 )
                 self.write_key = credentials.write_key
                 yield
-            finally:
-                await asyncio.to_thread(self._ingest.__exit__, None, None, None)
 
     async def kill_ingest(self) -> None:
         """Kill ingest as a crash would: what is under way has no answer."""
         self._ingest.check()
-        process = self._ingest._process
-        assert process is not None
-        process.kill()
-        await asyncio.to_thread(process.wait)
+        await self._ingest.kill()
 
     async def start_ingest(self) -> None:
         """Start it again, on the same port."""
-        await asyncio.to_thread(self._ingest.__enter__)
-        await asyncio.to_thread(self._ingest.wait_ready)
+        await self._ingest.start()
+        await self._ingest.wait_ready()
 
     async def key_of_source(self, kind: SourceKind, settings: SourceSettings) -> str:
         """Write key of a new source, once ingest knows both."""
@@ -224,11 +207,3 @@ class Service:
         async with connected(self.database_url) as owner:
             rows: Sequence[Any] = await owner.fetch(query, *arguments)
         return rows
-
-
-def _free_port() -> int:
-    for port in secrets.SystemRandom().sample(_PORTS, 100):
-        with suppress(FatalError), bind("127.0.0.1", port):
-            return port
-    message = f"no free port from {_PORTS.start} to {_PORTS.stop}"
-    raise FatalError(message)

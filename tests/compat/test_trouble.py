@@ -16,13 +16,13 @@ from playwright.async_api import Browser
 
 from deploy.dev.kafka import LocalKafka
 from shared.sources.source import SourceKind, SourceSettings
-from tests.acceptance.stack import Log
 from tests.compat.page_runs import GIVES_UP_SECONDS, PAGES, PageRun, opened
 from tests.compat.sdks import ALL, POSTHOG_V1, Played, Run, Sdk, play, started
 from tests.compat.service import Applied, Service
 from tests.compat.stories import numbered, numbers
 from tests.compat.trouble import TOO_MANY, UNAVAILABLE, Fault, first_posts, proxied
 from tests.support.eventually import eventually
+from tests.support.services import Log
 
 _TOLERANCE = timedelta(seconds=5)
 _OUTAGE_SECONDS = 20

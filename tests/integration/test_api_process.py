@@ -1,17 +1,14 @@
 """The api as a process: its gauges, its start and its stop."""
 
-import asyncio
-import os
-import signal
-import socket
-import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.integration.api_world import SHOP, World, api_world
 from tests.support.eventually import eventually
+from tests.support.processes import ServiceProcess
 
 
 @pytest.fixture
@@ -54,30 +51,22 @@ async def test_gauges_sum_over_all_workspaces_and_fall_to_zero(world: World) -> 
     assert 'stageline_api_open_alerts{journey="sales",kind="stall"} 0.0\n' in after
 
 
-async def test_the_process_serves_requests_and_stops_on_sigterm(world: World) -> None:
+async def test_the_process_serves_requests_and_stops_on_sigterm(
+    world: World, tmp_path: Path
+) -> None:
     await world.account("acme")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "services.api",
-        env={
-            **os.environ,
-            "STAGELINE_DATABASE_URL": world.database_url,
-            "STAGELINE_PORT": str(port),
-            "STAGELINE_UNREADY_SECONDS": "0.1",
-            "STAGELINE_LOG_FORMAT": "json",
-        },
-        stderr=asyncio.subprocess.PIPE,
-    )
+    environment = {
+        "STAGELINE_DATABASE_URL": world.database_url,
+        "STAGELINE_UNREADY_SECONDS": "0.1",
+    }
     headers = {"Authorization": f"Bearer {world.secret}"}
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    async with (
+        ServiceProcess("api", environment, tmp_path) as process,
+        httpx.AsyncClient(base_url=process.url) as client,
+    ):
+        await process.wait_ready()
 
         async def counted() -> bool:
-            if (await client.get("/readyz")).status_code != 200:
-                return False
             return 'stage="evaluation"' in (await client.get("/metrics")).text
 
         await eventually(counted, within=30)
@@ -86,12 +75,11 @@ async def test_the_process_serves_requests_and_stops_on_sigterm(world: World) ->
         large = await client.post(
             "/v1/stage:batch", content=b" " * 3_000_000, headers=headers, timeout=20
         )
-        process.send_signal(signal.SIGTERM)
-        _, errors = await asyncio.wait_for(process.communicate(), 20)
+        code = await process.stop()
 
     assert (slashed.status_code, slashed.json()["code"]) == (404, "subject_unknown")
     assert (answer.status_code, answer.json()["stage"]) == (200, "evaluation")
     assert large.status_code == 413
-    assert process.returncode == 0
-    assert world.secret.encode() not in errors
-    assert b"Traceback" not in errors
+    assert code == 0
+    assert world.secret not in process.output()
+    assert "Traceback" not in process.output()

@@ -25,8 +25,8 @@ from shared.clock import ManualClock
 from shared.http.server import serve
 from shared.maps import templates
 from shared.process.listener import bind
-from tests.acceptance.stack import Log, Stack
 from tests.conftest import require
+from tests.support.services import Log, Stack
 
 ECOM = Path(__file__).parents[3] / "shared" / "data" / "ecom.csv.gz"
 """Event data beside a development checkout; never part of the project."""

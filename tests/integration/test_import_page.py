@@ -15,8 +15,8 @@ from pyarrow import parquet
 
 from services.cli.client.errors import REFUSED
 from shared.clock import ManualClock
-from tests.acceptance.stack import Log, Stack
 from tests.compat.snippets import snippet
+from tests.support.services import Log, Stack
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from shared.clock import ManualClock
-from tests.acceptance.stack import Log, Stack
 from tests.conftest import ROOT
 from tests.support.eventually import eventually
+from tests.support.services import Log, Stack
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECRET = "a word that both know"

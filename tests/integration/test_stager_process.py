@@ -1,10 +1,6 @@
 """The whole stager on the Postgres event log: faults, poison, stop, and the process itself."""
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,8 +22,7 @@ from shared.storage.connect import DatabaseRole, connect
 from shared.telemetry.metrics import Metrics
 from tests.integration.stager_world import SALES, START, World, world
 from tests.support.eventually import eventually
-
-ROOT = Path(__file__).parent.parent.parent
+from tests.support.processes import ServiceProcess
 
 
 def settings_of(url: str, **more: str) -> StagerSettings:
@@ -72,7 +67,7 @@ def events(w: World, number: int) -> list[Envelope]:
     ]
 
 
-async def wait_for(w: World, expected: tuple[int, int, int], within: float = 20.0) -> None:
+async def wait_for(w: World, expected: tuple[int, int, int], within: float = 60.0) -> None:
     async def is_there() -> bool:
         rows = await w.rows(
             "SELECT coalesce(sum(applied), 0), coalesce(sum(duplicate), 0), coalesce(sum(dead), 0)"
@@ -176,47 +171,26 @@ async def test_two_stagers_share_the_log_and_hand_over(database_url: str) -> Non
         assert int(rows[0][0]) == 2000
 
 
-async def test_the_process_stores_and_ends_cleanly_on_a_signal(database_url: str) -> None:
-    environment = {
-        **os.environ,
-        "STAGELINE_DATABASE_URL": database_url,
-        "STAGELINE_PORT": "0",
-        "STAGELINE_LOG_FORMAT": "json",
-    }
+async def test_the_process_stores_and_ends_cleanly_on_a_signal(
+    database_url: str, tmp_path: Path
+) -> None:
+    environment = {"STAGELINE_DATABASE_URL": database_url}
     settings = settings_of(database_url)
     async with world(database_url, SALES) as w:
         await ensure_topics(settings)
         await append(settings, *events(w, 500))
-        process = await asyncio.to_thread(
-            subprocess.Popen,
-            [sys.executable, "-m", "services.stager"],
-            cwd=ROOT,
-            env=environment,
-            stderr=subprocess.PIPE,
-        )
-        try:
-            await wait_for(w, (500, 0, 0), within=30)
-            process.send_signal(signal.SIGTERM)
-            code = await asyncio.to_thread(process.wait, 10)
-        finally:
-            process.kill()
-            _, errors = await asyncio.to_thread(process.communicate)
+        async with ServiceProcess("stager", environment, tmp_path) as stager:
+            await wait_for(w, (500, 0, 0))
+            code = await stager.stop()
 
-        assert code == 0, errors[-2000:]
-        assert b"Traceback" not in errors
+        assert code == 0
+        assert "Traceback" not in stager.output()
 
 
-async def test_a_process_without_a_database_address_says_what_is_missing() -> None:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("STAGELINE_")}
-    done = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-m", "services.stager"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        timeout=30,
-    )
+async def test_a_process_without_a_database_address_says_what_is_missing(tmp_path: Path) -> None:
+    async with ServiceProcess("stager", {}, tmp_path) as stager:
+        code = await stager.ended()
 
-    assert done.returncode == 1
-    assert b"STAGELINE_DATABASE_URL" in done.stderr
-    assert b"Traceback" not in done.stderr
+    assert code == 1
+    assert "STAGELINE_DATABASE_URL" in stager.output()
+    assert "Traceback" not in stager.output()

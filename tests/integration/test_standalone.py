@@ -18,7 +18,8 @@ import pytest
 
 from tests.conftest import ROOT, require
 from tests.support.eventually import wait_for
-from tests.support.standalone import Standalone, curls, free_port, run_copied, stage_of, starting
+from tests.support.processes import free_port
+from tests.support.standalone import Standalone, curls, run_copied, stage_of, starting
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ import pytest
 
 from tests.conftest import ROOT, require
 from tests.support.eventually import wait_for
-from tests.support.standalone import Start, curls, free_port, run_copied, stage_of, starting
+from tests.support.processes import free_port
+from tests.support.standalone import Start, curls, run_copied, stage_of, starting
 
 UNPRIVILEGED_USER = 65534
 

@@ -19,9 +19,9 @@ from services.standalone.compose import Settings, settings_from
 from shared.clock import ManualClock, SystemClock
 from shared.sources.mapping import compile_mapping
 from shared.sources.source import SourceKind, SourceSettings
-from tests.acceptance.stack import Log, Stack, overrides_of
 from tests.compat.snippets import snippet
 from tests.conftest import ROOT, require
+from tests.support.services import Log, Stack, overrides_of
 
 pytestmark = pytest.mark.timeout(400)  # a page starts the command line a dozen times
 

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,16 +15,9 @@ from typing import Any
 import httpx
 
 from tests.support.eventually import wait_for
+from tests.support.processes import free_port
 
 READY_SECONDS = 90.0
-
-
-def free_port() -> int:
-    """A port on which no socket listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 class Standalone:

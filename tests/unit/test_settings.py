@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import Field
 
 from shared.errors import FatalError
 from shared.settings import CommonSettings, load, redacted
@@ -39,6 +40,28 @@ def test_a_variable_wins_over_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setenv("STAGELINE_DATABASE_URL_FILE", str(tmp_path / "missing"))
 
     assert load(CommonSettings).database_url.get_secret_value() == URL
+
+
+class Renamed(CommonSettings):
+    workers: int = Field(default=1, validation_alias="STAGELINE_LINES", description="Workers.")
+
+
+def test_an_alias_is_the_variable_of_its_field(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert load(Renamed).workers == 1
+    assert load(Renamed, workers="4").workers == 4
+
+    (tmp_path / "workers").write_text("2", "utf-8")
+    monkeypatch.setenv("STAGELINE_LINES_FILE", str(tmp_path / "workers"))
+    assert load(Renamed).workers == 2
+
+    monkeypatch.setenv("STAGELINE_LINES", "3")
+    assert load(Renamed).workers == 3
+
+    monkeypatch.setenv("STAGELINE_LINES", "many")
+    with pytest.raises(FatalError, match="STAGELINE_LINES: Input should be a valid integer"):
+        load(Renamed)
 
 
 def test_every_bad_variable_is_named_at_once_and_no_value_is_shown(

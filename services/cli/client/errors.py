@@ -33,13 +33,16 @@ class FriendlyGroup(TyperGroup):
 
 
 def sentence(exc: BaseException) -> str | None:
-    """What to tell a person about `exc`, or None when it is a fault of ours."""
+    """Message of an expected error, or None for a fault of Stageline, which keeps its traceback."""
     # Here, not above: every command would start later for the sake of errors that hardly one has.
-    import asyncpg  # noqa: PLC0415
     import httpx  # noqa: PLC0415
-    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
-    from shared.storage.errors import Meaning, is_connection_lost, meaning_of  # noqa: PLC0415
+    from shared.storage.errors import (  # noqa: PLC0415
+        Meaning,
+        is_connection_lost,
+        meaning_of,
+        server_message,
+    )
 
     while isinstance(exc, BaseExceptionGroup):
         exc = exc.exceptions[0]
@@ -51,16 +54,14 @@ def sentence(exc: BaseException) -> str | None:
             message = "nothing answers at that address; is Stageline running? (make run)"
         case httpx.HTTPError() | httpx.InvalidURL():
             message = f"the request failed: {type(exc).__name__}"
-        case DBAPIError() | asyncpg.PostgresError() | asyncpg.InterfaceError() if (
-            is_connection_lost(exc)
-        ):
-            message = "the database does not answer; is it running, STAGELINE_DATABASE_URL right?"
-        case DBAPIError(orig=reason) | (asyncpg.PostgresError() as reason):
-            message = f"the database refused: {reason}"
         case OSError(filename=str() as name, strerror=str() as reason):
             message = f"{name}: {reason}"
         case OSError():
             message = f"cannot connect: {exc.strerror or exc}"
+        case _ if is_connection_lost(exc):
+            message = "the database does not answer; is it running, STAGELINE_DATABASE_URL right?"
+        case _ if (refusal := server_message(exc)) is not None:
+            message = f"the database refused: {refusal}"
         case _ if meaning_of(exc) is Meaning.BUSY:
             message = "the database is too busy; try again"
         case _:

@@ -12,7 +12,7 @@ from services.api.settings import ApiSettings
 from services.ingest.settings import IngestSettings
 from services.stager.settings import StagerSettings
 from services.standalone.settings import StandaloneSettings
-from shared.settings import PREFIX, CommonSettings
+from shared.settings import CommonSettings, variable
 
 SECTIONS: tuple[tuple[str, type[CommonSettings]], ...] = (
     ("Every service", CommonSettings),
@@ -50,7 +50,7 @@ def own_fields(kind: type[CommonSettings]) -> Iterator[tuple[str, FieldInfo]]:
 
 def _section(title: str, kind: type[CommonSettings]) -> str:
     rows = "".join(
-        f"| `{PREFIX}{name.upper()}` | {_default(info)} | {_range(info)} | {info.description} |\n"
+        f"| `{variable(name, info)}` | {_default(info)} | {_range(info)} | {info.description} |\n"
         for name, info in own_fields(kind)
     )
     return f"\n## {title}\n\n| variable | default | range | meaning |\n| --- | --- | --- | --- |\n{rows}"

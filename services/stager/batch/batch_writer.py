@@ -12,8 +12,8 @@ import structlog
 from services.stager.batch import pipeline
 from services.stager.batch.classify import ClassifiedRecords
 from services.stager.batch.context import BatchContext, StagerContext
-from services.stager.batch.erase_people import NeedsToBeAlone
-from services.stager.batch.insert_history import DuplicateLinked
+from services.stager.batch.steps.drop_erased import NeedsToBeAlone
+from services.stager.batch.steps.insert_history import DuplicateLinked
 from services.stager.errors import Conflict, FoldFailed, RecordFault, origin
 from services.stager.identity.names import Key
 from services.stager.records.decode import MAX_WORKSPACE_ID, Poison, Reason

@@ -13,9 +13,7 @@ from services.stager.records.records import (
     stored_text,
     without_person,
 )
-from services.stager.store import erasure, queues
 from services.stager.store.rows import PartitionProgress, Row
-from services.stager.store.session import Connection
 from services.stager.subjects.cache import RowCache
 from shared.contracts.envelope import Envelope
 
@@ -179,12 +177,3 @@ class ClassifiedRecords:
         result.erased = sum(each.erased for each in every)
         result.next_offsets = {each.partition: each.next_offset for each in every}
         result.received_at = [event.envelope.received_at for event in self.events]
-
-
-async def drop_repeated(connection: Connection, records: ClassifiedRecords) -> None:
-    """Count unmapped events and requests as duplicates that an earlier batch has stored already."""
-    if unmapped := records.unmapped():
-        records.drop_dead_letters(await queues.repeated_unmapped(connection, unmapped))
-    if records.erase_requests:
-        keys = [request.key for request in records.erase_requests]
-        records.drop_erase_requests(await erasure.completed_requests(connection, keys))

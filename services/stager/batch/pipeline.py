@@ -12,21 +12,23 @@
     erase_people     what is left of persons to erase
     move_offsets     dead letters, and the offsets behind the fence
 
-Each step works on the `BatchContext`. The cache is updated after the commit, by `BatchWriter`.
+Each step is a function in a file of its name in `steps`, and works on the `BatchContext`. The cache is
+updated after the commit, by `BatchWriter`.
 """
 
-from services.stager.batch.classify import drop_repeated
 from services.stager.batch.context import BatchContext
-from services.stager.batch.erase_people import drop_erased, erase_people
-from services.stager.batch.fold import fold
-from services.stager.batch.insert_history import insert_history, move_history
-from services.stager.batch.load_subjects import load_subjects
-from services.stager.batch.move_offsets import move_offsets
-from services.stager.batch.resolve_names import resolve_names
-from services.stager.batch.write import write
-from services.stager.fold.journeys import apply_newer
+from services.stager.batch.steps.drop_erased import drop_erased
+from services.stager.batch.steps.drop_repeated import drop_repeated
+from services.stager.batch.steps.erase_people import erase_people
+from services.stager.batch.steps.fold import fold
+from services.stager.batch.steps.insert_history import insert_history
+from services.stager.batch.steps.load_subjects import load_subjects
+from services.stager.batch.steps.move_history import move_history
+from services.stager.batch.steps.move_offsets import move_offsets
+from services.stager.batch.steps.refresh import refresh
+from services.stager.batch.steps.resolve_names import resolve_names
+from services.stager.batch.steps.write import write
 from services.stager.records.records import BatchResult
-from services.stager.store import erasure, queues
 from services.stager.store.session import Connection
 
 
@@ -37,7 +39,7 @@ async def run(connection: Connection, batch: BatchContext) -> BatchResult:
     """
     records = batch.records
     await refresh(connection, batch)
-    await drop_repeated(connection, records)
+    await drop_repeated(connection, batch)
     if records.events or records.erase_requests:
         await resolve_names(connection, batch)
         await drop_erased(connection, batch)
@@ -49,17 +51,3 @@ async def run(connection: Connection, batch: BatchContext) -> BatchResult:
         await write(connection, batch)
         await erase_people(connection, batch)
     return await move_offsets(connection, batch)
-
-
-async def refresh(connection: Connection, batch: BatchContext) -> None:
-    """Bring maps and tombstones into force that were written since the last batch."""
-    journeys, tombstones = batch.journeys, batch.tombstones
-    publication, change = await queues.newest(connection, is_alone=batch.is_alone)
-    if publication > journeys.publication:
-        await apply_newer(connection, journeys)
-    if change > tombstones.change:
-        changes = await erasure.changes_after(connection, tombstones.change)
-        if tombstones.apply(changes):
-            # Cached rows of the erased have no version that a write could find stale.
-            batch.cache.clear()
-    batch.epoch = batch.cache.epoch

@@ -89,7 +89,7 @@ class Consumer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop`, then finish the batches in hand. Raises FatalError."""
-        workers = self._settings.stager_lanes
+        workers = self._settings.stager_partition_workers
         queues: list[WorkQueue] = [asyncio.Queue(maxsize=1) for _ in range(workers)]
         await self._join(stop)
         try:

@@ -21,7 +21,7 @@ Answer = Future[None]
 
 
 class _Batch:
-    """What is put together for one partition, and what all its senders wait for."""
+    """Records collected for one partition, and the future that their senders wait for."""
 
     __slots__ = ("answer", "builder")
 
@@ -39,28 +39,28 @@ class KafkaBatches:
         self._topic = topic
         self._cluster = producer.client.cluster
         self._filling: dict[int, _Batch] = {}
-        """The latest batch of each partition; takes records until it is sent, or full."""
+        """The latest batch of each partition; accepts records until it is sent, or full."""
         self._queues: dict[int, deque[_Batch]] = {}
-        """Batches that wait for the one before them, which is under way."""
+        """Batches that wait for the one before them, which is being sent."""
         self._sending: set[asyncio.Task[None]] = set()
 
     async def partitions(self) -> list[int]:
-        """The topic's partitions, ascending. Waits only where they are not known any more."""
-        known = self._cluster.partitions_for_topic(self._topic)
-        return sorted(known or await self._producer.partitions_for(self._topic))
+        """The topic's partitions, ascending. Waits only if the client has dropped its metadata."""
+        partitions = self._cluster.partitions_for_topic(self._topic)
+        return sorted(partitions or await self._producer.partitions_for(self._topic))
 
     def add(self, record: NewRecord, partitions: list[int]) -> Answer:
-        """Put `record` into its partition's batch; what comes of it is in the answer."""
+        """Add `record` to its partition's batch; the answer is the result."""
         partition = choose_partition(record.key, partitions, partitions)
         batch = self._filling.get(partition)
-        if batch is None or not _takes(batch.builder, record):
+        if batch is None or not _is_appended(batch.builder, record):
             batch = self._begin(partition)
-            # An empty batch takes a record of any size that the port lets through.
-            _takes(batch.builder, record)
+            # An empty batch accepts a record of any size that the port allows.
+            _is_appended(batch.builder, record)
         return batch.answer
 
     async def flush(self) -> None:
-        """Return once Kafka has answered for every batch. Never raises; the answers tell."""
+        """Return once Kafka has answered for every batch. Never raises; the answers hold the errors."""
         while self._sending:
             await asyncio.wait(self._sending)
 
@@ -71,7 +71,7 @@ class KafkaBatches:
         if queue is None:
             queue = self._queues[partition] = deque()
             # One task a partition, and one batch of it under way: aiokafka sends no more either.
-            task = asyncio.create_task(  # noqa: TID251 - `flush` waits for it, answers tell
+            task = asyncio.create_task(  # noqa: TID251 - `flush` waits for it, answers hold its errors
                 self._send(partition, queue)
             )
             self._sending.add(task)
@@ -83,22 +83,22 @@ class KafkaBatches:
         """Send the batches of `queue`, each when the one before it is answered for."""
         while queue:
             batch = queue.popleft()
-            # aiokafka numbers the records when it takes a batch: none may join it after that.
+            # aiokafka numbers the records when it accepts a batch: none may be added after that.
             batch.builder.close()
             try:
                 sent = await self._producer.send_batch(
                     batch.builder, self._topic, partition=partition
                 )
-            except Exception as exc:  # noqa: BLE001 - the senders look at it; the next batch goes on
+            except Exception as exc:  # noqa: BLE001 - the senders get it; the next batch is sent
                 _fail(batch.answer, exc)
             else:
-                sent.add_done_callback(_Passing(batch.answer))
+                sent.add_done_callback(_AnswerForwarder(batch.answer))
                 await asyncio.wait([batch.answer])
         del self._queues[partition]
 
 
-class _Passing:
-    """Passes on how a batch went, without its offsets."""
+class _AnswerForwarder:
+    """Copies the result of a batch to its answer, without the offsets."""
 
     __slots__ = ("_answer",)
 
@@ -109,7 +109,7 @@ class _Passing:
         if self._answer.done():
             return
         if sent.cancelled():
-            # Told as a fault: a cancelled answer would cancel whoever waits for it.
+            # As an error: a cancelled answer would cancel the tasks that wait for it.
             _fail(self._answer, ProducerClosed())
         elif (exc := sent.exception()) is not None:
             _fail(self._answer, exc)
@@ -117,8 +117,8 @@ class _Passing:
             self._answer.set_result(None)
 
 
-def _takes(builder: BatchBuilder, record: NewRecord) -> bool:
-    """Whether `record` went into the batch, which is neither full nor sent."""
+def _is_appended(builder: BatchBuilder, record: NewRecord) -> bool:
+    """Append `record`; False if the batch is full or sent."""
     place = builder.append(
         timestamp=None, key=record.key, value=record.value, headers=list(record.headers)
     )
@@ -128,4 +128,4 @@ def _takes(builder: BatchBuilder, record: NewRecord) -> bool:
 def _fail(answer: Answer, exc: BaseException) -> None:
     if not answer.done():
         answer.set_exception(exc)
-        answer.exception()  # looked at, should nobody wait any more
+        answer.exception()  # retrieved, or asyncio logs it if no task waits any more

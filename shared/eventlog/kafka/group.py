@@ -10,9 +10,9 @@ _log = structlog.get_logger(__name__)
 
 
 class Membership(ConsumerRebalanceListener):  # type: ignore[misc] # untyped library
-    """What the group has given to this reader.
+    """The partitions that the group assigned to this reader.
 
-    The listener's part only takes notes: it cannot fail and never waits.
+    The listener's methods only record: they cannot fail and never wait.
     """
 
     def __init__(self, topic: str) -> None:
@@ -20,12 +20,12 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc] # untyped lib
         self._topic = topic
         self._assigned = asyncio.Event()
         self.generation = 0
-        """Grows with each change; what was fetched under another one is not ours to return."""
+        """Grows with each change; records fetched under an earlier one must not be returned."""
         self.held: frozenset[int] = frozenset()
         self.unpositioned: set[int] = set()
         """Held, but the stored offsets were not loaded yet: nothing may be read or stored."""
         self.is_doubtful = False
-        """The group may have given the partitions to others: to be asked before reading on."""
+        """The group may have reassigned the partitions: check before the next read."""
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Called by aiokafka when the group rebalances."""
@@ -34,7 +34,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc] # untyped lib
         self.revoke()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        """Called by aiokafka when the group has settled; a fresh place in it leaves no doubt."""
+        """Called by aiokafka when the group has settled; a new assignment is certain."""
         self.generation += 1
         self.held = frozenset(tp.partition for tp in assigned)
         self.unpositioned = set(self.held)
@@ -48,8 +48,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc] # untyped lib
         self.unpositioned = set()
         self._assigned.clear()
 
-    def forget_positions(self) -> None:
-        """Have the stored offsets loaded again before anything is read."""
+    def reset_positions(self) -> None:
+        """Load the stored offsets again before the next read."""
         self.unpositioned = set(self.held)
 
     async def wait_until_assigned(self, timeout_seconds: float) -> bool:

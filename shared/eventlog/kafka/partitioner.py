@@ -1,7 +1,7 @@
 """Kafka's own partitioning of keys (murmur2, as the Java clients do), made cheap.
 
-The client's version walks the key byte by byte in Python: a quarter of the cost of a send. This one takes
-four bytes at a time and remembers keys, which repeat: an account sends more than one event.
+The client's version walks the key byte by byte in Python: a quarter of the cost of a send. This one reads
+four bytes at a time and caches keys, which repeat: an account sends more than one event.
 """
 
 import random
@@ -12,11 +12,11 @@ from struct import unpack_from
 _SEED = 0x9747B28C
 _M = 0x5BD1E995
 _MASK = 0xFFFFFFFF
-_REMEMBERED = 32_768
+_CACHED_KEYS = 32_768
 """At about 200 bytes each some 6 MB."""
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=_CACHED_KEYS)
 def murmur2(key: bytes) -> int:
     """Kafka's 32-bit hash of `key`, unsigned. Source: org.apache.kafka.common.utils.Utils.murmur2."""
     words = len(key) // 4

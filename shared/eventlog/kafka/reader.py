@@ -1,9 +1,9 @@
 """The read side on Kafka: one member of a consumer group whose offsets are kept in Postgres.
 
-How an assignment becomes readable: aiokafka's listener only notes it (what a listener raises is
-swallowed, and what it awaits holds up the whole group); the next `poll` then loads the stored offsets,
+How an assignment becomes readable: aiokafka's listener only records it (an error in a listener is
+swallowed, and an await in it delays the whole group); the next `poll` then loads the stored offsets,
 compares them with the log and seeks, in the caller's own task, where a fault is seen. Until then
-nothing is fetched. Whatever was fetched across a change of assignment is dropped.
+nothing is fetched. Records fetched across a change of assignment are dropped.
 """
 
 import asyncio
@@ -93,13 +93,13 @@ class KafkaReader:
         if generation != membership.generation:
             return []
         if self._may_be_expelled():
-            # Frozen while fetching: these may be somebody else's by now. Read them again.
-            membership.forget_positions()
+            # Frozen while fetching: another reader may own these by now. Read them again.
+            membership.reset_positions()
             return []
         return fetched
 
     def assigned(self) -> frozenset[int]:
-        """Partitions held now; none while it is in doubt whether the group still counts on us."""
+        """Partitions held now; none while the membership is in doubt."""
         if self._consumer is None or self._may_be_expelled():
             return frozenset()
         return self._membership.held - self._membership.unpositioned
@@ -121,8 +121,8 @@ class KafkaReader:
             _log.info("event_log_commit_skipped", topic=self._topic, error=repr(exc))
 
     async def rejoin(self) -> None:
-        """Forget what was fetched; make sure of the membership and read the offsets again."""
-        self._membership.forget_positions()
+        """Drop fetched records; check the membership and load the offsets again."""
+        self._membership.reset_positions()
         self._membership.is_doubtful = True
 
     async def bounds(self) -> Mapping[int, tuple[int, int]]:
@@ -130,7 +130,7 @@ class KafkaReader:
         consumer = await self._usable_consumer()
         partitions = consumer.partitions_for_topic(self._topic)
         if not partitions:
-            message = f"Kafka has not told the partitions of {self._topic} yet"
+            message = f"Kafka has not reported the partitions of {self._topic} yet"
             raise LogUnavailable(message)
         return await self._bounds_of(consumer, partitions)
 
@@ -156,7 +156,7 @@ class KafkaReader:
             client_id="stageline-reader",
             group_id=self._group_id,
             enable_auto_commit=False,
-            # A position that the log does not have is for a person to judge, never skipped over.
+            # A position that the log does not have needs an operator; it must never be skipped.
             auto_offset_reset="none",
             # Its sticky one keeps its memory in the class, shared by all consumers of the process.
             partition_assignment_strategy=(RangePartitionAssignor,),
@@ -204,14 +204,14 @@ class KafkaReader:
         return self._consumer
 
     def _check(self, consumer: AIOKafkaConsumer) -> None:
-        """Notice a dead coordination task, which would never assign anything again."""
+        """Raise the error of a dead coordination task, which would never assign anything again."""
         try:
             check_errors(consumer)
         except KafkaError as exc:
             raise self._broken(exc) from exc
 
     def _broken(self, exc: KafkaError) -> LogUnavailable:
-        """What passes by itself is retried inside aiokafka; this consumer is beyond repair."""
+        """Mark the consumer as broken: aiokafka retries transient errors itself, so this one is permanent."""
         self._is_broken = True
         return LogUnavailable(f"Kafka's consumer stopped: {exc!r}")
 
@@ -249,7 +249,7 @@ class KafkaReader:
             return []
         except NoOffsetForPartitionError:
             # Left over from before the seek.
-            self._membership.forget_positions()
+            self._membership.reset_positions()
             return []
         except OffsetOutOfRangeError as exc:
             message = (
@@ -268,14 +268,14 @@ class KafkaReader:
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 first = await consumer.beginning_offsets(wanted)
-                following = await consumer.end_offsets(wanted)
+                next_offsets = await consumer.end_offsets(wanted)
         except (KafkaError, OSError, TimeoutError) as exc:
-            message = f"Kafka at {self._bootstrap} does not tell its offsets: {exc!r}"
+            message = f"Kafka at {self._bootstrap} does not report its offsets: {exc!r}"
             raise LogUnavailable(message) from exc
-        return {tp.partition: (first[tp], following[tp]) for tp in wanted}
+        return {tp.partition: (first[tp], next_offsets[tp]) for tp in wanted}
 
     def _beat(self) -> None:
-        """Note that the event loop runs, as heartbeats do; the gaps tell of a freeze."""
+        """Note that the event loop runs, as heartbeats do; a gap is a freeze."""
         now = monotonic()
         if self._pulse_at and now - self._pulse_at > self._session_seconds:
             self._membership.is_doubtful = True
@@ -294,7 +294,7 @@ class KafkaReader:
     async def _is_still_member(self, consumer: AIOKafkaConsumer) -> bool:
         """Ask the group by a commit, which it refuses to an expelled member."""
         membership = self._membership
-        known = {
+        offsets = {
             TopicPartition(self._topic, partition): self._stored[partition]
             for partition in membership.held & self._stored.keys()
         }
@@ -302,19 +302,19 @@ class KafkaReader:
         self._pulse_at = monotonic()
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                if known:
-                    await consumer.commit(known)
+                if offsets:
+                    await consumer.commit(offsets)
         except TimeoutError as exc:
             message = "Kafka does not say whether this reader is still in its group"
             raise LogUnavailable(message) from exc
         except CommitFailedError as exc:
-            # aiokafka has begun to join again; the listener hears of it.
+            # aiokafka has begun to join again; the listener is called.
             _log.warning("event_log_expelled", topic=self._topic, error=repr(exc))
             if generation == membership.generation:
                 membership.revoke()
             return False
         except IllegalStateError:
-            # The assignment changed just now; the listener has heard of it.
+            # The assignment changed just now; the listener was called.
             return False
         except KafkaError as exc:
             message = f"Kafka does not say whether this reader is still in its group: {exc!r}"
@@ -323,7 +323,7 @@ class KafkaReader:
             return False
         # A batch that was checked against `assigned` meanwhile was dropped: it must be read again.
         membership.is_doubtful = False
-        membership.forget_positions()
+        membership.reset_positions()
         return True
 
 

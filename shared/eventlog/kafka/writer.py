@@ -1,7 +1,7 @@
 """The append side on Kafka: acknowledged by all in-sync replicas, bounded in time and in memory.
 
 aiokafka has no deadline of its own once idempotence is on: it repeats a batch until the broker takes
-it. So each wait here has one; what timed out stays counted as in flight until Kafka answers for it.
+it. So each wait here has one; a load that timed out stays counted as in flight until Kafka answers for it.
 """
 
 import asyncio
@@ -68,7 +68,7 @@ class KafkaWriter:
                 partitions = await batches.partitions()
                 for record in records:
                     answers.add(batches.add(record, partitions))
-                # Cancelled or late, it leaves the answers alone: others wait for them, too.
+                # Cancelled or late, it leaves the answers as they are: other appends wait for them too.
                 await asyncio.wait(answers)
         except TimeoutError as exc:
             message = f"Kafka did not acknowledge within {self._timeout_seconds:g} s"
@@ -165,9 +165,9 @@ class KafkaWriter:
         return LogUnavailable(f"Kafka refused for now: {type(exc).__name__}")
 
     def _judge(self, exc: KafkaError) -> None:
-        """Note a fault that stays with the producer for ever: the next append makes a new one.
+        """Mark the producer as broken by a permanent error: the next append makes a new one.
 
-        Those are the ones that aiokafka does not retry, as a fenced id or a dead sender task.
+        Permanent are those that aiokafka does not retry, such as a fenced id or a dead sender task.
         """
         if not exc.retriable and not isinstance(exc, KafkaTimeoutError):
             _log.warning("event_log_producer_broken", topic=self._topic, error=repr(exc))

@@ -1,9 +1,9 @@
 """Who reads which partition of the Postgres event log.
 
 A reader is one database session. It holds a partition by a session-level advisory lock, so the server
-itself gives the lock up when the session ends, however it ends. Each reader tells by a heartbeat that
-it lives, counts the others, and takes its fair share. A frozen reader's session is ended by the server
-(`idle_session_timeout`) or by the others; when it wakes, its connection is gone and so is its claim.
+itself gives the lock up when the session ends, however it ends. Each reader writes a heartbeat,
+counts the other readers, and locks its fair share. A frozen reader's session is ended by the server
+(`idle_session_timeout`) or by the others; when it wakes, its connection is gone and so are its locks.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from shared.storage.errors import DRIVER_ERRORS
 
 _log = structlog.get_logger(__name__)
 
-# Say that this reader lives.
+# Heartbeat of this reader.
 _BEAT = """
 INSERT INTO log_reader (topic, group_id, reader_id, backend_pid, seen_at)
 VALUES ($1, $2, $3, pg_backend_pid(), now())
@@ -44,7 +44,7 @@ FROM pg_stat_activity
 WHERE application_name = ANY($1::text[]) AND pid <> pg_backend_pid()
 """
 
-_FORGET = (
+_DELETE_READERS = (
     "DELETE FROM log_reader WHERE topic = $1 AND group_id = $2 AND reader_id = ANY($3::uuid[])"
 )
 
@@ -71,14 +71,14 @@ def fair_share(partitions: int, readers: list[UUID], me: UUID) -> int:
 class Membership:
     """A reader's place in its group, for the life of one session.
 
-    The caller holds `lock` around every use of the connection. What these methods raise is of asyncpg;
-    the session is then to be dropped.
+    The caller holds `lock` around every use of the connection. Errors are those of asyncpg;
+    the caller then drops the session.
     """
 
     def __init__(
         self, connection: Connection, *, topic: str, group_id: str, me: UUID, dead_seconds: float
     ) -> None:
-        """`dead_seconds` without a heartbeat and others take the partitions."""
+        """`dead_seconds` without a heartbeat and others lock the partitions."""
         self.connection = connection
         self.lock = asyncio.Lock()
         self.wake = asyncio.Event()
@@ -104,7 +104,7 @@ class Membership:
         )
 
     async def join(self) -> bool:
-        """Enter the group and hear of its changes. False when there is no such topic."""
+        """Enter the group and listen to its changes. False when there is no such topic."""
         rows = await self.connection.fetch(_PARTITIONS, self._topic)
         self._partitions = [row["partition"] for row in rows]
         if not self._partitions:
@@ -120,7 +120,7 @@ class Membership:
         return True
 
     async def beat(self) -> None:
-        """Say that this reader lives, count the others, remove the dead, and find the fair share."""
+        """Write the heartbeat, count the other readers, remove dead ones, and compute the fair share."""
         sent_at = monotonic()
         await self.connection.execute(_BEAT, self._topic, self._group_id, self._me)
         rows = await self.connection.fetch(
@@ -139,7 +139,7 @@ class Membership:
             self.wake.set()
 
     async def balance(self) -> None:
-        """Release what is above the fair share, or take free partitions up to it."""
+        """Release partitions above the fair share, or lock free ones up to it."""
         if len(self.held) > self._share:
             surplus = sorted(self.held)[self._share :]
             for partition in surplus:
@@ -152,19 +152,19 @@ class Membership:
             await self._claim()
 
     def confirm(self, sent_at: float) -> None:
-        """Note that the session answered to what was sent at that reading of the monotonic clock."""
+        """Record that the session answered a statement that was sent at `sent_at` (monotonic clock)."""
         self._confirmed_at = max(self._confirmed_at, sent_at)
 
     async def leave(self) -> None:
-        """Give everything up at once, so that others need not wait for the heartbeat."""
+        """Release all locks at once, so that others need not wait for the heartbeat."""
         self.held.clear()
         await self.connection.execute("SELECT pg_advisory_unlock_all()")
-        await self.connection.execute(_FORGET, self._topic, self._group_id, [self._me])
+        await self.connection.execute(_DELETE_READERS, self._topic, self._group_id, [self._me])
         await self.connection.execute(_NOTIFY, CHANNEL, group_tag(self._topic, self._group_id))
 
     async def _claim(self) -> None:
         at = self._first_choice
-        taken: list[int] = []
+        claimed: list[int] = []
         for partition in self._partitions[at:] + self._partitions[:at]:
             if len(self.held) >= self._share:
                 break
@@ -172,9 +172,9 @@ class Membership:
                 _TRY_LOCK, self._namespace, partition
             ):
                 self.held.add(partition)
-                taken.append(partition)
-        if taken:
-            _log.info("event_log_assigned", topic=self._topic, partitions=taken)
+                claimed.append(partition)
+        if claimed:
+            _log.info("event_log_assigned", topic=self._topic, partitions=claimed)
 
     async def _remove(self, dead: set[UUID]) -> None:
         names = [application_name(reader) for reader in dead]
@@ -186,7 +186,7 @@ class Membership:
         except asyncpg.InsufficientPrivilegeError:
             # Another user's session: the server's own timeout ends it.
             ended = []
-        await self.connection.execute(_FORGET, self._topic, self._group_id, list(dead))
+        await self.connection.execute(_DELETE_READERS, self._topic, self._group_id, list(dead))
         _log.warning(
             "event_log_reader_dead", topic=self._topic, readers=len(dead), ended=len(ended)
         )

@@ -1,8 +1,8 @@
 """The read side on PostgreSQL: one session that holds partitions, listens and reads.
 
-Records are read on the very session that holds the locks and nothing is kept between two polls, so
-what a poll returns was this reader's when the server read it. Waiting is by LISTEN; a slow poll beside
-it covers a notification that was missed.
+Records are read on the session that holds the locks, and nothing is kept between two polls, so the
+records of a poll belonged to this reader when the server read them. The reader waits by LISTEN; a slow
+poll beside it covers a notification that was missed.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _log = structlog.get_logger(__name__)
 _SLOW_POLL_SECONDS = 1.0
 _STOP_SECONDS = 5.0
 _MAX_POLL_INTERVAL_SECONDS = 300.0
-"""A reader that has not polled for so long is stuck: it gives its partitions up."""
+"""A reader that has not polled for so long is stuck: its partitions are released."""
 
 # The next records of several partitions, at most so many of each.
 _READ = """
@@ -60,7 +60,7 @@ class PostgresReader:
         dead_seconds: float = 10.0,
         role: DatabaseRole = DatabaseRole.STAGER,
     ) -> None:
-        """`dead_seconds` without a heartbeat and others take the partitions."""
+        """`dead_seconds` without a heartbeat and others lock the partitions."""
         self._database_url = database_url
         self._topic = topic
         self._group_id = group_id
@@ -109,13 +109,13 @@ class PostgresReader:
     def assigned(self) -> frozenset[int]:
         """Partitions held now; none while it is in doubt whether the session lives."""
         if self._membership is None or not self._membership.is_current:
-            # The caller drops its batch for this answer, so it must be read again.
+            # The caller drops its batch because of this answer, so it must be read again.
             self._next.clear()
             return frozenset()
         return frozenset(self._membership.held & self._next.keys())
 
     async def commit(self, next_offsets: Mapping[int, int]) -> None:
-        """Nothing to tell: lag is read from consumer_offset and log_partition, in one database."""
+        """Nothing to report: lag is read from consumer_offset and log_partition, in one database."""
 
     async def rejoin(self) -> None:
         """Read the stored offsets again at the next poll."""
@@ -129,7 +129,7 @@ class PostgresReader:
         return {row["partition"]: (row["first_offset"], row["next_offset"]) for row in rows}
 
     async def stop(self) -> None:
-        """Give the partitions up, leave the group and disconnect, within a few seconds."""
+        """Release the partitions, leave the group and disconnect, within a few seconds."""
         membership, self._membership = self._membership, None
         await self._stop_heartbeat()
         if membership is None:
@@ -192,7 +192,7 @@ class PostgresReader:
             return self._membership
 
     async def _position(self, membership: Membership) -> None:
-        """Find where to begin in partitions taken since the last poll; forget those given up."""
+        """Load the offsets of partitions locked since the last poll; drop those of released ones."""
         held = frozenset(membership.held)
         for partition in self._next.keys() - held:
             del self._next[partition]
@@ -216,7 +216,7 @@ class PostgresReader:
             records = await self._fetch(membership, wanted, max_records)
             membership.confirm(sent_at)
         if not membership.is_current:
-            # Frozen meanwhile: these may be somebody else's by now. The next poll finds out.
+            # Frozen meanwhile: another reader may own these by now. The next poll checks.
             return []
         records = [
             record
@@ -239,7 +239,7 @@ class PostgresReader:
         """An equal part of each partition first, then what is left of the budget for the busy."""
         records: list[Record] = []
         if len(wanted) > max_records:
-            # Not enough for one of each: take turns, or the first partitions would starve the rest.
+            # Not enough for one of each: rotate, or the first partitions would starve the rest.
             self._turn += 1
             turn = [(p + self._turn) % len(wanted) for p in range(max_records)]
             wanted = {p: wanted[p] for p in (list(wanted)[at] for at in turn)}

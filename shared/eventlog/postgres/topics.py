@@ -1,4 +1,4 @@
-"""Topics of the Postgres event log: making them, and removing what nobody needs any more."""
+"""Topics of the Postgres event log: creation, and removal of records that were read and are old."""
 
 from collections.abc import Mapping
 

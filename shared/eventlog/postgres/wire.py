@@ -1,4 +1,4 @@
-"""What the two sides of the Postgres event log agree on: channel and headers."""
+"""Channel and headers, shared by the two sides of the Postgres event log."""
 
 import json
 from base64 import b64decode, b64encode
@@ -26,5 +26,5 @@ def decode_headers(text: str | None) -> tuple[tuple[str, bytes], ...]:
 
 
 def group_tag(topic: str, group_id: str) -> str:
-    """The payload that tells of a change in a group; no topic has a space in its name."""
+    """Payload of a notification that a group changed; no topic has a space in its name."""
     return f"{topic} {group_id}"

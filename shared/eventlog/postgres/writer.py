@@ -1,7 +1,7 @@
 """The append side on PostgreSQL: group commit by one task.
 
 Appends that come while a transaction is under way go together into the next one; that is where the
-throughput comes from. Offsets have no gaps: they are taken under the lock of the partition's row, which
+throughput comes from. Offsets have no gaps: they are assigned under the lock of the partition's row, which
 is held until the commit, so a reader never sees an offset before the ones below it.
 """
 
@@ -30,7 +30,7 @@ _HEALTH_SECONDS = 1.0
 # Partitions of a topic.
 _PARTITIONS = "SELECT count(*)::int FROM log_partition WHERE topic = $1"
 
-# Take the next offsets and store the records, in one statement: one round trip, one transaction, and
+# Assign the next offsets and store the records, in one statement: one round trip, one transaction, and
 # the readers are woken at its commit. The partitions are locked in order first, so that two writers
 # cannot deadlock.
 _APPEND = """
@@ -43,7 +43,7 @@ WITH wanted AS (
     WHERE topic = $1
     ORDER BY log_partition.partition
     FOR UPDATE OF log_partition
-), taken AS (
+), assigned AS (
     UPDATE log_partition
     SET next_offset = next_offset + wanted.records
     FROM wanted JOIN locked USING (partition)
@@ -55,7 +55,7 @@ WITH wanted AS (
     SELECT $1, record.partition, first_offset + place, record_key, record_value, headers
     FROM unnest($4::int[], $5::bigint[], $6::bytea[], $7::bytea[], $8::json[])
         AS record (partition, place, record_key, record_value, headers)
-    JOIN taken USING (partition)
+    JOIN assigned USING (partition)
     RETURNING 1
 )
 SELECT count(*) AS records, pg_notify($9, $1) FROM stored
@@ -67,7 +67,7 @@ _WRITABLE = "SELECT NOT pg_is_in_recovery()"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Append:
-    """One caller's records and where it waits."""
+    """Records of one append, and the future that its caller waits for."""
 
     records: Sequence[NewRecord]
     load: Load
@@ -137,7 +137,7 @@ class PostgresWriter:
         self._work.set()
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                # Cancelling it is the sign to the appender that nobody waits any more.
+                # A cancelled future means to the appender that no caller waits any more.
                 await waiting.done
         except TimeoutError as exc:
             message = f"Postgres did not commit within {self._timeout_seconds:g} s"
@@ -192,7 +192,7 @@ class PostgresWriter:
                     await self._commit(group)
                 error = None
             except DRIVER_ERRORS as exc:
-                # Whether it was committed is unknown; a fresh connection cannot carry it on.
+                # Whether it was committed is unknown, so a new connection cannot continue it.
                 self._drop_connection()
                 _log.warning("event_log_append_failed", topic=self._topic, error=repr(exc))
                 error = LogUnavailable(f"Postgres did not commit: {exc!r}")

@@ -3,7 +3,7 @@ import pytest
 from services.cli.docs import settings
 from services.cli.docs.generate import DOCS
 from services.cli.docs.settings import SECTIONS
-from shared.settings import PREFIX, CommonSettings
+from shared.settings import CommonSettings, variable
 
 PAGE = DOCS / "configuration.md"
 
@@ -18,6 +18,6 @@ def test_every_setting_has_a_row_with_its_default_and_a_meaning(kind: type[Commo
     named = {row[0].strip("|` "): row for row in rows}
 
     for name, info in kind.model_fields.items():
-        row = named[PREFIX + name.upper()]
+        row = named[variable(name, info)]
         assert info.description
         assert row[1].strip()

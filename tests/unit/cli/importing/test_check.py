@@ -46,10 +46,10 @@ def check(
             if errors
             else None
         )
-        found = check_rows(rows, settled, now=NOW, batch_rows=3, kept=kept)
+        result = check_rows(rows, settled, now=NOW, batch_rows=3, kept=kept)
         if kept:
             kept.close()
-    return found
+    return result
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_a_dry_run_counts_what_ingest_would_accept_and_refuse(shop: Path) -> Non
     }
 
 
-def test_refused_rows_are_kept_as_they_were_and_go_in_once_mended(
+def test_refused_rows_are_kept_as_they_were_and_go_in_once_repaired(
     shop: Path, tmp_path: Path
 ) -> None:
     errors = tmp_path / "refused.csv"
@@ -89,8 +89,8 @@ def test_refused_rows_are_kept_as_they_were_and_go_in_once_mended(
     check(shop, errors=errors)
     refused = list(csv.reader(errors.read_text().splitlines()))
     text = errors.read_text().replace("soon", "2024-03-15").replace("1969", "2024")
-    mended = tmp_path / "mended.csv"
-    mended.write_text(text.replace("no-address", "a@example.com"))
+    repaired = tmp_path / "repaired.csv"
+    repaired.write_text(text.replace("no-address", "a@example.com"))
 
     assert refused[0] == [
         "import_line", "import_code", "import_detail", "user_id", "email", "event", "time", "plan",
@@ -98,7 +98,7 @@ def test_refused_rows_are_kept_as_they_were_and_go_in_once_mended(
     assert refused[4][3:] == ["bob", "", "home", "soon", ""]
     assert refused[5][:2] == ["8", "unreadable_row"]
     assert refused[5][3:] == ["bob", "", "home"]
-    again = check(mended)
+    again = check(repaired)
     assert (again.accepted, dict(again.by_code)) == (
         3,
         {"missing_identity": 1, "unreadable_row": 1},
@@ -106,7 +106,7 @@ def test_refused_rows_are_kept_as_they_were_and_go_in_once_mended(
     assert again.unused_columns == ["plan"]
 
 
-def test_a_row_that_was_mended_has_the_name_that_it_has_in_the_mended_original(
+def test_a_row_that_was_repaired_has_the_name_that_it_has_in_the_repaired_original(
     shop: Path, tmp_path: Path
 ) -> None:
     def names(path: Path) -> dict[str, str]:
@@ -143,10 +143,10 @@ def test_what_is_no_csv_is_kept_as_it_stands_with_the_rows_that_it_took_along(
         'cid,"home,2024-03-13\ndan,home,2024-03-13\n'
     )
 
-    found = check(path, errors=errors)
+    result = check(path, errors=errors)
     again = check(errors)
 
-    assert (found.accepted, found.first_lines) == (1, {"unreadable_row": [2, 4]})
+    assert (result.accepted, result.first_lines) == (1, {"unreadable_row": [2, 4]})
     with errors.open(newline="") as file:
         _, ann, cid = csv.reader(file)
     assert ann[3:] == ['ann,"ho"me,2024-03-13\n']
@@ -211,21 +211,21 @@ def test_columns_of_ndjson_that_nothing_uses_are_named_too(tmp_path: Path) -> No
     assert check(path, Mapping(columns={"user_id": "user.id"})).unused_columns == ["plan"]
 
 
-def test_more_names_than_are_told_apart_are_counted_together(tmp_path: Path) -> None:
+def test_more_names_than_are_distinguished_are_counted_together(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     lines = [f"ann,event {n},2024-03-13" for n in range(1_005)]
     path.write_text("\n".join(["user_id,event,time", *lines, lines[0]]))
 
-    found = check(path)
+    result = check(path)
 
-    assert (len(found.events), found.other_events, found.accepted) == (1_000, 5, 1_006)
-    assert found.events["event 0"] == 2
+    assert (len(result.events), result.other_events, result.accepted) == (1_000, 5, 1_006)
+    assert result.events["event 0"] == 2
 
 
 def test_an_event_beyond_ingests_limit_is_refused_with_ingests_code(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"user_id,event,time,text\nann,home,2024-03-13,{'x' * 500_000}\n")
 
-    found = check(path, Mapping(objects={"properties": {"text": "text"}}))
+    result = check(path, Mapping(objects={"properties": {"text": "text"}}))
 
-    assert dict(found.by_code) == {"event_too_large": 1}
+    assert dict(result.by_code) == {"event_too_large": 1}

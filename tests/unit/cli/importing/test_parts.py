@@ -65,7 +65,7 @@ def test_a_cell_as_text_is_what_a_csv_would_hold(cell: object, text: str) -> Non
     assert len(as_text(cell)) == len(text)
 
 
-def test_columns_without_a_name_or_with_a_taken_one_are_told_apart() -> None:
+def test_columns_without_a_name_or_with_a_repeated_one_are_distinguished() -> None:
     assert column_names([" a ", "", "a", "a", "a 2"]) == ("a", "column 2", "a 2", "a 3", "a 2 2")
 
 

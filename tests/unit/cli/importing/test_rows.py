@@ -185,7 +185,7 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(shop: Path) -> 
     ],
     ids=["event", "time", "semicolon", "tab"],
 )
-def test_a_file_of_which_no_row_could_be_taken_is_a_sentence(
+def test_a_file_of_which_no_row_could_be_read_is_a_sentence(
     tmp_path: Path, header: str, message: str
 ) -> None:
     path = tmp_path / "a.csv"
@@ -200,10 +200,13 @@ def test_an_event_and_a_time_that_the_mapping_gives_need_no_column(tmp_path: Pat
     path.write_text("user_id\nann\n")
     constants: dict[str, Constant] = {"event": "Visited Us", "occurred_at": "2024-03-13"}
 
-    (told,) = touchpoints(path, Mapping(constants=constants))
+    (touchpoint,) = touchpoints(path, Mapping(constants=constants))
 
-    assert isinstance(told, dict)
-    assert (told["event"], told["occurred_at"]) == ("Visited Us", "2024-03-13T00:00:00+00:00")
+    assert isinstance(touchpoint, dict)
+    assert (touchpoint["event"], touchpoint["occurred_at"]) == (
+        "Visited Us",
+        "2024-03-13T00:00:00+00:00",
+    )
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ async def test_an_answer_that_will_not_change_stops_at_once(status: int, message
     assert message in str(caught.value.exceptions[0])
 
 
-async def test_why_a_key_may_not_send_is_told_in_ingests_words() -> None:
+async def test_why_a_key_may_not_send_is_reported_in_the_words_of_ingest() -> None:
     answer = httpx.Response(403, json={"detail": "Events of this source come from its own pages."})
 
     with pytest.raises(ExceptionGroup) as caught:

@@ -247,17 +247,19 @@ def test_an_address_that_is_to_be_hashed_is_so_wherever_it_is_the_only_one(
         ("npm:@acme/parts, 3 @ 5", None),
     ],
 )
-def test_an_address_is_told_from_what_stands_around_it(text: str, left: str | None) -> None:
+def test_an_address_is_distinguished_from_what_stands_around_it(
+    text: str, left: str | None
+) -> None:
     settings = SourceSettings(hash_fields=("email",))
 
     envelope = stored(settings, user_id="u", properties={"text": text})
 
-    told = envelope.properties["text"]
-    assert _PSEUDONYM.sub("{}", told) == (text if left is None else left)
+    text_after = envelope.properties["text"]
+    assert _PSEUDONYM.sub("{}", text_after) == (text if left is None else left)
     if "brien" in text:
-        assert told == hashed("o'brien@acme.example", KEY)
+        assert text_after == hashed("o'brien@acme.example", KEY)
     if "news" in text:
-        assert hashed("ann+news@acme.example", KEY) in told
+        assert hashed("ann+news@acme.example", KEY) in text_after
 
 
 def test_an_unusual_address_that_is_somebodys_name_is_found_whole_where_it_stands_again() -> None:

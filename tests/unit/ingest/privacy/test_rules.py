@@ -111,7 +111,7 @@ U_HASHED = hashed("u-17", KEY)
     ],
 )
 @pytest.mark.parametrize("hash_fields", [(), ("email", "user_id", "anonymous_id")])
-def test_whoever_wants_to_be_left_alone_is_under_any_name(
+def test_a_suppressed_person_is_dropped_under_any_name(
     suppressed: str, fields: dict[str, Any], hash_fields: tuple[str, ...]
 ) -> None:
     the_door = made(suppressed, settings=SourceSettings(hash_fields=hash_fields))
@@ -134,13 +134,13 @@ def test_whoever_wants_to_be_left_alone_is_under_any_name(
         {"user_id": "u", "traits": {"email": ["ann@acme.example"]}},
     ],
 )
-def test_nobody_else_is_dropped(fields: dict[str, Any]) -> None:
+def test_no_other_person_is_dropped(fields: dict[str, Any]) -> None:
     envelope = event(**fields)
 
     assert made("user:u-17", "email:ann@acme.example").apply(envelope) == envelope
 
 
-def test_a_person_is_judged_anew_however_often_others_were_let_through() -> None:
+def test_a_person_is_judged_again_however_often_others_were_let_through() -> None:
     the_door = made("user:u-17")
 
     verdicts = [the_door.apply(event(user_id=who)) for who in ("u", "u-17", "u", "u-17")]

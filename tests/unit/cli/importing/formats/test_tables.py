@@ -2,7 +2,9 @@
 
 import gzip
 import json
-import subprocess
+import os
+import sys
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,13 +14,13 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pytest
 
-from services.cli.importing.formats import tables
 from services.cli.importing.formats.cells import Format, Shape
 from services.cli.importing.formats.opening import format_of
 from services.cli.importing.formats.tables import open_table
 from services.cli.importing.mapping import Mapping
 from services.cli.importing.rows import Row, open_rows
 from shared.errors import FatalError
+from tests.conftest import require
 from tests.unit.cli.importing.tables import parquet_file, workbook
 
 HEADER = ["user_id", "event", "time"]
@@ -94,8 +96,8 @@ def test_a_merged_header_names_each_of_its_columns(tmp_path: Path) -> None:
     import xlsxwriter  # noqa: PLC0415 - merging is no part of the helper
 
     path = tmp_path / "a.xlsx"
-    with xlsxwriter.Workbook(str(path)) as book:
-        sheet = book.add_worksheet()
+    with xlsxwriter.Workbook(str(path)) as document:
+        sheet = document.add_worksheet()
         sheet.merge_range("A1:C1", "who")
         sheet.write_row("D1", ["event", "time"])
         sheet.write_row("A2", ["ann", "Acme", "buyer", "cart", "2024-03-13"])
@@ -110,8 +112,8 @@ def test_a_header_under_a_title_is_named_by_its_row_and_merged_down_to_it(tmp_pa
     import xlsxwriter  # noqa: PLC0415 - merging is no part of the helper
 
     path = tmp_path / "a.xlsx"
-    with xlsxwriter.Workbook(str(path)) as book:
-        sheet = book.add_worksheet()
+    with xlsxwriter.Workbook(str(path)) as document:
+        sheet = document.add_worksheet()
         sheet.merge_range("A1:A2", "user_id")
         sheet.merge_range("B1:C1", "what happened")
         sheet.write_row("B2", ["event", "time"])
@@ -126,8 +128,8 @@ def test_a_formula_is_its_value_and_an_error_is_no_cell(tmp_path: Path) -> None:
     import xlsxwriter  # noqa: PLC0415 - formulas are no part of the helper
 
     path = tmp_path / "a.xlsx"
-    with xlsxwriter.Workbook(str(path)) as book:
-        sheet = book.add_worksheet()
+    with xlsxwriter.Workbook(str(path)) as document:
+        sheet = document.add_worksheet()
         sheet.write_row(0, 0, [*HEADER, "value", "role"])
         sheet.write_row(1, 0, ["ann", "cart", "2024-03-13"])
         sheet.write_formula(1, 3, "=40+2", None, 42)
@@ -208,11 +210,14 @@ def test_a_row_has_the_same_name_in_every_kind_of_file(tmp_path: Path) -> None:
     assert len(names) == 1
 
 
-@pytest.mark.parametrize("form", [Format.XLSX, Format.PARQUET])
+@pytest.mark.parametrize(
+    ("form", "package"), [(Format.XLSX, "python_calamine"), (Format.PARQUET, "pyarrow")]
+)
 def test_without_the_extra_the_file_names_what_to_install(
-    tmp_path: Path, form: Format, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, form: Format, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "find_spec", lambda _: None)
+    # As if it were not installed: Python takes None for a module that cannot be imported.
+    monkeypatch.setitem(sys.modules, package, None)
 
     with (
         pytest.raises(FatalError, match=r'pip install "stageline\[files\]"'),
@@ -232,22 +237,23 @@ def test_the_folder_that_the_command_runs_in_gives_no_code_to_its_readers(
     assert len(sent(path)) == 1
 
 
-def test_a_reader_ends_with_the_import_however_much_is_left_to_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def children() -> set[int]:
+    """Process ids of this process's children, as the kernel lists them."""
+    processes = set()
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended since
+            parent = int(status.read_text().rpartition(")")[2].split()[1])
+            processes |= {int(status.parent.name)} if parent == os.getpid() else set()
+    return processes
+
+
+def test_a_reader_ends_with_the_import_however_much_is_left_to_read(tmp_path: Path) -> None:
+    require(available=Path("/proc/self/stat").exists(), reason="no /proc on this machine")
     path = parquet_file(tmp_path / "a.parquet", {"event": ["e"] * 200_000})
-    started: list[subprocess.Popen[bytes]] = []
-
-    class Noted(subprocess.Popen[bytes]):
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            super().__init__(*arguments, **options)
-            started.append(self)
-
-    monkeypatch.setattr(subprocess, "Popen", Noted)
+    before = children()
 
     with open_table(path, Shape(format=Format.PARQUET)) as source:
         assert next(source.readings).cells == {"event": "e"}
-        (reader,) = started
-        assert reader.poll() is None
+        (reader,) = children() - before
 
-    assert reader.poll() is not None
+    assert reader not in children()

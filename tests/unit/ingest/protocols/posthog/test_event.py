@@ -18,19 +18,19 @@ SERVER = {"$lib": "posthog-python", "$lib_version": "7.91.1", "$is_server": True
 def touchpoint(
     event: str = "A", *, around: RequestFields | None = None, properties: Any = None, **sent: Any
 ) -> ForeignCandidate:
-    found = to_candidate(
+    candidate = to_candidate(
         {"event": event, "properties": properties, **sent}, around or RequestFields(received_at=NOW)
     )
-    assert isinstance(found, ForeignCandidate), found
-    return found
+    assert isinstance(candidate, ForeignCandidate), candidate
+    return candidate
 
 
 def refusal(**sent: Any) -> RefusalCode:
-    found = to_candidate(
+    candidate = to_candidate(
         {"event": "A", "distinct_id": "leah", **sent}, RequestFields(received_at=NOW)
     )
-    assert isinstance(found, Refused)
-    return found.code
+    assert isinstance(candidate, Refused)
+    return candidate.code
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ def refusal(**sent: Any) -> RefusalCode:
 def test_a_distinct_id_is_a_users_unless_the_sender_shows_that_it_is_a_browsers(
     distinct_id: Any, properties: dict[str, Any], *, is_user: bool
 ) -> None:
-    found = touchpoint(distinct_id=distinct_id, properties=properties)
+    candidate = touchpoint(distinct_id=distinct_id, properties=properties)
 
-    named = (found.user_id, found.anonymous_id)
+    named = (candidate.user_id, candidate.anonymous_id)
     assert named == ((str(distinct_id), None) if is_user else (None, str(distinct_id)))
 
 
@@ -67,7 +67,7 @@ def test_identify_names_the_user_the_browser_and_what_is_known_of_them() -> None
         "$set_once": {"first_seen": "x", "title": "CEO", "$initial_host": "y", "gclid": None},
     }
 
-    found = touchpoint(
+    candidate = touchpoint(
         "$identify",
         distinct_id="leah",
         properties={
@@ -79,17 +79,23 @@ def test_identify_names_the_user_the_browser_and_what_is_known_of_them() -> None
         **beside,
     )
 
-    assert (found.type, found.event) == ("identify", "Person Identified")
-    assert (found.user_id, found.anonymous_id, found.account_id) == ("leah", UUID, "acme")
-    assert found.email == "leah@acme.example"
-    assert found.traits == {"first_seen": "x", "title": "CFO", "email": " leah@acme.example "}
-    assert found.properties == {}
+    assert (candidate.type, candidate.event) == ("identify", "Person Identified")
+    assert (candidate.user_id, candidate.anonymous_id, candidate.account_id) == (
+        "leah",
+        UUID,
+        "acme",
+    )
+    assert candidate.email == "leah@acme.example"
+    assert candidate.traits == {"first_seen": "x", "title": "CFO", "email": " leah@acme.example "}
+    assert candidate.properties == {}
 
 
 def test_a_browser_that_was_the_user_already_is_not_linked_to_itself() -> None:
-    found = touchpoint("$identify", distinct_id="leah", properties={"$anon_distinct_id": "leah"})
+    candidate = touchpoint(
+        "$identify", distinct_id="leah", properties={"$anon_distinct_id": "leah"}
+    )
 
-    assert (found.user_id, found.anonymous_id) == ("leah", None)
+    assert (candidate.user_id, candidate.anonymous_id) == ("leah", None)
 
 
 @pytest.mark.parametrize("where", ["beside the properties", "among the properties"])
@@ -102,10 +108,10 @@ def test_set_is_about_the_person_on_any_event(where: str, event: str, becomes: s
     inside = traits if where == "among the properties" else {"$unset": ["trial"]}
     beside: dict[str, Any] = {} if where == "among the properties" else {"$set": {"plan": "pro"}}
 
-    found = touchpoint(event, distinct_id="leah", properties=inside, **beside)
+    candidate = touchpoint(event, distinct_id="leah", properties=inside, **beside)
 
-    assert (found.event, found.traits) == (becomes, {"plan": "pro", "trial": None})
-    assert found.properties == {}
+    assert (candidate.event, candidate.traits) == (becomes, {"plan": "pro", "trial": None})
+    assert candidate.properties == {}
 
 
 @pytest.mark.parametrize(
@@ -127,10 +133,14 @@ def test_an_alias_joins_the_name_so_far_to_the_one_that_stays(
     user_id: str,
     previous_id: str | None,
 ) -> None:
-    found = touchpoint(event, distinct_id=distinct_id, properties=properties)
+    candidate = touchpoint(event, distinct_id=distinct_id, properties=properties)
 
-    assert (found.type, found.event) == ("alias", "Person Aliased")
-    assert (found.user_id, found.anonymous_id, found.previous_id) == (user_id, None, previous_id)
+    assert (candidate.type, candidate.event) == ("alias", "Person Aliased")
+    assert (candidate.user_id, candidate.anonymous_id, candidate.previous_id) == (
+        user_id,
+        None,
+        previous_id,
+    )
 
 
 @pytest.mark.parametrize(
@@ -150,10 +160,10 @@ def test_an_alias_joins_the_name_so_far_to_the_one_that_stays(
 def test_the_account_is_the_company_else_the_first_group(
     groups: Any, account_id: str | None
 ) -> None:
-    found = touchpoint(distinct_id="leah", properties={"$groups": groups})
+    candidate = touchpoint(distinct_id="leah", properties={"$groups": groups})
 
-    assert found.account_id == account_id
-    assert (found.context or {}).get("groups", {}) == {
+    assert candidate.account_id == account_id
+    assert (candidate.context or {}).get("groups", {}) == {
         kind: str(key).strip()
         for kind, key in (groups.items() if isinstance(groups, dict) else ())
         if str(key or "").strip()
@@ -161,7 +171,7 @@ def test_the_account_is_the_company_else_the_first_group(
 
 
 def test_group_identify_tells_facts_about_the_account() -> None:
-    found = touchpoint(
+    candidate = touchpoint(
         "$groupidentify",
         distinct_id="leah",
         properties={
@@ -172,21 +182,21 @@ def test_group_identify_tells_facts_about_the_account() -> None:
         },
     )
 
-    assert (found.type, found.event) == ("group", "Account Identified")
-    assert (found.account_id, found.user_id) == ("acme", "leah")
-    assert (found.account_traits, found.properties) == ({"industry": "saas"}, {})
+    assert (candidate.type, candidate.event) == ("group", "Account Identified")
+    assert (candidate.account_id, candidate.user_id) == ("acme", "leah")
+    assert (candidate.account_traits, candidate.properties) == ({"industry": "saas"}, {})
 
 
 @pytest.mark.parametrize("made_up", ["$company_acme", OTHER_UUID])
-def test_what_a_server_puts_in_the_place_of_a_person_is_nobody(made_up: str) -> None:
+def test_what_a_server_puts_in_the_place_of_a_person_is_no_person(made_up: str) -> None:
     properties = {"$group_type": "company", "$group_key": "acme", **SERVER}
 
-    found = touchpoint("$groupidentify", distinct_id=made_up, properties=properties)
+    candidate = touchpoint("$groupidentify", distinct_id=made_up, properties=properties)
 
-    assert (found.account_id, found.user_id, found.anonymous_id) == ("acme", None, None)
+    assert (candidate.account_id, candidate.user_id, candidate.anonymous_id) == ("acme", None, None)
 
 
-def test_a_browser_that_names_its_group_is_somebody() -> None:
+def test_a_browser_that_names_its_group_is_a_person() -> None:
     properties = {
         "$group_type": "company",
         "$group_key": "acme",
@@ -194,28 +204,28 @@ def test_a_browser_that_names_its_group_is_somebody() -> None:
         "$is_identified": False,
     }
 
-    found = touchpoint("$groupidentify", distinct_id=UUID, properties=properties)
+    candidate = touchpoint("$groupidentify", distinct_id=UUID, properties=properties)
 
-    assert (found.account_id, found.user_id, found.anonymous_id) == ("acme", None, UUID)
+    assert (candidate.account_id, candidate.user_id, candidate.anonymous_id) == ("acme", None, UUID)
 
 
 def test_facts_about_another_group_are_not_the_accounts() -> None:
     about = {"$group_type": "project", "$group_key": "p1", "$group_set": {"stars": 3}}
 
-    found = touchpoint(
+    candidate = touchpoint(
         "$groupidentify",
         distinct_id="leah",
         properties={**about, "$groups": {"company": "acme"}},
     )
 
-    assert (found.type, found.event) == ("track", "Group Identified")
-    assert (found.account_id, found.account_traits) == ("acme", None)
-    assert found.properties == about
-    assert found.context == {"groups": {"company": "acme", "project": "p1"}}
+    assert (candidate.type, candidate.event) == ("track", "Group Identified")
+    assert (candidate.account_id, candidate.account_traits) == ("acme", None)
+    assert candidate.properties == about
+    assert candidate.context == {"groups": {"company": "acme", "project": "p1"}}
 
 
-def test_a_page_has_its_place_and_campaign_and_keeps_what_was_told() -> None:
-    found = touchpoint(
+def test_a_page_has_its_place_and_campaign_and_keeps_its_properties() -> None:
+    candidate = touchpoint(
         "$pageview",
         distinct_id=UUID,
         properties={
@@ -242,8 +252,12 @@ def test_a_page_has_its_place_and_campaign_and_keeps_what_was_told() -> None:
         },
     )
 
-    assert (found.type, found.event, found.anonymous_id) == ("page", "Page Viewed", UUID)
-    assert found.properties == {
+    assert (candidate.type, candidate.event, candidate.anonymous_id) == (
+        "page",
+        "Page Viewed",
+        UUID,
+    )
+    assert candidate.properties == {
         "url": "https://shop.example/pricing?utm_source=news",
         "path": "/pricing",
         "referrer": "https://search.example/",
@@ -252,7 +266,7 @@ def test_a_page_has_its_place_and_campaign_and_keeps_what_was_told() -> None:
         "utm_source": "news",
         "utm_campaign": "spring",
     }
-    assert found.context == {
+    assert candidate.context == {
         "ip": "203.0.113.9",
         "userAgent": "Mozilla/5.0",
         "locale": "de-DE",
@@ -266,38 +280,38 @@ def test_a_page_has_its_place_and_campaign_and_keeps_what_was_told() -> None:
             "referrer": "https://search.example/",
         },
     }
-    assert found.campaign is not None
-    assert (found.campaign.source, found.campaign.name) == ("news", "spring")
+    assert candidate.campaign is not None
+    assert (candidate.campaign.source, candidate.campaign.name) == ("news", "spring")
 
 
 def test_the_campaign_may_stand_in_the_address_of_the_page_alone() -> None:
     url = "https://shop.example/?utm_source=news&utm_medium=email"
 
-    found = touchpoint(distinct_id="leah", properties={"$current_url": url})
+    candidate = touchpoint(distinct_id="leah", properties={"$current_url": url})
 
-    assert found.campaign is not None
-    assert (found.campaign.source, found.campaign.medium) == ("news", "email")
+    assert candidate.campaign is not None
+    assert (candidate.campaign.source, candidate.campaign.medium) == ("news", "email")
 
 
-def test_a_page_that_nobody_led_to_has_no_referrer() -> None:
-    found = touchpoint("$pageview", distinct_id="leah", properties={"$referrer": "$direct"})
+def test_a_page_that_was_opened_directly_has_no_referrer() -> None:
+    candidate = touchpoint("$pageview", distinct_id="leah", properties={"$referrer": "$direct"})
 
-    assert (found.properties, found.context) == ({}, {})
+    assert (candidate.properties, candidate.context) == ({}, {})
 
 
 def test_a_screen_is_named() -> None:
-    found = touchpoint("$screen", distinct_id="leah", properties={"$screen_name": "Invoices"})
+    candidate = touchpoint("$screen", distinct_id="leah", properties={"$screen_name": "Invoices"})
 
-    assert (found.type, found.event) == ("screen", "Screen Viewed")
-    assert found.properties == {"name": "Invoices", "$screen_name": "Invoices"}
+    assert (candidate.type, candidate.event) == ("screen", "Screen Viewed")
+    assert candidate.properties == {"name": "Invoices", "$screen_name": "Invoices"}
 
 
 @pytest.mark.parametrize("event", ["$autocapture", "$pageleave", "$web_vitals", "$exception"])
 def test_other_events_of_the_sdk_keep_their_names(event: str) -> None:
-    found = touchpoint(event, distinct_id="leah", properties={"$event_type": "click"})
+    candidate = touchpoint(event, distinct_id="leah", properties={"$event_type": "click"})
 
-    assert (found.type, found.event) == ("track", event)
-    assert found.properties == {"$event_type": "click"}
+    assert (candidate.type, candidate.event) == ("track", event)
+    assert candidate.properties == {"$event_type": "click"}
 
 
 @pytest.mark.parametrize(
@@ -311,10 +325,10 @@ def test_other_events_of_the_sdk_keep_their_names(event: str) -> None:
 def test_the_uuid_names_the_event(
     sent: dict[str, Any], properties: dict[str, Any], message_id: str | None
 ) -> None:
-    found = touchpoint(distinct_id="leah", properties=properties, **sent)
+    candidate = touchpoint(distinct_id="leah", properties=properties, **sent)
 
-    assert found.message_id == message_id
-    assert found.properties == {}
+    assert candidate.message_id == message_id
+    assert candidate.properties == {}
 
 
 SENT = NOW + timedelta(hours=2)
@@ -366,23 +380,23 @@ def test_times_are_read_by_the_clock_that_they_come_from(
     occurred_at: datetime | None,
     sent_at: datetime | None,
 ) -> None:
-    found = touchpoint(distinct_id="leah", properties=properties, around=around, **sent)
+    candidate = touchpoint(distinct_id="leah", properties=properties, around=around, **sent)
 
-    assert (found.occurred_at, found.sent_at) == (occurred_at, sent_at)
+    assert (candidate.occurred_at, candidate.sent_at) == (occurred_at, sent_at)
 
 
 def test_the_newest_call_lifts_properties_out_of_their_place() -> None:
     around = RequestFields(received_at=NOW, library={"name": "posthog-node", "version": "5.70.0"})
 
-    found = touchpoint(
+    candidate = touchpoint(
         distinct_id=UUID,
         session_id="s-1",
         options={"process_person_profile": False},
         around=around,
     )
 
-    assert (found.anonymous_id, found.user_id, found.properties) == (UUID, None, {})
-    assert found.context == {
+    assert (candidate.anonymous_id, candidate.user_id, candidate.properties) == (UUID, None, {})
+    assert candidate.context == {
         "library": {"name": "posthog-node", "version": "5.70.0"},
         "sessionId": "s-1",
     }

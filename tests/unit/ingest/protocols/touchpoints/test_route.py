@@ -7,7 +7,7 @@ from services.ingest.app import create_health
 from services.ingest.intake import Ingest
 from shared.keys.principal import Scope
 from shared.keys.token import KeyKind, NewKey
-from tests.unit.ingest.conftest import NOW, ListLog, Shelf
+from tests.unit.ingest.conftest import NOW, FakeDatabase, ListLog
 
 PATH = "/v1/touchpoints"
 EVENT = {"event": "Demo Requested", "account_id": "acme"}
@@ -318,10 +318,10 @@ async def test_every_failed_authentication_looks_the_same(
 
 
 async def test_a_secret_key_may_post_if_it_holds_the_scope(
-    client: httpx.AsyncClient, shelf: Shelf
+    client: httpx.AsyncClient, database: FakeDatabase
 ) -> None:
-    may = shelf.put(KeyKind.SECRET)
-    may_not = shelf.put(KeyKind.SECRET, frozenset({Scope.STAGES_READ}))
+    may = database.put(KeyKind.SECRET)
+    may_not = database.put(KeyKind.SECRET, frozenset({Scope.STAGES_READ}))
 
     accepted = await client.post(PATH, json=EVENT, headers={"Authorization": f"Bearer {may.token}"})
     refused = await client.post(
@@ -333,9 +333,9 @@ async def test_a_secret_key_may_post_if_it_holds_the_scope(
 
 
 async def test_keys_that_cannot_be_checked_are_no_fault_of_the_sender(
-    client: httpx.AsyncClient, shelf: Shelf, bearer: dict[str, str]
+    client: httpx.AsyncClient, database: FakeDatabase, bearer: dict[str, str]
 ) -> None:
-    shelf.is_away = True
+    database.is_away = True
 
     answer = await client.post(PATH, json=EVENT, headers=bearer)
 

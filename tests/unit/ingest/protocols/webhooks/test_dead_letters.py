@@ -13,7 +13,7 @@ from services.ingest.protocols.webhooks.parse import (
 )
 from shared.sources.mapping import compile_mapping
 from shared.sources.source import SourceKind, SourceSettings
-from tests.unit.ingest.conftest import ListLog, Shelf
+from tests.unit.ingest.conftest import FakeDatabase, ListLog
 from tests.unit.ingest.protocols.webhooks.test_route import CREATED, made, post
 
 ANN = {"event": "X", "email": {"value": "ann@acme.example"}}
@@ -49,11 +49,11 @@ RESERVED_NAME = {
     ],
 )
 async def test_what_would_be_refused_is_kept_whole_to_be_mapped(
-    *, client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog,
+    *, client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog,
     kind: SourceKind, item: dict[str, Any], rule: dict[str, Any] | None,
 ) -> None:  # fmt: skip
     more = {"mapping": {"rules": [rule]}} if rule else {}
-    of = made(shelf, kind, account_id_property="Ours", **more)
+    of = made(database, kind, account_id_property="Ours", **more)
 
     answer = await post(client, of, item)
 
@@ -62,10 +62,10 @@ async def test_what_would_be_refused_is_kept_whole_to_be_mapped(
     assert (kept.type, kept.properties) == ("unmapped", item)
 
 
-async def test_a_large_delivery_is_taken_for_its_sender_would_not_divide_it(
-    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+async def test_a_large_delivery_is_accepted_for_its_sender_would_not_divide_it(
+    client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog
 ) -> None:
-    of = made(shelf, SourceKind.GENERIC, mapping={"rules": [{"event": "X", "email": "from"}]})
+    of = made(database, SourceKind.GENERIC, mapping={"rules": [{"event": "X", "email": "from"}]})
     items = [{"from": f"{number}@acme.example", "text": "x" * 20_000} for number in range(100)]
 
     answer = await post(client, of, items)
@@ -75,10 +75,10 @@ async def test_a_large_delivery_is_taken_for_its_sender_would_not_divide_it(
 
 
 async def test_a_body_without_the_items_of_the_mapping_is_kept_whole(
-    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+    client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog
 ) -> None:
     mapping = {"items": "data.events", "rules": [{"event": "X", "email": "from"}]}
-    of = made(shelf, SourceKind.GENERIC, mapping=mapping)
+    of = made(database, SourceKind.GENERIC, mapping=mapping)
     other = {"Data": {"events": [{"from": "ann@acme.example"}]}}
 
     answer = await post(client, of, other)

@@ -13,7 +13,7 @@ from services.ingest.intake import Ingest
 from shared.clock import ManualClock
 from shared.ids import WorkspaceId
 from shared.sources.source import Source, SourceKind
-from tests.unit.ingest.conftest import NOW, ListLog, Shelf
+from tests.unit.ingest.conftest import NOW, FakeDatabase, ListLog
 from tests.unit.ingest.protocols.webhooks import senders
 from tests.unit.ingest.protocols.webhooks.senders import BASE_URL, as_json, path, signed, source
 
@@ -62,11 +62,11 @@ def ingest(ingest: Ingest) -> Ingest:
     return ingest
 
 
-def made(shelf: Shelf, kind: SourceKind, **settings: Any) -> Source:
+def made(database: FakeDatabase, kind: SourceKind, **settings: Any) -> Source:
     if kind in NEEDS_MAPPING:
         settings.setdefault("mapping", MAPPING)
     of = source(kind, **settings)
-    shelf.sources.append(of)
+    database.sources.append(of)
     return of
 
 
@@ -79,9 +79,9 @@ async def post(
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_delivery_is_stored_and_answered_200(
-    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog, kind: SourceKind
+    client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog, kind: SourceKind
 ) -> None:
-    of = made(shelf, kind)
+    of = made(database, kind)
 
     answer = await post(client, of, BODIES[kind])
 
@@ -97,9 +97,9 @@ async def test_a_delivery_is_stored_and_answered_200(
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_the_same_request_twice_carries_one_message_id(
-    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog, kind: SourceKind
+    client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog, kind: SourceKind
 ) -> None:
-    of = made(shelf, kind)
+    of = made(database, kind)
     body = as_json(BODIES[kind])
     headers = signed(of, body)
 
@@ -113,9 +113,13 @@ async def test_the_same_request_twice_carries_one_message_id(
     "kind", [SourceKind.HUBSPOT, SourceKind.STRIPE, SourceKind.STANDARD_WEBHOOKS]
 )
 async def test_a_replay_after_five_minutes_is_refused(
-    client: httpx.AsyncClient, ingest: Ingest, shelf: Shelf, event_log: ListLog, kind: SourceKind
+    client: httpx.AsyncClient,
+    ingest: Ingest,
+    database: FakeDatabase,
+    event_log: ListLog,
+    kind: SourceKind,
 ) -> None:
-    of = made(shelf, kind)
+    of = made(database, kind)
     body = as_json(BODIES[kind])
     headers = signed(of, body)
     assert isinstance(ingest.clock, ManualClock)
@@ -131,9 +135,9 @@ async def test_a_replay_after_five_minutes_is_refused(
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_nothing_is_stored_of_what_is_not_signed(
-    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog, kind: SourceKind
+    client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog, kind: SourceKind
 ) -> None:
-    of = made(shelf, kind)
+    of = made(database, kind)
 
     answer = await client.post(path(of), content=as_json(BODIES[kind]))
 
@@ -142,13 +146,13 @@ async def test_nothing_is_stored_of_what_is_not_signed(
 
 
 async def test_an_unknown_source_and_one_of_another_provider_look_the_same(
-    client: httpx.AsyncClient, shelf: Shelf
+    client: httpx.AsyncClient, database: FakeDatabase
 ) -> None:
-    stripe = made(shelf, SourceKind.STRIPE)
+    stripe = made(database, SourceKind.STRIPE)
     body = as_json(CREATED)
     headers = signed(source(SourceKind.HUBSPOT), body)
     web = source(SourceKind.WEB)
-    shelf.sources.append(web)
+    database.sources.append(web)
 
     answers = [
         await client.post(address, content=body, headers=headers)
@@ -166,9 +170,9 @@ async def test_an_unknown_source_and_one_of_another_provider_look_the_same(
 
 
 async def test_a_source_that_cannot_be_looked_up_is_for_later(
-    client: httpx.AsyncClient, shelf: Shelf
+    client: httpx.AsyncClient, database: FakeDatabase
 ) -> None:
-    shelf.is_away = True
+    database.is_away = True
 
     answer = await client.post("/v1/webhooks/stripe/src-1", content=b"{}")
 
@@ -177,24 +181,24 @@ async def test_a_source_that_cannot_be_looked_up_is_for_later(
 
 
 async def test_the_log_away_is_for_later_and_the_delivery_comes_again(
-    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+    client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog
 ) -> None:
-    of = made(shelf, SourceKind.STRIPE)
+    of = made(database, SourceKind.STRIPE)
     event_log.is_away = True
     refused = await post(client, of, BODIES[SourceKind.STRIPE])
     event_log.is_away = False
 
-    taken = await post(client, of, BODIES[SourceKind.STRIPE])
+    accepted = await post(client, of, BODIES[SourceKind.STRIPE])
 
-    assert (refused.status_code, taken.status_code) == (503, 200)
+    assert (refused.status_code, accepted.status_code) == (503, 200)
     assert len(event_log.records) == 1
 
 
 async def test_a_paused_source_is_for_later_once_its_sender_is_known(
-    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+    client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog
 ) -> None:
     of = replace(source(SourceKind.STRIPE), paused_at=NOW)
-    shelf.sources.append(of)
+    database.sources.append(of)
 
     stranger = await client.post(path(of), content=b"{}")
     friend = await post(client, of, BODIES[SourceKind.STRIPE])
@@ -205,9 +209,9 @@ async def test_a_paused_source_is_for_later_once_its_sender_is_known(
 
 
 async def test_the_rate_of_a_source_holds_for_its_webhooks(
-    client: httpx.AsyncClient, shelf: Shelf
+    client: httpx.AsyncClient, database: FakeDatabase
 ) -> None:
-    of = made(shelf, SourceKind.STRIPE, events_per_second=0.001, burst=1)
+    of = made(database, SourceKind.STRIPE, events_per_second=0.001, burst=1)
 
     answers = [await post(client, of, BODIES[SourceKind.STRIPE]) for _ in range(2)]
 
@@ -216,11 +220,11 @@ async def test_the_rate_of_a_source_holds_for_its_webhooks(
 
 
 async def test_what_comes_by_a_source_belongs_to_its_workspace(
-    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+    client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog
 ) -> None:
     other = replace(source(SourceKind.STRIPE), workspace_id=WorkspaceId(7))
-    shelf.sources.append(other)
-    shelf.rules_of[WorkspaceId(7)] = shelf.rules
+    database.sources.append(other)
+    database.rules_of[WorkspaceId(7)] = database.rules
 
     answer = await post(client, other, BODIES[SourceKind.STRIPE])
 
@@ -228,11 +232,11 @@ async def test_what_comes_by_a_source_belongs_to_its_workspace(
     assert [envelope.workspace_id for envelope in event_log.envelopes] == [7]
 
 
-async def test_hubspot_waits_until_somebody_has_told_our_address(
-    client: httpx.AsyncClient, ingest: Ingest, shelf: Shelf
+async def test_hubspot_waits_until_our_public_address_is_configured(
+    client: httpx.AsyncClient, ingest: Ingest, database: FakeDatabase
 ) -> None:
     ingest.public_base_url = ""
-    of = made(shelf, SourceKind.HUBSPOT)
+    of = made(database, SourceKind.HUBSPOT)
 
     answer = await post(client, of, [CREATED], Host="events.shop.example")
 
@@ -240,9 +244,9 @@ async def test_hubspot_waits_until_somebody_has_told_our_address(
 
 
 async def test_the_address_is_ours_and_not_what_the_request_says(
-    client: httpx.AsyncClient, shelf: Shelf
+    client: httpx.AsyncClient, database: FakeDatabase
 ) -> None:
-    of = made(shelf, SourceKind.HUBSPOT)
+    of = made(database, SourceKind.HUBSPOT)
 
     answer = await post(
         client, of, [CREATED], Host="evil.example", **{"X-Forwarded-Host": "evil.example"}
@@ -252,9 +256,9 @@ async def test_the_address_is_ours_and_not_what_the_request_says(
 
 
 async def test_a_query_is_part_of_the_signed_address(
-    client: httpx.AsyncClient, shelf: Shelf
+    client: httpx.AsyncClient, database: FakeDatabase
 ) -> None:
-    of = made(shelf, SourceKind.HUBSPOT)
+    of = made(database, SourceKind.HUBSPOT)
     body = as_json([CREATED])
     headers = senders.hubspot(of, body, query="?tenant=a:b")
 
@@ -268,9 +272,9 @@ async def test_a_query_is_part_of_the_signed_address(
 
 
 async def test_of_a_hundred_items_a_bad_one_does_not_keep_the_others_out(
-    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+    client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog
 ) -> None:
-    of = made(shelf, SourceKind.HUBSPOT)
+    of = made(database, SourceKind.HUBSPOT)
     items = [json.dumps({**CREATED, "eventId": number}) for number in range(100)]
     items[17] = '{"eventId": 17, "subscriptionType": "contact.creation\\u0000"}'
     items[40] = '"not an object"'
@@ -307,13 +311,13 @@ async def test_of_a_hundred_items_a_bad_one_does_not_keep_the_others_out(
 async def test_a_body_that_cannot_be_read_is_refused_clearly(
     *,
     client: httpx.AsyncClient,
-    shelf: Shelf,
+    database: FakeDatabase,
     body: bytes,
     status: int,
     code: str,
     kind: SourceKind,
 ) -> None:
-    of = made(shelf, kind)
+    of = made(database, kind)
 
     answer = await post(client, of, body)
 
@@ -321,9 +325,9 @@ async def test_a_body_that_cannot_be_read_is_refused_clearly(
 
 
 async def test_deep_and_huge_things_are_refused_alone(
-    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+    client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog
 ) -> None:
-    of = made(shelf, SourceKind.GENERIC)
+    of = made(database, SourceKind.GENERIC)
     deep = '{"a":' * 70 + "1" + "}" * 70
     good = json.dumps(BODIES[SourceKind.GENERIC])
 
@@ -338,9 +342,9 @@ async def test_deep_and_huge_things_are_refused_alone(
 
 
 async def test_a_compressed_body_is_signed_as_it_was_sent(
-    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+    client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog
 ) -> None:
-    of = made(shelf, SourceKind.STRIPE)
+    of = made(database, SourceKind.STRIPE)
     plain = as_json(BODIES[SourceKind.STRIPE])
     packed = gzip.compress(plain)
     content = f"{int(NOW.timestamp())}.".encode() + packed
@@ -350,19 +354,19 @@ async def test_a_compressed_body_is_signed_as_it_was_sent(
     over_packed = {"Stripe-Signature": f"t={int(NOW.timestamp())},v1={digest}"}
     encoded = {"Content-Encoding": "gzip"}
 
-    taken = await client.post(path(of), content=packed, headers={**over_packed, **encoded})
+    accepted = await client.post(path(of), content=packed, headers={**over_packed, **encoded})
     refused = await client.post(
         path(of), content=packed, headers={**senders.by_stripe(plain), **encoded}
     )
 
-    assert (taken.status_code, refused.status_code) == (200, 401)
+    assert (accepted.status_code, refused.status_code) == (200, 401)
     assert len(event_log.records) == 1
 
 
 async def test_a_gzip_bomb_is_not_unpacked_for_strangers_and_not_far_for_friends(
-    client: httpx.AsyncClient, ingest: Ingest, shelf: Shelf
+    client: httpx.AsyncClient, ingest: Ingest, database: FakeDatabase
 ) -> None:
-    of = made(shelf, SourceKind.GENERIC)
+    of = made(database, SourceKind.GENERIC)
     bomb = gzip.compress(b" " * 50_000_000)
     encoded = {"Content-Encoding": "gzip"}
 
@@ -376,7 +380,7 @@ async def test_a_gzip_bomb_is_not_unpacked_for_strangers_and_not_far_for_friends
     assert ingest.budget.held_bytes == 0
 
 
-# -- what nobody knows ----------------------------------------------------------------------------
+# -- what no mapping reads ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -391,11 +395,11 @@ async def test_a_gzip_bomb_is_not_unpacked_for_strangers_and_not_far_for_friends
         (SourceKind.STANDARD_WEBHOOKS, {"type": "user.made", "data": {}}, "user.made"),
     ],
 )  # fmt: skip
-async def test_what_nobody_knows_is_kept_counted_and_answered_200(
-    *, client: httpx.AsyncClient, ingest: Ingest, shelf: Shelf, event_log: ListLog,
+async def test_what_no_mapping_reads_is_kept_counted_and_answered_200(
+    *, client: httpx.AsyncClient, ingest: Ingest, database: FakeDatabase, event_log: ListLog,
     kind: SourceKind, item: dict[str, Any], named: str,
 ) -> None:  # fmt: skip
-    of = made(shelf, kind)
+    of = made(database, kind)
 
     answer = await post(client, of, item)
 
@@ -409,9 +413,9 @@ async def test_what_nobody_knows_is_kept_counted_and_answered_200(
 
 
 async def test_a_mapping_that_cannot_be_used_loses_nothing(
-    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+    client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog
 ) -> None:
-    of = made(shelf, SourceKind.GENERIC, mapping={"rules": [{"event": "X", "email": "("}]})
+    of = made(database, SourceKind.GENERIC, mapping={"rules": [{"event": "X", "email": "("}]})
 
     answer = await post(client, of, BODIES[SourceKind.GENERIC])
 
@@ -420,12 +424,12 @@ async def test_a_mapping_that_cannot_be_used_loses_nothing(
 
 
 async def test_a_changed_mapping_counts_from_the_next_delivery_on(
-    client: httpx.AsyncClient, ingest: Ingest, shelf: Shelf, event_log: ListLog
+    client: httpx.AsyncClient, ingest: Ingest, database: FakeDatabase, event_log: ListLog
 ) -> None:
-    of = made(shelf, SourceKind.GENERIC)
+    of = made(database, SourceKind.GENERIC)
     await post(client, of, BODIES[SourceKind.GENERIC])
     other = {"rules": [{"event": "Letter Received", "email": "from"}]}
-    shelf.sources[:] = [source(SourceKind.GENERIC, mapping=other)]
+    database.sources[:] = [source(SourceKind.GENERIC, mapping=other)]
     await ingest.sources.refresh()
 
     await post(client, of, BODIES[SourceKind.GENERIC])
@@ -433,8 +437,10 @@ async def test_a_changed_mapping_counts_from_the_next_delivery_on(
     assert [each.event for each in event_log.envelopes] == ["Ticket Opened", "Letter Received"]
 
 
-async def test_nothing_that_was_sent_comes_back(client: httpx.AsyncClient, shelf: Shelf) -> None:
-    of = made(shelf, SourceKind.GENERIC)
+async def test_nothing_that_was_sent_comes_back(
+    client: httpx.AsyncClient, database: FakeDatabase
+) -> None:
+    of = made(database, SourceKind.GENERIC)
     secret = "ann-secret-value"
 
     answers = [
@@ -448,7 +454,7 @@ async def test_nothing_that_was_sent_comes_back(client: httpx.AsyncClient, shelf
 
 
 async def test_a_delivery_cannot_stop_the_door_by_its_mapping(
-    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+    client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog
 ) -> None:
     # Each item alone would be let have its 20,000 steps, for its type once more.
     count = "length(b[?@ > `1`])"
@@ -456,7 +462,7 @@ async def test_a_delivery_cannot_stop_the_door_by_its_mapping(
         "type": f"to_string({count})",
         "rules": [{"event": "X", "account_id": "a", "score": count}],
     }
-    of = made(shelf, SourceKind.GENERIC, mapping=costly)
+    of = made(database, SourceKind.GENERIC, mapping=costly)
     items = [{"a": str(number), "b": list(range(150))} for number in range(800)]
 
     answer = await post(client, of, items)

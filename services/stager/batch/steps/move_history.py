@@ -1,54 +1,13 @@
-"""Steps on table `touchpoint`: insert the events of the batch, and move stored ones."""
+"""Step: write the names that changed, and move their stored history."""
 
 from services.stager.batch.context import BatchContext
-from services.stager.errors import Conflict
 from services.stager.identity.names import EventNames, Key, event_names
 from services.stager.identity.resolution import Resolution, former_accounts
 from services.stager.records.decode import decode_stored
 from services.stager.store import erasure, read, write
-from services.stager.store.rows import Row, StoredTouchpoint, Writes
+from services.stager.store.rows import StoredTouchpoint, Writes
 from services.stager.store.session import Connection
 from shared.contracts.names import is_person
-
-
-class DuplicateLinked(Conflict):
-    """A duplicate took part in linking names, which only the first event of its message id may do."""
-
-    def __init__(self, keys: set[Key]) -> None:
-        super().__init__("a duplicate took part in linking names")
-        self.keys = keys
-
-
-async def insert_history(connection: Connection, batch: BatchContext) -> None:
-    """Insert the events; those that are stored already are counted as duplicates and dropped.
-
-    Raises DuplicateLinked.
-    """
-    if not batch.records.events:
-        return
-    rows: list[Row] = [
-        (
-            event.envelope.workspace_id,
-            event.envelope.message_id,
-            event.subject,
-            event.person,
-            event.envelope.occurred_at,
-            event.text,
-        )
-        for event in batch.records.events
-    ]
-    new = await write.touchpoints(connection, rows, batch.now)
-    if new is None:
-        return
-    changes = batch.resolution.changes
-    linked = {
-        event.key
-        for event in batch.records.drop_duplicates(new)
-        if event.names.person in changes
-        or any(weaker in changes for weaker, _ in event.names.weaker)
-    }
-    if linked:
-        raise DuplicateLinked(linked)
 
 
 async def move_history(connection: Connection, batch: BatchContext) -> None:

@@ -1,0 +1,1 @@
+"""The steps of one transaction, in files of their names; `pipeline` has their order."""
