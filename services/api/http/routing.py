@@ -157,6 +157,9 @@ class ScopedRouter(APIRouter):
             )
             route = self.routes[-1]
             assert isinstance(route, ScopedRoute)  # noqa: S101 - made two lines above
+            if route.body_field is not None and body is None:
+                message = f"{path} has a body in its signature and no `body` that limits it"
+                raise TypeError(message)
             route.required_scope = scope
             route.max_body_bytes = body.max_bytes if body else None
             route.codes = codes
