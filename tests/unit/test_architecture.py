@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 SQL_PLACES = (
     "services/api/queries/",
     "services/cli/importing/distinct.py",
-    "services/cli/queries.py",
+    "services/cli/queries/",
     "services/stager/store/",
     "shared/eventlog/postgres/",
     "shared/storage/",

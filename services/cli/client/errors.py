@@ -1,4 +1,4 @@
-"""Mistakes of a person end in a sentence and an exit code, never in a traceback."""
+"""Expected errors end in a sentence and an exit code, never in a traceback."""
 
 import sys
 from typing import Any, NoReturn
@@ -14,7 +14,7 @@ REFUSED = 3
 
 
 def fail(message: str, code: int = FAILED) -> NoReturn:
-    """Say what is wrong on standard error and leave with `code`."""
+    """Print `message` on standard error and exit with `code`."""
     typer.secho(f"stageline: {message}", err=True, fg="red" if sys.stderr.isatty() else None)
     raise typer.Exit(code)
 
@@ -23,7 +23,7 @@ class FriendlyGroup(TyperGroup):
     """A command group that turns expected errors into sentences."""
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own context class is private
-        """Run the chosen command; an error that nobody expected keeps its traceback."""
+        """Run the chosen command; an unexpected error keeps its traceback."""
         try:
             return super().invoke(ctx)
         except Exception as exc:
@@ -33,8 +33,8 @@ class FriendlyGroup(TyperGroup):
 
 
 def sentence(exc: BaseException) -> str | None:
-    """Message of an expected error, or None for a fault of Stageline, which keeps its traceback."""
-    # Here, not above: every command would start later for the sake of errors that hardly one has.
+    """Message of an expected error, or None for an error of the program itself."""
+    # Imported here: at the top, these libraries would slow the start of every command.
     import httpx  # noqa: PLC0415
 
     from shared.storage.errors import (  # noqa: PLC0415
@@ -70,5 +70,5 @@ def sentence(exc: BaseException) -> str | None:
 
 
 def printable(text: str) -> str:
-    """`text` of an unknown sender, without anything that could steer the terminal."""
+    """Untrusted `text` with control characters replaced, so that it cannot steer the terminal."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

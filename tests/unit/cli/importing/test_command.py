@@ -29,6 +29,6 @@ def test_of_the_folders_keys_it_is_the_secret_one_which_may_say_everything() -> 
 def test_a_key_that_was_given_is_never_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     given = _destination("http://elsewhere.example", "write-here")
     monkeypatch.setenv("STAGELINE_KEY", "write-here")
-    explicit = _destination("http://elsewhere.example", None)
+    destination = _destination("http://elsewhere.example", None)
 
-    assert (given.key, explicit.key) == ("write-here", "write-here")
+    assert (given.key, destination.key) == ("write-here", "write-here")

@@ -9,7 +9,7 @@ import pytest
 
 from services.cli.importing.formats.cells import Shape
 from services.cli.importing.formats.opening import format_of
-from services.cli.importing.mapping import Mapping
+from services.cli.importing.mapping import ColumnMapping
 from services.cli.importing.rows import Row, open_rows
 from shared.errors import FatalError
 from tests.unit.cli.importing.tables import (
@@ -29,7 +29,7 @@ HEADER = "".join(
 
 def read(path: Path, **shape: str | None) -> list[Row]:
     how = Shape(format=format_of(path), encoding=shape.get("encoding"))
-    with open_rows(path, Mapping(), how) as rows:
+    with open_rows(path, ColumnMapping(), how) as rows:
         return list(rows.rows)
 
 
@@ -132,7 +132,7 @@ def test_a_bomb_of_one_endless_line_costs_no_more_than_its_limit(tmp_path: Path)
     ]
 
 
-def test_nul_and_infinity_in_a_sheet_are_never_sent_and_not_a_number_is_an_empty_cell(
+def test_nul_and_infinity_in_a_sheet_are_refused_and_not_a_number_is_an_empty_cell(
     tmp_path: Path,
 ) -> None:
     path = sheet(
@@ -153,7 +153,7 @@ def test_nul_and_infinity_in_a_sheet_are_never_sent_and_not_a_number_is_an_empty
 def test_infinity_in_a_property_is_refused(tmp_path: Path) -> None:
     columns = {"user_id": ["a"], "event": ["e"], "time": ["2024-03-13"], "n": [float("-inf")]}
     path = parquet_file(tmp_path / "a.parquet", columns)
-    mapping = Mapping(objects={"properties": {"n": "n"}})
+    mapping = ColumnMapping(objects={"properties": {"n": "n"}})
     how = Shape(format=format_of(path))
 
     with open_rows(path, mapping, how) as rows:

@@ -8,7 +8,7 @@ import pytest
 
 from services.cli.importing.fields import FIELDS, KINDS, OBJECTS, as_text, fitted
 from services.cli.importing.formats.cells import column_names
-from services.cli.importing.mapping import Mapping, read_mapping
+from services.cli.importing.mapping import ColumnMapping, read_mapping
 from services.cli.importing.names import Occurrences, row_name
 from services.ingest.events.candidate import Candidate
 from shared.errors import FatalError
@@ -65,7 +65,7 @@ def test_a_cell_as_text_is_what_a_csv_would_hold(cell: object, text: str) -> Non
     assert len(as_text(cell)) == len(text)
 
 
-def test_columns_without_a_name_or_with_a_repeated_one_are_distinguished() -> None:
+def test_columns_without_a_name_or_with_a_used_one_get_unique_names() -> None:
     assert column_names([" a ", "", "a", "a", "a 2"]) == ("a", "column 2", "a 2", "a 3", "a 2 2")
 
 
@@ -128,5 +128,5 @@ def test_a_mistake_in_a_mapping_file_is_named(tmp_path: Path, text: str, words: 
 
 
 def test_a_mapping_without_options_uses_the_columns_that_are_called_like_fields() -> None:
-    assert {"user_id", "timestamp", "campaign"} <= Mapping().used_columns()
-    assert Mapping().named_columns() == set()
+    assert {"user_id", "timestamp", "campaign"} <= ColumnMapping().used_columns()
+    assert ColumnMapping().named_columns() == set()
