@@ -10,7 +10,8 @@ from shared.keys.cache import KeyCache
 from shared.sources.registry import SourceRegistry
 from shared.storage import keys, sources
 from shared.storage.connect import DatabaseRole, create_engine
-from tests.integration.api_world import World, at
+from tests.integration.api_rows import at
+from tests.integration.api_world import World
 from tests.support.touchpoints import event
 
 

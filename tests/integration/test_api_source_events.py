@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from shared.ids import DEFAULT_WORKSPACE
-from tests.integration.api_world import World, api_world, at
+from tests.integration.api_rows import at
+from tests.integration.api_world import World, api_world
 from tests.integration.source_requests import add_event, add_touchpoint, create_source, send
 
 
