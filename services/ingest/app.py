@@ -29,6 +29,7 @@ from shared.http.health import Health
 from shared.http.observe import Observe
 from shared.http.openapi import document, served
 from shared.http.problem import unrouted
+from shared.http.raw_path import RawPath
 
 _TITLE = "Stageline ingest"
 
@@ -108,8 +109,8 @@ class _HotPathFirst(FastAPI):
     in_front: Callable[[ASGIApp], ASGIApp]
 
     def build_middleware_stack(self) -> ASGIApp:
-        """FastAPI's stack, behind `in_front`."""
-        return self.in_front(super().build_middleware_stack())
+        """FastAPI's stack, behind `in_front`; its routes match the raw path."""
+        return self.in_front(RawPath(super().build_middleware_stack()))
 
 
 class ByPath:

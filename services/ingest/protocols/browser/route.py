@@ -153,9 +153,9 @@ def _address(exchange: Exchange) -> str:
 
 def _write_key(exchange: Exchange) -> str:
     """The key in the path, if it has the form of one. Raises RequestRejected."""
-    key: str = exchange.request.path_params["write_key"]
-    parsed = tokens.parse(key)
-    if parsed is None or parsed.kind is not KeyKind.WRITE:
+    key = exchange.path_parameter("write_key")
+    parsed = None if key is None else tokens.parse(key)
+    if key is None or parsed is None or parsed.kind is not KeyKind.WRITE:
         raise no_write_key()
     return key.strip()
 
