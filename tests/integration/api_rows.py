@@ -1,4 +1,4 @@
-"""Rows of the api's tables, as the stager would have left them."""
+"""Rows as the stager and the people behind a workspace leave them, for the api to read."""
 
 import json
 from collections.abc import Mapping
@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
 from shared.contracts.envelope import encode
 from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
 from tests.support import touchpoints
+from tests.support.database import Connection
 
 
 def at(text_: str) -> datetime:
@@ -23,9 +22,9 @@ def at(text_: str) -> datetime:
 
 @dataclass(kw_only=True)
 class Rows:
-    """Inserts rows through a connection of the owner."""
+    """A connection of the owner to seed with; each method writes one row."""
 
-    owner: "asyncpg.Connection[asyncpg.Record]"
+    owner: Connection
 
     async def subject(
         self,
@@ -39,7 +38,7 @@ class Rows:
         touchpoints: int = 1,
     ) -> None:
         """A subject row."""
-        await self._insert(
+        await self.insert(
             "subject",
             workspace_id=workspace_id,
             subject_id=subject_id,
@@ -70,7 +69,7 @@ class Rows:
         stalled_at: datetime | None = None,
     ) -> None:
         """A placement row."""
-        await self._insert(
+        await self.insert(
             "placement",
             workspace_id=workspace_id,
             subject_id=subject_id,
@@ -103,7 +102,7 @@ class Rows:
         workspace_id: WorkspaceId = DEFAULT_WORKSPACE,
     ) -> None:
         """An identifier row."""
-        await self._insert(
+        await self.insert(
             "identifier",
             workspace_id=workspace_id,
             identifier=identifier,
@@ -118,7 +117,7 @@ class Rows:
         self, subject_id: str, person_id: str, *, role: str | None = None, seen: str = "01 08:00"
     ) -> None:
         """A member row."""
-        await self._insert(
+        await self.insert(
             "member",
             workspace_id=DEFAULT_WORKSPACE,
             subject_id=subject_id,
@@ -142,7 +141,7 @@ class Rows:
         envelope = touchpoints.event(
             event, at(occurred), message_id=message_id, account_id=subject_id, **fields
         )
-        await self._insert(
+        await self.insert(
             "touchpoint",
             workspace_id=DEFAULT_WORKSPACE,
             message_id=message_id,
@@ -171,7 +170,7 @@ class Rows:
         superseded: str | None = None,
     ) -> None:
         """A transition row."""
-        await self._insert(
+        await self.insert(
             "transition",
             workspace_id=DEFAULT_WORKSPACE,
             subject_id=subject_id,
@@ -207,7 +206,7 @@ class Rows:
         resolution: str | None = None,
     ) -> None:
         """An alert row."""
-        await self._insert(
+        await self.insert(
             "alert",
             workspace_id=workspace_id,
             alert_id=UUID(alert_id),
@@ -231,7 +230,7 @@ class Rows:
 
     async def source(self, source_id: str, *, kind: str = "web") -> None:
         """A source row, named as its id."""
-        await self._insert(
+        await self.insert(
             "source",
             workspace_id=DEFAULT_WORKSPACE,
             source_id=source_id,
@@ -242,7 +241,7 @@ class Rows:
 
     async def source_secret(self, source_id: str, secret_id: str) -> None:
         """A row of a source's secret."""
-        await self._insert(
+        await self.insert(
             "source_secret",
             workspace_id=DEFAULT_WORKSPACE,
             source_id=source_id,
@@ -253,7 +252,7 @@ class Rows:
 
     async def bound_key(self, source_id: str, key_id: str) -> None:
         """Row of a key of a source; no token belongs to it."""
-        await self._insert(
+        await self.insert(
             "api_key",
             workspace_id=DEFAULT_WORKSPACE,
             key_id=key_id,
@@ -263,7 +262,8 @@ class Rows:
             source_id=source_id,
         )
 
-    async def _insert(self, table: str, **columns: Any) -> None:
+    async def insert(self, table: str, **columns: Any) -> None:
+        """A row of any table."""
         names = ", ".join(columns)
         places = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
         await self.owner.execute(

@@ -25,6 +25,7 @@ from shared.storage import journeys, keys
 from shared.storage.connect import DatabaseRole, connect, create_engine
 from shared.telemetry.metrics import Metrics
 from tests.integration.api_rows import Rows
+from tests.support.database import owner_transaction
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
@@ -101,8 +102,7 @@ class World(Rows):
 
     async def key(self, *scopes: Scope, workspace_id: WorkspaceId = DEFAULT_WORKSPACE) -> str:
         """Create a secret key with the given scopes."""
-        engine = create_engine(self.database_url, role=DatabaseRole.OWNER, application_name="seed")
-        async with engine.begin() as connection:
+        async with owner_transaction(self.database_url) as connection:
             made = await keys.create(
                 connection,
                 workspace_id=workspace_id,
@@ -110,19 +110,16 @@ class World(Rows):
                 now=NOW,
                 scopes=scopes or None,
             )
-        await engine.dispose()
         return made.token
 
     async def publish(
         self, source: str, workspace_id: WorkspaceId = DEFAULT_WORKSPACE, *, now: datetime = NOW
     ) -> int:
         """Publish a map; the version."""
-        engine = create_engine(self.database_url, role=DatabaseRole.OWNER, application_name="seed")
-        async with engine.begin() as connection:
+        async with owner_transaction(self.database_url) as connection:
             made = await journeys.publish(
                 connection, workspace_id, parse(source), source, "seed", now
             )
-        await engine.dispose()
         self.api.maps.invalidate_newest(workspace_id)
         return made.version
 
@@ -135,8 +132,7 @@ def _bearer(key: str) -> dict[str, str]:
 async def api_world(database_url: str, **settings: Any) -> AsyncIterator[World]:
     """An api with the map `sales` in the default workspace and an empty second workspace."""
     clock = ManualClock(NOW)
-    engine = create_engine(database_url, role=DatabaseRole.OWNER, application_name="seed")
-    async with engine.begin() as connection:
+    async with owner_transaction(database_url) as connection:
         foreign = WorkspaceId(
             (
                 await connection.execute(
@@ -152,7 +148,6 @@ async def api_world(database_url: str, **settings: Any) -> AsyncIterator[World]:
         )
         other = await keys.create(connection, workspace_id=foreign, kind=KeyKind.SECRET, now=NOW)
         await journeys.publish(connection, DEFAULT_WORKSPACE, parse(MAP), MAP, "seed", NOW)
-    await engine.dispose()
     key_engine = create_engine(database_url, role=DatabaseRole.API, application_name="keys")
     key_cache = KeyCache(keys.loader(key_engine), clock)
     api = build(

@@ -138,7 +138,7 @@ async def test_a_cursor_is_valid_only_for_its_source_and_filter_by_outcome(
 async def test_usage_is_listed_by_day_newest_first(world: World) -> None:
     source_id = await create_source(world)
     for day, accepted in ((8, 7), (9, 5), (10, 3)):
-        await world._insert(
+        await world.insert(
             "source_usage",
             workspace_id=DEFAULT_WORKSPACE,
             source_id=source_id,
