@@ -1,4 +1,4 @@
-# The front door. `make` alone lists what there is.
+# Entry points of the repository. `make` alone lists the targets.
 SHELL := /bin/sh
 .SHELLFLAGS := -eu -c
 .DEFAULT_GOAL := help

@@ -200,7 +200,7 @@ async def test_the_tail_of_all_sources_follows_those_made_later_and_outlives_tho
 ) -> None:
     async def seen(name: str, event: str) -> None:
         made = json.loads((await command("create", name, "--kind", "server", "--json")).output)
-        await command.world._insert(
+        await command.world.insert(
             "source_event",
             workspace_id=DEFAULT_WORKSPACE,
             source_id=made["source_id"],

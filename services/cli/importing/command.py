@@ -36,7 +36,7 @@ def import_file(
     file: Annotated[Path, typer.Argument(help="CSV, NDJSON, XLSX or Parquet, plain or gzip.")],
     *,
     mapping: Annotated[
-        Path | None, typer.Option(help="ColumnMapping file (YAML); options are laid over it.")
+        Path | None, typer.Option(help="Mapping file (YAML); options override it.")
     ] = None,
     event_column: Column = None,
     account_column: Column = None,
@@ -98,7 +98,7 @@ def import_file(
     restart: Annotated[bool, typer.Option("--restart", help="Send from the first line.")] = False,
     errors: Annotated[
         Path | None,
-        typer.Option(help="Keep every refused row here, as CSV or NDJSON, to mend and import."),
+        typer.Option(help="Keep every refused row here, as CSV or NDJSON, to correct and import."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read all, say what would be accepted, send nothing.")

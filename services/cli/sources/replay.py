@@ -98,12 +98,12 @@ async def _replay_all(engine: AsyncEngine, ingest: Ingest, source: Source) -> Co
         mapping = None if written is None else compile_mapping(written)
     except MappingProblem as exc:
         fail(f"the mapping of the source cannot be used: {exc}", REFUSED)
-    way = DeliveryContext(
+    context = DeliveryContext(
         kind=source.kind, source_id=source.source_id, settings=source.settings, mapping=mapping
     )
     done: Counter[str] = Counter()
     async for number, envelope in _unmapped_dead_letters(engine, source):
-        verdict = await _replay_one(ingest, source, way, envelope)
+        verdict = await _replay_one(ingest, source, context, envelope)
         done[verdict] += 1
         if verdict in ("replayed", "skipped"):
             # Append before marking: a crash between the two replays it again, which is harmless.
@@ -133,10 +133,10 @@ async def _unmapped_dead_letters(
 
 
 async def _replay_one(
-    ingest: Ingest, source: Source, way: DeliveryContext, envelope: Envelope
+    ingest: Ingest, source: Source, context: DeliveryContext, envelope: Envelope
 ) -> str:
     """Replay one dead letter; its result. Its candidates are judged as if they were sent now."""
-    items: list[Any] = parse_dead_letter(envelope.properties, way, name=envelope.message_id)
+    items: list[Any] = parse_dead_letter(envelope.properties, context, name=envelope.message_id)
     if not items:
         return "skipped"
     if any(not isinstance(item, Refused) and item.type == "unmapped" for item in items):

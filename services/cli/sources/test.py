@@ -58,17 +58,17 @@ def try_sample(
         stored = find_source(target(url, key, secret=True), source)
         settings, kind = settings_from(stored["settings"]), SourceKind(stored["kind"])
     written = settings.mapping if mapping is None else _read(mapping)
-    way = DeliveryContext(
+    context = DeliveryContext(
         kind=kind or SourceKind.GENERIC,
         source_id=_SAMPLE,
         settings=settings,
         mapping=None if written is None else compiled(written),
     )
-    parsed = parse(body, way, _INGEST.limits)
+    parsed = parse(body, context, _INGEST.limits)
     if not isinstance(parsed, Delivery):
         fail(f"ingest would refuse the body: {parsed.detail}", REFUSED)
     reports = [
-        _item_report(position, items, way, is_kept=parsed.unmapped(position) is not None)
+        _item_report(position, items, context, is_kept=parsed.unmapped(position) is not None)
         for position, items in enumerate(parsed.items)
     ]
     if as_json:
@@ -101,7 +101,7 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def _item_report(
-    position: int, items: Sequence[ForeignItem], way: DeliveryContext, *, is_kept: bool
+    position: int, items: Sequence[ForeignItem], context: DeliveryContext, *, is_kept: bool
 ) -> dict[str, Any]:
     """Report on one item of the sample: its touchpoints, why it is unmapped, what is refused.
 
@@ -118,7 +118,7 @@ def _item_report(
         if isinstance(verdict, Refused):
             rejected.append({"code": verdict.code, "detail": verdict.detail})
         elif verdict.envelope.type == "unmapped":
-            unmapped = why_unmapped(verdict.envelope.properties, way)
+            unmapped = why_unmapped(verdict.envelope.properties, context)
         else:
             envelope = msgspec.to_builtins(verdict.envelope)
             touchpoints.append({k: v for k, v in envelope.items() if k not in _OURS})

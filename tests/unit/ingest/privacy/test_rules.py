@@ -30,7 +30,7 @@ def made(
     return event_rules(kind, settings or SourceSettings(), rules, digests)
 
 
-# -- events of servers ------------------------------------------------------------------------------
+# -- events of servers -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_what_no_mapping_knows_yet_is_looked_through_where_a_sender_has_no_rules
     assert verdict.properties == {"req": {"ip": "203.0.113.0"}}
 
 
-# -- people who are left alone ----------------------------------------------------------------------
+# -- people who are left alone ---------------------------------------------------------------------
 
 ANN_HASHED = hashed("ann@acme.example", KEY)
 U_HASHED = hashed("u-17", KEY)
@@ -168,7 +168,7 @@ def test_an_erasure_names_people_as_the_events_of_its_source_did() -> None:
     assert erasure.email == ANN_HASHED
 
 
-# -- consent ----------------------------------------------------------------------------------------
+# -- consent ---------------------------------------------------------------------------------------
 
 
 def agreed(**categories: object) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Nothing that a provider delivered is lost: what cannot be taken as it is waits for a mapping."""
+"""Nothing that a provider delivered is lost: what cannot be applied as it is waits for a mapping."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from services.ingest.protocols.webhooks.parse import (
 from shared.sources.mapping import compile_mapping
 from shared.sources.source import SourceKind, SourceSettings
 from tests.unit.ingest.conftest import FakeDatabase, ListLog
-from tests.unit.ingest.protocols.webhooks.test_route import CREATED, made, post
+from tests.unit.ingest.protocols.webhooks.deliveries import CREATED, made, post
 
 ANN = {"event": "X", "email": {"value": "ann@acme.example"}}
 LONG_COMMENT = {
@@ -44,7 +44,7 @@ RESERVED_NAME = {
         (SourceKind.GENERIC, {"n": "x" * 40_000}, {**ANN, "properties": "@"}),
         # One of two things that it becomes is.
         (SourceKind.SALESFORCE, RESERVED_NAME, None),
-        # Nobody knows it, and it is larger than an event may be.
+        # No mapping reads it, and it is larger than an event may be.
         (SourceKind.GENERIC, {"kind": "new", "text": "x" * 400_000}, None),
     ],
 )

@@ -34,7 +34,7 @@ def request(
     )
 
 
-# -- published vectors ----------------------------------------------------------------------------
+# -- published vectors -----------------------------------------------------------------------------
 
 VECTOR_V1 = (
     b'[{"eventId":1,"subscriptionId":12345,"portalId":62515,"occurredAt":1564113600000,'
@@ -98,7 +98,7 @@ def test_an_older_version_counts_where_the_source_names_it() -> None:
     assert verify(of, request(of, senders.hubspot_v1(BODY)), now=NOW) == Verified()
 
 
-# -- every scheme ---------------------------------------------------------------------------------
+# -- every scheme ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -210,7 +210,7 @@ def test_a_header_that_comes_twice_is_not_believed(kind: SourceKind) -> None:
     assert verify(of, twice, now=NOW) is Failure.MALFORMED
 
 
-# -- single schemes -------------------------------------------------------------------------------
+# -- single schemes --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
