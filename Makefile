@@ -1,4 +1,4 @@
-# The front door. `make` alone lists what there is.
+# Entry points of the repository. `make` alone lists the targets.
 SHELL := /bin/sh
 .SHELLFLAGS := -eu -c
 .DEFAULT_GOAL := help
@@ -54,7 +54,7 @@ bench: $(DEV_READY) ## measure our paths beside their bare limits
 		echo "== $$script"; $(BIN)/python -m "tests.benchmarks.$$(basename "$$script" .py)"; \
 	done
 
-docs: $(DEV_READY) ## write the generated documents anew (schemas, OpenAPI, metrics)
+docs: $(DEV_READY) ## generate the documents again (schemas, OpenAPI, metrics)
 	@$(BIN)/python -m services.cli.docs.generate
 
 # -- set-up: repeated only when a lock file changes --------------------------------------------

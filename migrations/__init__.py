@@ -1,1 +1,1 @@
-"""The schema through time: Alembic migrations, safe to run twice at once."""
+"""Alembic migrations of the schema, safe to run twice at once."""

@@ -13,7 +13,7 @@ from shared.storage.catalog import metadata
 from shared.storage.connect import DatabaseRole, create_engine
 
 _LOCK_ID = 7_305_808_869_229_538_928
-"""Arbitrary, the same for every runner: the bytes of "edegatS" would do as well."""
+"""Arbitrary, and the same for every runner."""
 
 
 def _run(connection: Connection) -> None:

@@ -40,7 +40,7 @@ _FORMAT_SECONDS = 60.0
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 15.0
 _START_ATTEMPTS = 3
-"""A port found free may be taken before the broker binds it."""
+"""Another process may bind a free port before the broker does."""
 
 _PORT_IN_USE = "Address already in use"
 _PORTS = range(20_000, 32_000)
@@ -130,7 +130,7 @@ class LocalKafka:
             return
         jars = prepare()
         self._data_dir.mkdir(parents=True, exist_ok=True)
-        # Once clients know the address it stays; only a first start may try another port.
+        # Clients keep the address, so only the first start may try another port.
         may_move = self._port == 0
         if not may_move and _accepts(self._port):
             message = f"Kafka cannot start: port {self._port} is taken"
@@ -182,7 +182,7 @@ class LocalKafka:
         os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
-        """Let a paused broker go on."""
+        """Resume a paused broker."""
         self._running().send_signal(signal.SIGCONT)
 
     def is_running(self) -> bool:
@@ -233,7 +233,7 @@ class LocalKafka:
 
     def _launch(self, jars: Path, properties: Path) -> None:
         with self.log_file.open("ab") as log:
-            # A session of its own: Ctrl-C in the terminal must not take the broker away before
+            # A session of its own: Ctrl-C in the terminal must not stop the broker before
             # the services have flushed into it.
             self._process = subprocess.Popen(  # noqa: S603 - our own command line
                 self._java(jars, "kafka.Kafka", str(properties)),

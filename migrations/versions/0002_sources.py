@@ -1,4 +1,4 @@
-"""Sources, their secrets and newest events; people to be left alone; pushed values.
+"""Sources, their secrets and newest events; suppressed people; pushed values.
 
 A source's secrets are kept as they are, because a signature can only be checked with the secret itself.
 So the wall is drawn inside the table: ingest may read the column, the api's role may write it and read
@@ -92,7 +92,7 @@ def downgrade() -> None:
     op.execute("DROP POLICY only_write_keys_of_sources ON api_key")
     op.execute("DROP POLICY only_revoked ON api_key")
     op.execute("REVOKE INSERT, UPDATE ON api_key FROM stageline_api")
-    # The other way round than they were made: secrets refer to sources.
+    # In reverse order of creation: secrets refer to sources.
     for table in reversed(TENANT_TABLES):
         op.drop_table(table)
     op.execute("DROP SEQUENCE suppression_change_seq")

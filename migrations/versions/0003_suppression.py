@@ -1,4 +1,4 @@
-"""Who asked for a suppression, and keyed hashes for a role that may not see the key.
+"""The key that requested a suppression, and keyed hashes for a role that may not read the hash key.
 
 The api writes the list of suppressed people under keyed hashes, and may read every column of a workspace
 but the key: so it asks the database for the hash. The function answers for one workspace, the one that

@@ -1,8 +1,8 @@
-"""Opaque keyset cursors: where a list goes on, good for the list and filters that gave them.
+"""Opaque keyset cursors: the position after which a list continues, for one list and its filters.
 
 A cursor is base64url of a version byte, a checksum and the position as JSON. The checksum covers the
 list's name and its filters, so a cursor that was cut, edited or carried to another list is a clear
-400. It is no secret and needs none: whatever a cursor says, a list reads its own workspace only.
+400. A cursor is no secret: whatever it holds, a list reads the caller's workspace only.
 """
 
 import base64
@@ -20,7 +20,7 @@ from services.api.errors import Code, RequestRefused
 _VERSION = b"\x01"
 _SUM_BYTES = 8
 MAX_CHARS = 8192
-"""Longest cursor taken: an id of 512 characters fits, each of four bytes or escaped to six."""
+"""Longest valid cursor: an id of 512 characters fits, each of four bytes or escaped to six."""
 
 _Row = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -74,7 +74,7 @@ P = TypeVar("P", bound=msgspec.Struct)
 
 
 def encode(position: msgspec.Struct, listing: str, filters: BaseModel) -> str:
-    """Cursor that goes on after `position`; `listing` names whose list it is."""
+    """Cursor that continues after `position`; `listing` names the list."""
     body = msgspec.json.encode(position)
     return _written(_VERSION + _checksum(body, type(position), listing, filters) + body)
 
@@ -87,7 +87,7 @@ def decode(cursor: str, kind: type[P], listing: str, filters: BaseModel) -> P:
         )
         head, body = raw[: 1 + _SUM_BYTES], raw[1 + _SUM_BYTES :]
         is_ours = head == _VERSION + _checksum(body, kind, listing, filters)
-        # base64 lets its last character be written in several ways; only one of them was.
+        # The last character of base64 has several spellings; only one of them is written.
         if not is_ours or _written(raw) != cursor or b"\\u0000" in body:
             raise RequestRefused(Code.INVALID_CURSOR)
         return msgspec.json.decode(body, type=kind)
@@ -100,8 +100,8 @@ def _written(raw: bytes) -> str:
 
 
 def _checksum(body: bytes, kind: type, listing: str, filters: BaseModel) -> bytes:
-    wanted = filters.model_dump_json(exclude={"cursor", "limit"})
+    values = filters.model_dump_json(exclude={"cursor", "limit"})
     digest = blake2b(body, digest_size=_SUM_BYTES, person=b"stageline-cursor")
-    for part in (kind.__name__, listing, wanted):
+    for part in (kind.__name__, listing, values):
         digest.update(b"\x00" + part.encode("utf-8"))
     return digest.digest()

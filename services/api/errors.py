@@ -1,7 +1,7 @@
-"""What the api answers instead of data: one code for each way to be refused.
+"""Refusals of the api: one code for each reason.
 
     StagelineError
-    └── RequestRefused      the request cannot be answered; `code` says why, `STATUS` with which HTTP status
+    └── RequestRefused      the request is refused; `code` is the reason, `STATUS` its HTTP status
 
 Codes are public contract: callers switch on them and docs/problems.md explains each (tested).
 """
@@ -14,7 +14,7 @@ from shared.http.problem import FieldProblem
 
 
 class Code(StrEnum):
-    """Why a request was refused."""
+    """Reason of a refusal."""
 
     INVALID_REQUEST = "invalid_request"
     INVALID_PATH = "invalid_path"
@@ -36,7 +36,7 @@ class Code(StrEnum):
     BODY_TIMEOUT = "body_timeout"
     ALERT_RESOLVED = "alert_resolved"
     PERSON_ERASED = "person_erased"
-    SOURCE_NAME_TAKEN = "source_name_taken"
+    SOURCE_NAME_IN_USE = "source_name_taken"
     SOURCE_KIND_MISMATCH = "source_kind_mismatch"
     LIMIT_REACHED = "limit_reached"
     BODY_TOO_LARGE = "body_too_large"
@@ -70,7 +70,7 @@ STATUS: Mapping[Code, int] = {
     Code.BODY_TIMEOUT: 408,
     Code.ALERT_RESOLVED: 409,
     Code.PERSON_ERASED: 409,
-    Code.SOURCE_NAME_TAKEN: 409,
+    Code.SOURCE_NAME_IN_USE: 409,
     Code.SOURCE_KIND_MISMATCH: 409,
     Code.LIMIT_REACHED: 409,
     Code.BODY_TOO_LARGE: 413,
@@ -114,7 +114,7 @@ DETAIL: Mapping[Code, str] = {
     Code.METHOD_NOT_ALLOWED: "This path does not take this method; see Allow.",
     Code.BODY_TIMEOUT: "The body did not arrive in time.",
     Code.ALERT_RESOLVED: "The alert is resolved already and was never acknowledged.",
-    Code.SOURCE_NAME_TAKEN: "Another source of this workspace has this name.",
+    Code.SOURCE_NAME_IN_USE: "Another source of this workspace has this name.",
     Code.SOURCE_KIND_MISMATCH: "Sources of this kind do not have that.",
     Code.LIMIT_REACHED: "One more would be too many.",
     Code.BODY_TOO_LARGE: "The body is larger than this call takes.",
@@ -126,13 +126,13 @@ DETAIL: Mapping[Code, str] = {
     Code.DATABASE_UNAVAILABLE: "The database does not answer now; try again.",
     Code.EXPLANATION_PENDING: "The account is being folded anew; try again.",
 }
-"""What a problem says when there is nothing more particular to say."""
+"""Detail of a problem that has no more particular one."""
 
 
 class RequestRefused(StagelineError):
-    """The request cannot be answered. `errors` name the places in it that are at fault.
+    """The request is refused. `errors` name the places in it that are wrong.
 
-    Neither `detail` nor `errors` may hold anything that the caller sent.
+    Neither `detail` nor `errors` may hold anything of the request.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""How many subjects stand where, and how many alerts are open: two gauges, read from Postgres.
+"""Two gauges, counted in Postgres: subjects by stage, and open alerts.
 
-They are counted on a beat of their own and not within the scrape: a scraper that asks twice a second,
-or two of them, costs no more. A count that takes long makes the next one wait in proportion, so that
-counting never takes more than a twentieth of one connection's time.
+They are counted periodically and not during the scrape, so that frequent scrapes cost no more. After a
+slow count the pause is longer in proportion: counting never takes more than a twentieth of one
+connection's time.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _SHARE = 20
 
 
 class StageGauges:
-    """Keeps the two gauges of `metrics` true to a few seconds."""
+    """Keeps the two gauges of `metrics` at most some seconds old."""
 
     def __init__(self, engine: AsyncEngine, metrics: Metrics, *, period_seconds: float) -> None:
         """`engine` in the api's role; at least `period_seconds` lie between two counts."""
@@ -58,7 +58,7 @@ class StageGauges:
                 counts = await stored.counts(connection, workspace_id)
             stages.update(counts.stages)
             alerts.update(counts.alerts)
-        # What is no longer there is said to be zero once more, or the old number would stand.
+        # Label sets that have vanished are set to zero once, or their last number would stay.
         for labels in self._stages.keys() | stages.keys():
             self._metrics.api_subjects_in_stage.labels(*labels).set(stages[labels])
         for kinds in self._alerts.keys() | alerts.keys():

@@ -15,7 +15,7 @@ from services.cli.client.target import adopt_folder_database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Later:
-    """Where a command is, and how it is shown. With a `help` it is a group of commands."""
+    """A command that is imported at its first use; with a `help`, a group of commands."""
 
     module: str
     name: str = "app"
@@ -23,19 +23,19 @@ class Later:
     panel: str | None = None
     group: type[FriendlyGroup] = FriendlyGroup
 
-    def mount(self, name: str, shelf: typer.Typer) -> None:
-        """Import it, and put it on `shelf` as `name`."""
-        found = getattr(import_module(f"services.cli.{self.module}"), self.name)
+    def mount(self, name: str, group: typer.Typer) -> None:
+        """Import it, and add it to `group` as `name`."""
+        command = getattr(import_module(f"services.cli.{self.module}"), self.name)
         if self.help is None:
-            shelf.command(name, rich_help_panel=self.panel)(found)
+            group.command(name, rich_help_panel=self.panel)(command)
         else:
-            shelf.add_typer(found, name=name, help=self.help, cls=self.group)
+            group.add_typer(command, name=name, help=self.help, cls=self.group)
 
 
 class Commands(FriendlyGroup):
-    """Commands that are imported when they are asked for.
+    """A group whose commands are imported when they are called or listed.
 
-    Each brings libraries of its own, which would make all others start later.
+    Each imports libraries of its own; imported at the start, they would slow every other command.
     """
 
     later: ClassVar[Mapping[str, Later]] = {}
@@ -47,16 +47,16 @@ class Commands(FriendlyGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - as above
         """The command of that name, or None."""
-        # A wrong name is compared with all of them.
+        # An unknown name is compared with all of them for a suggestion.
         self._fetch(*([cmd_name] if {cmd_name} & {*self.later, *self.commands} else self.later))
         return super().get_command(ctx, cmd_name)
 
     def _fetch(self, *names: str) -> None:
-        shelf = typer.Typer()
+        group = typer.Typer()
         for name in names:
             if name in self.later and name not in self.commands:
-                self.later[name].mount(name, shelf)
-        for name, command in get_group(shelf).commands.items():
+                self.later[name].mount(name, group)
+        for name, command in get_group(group).commands.items():
             self.add_command(command, name)
 
 
@@ -99,7 +99,7 @@ app = typer.Typer(
 
 @app.callback()
 def prepare() -> None:
-    """Find the database of this folder for the commands that work on it."""
+    """Set the database URL of this folder for the commands that work on it."""
     adopt_folder_database()
 
 

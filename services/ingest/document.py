@@ -35,7 +35,7 @@ from services.ingest.protocols.segment import document as segment
 from services.ingest.protocols.touchpoints import document as touchpoints
 from services.ingest.protocols.webhooks import document as webhooks
 from shared.http.auth import MissingScope, NotAuthenticated
-from shared.http.openapi import BEARER, Json, Part, schemas
+from shared.http.openapi import BEARER, Json, Part, problem_schemas
 from shared.keys.cache import AuthFailure
 from shared.keys.principal import Scope
 
@@ -56,7 +56,6 @@ _WHEN = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 def part(limits: Limits) -> Part:
     """What ingest serves, within these limits."""
-    _, problem_schemas = schemas(set(), set())
     large = replace(limits, max_body_bytes=limits.max_capture_bytes)
     context = DocumentContext(
         limits=limits,
@@ -68,7 +67,7 @@ def part(limits: Limits) -> Part:
         description=_DESCRIPTION,
         tags=_joined(section.tags for section in sections),
         paths=_joined(section.paths for section in sections),
-        schemas={**problem_schemas, **_joined(section.schemas for section in sections)},
+        schemas={**problem_schemas(), **_joined(section.schemas for section in sections)},
         responses=_joined(section.responses for section in sections),
         security={"key": BEARER, **_joined(section.security for section in sections)},
     )

@@ -5,7 +5,7 @@
 3. parse          the body becomes candidates and refusals               `protocols/<protocol>/parse.py`
 4. validate       a candidate becomes an envelope, or is refused         `validation.validate`
 5. privacy        an envelope is refused, dropped or redacted            `privacy.rules.EventRules.apply`
-6. append         the log acknowledges; only then the response is a 2xx  `Ingest.append`
+6. append         the log acknowledges; only then the response is a 2xx  `Ingest.store`
 
 A protocol whose key is inside the body parses before it authenticates; nothing is stored before all six.
 Step 2 looks the rules of the sender up, once; steps 4 and 5 use what it has returned.
@@ -26,7 +26,7 @@ from services.ingest.limits import Limits
 from services.ingest.recorder import Recorder
 from shared.clock import Clock
 from shared.errors import LogUnavailable
-from shared.eventlog.port import LogWriter, NewRecord
+from shared.eventlog.port import LogWriter
 from shared.http.auth import MissingScope, NotAuthenticated, authorize
 from shared.keys.cache import KeyCache
 from shared.keys.principal import Principal, Scope
@@ -94,19 +94,15 @@ class Ingest:
         Raises RequestRejected when it does not: the response must not be a 2xx then.
         """
         decisions = self.decide(items, sender=sender, received_at=received_at)
-        await self.append(decisions.records)
-        self.gatekeeper.charge(sender, sent=len(items), accepted=len(decisions.records))
+        records = decisions.records
+        if records:
+            try:
+                await self.writer.append(records)
+            except LogUnavailable as exc:
+                self.accounting.log_unavailable()
+                raise log_unavailable() from exc
+        self.gatekeeper.charge(sender, sent=len(items), accepted=len(records))
         self.accounting.stored(
             items, decisions, sender=sender, received_at=received_at, route=route
         )
         return decisions
-
-    async def append(self, records: Sequence[NewRecord]) -> None:
-        """Step 6. Raises RequestRejected when the log does not acknowledge in time."""
-        if not records:
-            return
-        try:
-            await self.writer.append(records)
-        except LogUnavailable as exc:
-            self.accounting.log_unavailable()
-            raise log_unavailable() from exc

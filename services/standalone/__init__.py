@@ -1,1 +1,1 @@
-"""Everything in one process, with its own PostgreSQL: what `make run` starts."""
+"""Ingest, stager and api in one process with an embedded PostgreSQL, as `make run` starts them."""

@@ -24,7 +24,7 @@ from shared.storage.connect import DatabaseRole, create_engine
 _APPLIED_SECONDS = 20.0
 _LABEL = "made at the first start"
 WEBSITE = "website"
-"""Name of the source that the folder's write key belongs to."""
+"""Source of the folder's write key."""
 
 
 async def bootstrap(
@@ -37,7 +37,7 @@ async def bootstrap(
     now: datetime,
     map_name: str | None = templates.DEFAULT,
 ) -> Credentials:
-    """Make keys that work and publish a ready map, where they are missing; safe to repeat.
+    """Create valid keys and publish a template map, where they are missing; safe to repeat.
 
     `operator_url`: the database's address as it may be written down for operator commands.
     """
@@ -63,7 +63,7 @@ async def bootstrap(
                 database_url=operator_url,
                 api_url=api_url,
             )
-            # Inside the transaction: keys that could not be written down are not kept either.
+            # Inside the transaction: if the file cannot be written, the keys are rolled back.
             credentials.write(home, made)
     finally:
         await engine.dispose()
@@ -71,7 +71,7 @@ async def bootstrap(
 
 
 async def play_sample(target: Credentials, home: Path, now: datetime) -> int:
-    """Play the sample journeys unless they are there already; answers how many events were sent."""
+    """Send the sample journeys, unless that was done before; returns the number of events sent."""
     record = SampleRecord(home)
     sample = sample_events.Sample()
     if record.is_played and await _has_stage(target, sample.accounts[0].id):
@@ -79,13 +79,13 @@ async def play_sample(target: Credentials, home: Path, now: datetime) -> int:
     events = sample.events(record.anchor(now))
     await sample_events.play(events, base_url=target.base_url, write_key=target.write_key)
     record.played()
-    # Who has only visited so far is a person without an account yet.
+    # Events without an account belong to visitors, who have no stage of an account.
     await _applied(target, sorted({each["account_id"] for each in events if "account_id" in each}))
     return len(events)
 
 
 async def _applied(target: Credentials, account_ids: list[str]) -> None:
-    """Return once every account has a stage, so that the first look finds something; at most 20 s."""
+    """Wait until every account has a stage, so that the first query returns one; at most 20 s."""
     headers = {"Authorization": f"Bearer {target.secret_key}"}
     question = {"subjects": [{"account_id": account_id} for account_id in account_ids]}
     end = monotonic() + _APPLIED_SECONDS
@@ -117,7 +117,7 @@ async def _publish_ready(connection: AsyncConnection, name: str, now: datetime) 
 async def _write_key(
     connection: AsyncConnection, stored: dict[str, StoredKey], token: str, now: datetime
 ) -> str:
-    """A write key of the source `website`, so that what is sent with it can be watched at once."""
+    """A write key of the source `website`, so that `stageline tail website` shows its events."""
     token_in_use = await _valid_token(connection, stored, token, KeyKind.WRITE, now)
     parsed = tokens.parse(token_in_use)
     key = stored.get(parsed.key_id) if parsed else None
@@ -145,12 +145,12 @@ async def _valid_token(
     kind: KeyKind,
     now: datetime,
 ) -> str:
-    """The token itself while it works, else a new one."""
+    """`token` while it is valid, else a new one."""
     parsed = tokens.parse(token)
     key = stored.get(parsed.key_id) if parsed else None
     if parsed and key and key.kind is kind and key.revoked_at is None:
         is_fresh = key.expires_at is None or key.expires_at > now
-        # A key of an earlier version lacks the rights that have come since.
+        # A key of an earlier version lacks the scopes that were added since.
         is_fresh = is_fresh and key.scopes >= SCOPES_OF_KIND[kind]
         if is_fresh and tokens.matches(parsed, key.secret_hash):
             return token

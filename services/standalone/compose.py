@@ -25,6 +25,7 @@ from services.standalone import document as product_document
 from shared.clock import Clock
 from shared.eventlog.factory import ensure_topics
 from shared.http.health import Health
+from shared.http.raw_path import RawPath
 from shared.http.server import serve
 from shared.settings import load
 from shared.telemetry.metrics import of_process
@@ -70,15 +71,18 @@ class AllServices:
         self.health = Health(
             {"api": answers, "log": ingest.writer.healthy}, is_alive=stager.is_alive
         )
-        self.app: ASGIApp = _PathRouter(
-            api=api_app.create_app(
-                api,
-                self.health,
-                front=product_document.FRONT,
-                described=product_document.served(ingest),
-            ),
-            ingest=ingest_app.create_app(ingest, self.health),
-            ingest_routes=ingest_app.routes(ingest),
+        # Raw paths here too: decoded, a person's name may hold what no pattern of a route matches.
+        self.app: ASGIApp = RawPath(
+            _PathRouter(
+                api=api_app.create_app(
+                    api,
+                    self.health,
+                    front=product_document.FRONT,
+                    described=product_document.served(ingest),
+                ),
+                ingest=ingest_app.create_app(ingest, self.health),
+                ingest_routes=ingest_app.routes(ingest),
+            )
         )
 
     async def run(

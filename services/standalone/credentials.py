@@ -1,4 +1,4 @@
-"""`.stageline/credentials.json`: where scripts find the address and the keys of this folder.
+"""`.stageline/credentials.json`: address and keys of this folder, for scripts.
 
 Mode 0600 from the first byte on; written whole or not at all.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from shared.errors import FatalError
 
 HOME = Path(".stageline")
-"""Everything that Stageline keeps for one folder."""
+"""Default data folder."""
 
 FILE_NAME = "credentials.json"
 
@@ -26,11 +26,11 @@ class Credentials:
     database_url: str = ""
     """Address of the embedded PostgreSQL, for operator commands; answers while Stageline runs."""
     api_url: str = ""
-    """Where stages are read, if that is another address than the one that takes events."""
+    """Address of the api, if it differs from that of ingest."""
 
     @property
     def read_url(self) -> str:
-        """Where stages are read."""
+        """Address of the api."""
         return self.api_url or self.base_url
 
 
@@ -53,7 +53,7 @@ _FIELDS = fields(Credentials)
 
 
 def write(home: Path, credentials: Credentials) -> Path:
-    """Store the credentials and answer where they are. Raises OSError."""
+    """Write the file and return its path. Raises OSError."""
     path = home / FILE_NAME
     draft = path.with_suffix(".new")
     draft.unlink(missing_ok=True)

@@ -53,7 +53,7 @@ class EmbeddedPostgres:
             self._data_dir.mkdir(parents=True, exist_ok=True)
             _clear_leftovers(self._data_dir)
             with warnings.catch_warnings():
-                # The package warns about a missing XDG_RUNTIME_DIR, which is no matter here.
+                # The package warns about a missing XDG_RUNTIME_DIR, which the server does not need.
                 warnings.simplefilter("ignore")
                 self._server = _started(self._data_dir, self._settings)
         except Exception as exc:
@@ -86,7 +86,7 @@ def _started(data_dir: Path, settings: dict[str, str]) -> _Server:
     try:
         return _tuned_server(data_dir, settings)
     except subprocess.TimeoutExpired:
-        # The package waits ten seconds; a server that replays its log goes on meanwhile.
+        # The package waits ten seconds; a server that replays its log needs longer.
         end = monotonic() + _RECOVERY_SECONDS
         while not _is_ready(data_dir) and monotonic() < end:
             sleep(0.2)

@@ -43,7 +43,7 @@ class Account:
 
 
 class Sample:
-    """The bundled file, read once."""
+    """The journeys of the bundled file."""
 
     def __init__(self, path: Path = _FILE) -> None:
         content = yaml.safe_load(path.read_text("utf-8"))

@@ -12,7 +12,7 @@ _EVENT = (
 
 
 WATCH = ".venv/bin/stageline tail website"
-"""The write key above is a key of this source."""
+"""Command that shows the events of the write key's source."""
 
 
 def say(text: str) -> None:

@@ -1,1 +1,1 @@
-"""HTTP manners that every service shares: problems, request ids, health, the server."""
+"""HTTP as every service speaks it: keys, problems, request ids, health, the server, the document."""

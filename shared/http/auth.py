@@ -1,7 +1,7 @@
-"""Who asks, and may they: bearer keys and scopes, with answers that give nothing away.
+"""Authentication by bearer key and authorization by scope, with responses that give nothing away.
 
-Every failed authentication has one and the same 401; a known key without the scope gets 403; keys
-that cannot be checked for now get 503.
+Every failed authentication has one and the same 401; a valid key without the scope gets 403; while keys
+cannot be checked the response is 503.
 """
 
 import base64
@@ -18,7 +18,7 @@ _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="stageline"'}
 
 
 class MissingScope(StagelineError):
-    """The key is known and may not do this."""
+    """The key is valid and does not hold the scope."""
 
     def __init__(self, scope: Scope) -> None:
         super().__init__(f"this key does not hold {scope}")
@@ -26,7 +26,7 @@ class MissingScope(StagelineError):
 
 
 class NotAuthenticated(StagelineError):
-    """The request names no key that authenticates; `failure` is for metrics, not for the answer."""
+    """The request has no key that authenticates; `failure` is for metrics, not for the response."""
 
     def __init__(self, failure: AuthFailure) -> None:
         super().__init__(failure.value)
@@ -61,7 +61,7 @@ def basic_user(authorization: str | None) -> str | None:
 async def authorize(keys: KeyCache, token: str | None, scope: Scope) -> Principal:
     """Principal of `token`, if it holds `scope`.
 
-    Raises NotAuthenticated or MissingScope; `denial` makes the answer of either.
+    Raises NotAuthenticated or MissingScope; `denial` makes the response to either.
     """
     principal = await keys.authenticate(token)
     if isinstance(principal, AuthFailure):
@@ -72,7 +72,7 @@ async def authorize(keys: KeyCache, token: str | None, scope: Scope) -> Principa
 
 
 def denial(error: NotAuthenticated | MissingScope) -> Response:
-    """Answer for a request that may not pass."""
+    """Response to a request that is not authorized."""
     match error:
         case MissingScope():
             return problem(

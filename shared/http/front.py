@@ -1,6 +1,6 @@
-"""`GET /`: what answers here, for a person at a browser and for a program.
+"""`GET /`: a page about the service, as HTML for a browser and as JSON for a program.
 
-The page stands alone: no script, no picture, nothing from elsewhere, and a policy that says so.
+The page loads nothing: no script, no picture, nothing from elsewhere, and its policy allows none.
 """
 
 import base64
@@ -49,7 +49,7 @@ _LINKS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Front:
-    """What `GET /` says. `example` is one call for a shell; it names no key."""
+    """Content of `GET /`. `example` is one call for a shell, without a key."""
 
     title: str
     about: str
@@ -64,7 +64,7 @@ def route(front: Front) -> Route:
 
 
 def _endpoint(front: Front) -> Callable[[Request], Response]:
-    told = {
+    content = {
         "name": front.title,
         "version": version("stageline"),
         "about": front.about,
@@ -77,7 +77,7 @@ def _endpoint(front: Front) -> Callable[[Request], Response]:
     def endpoint(request: Request) -> Response:
         if "text/html" in request.headers.get("accept", ""):
             return Response(page, media_type="text/html", headers=_HEADERS)
-        return JSONResponse(told, headers=_HEADERS)
+        return JSONResponse(content, headers=_HEADERS)
 
     return endpoint
 

@@ -1,9 +1,9 @@
-"""uvicorn's protocol with the bounds that it lacks: on what comes, and on how long all may take.
+"""uvicorn's protocol with the limits that it lacks, on sizes and on waiting times.
 
-uvicorn waits without end for a head that comes byte by byte, as blank lines or not at all, for a body
-that nobody reads any more, and for a peer that does not read; it keeps a head of any size, takes trailers
-for headers, and answers every sender with 503 once idle ones hold too many connections. Here each of
-them has a deadline and a size, and only the connections beyond the limit are turned away.
+uvicorn waits without end for a head that arrives byte by byte, as blank lines or not at all, for the rest
+of a body after its response, and for a peer that does not read; it keeps a head of any size, takes
+trailers for headers, and answers every sender with 503 once idle ones hold too many connections. Here each
+of them has a deadline and a size, and only the connections beyond the limit are refused.
 """
 
 import asyncio
@@ -15,15 +15,15 @@ from uvicorn.server import ServerState
 
 HEAD_SECONDS = 10.0
 MAX_HEAD_BYTES = 64 * 1024
-"""Also of what surrounds a body: names of chunks, trailers."""
+"""Also of the framing of a body: chunk headers and trailers."""
 REST_SECONDS = 10.0
 MAX_REST_BYTES = 16_000_000
-"""Of a body that comes after its answer: an honest sender ends it, or hangs up when it has read."""
+"""Of a body that continues after its response: a correct sender ends it, or closes the connection."""
 UNREAD_SECONDS = 60.0
-"""How long a peer may leave what it asked for unread, once there is more than buffers hold."""
+"""How long a peer may leave a response unread, once it fills the buffers."""
 
 CODES = {"head_timeout": 408, "head_too_large": 431, "too_many_connections": 503}
-"""Code to status of what is refused before there is a request."""
+"""Code to status of refusals before there is a request."""
 
 
 def _answer(status: str, code: str, detail: str, extra: str = "") -> bytes:
@@ -51,7 +51,7 @@ _TOO_LARGE = _answer(
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """One connection. Costs next to nothing per request that comes in one piece."""
+    """One connection. A request that arrives in one piece costs two timer calls more."""
 
     head_seconds = HEAD_SECONDS
     rest_seconds = REST_SECONDS
@@ -71,14 +71,14 @@ class GuardedProtocol(HttpToolsProtocol):
         self._is_in_body = False
         self._head_bytes = 0
         self._other_bytes = 0
-        """Of the body's surroundings since the last of the body itself."""
+        """Bytes of framing since the last byte of the body."""
         self._rest_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._rest_timer: asyncio.TimerHandle | None = None
         self._unread_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Turn away what is too much; else wait for a first head, not for ever."""
+        """Refuse a connection beyond the limit; else start the deadline of the first head."""
         super().connection_made(transport)
         if self._max_connections is not None and len(self.connections) > self._max_connections:
             transport.write(_FULL)
@@ -87,14 +87,14 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_timer = self.loop.call_later(self.head_seconds, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timers."""
+        """Stop the timers."""
         self._stop_head_timer()
         self._stop_rest_timer()
         self._stop_unread_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Hand the bytes on, unless they are too much of a head."""
+        """Pass the bytes on, unless the head is too large."""
         if self._is_in_head:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
@@ -126,11 +126,11 @@ class GuardedProtocol(HttpToolsProtocol):
         self._other_bytes = 0
         self._stop_head_timer()
         super().on_headers_complete()
-        # What comes now of this kind are trailers: nobody asked for them.
+        # Headers from here on are trailers, which are dropped.
         self.headers = []
 
     def on_body(self, body: bytes) -> None:
-        """Some of a body."""
+        """A piece of the body."""
         self._other_bytes = 0
         super().on_body(body)
 
@@ -140,13 +140,13 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_message_complete()
         if self._rest_timer is not None:
             self._stop_rest_timer()
-            # Answered long ago; uvicorn has taken the connection's deadline away with the last bytes.
+            # The response was sent before; with these bytes uvicorn has cancelled the connection's deadline.
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
 
     def on_response_complete(self) -> None:
-        """An answer is complete, and maybe came before the body had."""
+        """A response is complete, possibly before its request is."""
         super().on_response_complete()
         if self._is_in_body and self._is_idle() and not self.transport.is_closing():
             self._rest_bytes = 0

@@ -1,7 +1,7 @@
 """`/livez`, `/readyz`, `/metrics`: the same three on every service.
 
-`/livez` looks at the process alone; `/readyz` runs the service's checks, bounded and remembered for a
-second, and answers 503 as soon as the service is stopping.
+`/livez` depends on the process alone; `/readyz` runs the service's checks, with a time limit and cached for
+a second, and answers 503 as soon as the service is stopping.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 Check = Callable[[], Awaitable[bool]]
 
 _CHECK_SECONDS = 1.5
-_REMEMBER_SECONDS = 1.0
+_CACHE_SECONDS = 1.0
 
 
 class Health:
@@ -29,16 +29,16 @@ class Health:
         """`checks` by name; `is_alive` must not wait for anything outside the process."""
         self._checks = dict(checks)
         self._is_alive = is_alive
-        self._asked_at = float("-inf")
+        self._checked_at = float("-inf")
         self._result: dict[str, bool] = {}
         self.stopping = False
 
     async def ready(self) -> dict[str, bool]:
         """Result of each check, at most a second old. A check that raises or hangs has failed."""
-        if monotonic() - self._asked_at > _REMEMBER_SECONDS:
+        if monotonic() - self._checked_at > _CACHE_SECONDS:
             results = await asyncio.gather(*(_bounded(check) for check in self._checks.values()))
             self._result = dict(zip(self._checks, results, strict=True))
-            self._asked_at = monotonic()
+            self._checked_at = monotonic()
         return {**self._result, "not_stopping": not self.stopping}
 
     async def livez(self, _: Request) -> Response:

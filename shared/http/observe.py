@@ -1,8 +1,8 @@
-"""Outermost ASGI layer: request id, metrics by route template, one log line, no bare 500, a polite end.
+"""Outermost ASGI layer: request id, metrics by route template, one log line, a 500 that is a problem.
 
 Pure ASGI on purpose: Starlette's BaseHTTPMiddleware costs a task per request. Between "not ready" and
-the closing of the port every answer says `Connection: close`: a client that kept its connection would
-otherwise send into one that is being closed, and could not know whether its request was taken.
+the closing of the port every response says `Connection: close`: a client that kept its connection could
+send a request into one that is being closed, without learning whether it was processed.
 """
 
 import re
@@ -26,12 +26,12 @@ _SERVER_ERROR = 500
 
 
 class Observe:
-    """Wraps an app. The route template is what the inner router put into `scope["route"]`."""
+    """Wraps an app. The route template comes from `scope["route"]`, which the inner router sets."""
 
     def __init__(
         self, app: ASGIApp, *, service: str, metrics: Metrics, health: Health | None = None
     ) -> None:
-        """`health` tells when the service is stopping."""
+        """`health.stopping` is set while the service stops."""
         self._app = app
         self._service = service
         self._metrics = metrics
@@ -56,7 +56,7 @@ class Observe:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = [*message["headers"], request_id_header]
-                # Asked at the answer, not at the request: a stop may have begun in between.
+                # Read with the response, not with the request: a stop may have begun in between.
                 if self._health is not None and self._health.stopping:
                     headers.append((b"connection", b"close"))
                 message["headers"] = headers

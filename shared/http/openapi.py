@@ -1,7 +1,7 @@
-"""OpenAPI documents: the pieces that every service's part is made of, and parts put together.
+"""OpenAPI documents: the pieces of a service's part, and one document made of several parts.
 
-A service describes its own calls as a `Part`; `document` makes one document of one part or of
-several. What two parts say under one name must be the same: nothing is overwritten silently.
+A service describes its own calls as a `Part`; `document` merges one or more. Two parts may define the
+same name only alike: nothing is overwritten silently.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -81,7 +81,7 @@ class Problem(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What one service serves. `description` says what it is for, in Markdown."""
+    """The calls of one service. `description` is Markdown."""
 
     description: str
     tags: Mapping[str, str]
@@ -118,29 +118,16 @@ def document(title: str, parts: Sequence[Part]) -> Json:
     }
 
 
-def schemas(
-    asked: set[type[BaseModel]], told: set[type[BaseModel]]
-) -> tuple[dict[type, Json], Json]:
-    """Reference of each model, and the definitions that the references lead to."""
-    found, definitions = models_json_schema(
-        [
-            *((model, "validation") for model in sorted(asked, key=_name)),
-            *((model, "serialization") for model in sorted(told | {Problem}, key=_name)),
-        ],
-        ref_template=REF,
-    )
-    by_model: dict[type, Json] = {model: schema for (model, _), schema in found.items()}
-    return by_model, definitions.get("$defs", {})
-
-
 def problem_schemas() -> Json:
     """Schemas of a problem, by name."""
-    return schemas(set(), set())[1]
+    _, described = models_json_schema([(Problem, "serialization")], ref_template=REF)
+    definitions: Json = described["$defs"]
+    return definitions
 
 
 def refusal(status: int, examples: Mapping[str, Json], *, schema: str = "Problem") -> Json:
-    """The answers with one error status. `examples`: code to an example, or a reference to one."""
-    told: Json = {
+    """Response with an error status. `examples`: code to an example, or a reference to one."""
+    response: Json = {
         "description": _PHRASES[status],
         "content": {
             MEDIA_TYPE: {"schema": {"$ref": REF.format(model=schema)}, "examples": {**examples}}
@@ -148,33 +135,29 @@ def refusal(status: int, examples: Mapping[str, Json], *, schema: str = "Problem
     }
     if status in _HEADERS:
         name, description = _HEADERS[status]
-        told["headers"] = {name: header(description)}
-    return told
+        response["headers"] = {name: header(description)}
+    return response
 
 
 def fault_answer() -> Json:
-    """Answer 500, which any call may give and none intends."""
+    """Response 500, which any call may give and none intends."""
     example: Json = msgspec.json.decode(bytes(fault().body))
     return refusal(500, {example["code"]: {"value": example}})
 
 
 def header(description: str) -> Json:
-    """A header of an answer."""
+    """A header of a response."""
     return {"description": description, "schema": {"type": "string"}}
 
 
 def served(described: Json) -> Callable[[], Json]:
-    """What FastAPI takes as `openapi` of an application, for a document of one's own."""
+    """Function to set as `openapi` of a FastAPI application that serves this document."""
     return lambda: described
 
 
 def text(described: Json) -> str:
-    """The document as it is checked in: indented, keys in the order in which they were put."""
+    """The document as it is checked in: indented, keys in their order of insertion."""
     return msgspec.json.format(msgspec.json.encode(described), indent=2).decode("utf-8") + "\n"
-
-
-def _name(model: type[BaseModel]) -> str:
-    return model.__name__
 
 
 def _merged(mappings: Iterable[Mapping[str, Any]]) -> Json:

@@ -1,7 +1,7 @@
 """Errors as `application/problem+json` (RFC 9457).
 
-A problem names what was wrong and where; it never repeats what was sent, so an answer cannot be made
-to carry somebody's input. `type` points into docs/problems.md.
+A problem names what was wrong and where; it never repeats input, so a request cannot put content of its
+own into a response. `type` points into docs/problems.md.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,9 +37,9 @@ def problem(
     headers: Mapping[str, str] | None = None,
     request_id: str | None = None,
 ) -> Response:
-    """Build the answer. `code` is snake_case and stable: callers may switch on it.
+    """Build the response. `code` is snake_case and stable: callers may switch on it.
 
-    `detail` must not contain anything that the caller sent.
+    `detail` must not contain anything of the request.
     """
     body = members(status, code, detail)
     if errors:
@@ -55,7 +55,7 @@ def problem(
 
 
 def members(status: int, code: str, detail: str) -> dict[str, object]:
-    """What every problem says, as a dictionary to be added to."""
+    """The members that every problem has, as a new dictionary."""
     return {
         "type": TYPE_BASE + code.replace("_", "-"),
         "title": _TITLES.get(status) or HTTPStatus(status).phrase,
@@ -71,7 +71,7 @@ def unavailable(code: str, detail: str, *, retry_after_seconds: int = 2) -> Resp
 
 
 def fault(request_id: str | None = None) -> Response:
-    """500, with nothing in it of what went wrong."""
+    """500, without any detail of the failure."""
     return problem(
         500,
         "internal_error",
@@ -81,11 +81,11 @@ def fault(request_id: str | None = None) -> Response:
 
 
 UNROUTED: Mapping[str, int] = {"not_found": 404, "method_not_allowed": 405}
-"""Code to status of what a router refuses."""
+"""Code to status of the refusals of a router."""
 
 
 async def unrouted(request: Request, exc: Exception) -> Response:
-    """Exception handler: answer what the router itself refuses. Raises `exc` if it is no such."""
+    """Exception handler for the 404 and 405 of a router. Raises `exc` again if it is another."""
     request_id = request.scope.get("state", {}).get("request_id")
     match exc:
         case HTTPException(status_code=404):

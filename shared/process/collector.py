@@ -8,7 +8,7 @@ _MIDDLE_RUNS = 50
 
 
 def tune_collector() -> None:
-    """Collect cycles less often, and never look again at what exists now.
+    """Collect cycles less often, and exempt all present objects from collection.
 
     A batch makes tens of thousands of objects and hardly a cycle. With the defaults (700, 10, 10)
     the collector took as long as the stager's fold and a tenth of the processor time of an ingest

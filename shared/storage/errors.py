@@ -119,6 +119,17 @@ def is_connection_lost(exc: BaseException) -> bool:
     return isinstance(exc, (*_DRIVERS_OWN, ConnectionError))
 
 
+def server_message(exc: BaseException) -> str | None:
+    """The server's own words, where it refused a statement; None for any other error."""
+    match exc:
+        case DBAPIError():
+            return str(exc.orig)
+        case asyncpg.PostgresError():
+            return str(exc)
+        case _:
+            return None
+
+
 @contextmanager
 def transient_as_unavailable(message: str) -> Iterator[None]:
     """Raise DatabaseUnavailable for a transient error; any other error passes."""

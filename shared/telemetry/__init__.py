@@ -1,1 +1,1 @@
-"""Logs and metrics of every service."""
+"""Metrics of every service."""

@@ -23,7 +23,7 @@ _AGE_SECONDS: Sequence[float] = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 9
 _BATCH_RECORDS: Sequence[float] = (1, 5, 10, 50, 100, 250, 500, 1000, 2000, 4000)
 
 VERDICTS = ("applied", "duplicate", "dead", "erased")
-"""How a record of the log can end."""
+"""Results of a record of the log."""
 
 
 class Metrics:

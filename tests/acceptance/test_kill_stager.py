@@ -15,7 +15,7 @@ import asyncpg
 import httpx
 import pytest
 
-from services.cli.operate.verify import Report, examine
+from services.cli.operate.verify import VerifyReport, examine
 from services.standalone.bootstrap import bootstrap
 from shared.clock import SystemClock
 from shared.storage.connect import DatabaseRole, open_pool
@@ -145,7 +145,7 @@ class Front:
         )
         return verdicts
 
-    async def verified(self) -> Report:
+    async def verified(self) -> VerifyReport:
         """The account that `stageline verify --deep` takes."""
         async with owner_transaction(self.database_url) as connection:
             return await examine(connection, deep=True)

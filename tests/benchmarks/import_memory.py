@@ -25,10 +25,10 @@ _LOOK_SECONDS = 0.1
 
 
 def rows(count: int) -> Iterator[tuple[str, str, str, datetime, str, int]]:
-    """Rows of a shop: many people, each session of its own."""
+    """Rows that are all of another person: the names of people are counted in the temporary file."""
     for number in range(count):
         moment = _START + timedelta(seconds=number)
-        yield f"user_{number % 50_000}", f"s_{number}", "home", moment, "desktop", number
+        yield f"user_{number}", f"s_{number}", "home", moment, "desktop", number
 
 
 def write_csv(path: Path, count: int) -> None:

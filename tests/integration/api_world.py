@@ -1,14 +1,11 @@
 """An api on a real database with two workspaces in it, seeded as the stager would have left it."""
 
-import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
-import asyncpg
 import httpx
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
@@ -19,7 +16,6 @@ from services.api.app import build, create_app
 from services.api.context import ApiContext
 from services.api.settings import ApiSettings
 from shared.clock import ManualClock
-from shared.contracts.envelope import encode
 from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
 from shared.keys.cache import KeyCache
 from shared.keys.principal import Scope
@@ -28,7 +24,8 @@ from shared.maps import parse
 from shared.storage import journeys, keys
 from shared.storage.connect import DatabaseRole, connect, create_engine
 from shared.telemetry.metrics import Metrics
-from tests.support import touchpoints
+from tests.integration.api_rows import Rows
+from tests.support.database import owner_transaction
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
@@ -73,21 +70,13 @@ AWKWARD_IDS = (
 """Valid ids that need percent-encoding or look like something else."""
 
 
-def at(text_: str) -> datetime:
-    """An instant of March 2026 from `DD HH:MM`, UTC."""
-    day, time = text_.split(" ")
-    hour, minute = time.split(":")
-    return datetime(2026, 3, int(day), int(hour), int(minute), tzinfo=UTC)
-
-
 @dataclass(kw_only=True)
-class World:
+class World(Rows):
     """The application of a test, its keys, and a connection of the owner to seed with."""
 
     app: ASGIApp
     api: ApiContext
     clock: ManualClock
-    owner: "asyncpg.Connection[asyncpg.Record]"
     client: httpx.AsyncClient
     secret: str
     write: str
@@ -113,8 +102,7 @@ class World:
 
     async def key(self, *scopes: Scope, workspace_id: WorkspaceId = DEFAULT_WORKSPACE) -> str:
         """Create a secret key with the given scopes."""
-        engine = create_engine(self.database_url, role=DatabaseRole.OWNER, application_name="seed")
-        async with engine.begin() as connection:
+        async with owner_transaction(self.database_url) as connection:
             made = await keys.create(
                 connection,
                 workspace_id=workspace_id,
@@ -122,265 +110,18 @@ class World:
                 now=NOW,
                 scopes=scopes or None,
             )
-        await engine.dispose()
         return made.token
 
     async def publish(
         self, source: str, workspace_id: WorkspaceId = DEFAULT_WORKSPACE, *, now: datetime = NOW
     ) -> int:
         """Publish a map; the version."""
-        engine = create_engine(self.database_url, role=DatabaseRole.OWNER, application_name="seed")
-        async with engine.begin() as connection:
+        async with owner_transaction(self.database_url) as connection:
             made = await journeys.publish(
                 connection, workspace_id, parse(source), source, "seed", now
             )
-        await engine.dispose()
         self.api.maps.invalidate_newest(workspace_id)
         return made.version
-
-    async def subject(
-        self,
-        subject_id: str,
-        *,
-        workspace_id: WorkspaceId = DEFAULT_WORKSPACE,
-        merged_into: str | None = None,
-        states: bytes = b"{}",
-        traits: Mapping[str, Any] | None = None,
-        value: float | None = None,
-        touchpoints: int = 1,
-    ) -> None:
-        """A subject row."""
-        await self._insert(
-            "subject",
-            workspace_id=workspace_id,
-            subject_id=subject_id,
-            version=1,
-            touchpoints=touchpoints,
-            last_occurred_at=at("04 16:12"),
-            last_message_id="m-1",
-            processed_at=at("04 16:13"),
-            states=states,
-            account_traits=json.dumps(traits or {}),
-            value=value,
-            merged_into=merged_into,
-        )
-
-    async def placement(
-        self,
-        subject_id: str,
-        *,
-        workspace_id: WorkspaceId = DEFAULT_WORKSPACE,
-        journey: str = "sales",
-        map_version: int = 1,
-        status: str = "active",
-        stage: str | None = "evaluation",
-        outcome: str | None = None,
-        cycle: int = 1,
-        version: int = 3,
-        entered_at: datetime | None = None,
-        stalled_at: datetime | None = None,
-    ) -> None:
-        """A placement row."""
-        await self._insert(
-            "placement",
-            workspace_id=workspace_id,
-            subject_id=subject_id,
-            journey=journey,
-            map_version=map_version,
-            status=status,
-            stage=stage,
-            outcome=outcome,
-            cycle=cycle,
-            entered_at=entered_at or at("02 09:30"),
-            stalled_at=stalled_at,
-            milestones=json.dumps({"demo": "2026-03-02T09:30:00Z"}),
-            version=version,
-            processed_at=at("02 09:31"),
-        )
-
-    async def account(self, subject_id: str, **placement: Any) -> None:
-        """Rows of an account that is on a stage."""
-        workspace_id = placement.get("workspace_id", DEFAULT_WORKSPACE)
-        await self.subject(subject_id, workspace_id=workspace_id)
-        await self.placement(subject_id, **placement)
-
-    async def name(
-        self,
-        identifier: str,
-        *,
-        subject_id: str,
-        person_id: str | None = None,
-        parent: str | None = None,
-        workspace_id: WorkspaceId = DEFAULT_WORKSPACE,
-    ) -> None:
-        """An identifier row."""
-        await self._insert(
-            "identifier",
-            workspace_id=workspace_id,
-            identifier=identifier,
-            parent=parent,
-            linked_at=at("01 08:00") if parent else None,
-            linked_by="m-0" if parent else None,
-            person_id=person_id or identifier,
-            subject_id=subject_id,
-        )
-
-    async def member(
-        self, subject_id: str, person_id: str, *, role: str | None = None, seen: str = "01 08:00"
-    ) -> None:
-        """A member row."""
-        await self._insert(
-            "member",
-            workspace_id=DEFAULT_WORKSPACE,
-            subject_id=subject_id,
-            person_id=person_id,
-            role=role,
-            traits=json.dumps({"name": person_id}),
-            first_seen_at=at(seen),
-        )
-
-    async def touchpoint(
-        self,
-        subject_id: str,
-        message_id: str,
-        *,
-        occurred: str,
-        event: str = "Page Viewed",
-        person_id: str | None = None,
-        **fields: Any,
-    ) -> None:
-        """A touchpoint row, its envelope as ingest writes it."""
-        envelope = touchpoints.event(
-            event, at(occurred), message_id=message_id, account_id=subject_id, **fields
-        )
-        await self._insert(
-            "touchpoint",
-            workspace_id=DEFAULT_WORKSPACE,
-            message_id=message_id,
-            subject_id=subject_id,
-            person_id=person_id,
-            occurred_at=at(occurred),
-            processed_at=at(occurred),
-            envelope=encode(envelope).decode(),
-        )
-
-    async def transition(
-        self,
-        subject_id: str,
-        sequence: int,
-        *,
-        occurred: str,
-        from_stage: str | None,
-        to_stage: str | None,
-        dwell_seconds: float | None,
-        kind: str = "advance",
-        journey: str = "sales",
-        message_id: str | None = None,
-        event: str | None = None,
-        timer: str | None = None,
-        outcome: str | None = None,
-        superseded: str | None = None,
-    ) -> None:
-        """A transition row."""
-        await self._insert(
-            "transition",
-            workspace_id=DEFAULT_WORKSPACE,
-            subject_id=subject_id,
-            journey=journey,
-            sequence=sequence,
-            kind=kind,
-            from_stage=from_stage,
-            to_stage=to_stage,
-            outcome=outcome,
-            cycle=1,
-            occurred_at=at(occurred),
-            processed_at=at(occurred),
-            dwell_seconds=dwell_seconds,
-            cause_message_id=message_id,
-            cause_event=event,
-            cause_timer=timer,
-            rule=f"stages.{to_stage}.enter",
-            map_version=1,
-            superseded_at=at(superseded) if superseded else None,
-        )
-
-    async def alert(
-        self,
-        alert_id: str,
-        *,
-        subject_id: str = "acme",
-        workspace_id: WorkspaceId = DEFAULT_WORKSPACE,
-        state: str = "open",
-        kind: str = "stall",
-        journey: str = "sales",
-        owner: str | None = "sales",
-        opened: str = "09 10:00",
-        resolution: str | None = None,
-    ) -> None:
-        """An alert row."""
-        await self._insert(
-            "alert",
-            workspace_id=workspace_id,
-            alert_id=UUID(alert_id),
-            kind=kind,
-            severity="warning",
-            state=state,
-            subject_id=subject_id,
-            journey=journey,
-            stage="evaluation",
-            cycle=1,
-            visit_entered_at=at(opened),
-            owner=owner,
-            opened_at=at(opened),
-            resolved_at=at(opened) if state == "resolved" else None,
-            resolution=resolution,
-            last_touchpoint=json.dumps({"message_id": "m-1", "event": "Pricing Viewed"}),
-            value_at_risk=12000.0,
-            evidence=json.dumps({"stall_after_seconds": 1209600}),
-            summary="acme has been in Evaluation for 14 days",
-        )
-
-    async def source(self, source_id: str, *, kind: str = "web") -> None:
-        """A source row, named as its id."""
-        await self._insert(
-            "source",
-            workspace_id=DEFAULT_WORKSPACE,
-            source_id=source_id,
-            name=source_id.removeprefix("src_"),
-            kind=kind,
-            created_at=at("01 08:00"),
-        )
-
-    async def source_secret(self, source_id: str, secret_id: str) -> None:
-        """A row of a source's secret."""
-        await self._insert(
-            "source_secret",
-            workspace_id=DEFAULT_WORKSPACE,
-            source_id=source_id,
-            secret_id=UUID(secret_id),
-            value=b"of the provider",
-            created_at=at("01 08:00"),
-        )
-
-    async def bound_key(self, source_id: str, key_id: str) -> None:
-        """Row of a key of a source; no token belongs to it."""
-        await self._insert(
-            "api_key",
-            workspace_id=DEFAULT_WORKSPACE,
-            key_id=key_id,
-            kind="write",
-            scopes=["events:write"],
-            secret_hash=bytes(32),
-            source_id=source_id,
-        )
-
-    async def _insert(self, table: str, **columns: Any) -> None:
-        names = ", ".join(columns)
-        places = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
-        await self.owner.execute(
-            f"INSERT INTO {table} ({names}) VALUES ({places})",  # noqa: S608 - names from above
-            *columns.values(),
-        )
 
 
 def _bearer(key: str) -> dict[str, str]:
@@ -391,8 +132,7 @@ def _bearer(key: str) -> dict[str, str]:
 async def api_world(database_url: str, **settings: Any) -> AsyncIterator[World]:
     """An api with the map `sales` in the default workspace and an empty second workspace."""
     clock = ManualClock(NOW)
-    engine = create_engine(database_url, role=DatabaseRole.OWNER, application_name="seed")
-    async with engine.begin() as connection:
+    async with owner_transaction(database_url) as connection:
         foreign = WorkspaceId(
             (
                 await connection.execute(
@@ -408,7 +148,6 @@ async def api_world(database_url: str, **settings: Any) -> AsyncIterator[World]:
         )
         other = await keys.create(connection, workspace_id=foreign, kind=KeyKind.SECRET, now=NOW)
         await journeys.publish(connection, DEFAULT_WORKSPACE, parse(MAP), MAP, "seed", NOW)
-    await engine.dispose()
     key_engine = create_engine(database_url, role=DatabaseRole.API, application_name="keys")
     key_cache = KeyCache(keys.loader(key_engine), clock)
     api = build(

@@ -10,7 +10,8 @@ from shared.keys.cache import KeyCache
 from shared.sources.registry import SourceRegistry
 from shared.storage import keys, sources
 from shared.storage.connect import DatabaseRole, create_engine
-from tests.integration.api_world import World, at
+from tests.integration.api_rows import at
+from tests.integration.api_world import World
 from tests.support.touchpoints import event
 
 
@@ -56,7 +57,7 @@ async def add_event(
     world: World, source_id: str, message_id: str | None, received: str = "10 11:00", **more: Any
 ) -> None:
     """Row of an event as ingest's recorder writes it."""
-    await world._insert(
+    await world.insert(
         "source_event",
         **{
             "workspace_id": DEFAULT_WORKSPACE,
@@ -80,7 +81,7 @@ async def add_touchpoint(world: World, message_id: str, received: str) -> None:
         received_at=at(received),
         account_id="acme",
     )
-    await world._insert(
+    await world.insert(
         "touchpoint",
         workspace_id=DEFAULT_WORKSPACE,
         message_id=message_id,

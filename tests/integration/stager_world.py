@@ -26,9 +26,10 @@ from shared.eventlog.port import Record
 from shared.ids import DEFAULT_WORKSPACE
 from shared.maps import parse
 from shared.storage import journeys
-from shared.storage.connect import DatabaseRole, connect, create_engine, open_pool
+from shared.storage.connect import DatabaseRole, connect, open_pool
 from shared.telemetry.metrics import Metrics
 from tests.support import touchpoints
+from tests.support.database import owner_transaction
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
@@ -80,14 +81,10 @@ class World:
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     async def publish(self, text: str) -> int:
-        engine = create_engine(self.url, role=DatabaseRole.OWNER, application_name="test")
-        try:
-            async with engine.begin() as connection:
-                published = await journeys.publish(
-                    connection, DEFAULT_WORKSPACE, parse(text), text, "test", self.clock.now()
-                )
-        finally:
-            await engine.dispose()
+        async with owner_transaction(self.url) as connection:
+            published = await journeys.publish(
+                connection, DEFAULT_WORKSPACE, parse(text), text, "test", self.clock.now()
+            )
         return published.version
 
     def records(

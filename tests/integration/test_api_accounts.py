@@ -8,7 +8,8 @@ import pytest
 from shared.journey.compile import compile_journey
 from shared.journey.fold import refold
 from shared.maps import parse, to_journey
-from tests.integration.api_world import AWKWARD_IDS, MAP, NOW, SHOP, World, api_world, at
+from tests.integration.api_rows import at
+from tests.integration.api_world import AWKWARD_IDS, MAP, NOW, SHOP, World, api_world
 from tests.support.touchpoints import touchpoint
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from shared.ids import DEFAULT_WORKSPACE
-from tests.integration.api_world import World, api_world, at
+from tests.integration.api_rows import at
+from tests.integration.api_world import World, api_world
 from tests.integration.source_requests import add_event, add_touchpoint, create_source, send
 
 
@@ -137,7 +138,7 @@ async def test_a_cursor_is_valid_only_for_its_source_and_filter_by_outcome(
 async def test_usage_is_listed_by_day_newest_first(world: World) -> None:
     source_id = await create_source(world)
     for day, accepted in ((8, 7), (9, 5), (10, 3)):
-        await world._insert(
+        await world.insert(
             "source_usage",
             workspace_id=DEFAULT_WORKSPACE,
             source_id=source_id,

@@ -46,7 +46,7 @@ async def stack(database_url: str, tmp_path: Path) -> AsyncIterator[Stack]:
 
 
 @dataclass(frozen=True)
-class Ran:
+class ImportResult:
     code: int | None
     out: str
     error: str
@@ -55,7 +55,7 @@ class Ran:
         return json.loads(self.out)
 
 
-async def run_import(url: str, key: str, folder: Path, *arguments: str | Path) -> Ran:
+async def run_import(url: str, key: str, folder: Path, *arguments: str | Path) -> ImportResult:
     environ = os.environ | {"STAGELINE_URL": url, "STAGELINE_KEY": key}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.cli", "import", *map(str, arguments)),
@@ -65,7 +65,7 @@ async def run_import(url: str, key: str, folder: Path, *arguments: str | Path) -
         stderr=asyncio.subprocess.PIPE,
     )
     out, error = await process.communicate()
-    return Ran(process.returncode, out.decode(), error.decode())
+    return ImportResult(process.returncode, out.decode(), error.decode())
 
 
 def where(stack: Stack) -> tuple[str, str]:

@@ -71,7 +71,7 @@ async def test_every_snippet_of_the_page_works_and_a_row_counts_once(
 
     sent = await shell(stack, tmp_path, "csv-send")
     assert sent == (REFUSED, "3 events accepted, 1 rows refused\n")
-    repaired = await shell(stack, tmp_path, "csv-mend")
+    repaired = await shell(stack, tmp_path, "csv-correct")
     assert repaired == (0, "1 events accepted, 0 rows refused\n")
     for name in ("csv-workbook", "csv-parquet"):
         again = await shell(stack, tmp_path, name)

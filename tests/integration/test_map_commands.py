@@ -27,7 +27,7 @@ stages:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class MapCommand:
     """The command line with a secret key in its environment."""
 
     url: str
@@ -42,19 +42,19 @@ class Command:
 @pytest.fixture
 async def command(
     database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> AsyncIterator[Command]:
+) -> AsyncIterator[MapCommand]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STAGELINE_DATABASE_URL", database_url)
     stop = asyncio.Event()
     listener = bind("127.0.0.1", 0)
     async with api_world(database_url) as world, asyncio.TaskGroup() as tasks:
         tasks.create_task(serve(world.app, listener, stop), name="api")
-        yield Command(url=f"http://127.0.0.1:{listener.getsockname()[1]}", key=world.secret)
+        yield MapCommand(url=f"http://127.0.0.1:{listener.getsockname()[1]}", key=world.secret)
         stop.set()
 
 
 async def test_a_map_is_published_once_listed_and_shown_as_it_was_written(
-    command: Command,
+    command: MapCommand,
 ) -> None:
     written = templates.read("b2b-jtbd-7")
 
@@ -74,7 +74,7 @@ async def test_a_map_is_published_once_listed_and_shown_as_it_was_written(
     assert shown.stdout == written
 
 
-async def test_the_table_of_journeys_names_key_and_version(command: Command) -> None:
+async def test_the_table_of_journeys_names_key_and_version(command: MapCommand) -> None:
     await command("publish", "-", stdin=SMALL)
 
     listed = await command("list")
@@ -83,7 +83,7 @@ async def test_the_table_of_journeys_names_key_and_version(command: Command) -> 
     assert "small" in listed.stdout
 
 
-async def test_publishing_tells_the_warnings_apart_from_the_answer(command: Command) -> None:
+async def test_publishing_tells_the_warnings_apart_from_the_answer(command: MapCommand) -> None:
     published = await command("publish", "-", "--json", stdin=SMALL)
 
     assert json.loads(published.stdout) == {"key": "small", "version": 1, "changed": True}
@@ -92,7 +92,7 @@ async def test_publishing_tells_the_warnings_apart_from_the_answer(command: Comm
 
 @pytest.mark.parametrize("journey", ["unknown", "a/b", "..", "é?x=1"])
 async def test_a_journey_that_is_not_there_ends_in_a_sentence(
-    command: Command, journey: str
+    command: MapCommand, journey: str
 ) -> None:
     shown = await command("show", journey)
 
@@ -100,8 +100,8 @@ async def test_a_journey_that_is_not_there_ends_in_a_sentence(
     assert shown.stderr.startswith("stageline: refused with 40")
 
 
-async def test_a_key_that_is_not_known_ends_in_a_sentence(command: Command) -> None:
-    stranger = Command(url=command.url, key="sl_sk_unknown")
+async def test_a_key_that_is_not_known_ends_in_a_sentence(command: MapCommand) -> None:
+    stranger = MapCommand(url=command.url, key="sl_sk_unknown")
 
     listed = await stranger("list")
 

@@ -19,18 +19,18 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def command(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
+def command(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> OperatorCommand:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STAGELINE_DATABASE_URL", database_url)
-    return Command()
+    return OperatorCommand()
 
 
-class Command:
-    def __call__(self, *arguments: str) -> Ran:
-        return Ran(CliRunner().invoke(app, arguments))
+class OperatorCommand:
+    def __call__(self, *arguments: str) -> CommandResult:
+        return CommandResult(CliRunner().invoke(app, arguments))
 
 
-class Ran:
+class CommandResult:
     def __init__(self, result: Any) -> None:
         self.code: int = result.exit_code
         self.out: str = result.stdout
@@ -86,7 +86,9 @@ async def test_verify_names_the_partition_that_does_not_add_up(
     ]
 
 
-async def test_the_exit_code_of_verify_tells_a_script(owner: Connection, command: Command) -> None:
+async def test_the_exit_code_of_verify_tells_a_script(
+    owner: Connection, command: OperatorCommand
+) -> None:
     clean = await asyncio.to_thread(command, "verify", "--json")
     await read_from_log(owner, next_offset=101, applied=0, duplicate=0, dead=0)
     broken = await asyncio.to_thread(command, "verify", "--json")
@@ -96,7 +98,7 @@ async def test_the_exit_code_of_verify_tells_a_script(owner: Connection, command
 
 
 async def test_a_dead_letter_is_listed_shown_and_replayed_into_the_log(
-    owner: Connection, command: Command
+    owner: Connection, command: OperatorCommand
 ) -> None:
     await owner.execute(
         "INSERT INTO log_partition (topic, partition) VALUES ($1, 0) ON CONFLICT DO NOTHING",
@@ -117,7 +119,9 @@ async def test_a_dead_letter_is_listed_shown_and_replayed_into_the_log(
     assert [bytes(record["record_value"]) for record in records] == [b"{\x1b[31m"]
 
 
-async def test_a_mistyped_command_is_answered_with_the_one_that_was_meant(command: Command) -> None:
+async def test_a_mistyped_command_is_answered_with_the_one_that_was_meant(
+    command: OperatorCommand,
+) -> None:
     ran = await asyncio.to_thread(command, "verfy")
 
     assert ran.code == 2
@@ -134,7 +138,7 @@ async def test_a_mistyped_command_is_answered_with_the_one_that_was_meant(comman
     ids=["unknown", "nothing named", "no number"],
 )
 async def test_a_mistake_ends_in_a_sentence(
-    command: Command, arguments: list[str], words: str
+    command: OperatorCommand, arguments: list[str], words: str
 ) -> None:
     ran = await asyncio.to_thread(command, *arguments)
 
@@ -143,7 +147,7 @@ async def test_a_mistake_ends_in_a_sentence(
 
 
 async def test_a_database_that_is_away_is_reported_in_a_sentence(
-    command: Command, monkeypatch: pytest.MonkeyPatch
+    command: OperatorCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STAGELINE_DATABASE_URL", "postgresql://nobody@127.0.0.1:9/none")
 

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.cli.client.http import client
-from services.cli.client.target import Target
+from services.cli.client.target import ApiTarget
 from services.cli.main import app
 from services.cli.sources.tail import events
 from shared.http.server import serve
@@ -21,7 +21,7 @@ from tests.integration.api_world import NOW, World, api_world
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class SourceCommand:
     """The command line with a secret key in its environment."""
 
     url: str
@@ -37,7 +37,7 @@ class Command:
 @pytest.fixture
 async def command(
     database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> AsyncIterator[Command]:
+) -> AsyncIterator[SourceCommand]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STAGELINE_DATABASE_URL", database_url)
     monkeypatch.delenv("STAGELINE_PUBLIC_BASE_URL", raising=False)
@@ -46,11 +46,11 @@ async def command(
     async with api_world(database_url) as world, asyncio.TaskGroup() as tasks:
         tasks.create_task(serve(world.app, listener, stop), name="api")
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        yield Command(url=url, key=world.secret, world=world)
+        yield SourceCommand(url=url, key=world.secret, world=world)
         stop.set()
 
 
-async def test_a_source_is_made_changed_shown_and_removed(command: Command) -> None:
+async def test_a_source_is_made_changed_shown_and_removed(command: SourceCommand) -> None:
     made = await command("create", "website", "--kind", "web", "ip=drop", "hash_fields=email")
     changed = await command("set", "website", "ip=", "consent.required=ads", "--rename", "shop")
     shown = await command("show", "shop", "--json")
@@ -73,7 +73,7 @@ async def test_a_source_is_made_changed_shown_and_removed(command: Command) -> N
 
 
 async def test_a_provider_gets_the_public_address_to_post_to(
-    command: Command, monkeypatch: pytest.MonkeyPatch
+    command: SourceCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = await command("create", "billing", "--kind", "stripe")
     monkeypatch.setenv("STAGELINE_PUBLIC_BASE_URL", "https://events.acme.example/")
@@ -85,7 +85,7 @@ async def test_a_provider_gets_the_public_address_to_post_to(
     assert public["webhook_url"] == f"https://events.acme.example{path}"
 
 
-async def test_secrets_are_added_rotated_and_ended(command: Command) -> None:
+async def test_secrets_are_added_rotated_and_ended(command: SourceCommand) -> None:
     await command("create", "billing", "--kind", "stripe")
     first = await command("secret", "add", "billing", "--value", "-", stdin="whsec_the_first\n")
     second = await command(
@@ -103,7 +103,7 @@ async def test_secrets_are_added_rotated_and_ended(command: Command) -> None:
     assert left["expires_at"] == "2026-03-11T12:00:00Z"
 
 
-async def test_a_secret_that_we_make_is_printed_once(command: Command) -> None:
+async def test_a_secret_that_we_make_is_printed_once(command: SourceCommand) -> None:
     await command("create", "partner", "--kind", "standard-webhooks")
     added = await command("secret", "add", "partner")
 
@@ -112,7 +112,7 @@ async def test_a_secret_that_we_make_is_printed_once(command: Command) -> None:
 
 
 async def test_a_key_of_a_source_is_printed_and_its_tag_says_where_to_put_it(
-    command: Command,
+    command: SourceCommand,
 ) -> None:
     await command("create", "website", "--kind", "web")
     key = await command("key", "website", "--label", "shop")
@@ -124,7 +124,7 @@ async def test_a_key_of_a_source_is_printed_and_its_tag_says_where_to_put_it(
     assert "stageline source key website" in tag.stderr
 
 
-async def test_pausing_and_resuming_show_in_the_list(command: Command) -> None:
+async def test_pausing_and_resuming_show_in_the_list(command: SourceCommand) -> None:
     await command("create", "website", "--kind", "web")
     await command("pause", "website")
     paused = await command("list")
@@ -149,7 +149,7 @@ async def test_pausing_and_resuming_show_in_the_list(command: Command) -> None:
     ],
 )
 async def test_mistakes_end_in_a_sentence_and_change_nothing(
-    command: Command, arguments: tuple[str, ...], said: str
+    command: SourceCommand, arguments: tuple[str, ...], said: str
 ) -> None:
     await command("create", "website", "--kind", "web")
     before = (await command("list", "--json")).stdout
@@ -161,8 +161,8 @@ async def test_mistakes_end_in_a_sentence_and_change_nothing(
     assert (await command("list", "--json")).stdout == before
 
 
-async def test_a_key_without_the_scope_is_refused_by_name(command: Command) -> None:
-    poor = Command(url=command.url, key=command.world.write, world=command.world)
+async def test_a_key_without_the_scope_is_refused_by_name(command: SourceCommand) -> None:
+    poor = SourceCommand(url=command.url, key=command.world.write, world=command.world)
 
     answer = await poor("list")
 
@@ -170,7 +170,7 @@ async def test_a_key_without_the_scope_is_refused_by_name(command: Command) -> N
     assert "does not hold" in answer.output
 
 
-async def test_an_operator_binds_a_key_to_a_source_without_the_api(command: Command) -> None:
+async def test_an_operator_binds_a_key_to_a_source_without_the_api(command: SourceCommand) -> None:
     await command("create", "website", "--kind", "web")
     await command("create", "billing", "--kind", "stripe")
 
@@ -196,11 +196,11 @@ async def test_an_operator_binds_a_key_to_a_source_without_the_api(command: Comm
 
 
 async def test_the_tail_of_all_sources_follows_those_made_later_and_outlives_those_removed(
-    command: Command,
+    command: SourceCommand,
 ) -> None:
     async def seen(name: str, event: str) -> None:
         made = json.loads((await command("create", name, "--kind", "server", "--json")).output)
-        await command.world._insert(
+        await command.world.insert(
             "source_event",
             workspace_id=DEFAULT_WORKSPACE,
             source_id=made["source_id"],
@@ -211,7 +211,7 @@ async def test_the_tail_of_all_sources_follows_those_made_later_and_outlives_tho
             event=event,
         )
 
-    to = Target(url=command.url, key=command.key)
+    to = ApiTarget(url=command.url, key=command.key)
     with client(to) as asking:
         newest = events(to, asking, None, last=1)
 

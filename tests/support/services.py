@@ -20,7 +20,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
-from services.cli.operate.verify import Report, examine
+from services.cli.operate.verify import VerifyReport, examine
 from services.standalone.bootstrap import bootstrap
 from services.standalone.compose import AllServices, Settings, composed, settings_from
 from shared.clock import ManualClock
@@ -173,7 +173,7 @@ class Stack:
         await self.stop()
         await self.start()
 
-    async def verified(self, *, deep: bool = True) -> Report:
+    async def verified(self, *, deep: bool = True) -> VerifyReport:
         """The account that `stageline verify` takes, by the test's clock."""
         async with owner_transaction(self.database_url) as connection:
             return await examine(connection, deep=deep, now=self.clock.now())

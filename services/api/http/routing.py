@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from inspect import cleandoc
 from typing import Any, Required, TypedDict, TypeVar, Unpack, get_type_hints
 
@@ -77,7 +78,8 @@ class ScopedRoute(APIRoute):
                 kind = BoundedRequest if self.body_field is None else JsonRequest
                 request = kind(request, body)
             response = await handle(request)
-            response.headers.setdefault("Cache-Control", "no-store")
+            if response.status_code != HTTPStatus.NO_CONTENT:
+                response.headers.setdefault("Cache-Control", "no-store")
             return response
 
         return handle_bounded
@@ -133,6 +135,9 @@ class ScopedRouter(APIRouter):
             answers.setdefault(status_code, {})["content"] = {
                 "application/json": {"example": example}
             }
+        if status_code == HTTPStatus.NO_CONTENT:
+            # FastAPI's default class names a media type even without content.
+            options["response_class"] = Response
         extra: Json = {"x-scope": scope.value}
         if body is not None:
             extra["requestBody"] = body.documented()
@@ -152,6 +157,9 @@ class ScopedRouter(APIRouter):
             )
             route = self.routes[-1]
             assert isinstance(route, ScopedRoute)  # noqa: S101 - made two lines above
+            if route.body_field is not None and body is None:
+                message = f"{path} has a body in its signature and no `body` that limits it"
+                raise TypeError(message)
             route.required_scope = scope
             route.max_body_bytes = body.max_bytes if body else None
             route.codes = codes

@@ -53,7 +53,7 @@ async def list_sources(database: Database) -> schemas.Sources:
     "",
     operation_id="createSource",
     scope=Scope.SOURCES_WRITE,
-    refusals=[Code.SOURCE_NAME_TAKEN, Code.LIMIT_REACHED],
+    refusals=[Code.SOURCE_NAME_IN_USE, Code.LIMIT_REACHED],
     summary="Create a source",
     status_code=201,
     response_description="Created.",
@@ -84,7 +84,7 @@ async def create_source(
             )
             detail = await _detail(connection, source, now)
     except NameInUse as exc:
-        raise RequestRefused(Code.SOURCE_NAME_TAKEN) from exc
+        raise RequestRefused(Code.SOURCE_NAME_IN_USE) from exc
     except LimitReached as exc:
         raise RequestRefused(Code.LIMIT_REACHED, str(exc)) from exc
     response.headers["Location"] = f"/v1/sources/{source.source_id}"
@@ -151,7 +151,7 @@ async def get_source(source_id: SourceId, database: Database, now: Now) -> schem
     "/{source_id:encoded}",
     operation_id="changeSource",
     scope=Scope.SOURCES_WRITE,
-    refusals=[Code.SOURCE_UNKNOWN, Code.SOURCE_NAME_TAKEN],
+    refusals=[Code.SOURCE_UNKNOWN, Code.SOURCE_NAME_IN_USE],
     summary="Rename a source, or change its settings",
     response_description="The source as it is now.",
     example=schemas.SOURCE_EXAMPLE,
@@ -180,7 +180,7 @@ async def change_source(
             )
             return await _reloaded(connection, source, now)
     except NameInUse as exc:
-        raise RequestRefused(Code.SOURCE_NAME_TAKEN) from exc
+        raise RequestRefused(Code.SOURCE_NAME_IN_USE) from exc
 
 
 @router.delete(

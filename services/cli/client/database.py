@@ -1,4 +1,4 @@
-"""One short transaction as the connecting user: what operator commands work in."""
+"""One short transaction as the connecting user, for operator commands."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

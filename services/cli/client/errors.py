@@ -1,4 +1,4 @@
-"""Mistakes of a person end in a sentence and an exit code, never in a traceback."""
+"""Expected errors end in a sentence and an exit code, never in a traceback."""
 
 import sys
 from typing import Any, NoReturn
@@ -14,7 +14,7 @@ REFUSED = 3
 
 
 def fail(message: str, code: int = FAILED) -> NoReturn:
-    """Say what is wrong on standard error and leave with `code`."""
+    """Print `message` on standard error and exit with `code`."""
     typer.secho(f"stageline: {message}", err=True, fg="red" if sys.stderr.isatty() else None)
     raise typer.Exit(code)
 
@@ -23,7 +23,7 @@ class FriendlyGroup(TyperGroup):
     """A command group that turns expected errors into sentences."""
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own context class is private
-        """Run the chosen command; an error that nobody expected keeps its traceback."""
+        """Run the chosen command; an unexpected error keeps its traceback."""
         try:
             return super().invoke(ctx)
         except Exception as exc:
@@ -33,13 +33,16 @@ class FriendlyGroup(TyperGroup):
 
 
 def sentence(exc: BaseException) -> str | None:
-    """What to tell a person about `exc`, or None when it is a fault of ours."""
-    # Here, not above: every command would start later for the sake of errors that hardly one has.
-    import asyncpg  # noqa: PLC0415
+    """Message of an expected error, or None for an error of the program itself."""
+    # Imported here: at the top, these libraries would slow the start of every command.
     import httpx  # noqa: PLC0415
-    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
-    from shared.storage.errors import Meaning, is_connection_lost, meaning_of  # noqa: PLC0415
+    from shared.storage.errors import (  # noqa: PLC0415
+        Meaning,
+        is_connection_lost,
+        meaning_of,
+        server_message,
+    )
 
     while isinstance(exc, BaseExceptionGroup):
         exc = exc.exceptions[0]
@@ -51,16 +54,14 @@ def sentence(exc: BaseException) -> str | None:
             message = "nothing answers at that address; is Stageline running? (make run)"
         case httpx.HTTPError() | httpx.InvalidURL():
             message = f"the request failed: {type(exc).__name__}"
-        case DBAPIError() | asyncpg.PostgresError() | asyncpg.InterfaceError() if (
-            is_connection_lost(exc)
-        ):
-            message = "the database does not answer; is it running, STAGELINE_DATABASE_URL right?"
-        case DBAPIError(orig=reason) | (asyncpg.PostgresError() as reason):
-            message = f"the database refused: {reason}"
         case OSError(filename=str() as name, strerror=str() as reason):
             message = f"{name}: {reason}"
         case OSError():
             message = f"cannot connect: {exc.strerror or exc}"
+        case _ if is_connection_lost(exc):
+            message = "the database does not answer; is it running, STAGELINE_DATABASE_URL right?"
+        case _ if (refusal := server_message(exc)) is not None:
+            message = f"the database refused: {refusal}"
         case _ if meaning_of(exc) is Meaning.BUSY:
             message = "the database is too busy; try again"
         case _:
@@ -69,5 +70,5 @@ def sentence(exc: BaseException) -> str | None:
 
 
 def printable(text: str) -> str:
-    """`text` of an unknown sender, without anything that could steer the terminal."""
+    """Untrusted `text` with control characters replaced, so that it cannot steer the terminal."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

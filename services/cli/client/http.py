@@ -1,4 +1,4 @@
-"""Requests of commands to a running Stageline, and refusals turned into sentences."""
+"""HTTP requests of commands to a running Stageline; a refusal ends the command with a sentence."""
 
 from typing import Any
 
@@ -7,26 +7,26 @@ import msgspec
 import typer
 
 from services.cli.client.errors import REFUSED, fail
-from services.cli.client.target import Target
+from services.cli.client.target import ApiTarget
 
 _REQUEST_SECONDS = 30.0
 
 
-def client(to: Target) -> httpx.Client:
-    """A client that shows the key; the caller closes it."""
+def client(to: ApiTarget) -> httpx.Client:
+    """A client that sends the key with each request; the caller closes it."""
     return httpx.Client(
         base_url=to.url, headers={"authorization": f"Bearer {to.key}"}, timeout=_REQUEST_SECONDS
     )
 
 
-def call(to: Target, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401 - httpx's own
-    """One request; the answer's JSON, None where it has none. Leaves with a sentence when refused."""
-    with client(to) as asking:
-        return told(to, asking.request(method, path, **options))
+def call(to: ApiTarget, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401 - httpx's own
+    """Send one request; JSON of its response, None for 204. Exits with a sentence when refused."""
+    with client(to) as session:
+        return response_json(to, session.request(method, path, **options))
 
 
-def told(to: Target, response: httpx.Response) -> Any:  # noqa: ANN401 - any JSON
-    """JSON of an answer. Leaves with a sentence when it is a refusal, or is not ours."""
+def response_json(to: ApiTarget, response: httpx.Response) -> Any:  # noqa: ANN401 - any JSON
+    """JSON of a response. Exits with a sentence for a refusal, and for a body that is not JSON."""
     if response.status_code == httpx.codes.NO_CONTENT:
         return None
     try:
@@ -43,5 +43,5 @@ def told(to: Target, response: httpx.Response) -> Any:  # noqa: ANN401 - any JSO
 
 
 def print_json(answer: object) -> None:
-    """Write an answer for programs, indented."""
+    """Print `answer` as indented JSON."""
     typer.echo(msgspec.json.format(msgspec.json.encode(answer)).decode())

@@ -1,4 +1,4 @@
-"""Where a command finds Stageline: options, then the environment, then this folder's `.stageline`."""
+"""Address and key of Stageline: from options, the environment, or this folder's `.stageline`."""
 
 import os
 from dataclasses import dataclass
@@ -12,29 +12,29 @@ _DATABASE_URL = "STAGELINE_DATABASE_URL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """An address and a key to talk to it."""
+class ApiTarget:
+    """Base URL of a running Stageline, and the key to send."""
 
     url: str
     key: str
 
 
 def of_this_folder() -> Credentials | None:
-    """Credentials that `make run` left here. Raises FatalError when the file is broken."""
+    """Credentials that `make run` wrote in this folder. Raises FatalError for a broken file."""
     return credentials.read(HOME)
 
 
-def target(url: str | None, key: str | None, *, secret: bool) -> Target:
-    """Settle address and key; leaves with a sentence where neither is known.
+def target(url: str | None, key: str | None, *, secret: bool) -> ApiTarget:
+    """Resolve address and key; exits with a sentence where one of them is missing.
 
-    `secret` asks for the secret key of the folder rather than its write key.
+    `secret`: use the folder's secret key, and the api's address, rather than write key and ingest.
     """
     here = of_this_folder()
     url = (url or os.environ.get("STAGELINE_URL") or "").rstrip("/")
     if not url and here is not None:
         url = here.read_url if secret else here.base_url
     key = key or os.environ.get("STAGELINE_KEY")
-    # The folder's keys go to the folder's Stageline only, never to another address.
+    # The folder's keys are sent to the folder's Stageline only, never to another address.
     if key is None and here is not None and url in {here.read_url, here.base_url}:
         key = here.secret_key if secret else here.write_key
     if not url or not key:
@@ -42,11 +42,11 @@ def target(url: str | None, key: str | None, *, secret: bool) -> Target:
             "no address or key: give --url and --key, set STAGELINE_URL and STAGELINE_KEY,"
             f" or run this where `make run` was started ({Path(HOME, credentials.FILE_NAME)})"
         )
-    return Target(url=url, key=key)
+    return ApiTarget(url=url, key=key)
 
 
 def adopt_folder_database() -> None:
-    """Let operator commands find the embedded database of this folder, unless one is named."""
+    """Point STAGELINE_DATABASE_URL at this folder's embedded database, unless it is set."""
     if _DATABASE_URL in os.environ or f"{_DATABASE_URL}_FILE" in os.environ:
         return
     here = of_this_folder()

@@ -1,4 +1,4 @@
-"""`make docs`: writes every document that is made from code. Tests compare them with the code."""
+"""`make docs`: writes every document that is generated from code. Tests compare them with the code."""
 
 import json
 from collections.abc import Callable

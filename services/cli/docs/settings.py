@@ -1,4 +1,4 @@
-"""Every setting of every process as a page: what docs/configuration.md is made from."""
+"""Generates docs/configuration.md from the settings classes of all processes."""
 
 from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
@@ -36,7 +36,7 @@ _BOUNDS = ((Ge, "at least"), (Gt, "above"), (Le, "at most"), (Lt, "below"))
 
 
 def document() -> str:
-    """Write docs/configuration.md."""
+    """Text of docs/configuration.md."""
     return _HEAD + "".join(_section(title, kind) for title, kind in SECTIONS)
 
 
@@ -72,11 +72,11 @@ def _range(info: FieldInfo) -> str:
         return ", ".join(f"`{choice}`" for choice in get_args(info.annotation))
     if info.annotation is bool:
         return "`true`, `false`"
-    said = [
+    ranges = [
         f"{words} {getattr(bound, bound_type.__name__.lower())}"
         for bound_type, words in _BOUNDS
         for bound in info.metadata
         if isinstance(bound, bound_type)
     ]
-    said += ["not empty" for bound in info.metadata if isinstance(bound, MinLen)]
-    return ", ".join(said) or "any"
+    ranges += ["not empty" for bound in info.metadata if isinstance(bound, MinLen)]
+    return ", ".join(ranges) or "any"

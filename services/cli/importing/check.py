@@ -1,4 +1,4 @@
-"""`stageline import --dry-run`: a whole file judged by ingest's own rules, and nothing sent."""
+"""`stageline import --dry-run`: applies ingest's own rules to every row, and sends nothing."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from services.cli.importing.distinct import DistinctCounter
-from services.cli.importing.formats.cells import Problem
-from services.cli.importing.mapping import Mapping
+from services.cli.importing.formats.cells import RowProblem
+from services.cli.importing.mapping import ColumnMapping
 from services.cli.importing.names import REPORTED
 from services.cli.importing.refused import RefusedFile
 from services.cli.importing.rows import Row, Rows, unused_columns
@@ -19,14 +19,14 @@ from services.ingest.events.verdicts import BodyRefused, Refused
 
 _FIRST_LINES = 5
 _NAMES = 1_000
-"""Most event names, and most columns of NDJSON, that are told apart."""
+"""Most event names, and most columns of NDJSON, that are counted separately."""
 
 _INGEST = DryRun()
 
 
 @dataclass(slots=True, kw_only=True)
 class Findings:
-    """What a file holds. Memory is bounded: see `_NAMES`."""
+    """Result of a dry run. Memory is bounded: see `_NAMES`."""
 
     rows: int = 0
     accepted: int = 0
@@ -42,7 +42,7 @@ class Findings:
     """Distinct ones of accepted rows, as are the people."""
     people: int = 0
     columns: dict[str, None] = field(default_factory=dict)
-    """As the file orders them."""
+    """In the order of the file."""
     unused_columns: list[str] = field(default_factory=list)
 
     @property
@@ -72,9 +72,9 @@ class Findings:
 
 
 def check_rows(
-    rows: Rows, mapping: Mapping, *, now: datetime, batch_rows: int, kept: RefusedFile | None
+    rows: Rows, mapping: ColumnMapping, *, now: datetime, batch_rows: int, kept: RefusedFile | None
 ) -> Findings:
-    """Read everything. `now` is what times are compared with; refused rows go to `kept`.
+    """Check every row. `now`: reference for times in the future; `kept` receives refused rows.
 
     Raises FatalError when the file as a whole cannot be read.
     """
@@ -107,15 +107,15 @@ class _Judge:
     people: DistinctCounter
     now: datetime
 
-    def problems(self, rows: Sequence[Row]) -> list[Problem]:
-        """What ingest would refuse of `rows`; the others are counted."""
+    def problems(self, rows: Sequence[Row]) -> list[RowProblem]:
+        """Problems of the rows that ingest would refuse; counts the others."""
         if not rows:
             return []
         body = b"[" + b",".join(row.body for row in rows) + b"]"
         items = _INGEST.touchpoints(body)
         if isinstance(items, BodyRefused):  # too large in one piece: judged in halves
             if len(rows) == 1:
-                return [Problem(line=rows[0].line, code=items.code, detail=items.detail)]
+                return [RowProblem(line=rows[0].line, code=items.code, detail=items.detail)]
             middle = len(rows) // 2
             return self.problems(rows[:middle]) + self.problems(rows[middle:])
         decided = _INGEST.decide(items, received_at=self.now)
@@ -124,7 +124,7 @@ class _Judge:
             if index not in refused and not isinstance(item, Refused):
                 self._count(item)
         return [
-            Problem(line=rows[index].line, code=refusal.code, detail=refusal.detail)
+            RowProblem(line=rows[index].line, code=refusal.code, detail=refusal.detail)
             for index, refusal in decided.refused
         ]
 
@@ -145,7 +145,7 @@ class _Judge:
             self.people.add(person)
 
 
-def _note_problem(findings: Findings, problem: Problem) -> None:
+def _note_problem(findings: Findings, problem: RowProblem) -> None:
     findings.by_code[problem.code] += 1
     lines = findings.first_lines.setdefault(problem.code, [])
     if len(lines) < _FIRST_LINES:

@@ -1,4 +1,4 @@
-"""`stageline import FILE`: any event file, through the same door as every other event."""
+"""`stageline import FILE`: sends the events of a file to ingest."""
 
 import asyncio
 import os
@@ -11,16 +11,16 @@ import httpx
 import typer
 
 from services.cli.client.errors import fail, sentence
-from services.cli.client.target import Target, of_this_folder, target
+from services.cli.client.target import ApiTarget, of_this_folder, target
 from services.cli.importing.check import check_rows
 from services.cli.importing.formats.cells import Format, Shape
 from services.cli.importing.formats.opening import format_of, is_tab_separated
-from services.cli.importing.mapping import Mapping, read_mapping, time_zone, with_options
+from services.cli.importing.mapping import ColumnMapping, read_mapping, time_zone, with_options
 from services.cli.importing.progress import ProgressFile
 from services.cli.importing.refused import RefusedFile
-from services.cli.importing.report import STOPPED_BY_YOU, Report, print_findings
+from services.cli.importing.report import STOPPED_BY_YOU, ImportReport, print_findings
 from services.cli.importing.rows import Rows, file_hash, open_rows
-from services.cli.importing.sender import Batch, Sender, batches
+from services.cli.importing.sender import Batch, BatchSender, batches
 from services.standalone.credentials import HOME
 from shared.clock import SystemClock
 
@@ -36,7 +36,7 @@ def import_file(
     file: Annotated[Path, typer.Argument(help="CSV, NDJSON, XLSX or Parquet, plain or gzip.")],
     *,
     mapping: Annotated[
-        Path | None, typer.Option(help="Mapping file (YAML); options are laid over it.")
+        Path | None, typer.Option(help="Mapping file (YAML); options override it.")
     ] = None,
     event_column: Column = None,
     account_column: Column = None,
@@ -98,7 +98,7 @@ def import_file(
     restart: Annotated[bool, typer.Option("--restart", help="Send from the first line.")] = False,
     errors: Annotated[
         Path | None,
-        typer.Option(help="Keep every refused row here, as CSV or NDJSON, to mend and import."),
+        typer.Option(help="Keep every refused row here, as CSV or NDJSON, to correct and import."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read all, say what would be accepted, send nothing.")
@@ -125,7 +125,7 @@ def import_file(
         "friction": friction_column,
     }
     settled = with_options(
-        read_mapping(mapping) if mapping else Mapping(),
+        read_mapping(mapping) if mapping else ColumnMapping(),
         columns={name: column for name, column in columns.items() if column} | _pairs(column),
         objects={
             "properties": _pairs(property),
@@ -157,10 +157,10 @@ def import_file(
             open_rows(file, settled, shape) as rows,
             _kept(errors, rows, shape, settled, is_continued=False) as kept,
         ):
-            found = check_rows(
+            findings = check_rows(
                 rows, settled, now=SystemClock().now(), batch_rows=batch_rows, kept=kept
             )
-        print_findings(found, as_json=as_json)
+        print_findings(findings, as_json=as_json)
         return
     destination = _destination(url, key)
     state_file = ProgressFile(
@@ -176,7 +176,7 @@ def import_file(
         open_rows(file, settled, shape) as rows,
         _kept(errors, rows, shape, settled, is_continued=state_file.load().next_line > 0) as kept,
     ):
-        report = Report(state_file, rows.total, kept=kept, quiet=as_json)
+        report = ImportReport(state_file, rows.total, kept=kept, quiet=as_json)
         ahead = (row for row in rows.rows if row.line >= report.state.next_line)
         stopped = _run(
             batches(ahead, batch_rows=batch_rows),
@@ -188,13 +188,13 @@ def import_file(
     report.finish(as_json=as_json, stopped=stopped)
 
 
-def _destination(url: str | None, key: str | None) -> Target:
-    """Where to send. Of this folder's keys the secret one: an import may say what a browser may not."""
-    found, here = target(url, key, secret=False), of_this_folder()
-    # A key that somebody gave goes where they say, and no other in its place.
+def _destination(url: str | None, key: str | None) -> ApiTarget:
+    """Address and key. Of this folder's keys the secret one: a write key may not set every field."""
+    chosen, here = target(url, key, secret=False), of_this_folder()
+    # A given key is used as it is; it is never replaced by the folder's.
     if key or os.environ.get("STAGELINE_KEY") or here is None:
-        return found
-    return Target(url=found.url, key=here.secret_key)
+        return chosen
+    return ApiTarget(url=chosen.url, key=here.secret_key)
 
 
 def _pairs(given: list[str] | None) -> dict[str, str]:
@@ -212,7 +212,7 @@ def _shape(
     sheet: str | None,
     header_row: int | None,
 ) -> Shape:
-    """How to read the file; leaves with a sentence where options contradict it."""
+    """How to read the file; exits with a sentence where options contradict it."""
     settled = format_of(file, form)
     if delimiter is None:
         delimiter = "\t" if is_tab_separated(file) else ","
@@ -231,7 +231,7 @@ def _shape(
 
 @contextmanager
 def _kept(
-    errors: Path | None, rows: Rows, shape: Shape, mapping: Mapping, *, is_continued: bool
+    errors: Path | None, rows: Rows, shape: Shape, mapping: ColumnMapping, *, is_continued: bool
 ) -> Iterator[RefusedFile | None]:
     if errors is None:
         yield None
@@ -246,20 +246,20 @@ def _kept(
 
 
 def _run(
-    cut: Iterator[Batch],
-    destination: Target,
-    report: Report,
+    requests: Iterator[Batch],
+    destination: ApiTarget,
+    report: ImportReport,
     *,
     concurrency: int,
     patience_seconds: float,
 ) -> str | None:
-    """Send; answers why it stopped early, or None."""
+    """Send all batches; the reason for stopping early, or None."""
 
     async def send() -> None:
         limits = httpx.Limits(max_connections=concurrency)
         async with httpx.AsyncClient(limits=limits) as client:
-            sender = Sender(client, destination, report, patience_seconds=patience_seconds)
-            await sender.send_all(cut, concurrency=concurrency)
+            sender = BatchSender(client, destination, report, patience_seconds=patience_seconds)
+            await sender.send_all(requests, concurrency=concurrency)
 
     try:
         with report:

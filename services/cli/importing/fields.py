@@ -1,4 +1,4 @@
-"""Fields of a touchpoint as files fill them. The list is ingest's own, so it grows with ingest."""
+"""Fields of a touchpoint that a file can fill, derived from ingest's own type."""
 
 import math
 from datetime import date, datetime
@@ -11,7 +11,7 @@ from services.ingest.events.candidate import Candidate
 
 
 class Kind(StrEnum):
-    """What a field holds."""
+    """Type of a field."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -22,7 +22,7 @@ class Kind(StrEnum):
 
 
 _LEFT_OUT = {"sent_at"}
-"""The sender's clock, for live senders: a column of that name is when an e-mail went out."""
+"""The sender's clock, for live senders. In a file, a column of that name is a fact of the event."""
 
 _KINDS: dict[type[msgspec.inspect.Type], Kind] = {
     msgspec.inspect.StrType: Kind.TEXT,
@@ -38,7 +38,7 @@ _KINDS: dict[type[msgspec.inspect.Type], Kind] = {
 
 def _kinds() -> dict[str, Kind]:
     described = msgspec.inspect.type_info(Candidate)
-    assert isinstance(described, msgspec.inspect.StructType)  # noqa: S101 - what Candidate is
+    assert isinstance(described, msgspec.inspect.StructType)  # noqa: S101 - Candidate is a struct
     return {
         field.encode_name: _kind(field.type)
         for field in described.fields
@@ -57,23 +57,23 @@ def _kind(described: msgspec.inspect.Type) -> Kind:
 
 
 KINDS = _kinds()
-"""Every field that a file may fill -> what it holds."""
+"""Every field that a file may fill -> its type."""
 
 OBJECTS = tuple(field for field, kind in KINDS.items() if kind is Kind.OBJECT)
-"""Fields that gather several columns, or come as an object in NDJSON and Parquet."""
+"""Fields made of several columns, or of an object in NDJSON and Parquet."""
 
 FIELDS = tuple(field for field, kind in KINDS.items() if kind is not Kind.OBJECT)
-"""Fields that one column fills; without options a column of that name does."""
+"""Fields made of one column; without options, of the column of that name."""
 
 _YES = frozenset({"true", "yes", "y", "1", "x"})
 _NO = frozenset({"false", "no", "n", "0"})
 
 _EXACT = 1 << 53
-"""Below it every whole number is a float, and a float a whole number."""
+"""Below it, a float holds every whole number exactly."""
 
 
 def as_text(cell: object) -> str:
-    """A cell as a CSV would hold it: 42.0 is 42, an instant has a space in it, nothing is empty."""
+    """A cell as text of a CSV: 42.0 becomes 42, an instant has a space, None is empty."""
     match cell:
         case None:
             return ""
@@ -88,9 +88,9 @@ def as_text(cell: object) -> str:
 
 
 def fitted(field: str, cell: Any) -> Any:  # noqa: ANN401 - a JSON value
-    """`cell` in the type of its field, where that can be told; else as it is, for ingest to judge.
+    """`cell` converted to the type of its field; unchanged where that is not possible.
 
-    Ingest's own refusal then says what was expected, in the words of every other way in.
+    Ingest's own refusal then says what was expected, as for every other way in.
     """
     match KINDS[field]:
         case Kind.TEXT if isinstance(cell, bool | int | float | date | datetime):
@@ -108,12 +108,12 @@ def fitted(field: str, cell: Any) -> Any:  # noqa: ANN401 - a JSON value
 
 def _number(cell: str | float) -> int | float | str:
     if isinstance(cell, str) and "_" in cell:
-        return cell  # Python reads 1_000, nobody writes it into a file
+        return cell  # float() reads 1_000, which is no number in a file
     try:
         number = float(cell)
     except ValueError:
         return cell
-    # JSON knows neither, and the encoder would quietly write null.
+    # JSON has neither infinity nor NaN, and the encoder would write null.
     if not math.isfinite(number):
         return str(cell)
     return int(number) if number.is_integer() and abs(number) < _EXACT else number

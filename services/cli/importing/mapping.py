@@ -1,4 +1,4 @@
-"""Which column of a file is which field of a touchpoint."""
+"""Maps columns of a file to fields of a touchpoint."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,14 +13,14 @@ from services.cli.importing.times import Epoch
 from shared.errors import FatalError
 
 TIME_NAMES = ("occurred_at", "timestamp", "time", "date")
-"""Names tried for the time when none is given."""
+"""Columns tried for the time when none is named, in this order."""
 
 Constant = str | bool | int | float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mapping:
-    """How a row becomes a touchpoint."""
+class ColumnMapping:
+    """Rules that make a touchpoint of a row."""
 
     columns: dict[str, str] = field(default_factory=dict)
     """Field -> column; a field that is missing here takes the column of its own name, and one whose
@@ -28,19 +28,19 @@ class Mapping:
     objects: dict[str, dict[str, str]] = field(default_factory=dict)
     """`properties`, `traits`, `account_traits`, `campaign` ... -> key -> column."""
     constants: dict[str, Constant] = field(default_factory=dict)
-    """Field -> value, where no column gives one."""
+    """Field -> value for rows without one."""
     values: dict[str, dict[str, Constant]] = field(default_factory=dict)
-    """Field -> what the file says -> what is meant; anything else stays as it is."""
+    """Field -> value in the file -> value to send; other values are sent unchanged."""
     rename: dict[str, str] = field(default_factory=dict)
     """Event name in the file -> event name to send."""
     event_prefix: str = ""
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
-    """Of times that say none themselves."""
+    """Time zone of times without one."""
     time_format: str | None = None
     epoch: Epoch = "auto"
 
     def named_columns(self) -> set[str]:
-        """Columns that the mapping asks for by name: each must be in the file."""
+        """Columns that the mapping names: each must be in the file."""
         named = {
             *self.columns.values(),
             *(column for keys in self.objects.values() for column in keys.values()),
@@ -48,20 +48,20 @@ class Mapping:
         return named - {""}
 
     def time_columns(self) -> tuple[str, ...]:
-        """Columns that may hold the time, the likeliest first."""
+        """Columns that may hold the time; the first that has a value is used."""
         named = self.columns.get("occurred_at")
         return TIME_NAMES if named is None else (named,)
 
     def used_columns(self) -> set[str]:
-        """Columns that a row is made from, as far as they are in the file."""
+        """Columns that a touchpoint is made from, as far as they are in the file."""
         free = {name for name in (*FIELDS, *OBJECTS) if name not in self.columns}
         return self.named_columns() | free | {*self.time_columns()} - {""}
 
 
-def _as_written(said: object) -> object:
-    if isinstance(said, bool):
+def _as_written(value: object) -> object:
+    if isinstance(value, bool):
         raise ValueError("put it into quotes: YAML makes a truth value of it")  # noqa: TRY004
-    return as_text(said)
+    return as_text(value)
 
 
 _Written = Annotated[str, BeforeValidator(_as_written)]
@@ -86,7 +86,7 @@ _objects: dict[str, Any] = {
 _File = create_model("_File", __base__=_MappingFile, **_objects)
 
 
-def read_mapping(path: Path) -> Mapping:
+def read_mapping(path: Path) -> ColumnMapping:
     """Read a mapping file (YAML). Raises FatalError that names each wrong entry."""
     try:
         content = yaml.safe_load(path.read_text("utf-8")) or {}
@@ -102,7 +102,7 @@ def read_mapping(path: Path) -> Mapping:
         )
         raise FatalError(f"{path}: {problems}") from exc
     return checked(
-        Mapping(
+        ColumnMapping(
             columns={name: column or "" for name, column in parsed.columns.items()},
             objects={name: _by_key(getattr(parsed, name)) for name in OBJECTS},
             constants=parsed.constants,
@@ -116,8 +116,8 @@ def read_mapping(path: Path) -> Mapping:
     )
 
 
-def with_options(base: Mapping, **changes: Any) -> Mapping:  # noqa: ANN401 - fields of Mapping
-    """The mapping with options laid over it: tables are joined, single values replaced if given."""
+def with_options(base: ColumnMapping, **changes: Any) -> ColumnMapping:  # noqa: ANN401 - fields of ColumnMapping
+    """The mapping with command-line options applied: tables are joined, given single values replace."""
     tables = ("columns", "constants", "rename")
     joined = {name: getattr(base, name) | changes.pop(name, {}) for name in tables}
     objects = changes.pop("objects", {})
@@ -129,15 +129,15 @@ def with_options(base: Mapping, **changes: Any) -> Mapping:  # noqa: ANN401 - fi
 
 
 def time_zone(name: str) -> ZoneInfo:
-    """Time zone by its name. Raises FatalError when there is none."""
+    """Time zone of this name. Raises FatalError for an unknown name."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
         raise FatalError(f"no time zone is called '{name}'; try UTC or Europe/Berlin") from exc
 
 
-def checked(mapping: Mapping) -> Mapping:
-    """The mapping itself. Raises FatalError when it names a field that no touchpoint has."""
+def checked(mapping: ColumnMapping) -> ColumnMapping:
+    """The mapping unchanged. Raises FatalError when it names a field that a touchpoint does not have."""
     for table in (mapping.columns, mapping.constants, mapping.values):
         for name in table:
             if name in OBJECTS:
@@ -145,8 +145,8 @@ def checked(mapping: Mapping) -> Mapping:
                     f"'{name}' holds several columns: give it as {name}: {{key: column}}"
                 )
             if name not in FIELDS:
-                known = ", ".join(FIELDS)
-                raise FatalError(f"a touchpoint has no field '{name}'; it has {known}")
+                fields = ", ".join(FIELDS)
+                raise FatalError(f"a touchpoint has no field '{name}'; it has {fields}")
     if mapping.epoch not in get_args(Epoch):
         raise FatalError(f"epoch is one of {', '.join(get_args(Epoch))}")
     return mapping

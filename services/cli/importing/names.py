@@ -1,4 +1,4 @@
-"""Lasting names of rows, made from their content, in little memory."""
+"""Message ids of rows that have none: derived from the content, so that they are the same each time."""
 
 import json
 from array import array
@@ -14,14 +14,14 @@ _FULLEST = 0.6
 _WORD = (1 << 64) - 1
 
 REPORTED = ("import_line", "import_code", "import_detail")
-"""Columns that a file of refused rows adds: no part of a row's content."""
+"""Columns that a file of refused rows adds: not part of a row's content."""
 
 
 class Occurrences:
-    """How often each content was seen. Cost: 13 to 27 bytes for each different one.
+    """Counts occurrences of each content. Cost: 13 to 27 bytes for each distinct one.
 
-    A table of 64-bit fingerprints: two contents that share one (never, in files of real size) get
-    different numbers, which are names all the same.
+    A hash table of 64-bit fingerprints. Contents that share a fingerprint (not expected in files of
+    real size) share a counter; their names still differ by the hash of the row.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Occurrences:
         self._repeated: dict[int, int] = {}
 
     def add(self, digest: bytes) -> int:
-        """Note one more of `digest` (8 bytes or more); answers how many there are now."""
+        """Count one more occurrence of `digest` (8 bytes or more); returns the new count."""
         fingerprint = int.from_bytes(digest[:8], "little") or 1
         if not self._put(fingerprint):
             self._repeated[fingerprint] = self._repeated.get(fingerprint, 1) + 1
@@ -41,11 +41,11 @@ class Occurrences:
         return 1
 
     def _put(self, fingerprint: int) -> bool:
-        """Whether it is new; it is in the table afterwards."""
+        """Insert the fingerprint; whether it was new."""
         slots, mask = self._slots, len(self._slots) - 1
         slot = fingerprint & mask
-        while (found := slots[slot]) != _EMPTY:
-            if found == fingerprint:
+        while (stored := slots[slot]) != _EMPTY:
+            if stored == fingerprint:
                 return False
             slot = (slot + 1) & mask
         slots[slot] = fingerprint
@@ -59,7 +59,7 @@ class Occurrences:
 
 
 def row_name(cells: Mapping[str, Any], seen: Occurrences) -> str:
-    """`import-<hash of the row>-<which of the equal rows>`: 51 characters or a few more."""
+    """`import-<hash of the row>-<number among equal rows>`: 51 characters or a few more."""
     content = cells
     if REPORTED[0] in cells:
         content = {column: cell for column, cell in cells.items() if column not in REPORTED}

@@ -1,7 +1,6 @@
-"""How far an import came, beside the folder's other files, so that a stopped one goes on.
+"""Stores the progress of an import in the folder of Stageline, so that a stopped import resumes.
 
-A state only says which lines need not be sent again; losing it costs time and nothing else, because
-every row has a lasting name.
+Progress only saves time: a row that is sent again has the same message id, and counts once.
 """
 
 import hashlib
@@ -9,14 +8,14 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from services.cli.client.target import Target
+from services.cli.client.target import ApiTarget
 from services.cli.importing.formats.cells import Shape
-from services.cli.importing.mapping import Mapping
+from services.cli.importing.mapping import ColumnMapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """What is safe. Every line before `next_line` was answered."""
+class ImportProgress:
+    """Counts of the answered prefix: every line before `next_line`."""
 
     next_line: int = 0
     accepted: int = 0
@@ -24,27 +23,27 @@ class Progress:
 
 
 class ProgressFile:
-    """One import's file: by content of the file, how it is read, where it goes to and by which key.
+    """Progress of one import: named by the file's content, its mapping and shape, address and key.
 
-    The key is part of it because it names the workspace: what one workspace has, another may lack.
+    The key is part of the name because it determines the workspace.
     """
 
     def __init__(
-        self, home: Path, *, file_hash: str, mapping: Mapping, shape: Shape, to: Target
+        self, home: Path, *, file_hash: str, mapping: ColumnMapping, shape: Shape, to: ApiTarget
     ) -> None:
-        told = f"{to.url}\n{to.key}\n{mapping!r}\n{shape!r}"
-        settings = hashlib.sha256(told.encode()).hexdigest()[:8]
+        parameters = f"{to.url}\n{to.key}\n{mapping!r}\n{shape!r}"
+        settings = hashlib.sha256(parameters.encode()).hexdigest()[:8]
         self.path = home / "imports" / f"{file_hash}-{settings}.json"
 
-    def load(self) -> Progress:
-        """Where the last attempt stopped; the beginning if there was none or it cannot be read."""
+    def load(self) -> ImportProgress:
+        """Progress of the last attempt; zero if there was none or its file cannot be read."""
         try:
-            return Progress(**json.loads(self.path.read_text("utf-8")))
+            return ImportProgress(**json.loads(self.path.read_text("utf-8")))
         except (OSError, ValueError, TypeError):
-            return Progress()
+            return ImportProgress()
 
-    def save(self, progress: Progress) -> bool:
-        """Replace the state; False where the folder cannot be written."""
+    def save(self, progress: ImportProgress) -> bool:
+        """Replace the file; False where the folder cannot be written."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             draft = self.path.with_suffix(".new")
@@ -55,5 +54,5 @@ class ProgressFile:
         return True
 
     def clear(self) -> None:
-        """The import is complete: the next one begins at the beginning."""
+        """Remove the file: the next import starts at the first line."""
         self.path.unlink(missing_ok=True)

@@ -1,31 +1,30 @@
-"""The file of refused rows: the rows as they were, with the reason, to be mended and imported again."""
+"""Writes the file of refused rows: each row unchanged, with the reason, to be corrected and imported."""
 
 import csv
 import json
-from collections.abc import Mapping as AnyMapping
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
 from services.cli.importing.fields import as_text
-from services.cli.importing.formats.cells import Format, Problem, Shape
-from services.cli.importing.mapping import Mapping
+from services.cli.importing.formats.cells import Format, RowProblem, Shape
+from services.cli.importing.mapping import ColumnMapping
 from services.cli.importing.names import REPORTED
 from services.cli.importing.rows import Row
 from shared.errors import FatalError
 
-Cells = AnyMapping[str, Any]
+Cells = Mapping[str, Any]
 
 RAW = "import_row"
-"""Key under which NDJSON keeps what could not be read as cells."""
+"""Key of NDJSON for text that could not be read into cells."""
 
 
 class RefusedFile:
     """Open for one import. Three columns come first: `import_line`, `import_code`, `import_detail`.
 
-    CSV when its name ends in `.csv`, in the manner of an imported CSV (delimiter, encoding), so that
-    the same options read it; otherwise NDJSON, which keeps numbers numbers.
+    CSV when its name ends in `.csv`, with delimiter and encoding of an imported CSV, so that the same
+    options read it; otherwise NDJSON, which keeps the type of numbers.
     """
 
     def __init__(
@@ -33,11 +32,11 @@ class RefusedFile:
         path: Path,
         *,
         shape: Shape,
-        mapping: Mapping,
+        mapping: ColumnMapping,
         columns: Sequence[str] | None,
         is_continued: bool,
     ) -> None:
-        """Empty it, or go on in it. Raises FatalError where CSV cannot hold the rows, OSError."""
+        """Truncate the file, or append to it. Raises FatalError where CSV cannot hold the rows, OSError."""
         self._mapping = mapping
         self._is_csv = path.suffix.lower() in {".csv", ".tsv"}
         if self._is_csv and columns is None:
@@ -54,12 +53,12 @@ class RefusedFile:
         if self._is_csv and self._file.tell() == 0:
             self._csv.writerow([*REPORTED, *self._columns])
 
-    def add(self, problem: Problem, row: Row) -> None:
-        """Keep one row. May block for the disk."""
+    def add(self, problem: RowProblem, row: Row) -> None:
+        """Write one row. May block for the disk."""
         reported = dict(zip(REPORTED, (problem.line, problem.code, problem.detail), strict=True))
         cells = None if row.cells is None else self._as_written(row.cells)
         if self._is_csv:
-            # Cells that do not fit the header stay so: the row is refused until they do.
+            # Cells that do not match the header are written as they are: the row is refused until corrected.
             row_cells = (
                 [as_text(cells.get(column)) for column in self._columns]
                 if cells is not None
@@ -72,23 +71,23 @@ class RefusedFile:
         content: dict[str, Any] = dict(cells or {})
         if row.raw:
             content[RAW] = row.raw
-        # Our words last: a row of an earlier file of refused rows has its own.
+        # The reason last: it replaces that of an earlier file of refused rows.
         self._file.write(json.dumps(content | reported, default=str) + "\n")
 
     def _as_written(self, cells: Cells) -> Cells:
-        """The cells, with a time that a sheet knew to be one as the import expects it to be written."""
+        """The cells; a typed time of a sheet is written in the format that the import expects."""
         form = self._mapping.time_format
         if form is None:
             return cells
-        told = {}
+        times = {}
         for column in self._mapping.time_columns():
             cell = cells.get(column)
             if isinstance(cell, datetime) and cell.tzinfo is not None:
                 cell = cell.astimezone(self._mapping.timezone)
             if isinstance(cell, date):
-                told[column] = cell.strftime(form)
-        return {**cells, **told}
+                times[column] = cell.strftime(form)
+        return {**cells, **times}
 
     def close(self) -> None:
-        """Write what is left."""
+        """Flush and close the file."""
         self._file.close()

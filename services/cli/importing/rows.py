@@ -1,8 +1,7 @@
-"""A file, row by row, as touchpoints ready to send.
+"""Turns the rows of a file into touchpoints, encoded for ingest.
 
-Every row has a name that depends on its content alone: the hash of the row and how often the same
-row stood in the file before. Sending a file twice therefore counts once, and two equal rows count
-twice.
+A row without a message id gets one from its content: the hash of the row, and its number among equal
+rows. A file that is sent twice therefore counts once, and two equal rows of one file count twice.
 """
 
 import math
@@ -16,9 +15,9 @@ from typing import Any
 import msgspec
 
 from services.cli.importing.fields import FIELDS, OBJECTS, as_text, fitted
-from services.cli.importing.formats.cells import Problem, Reading, Shape
+from services.cli.importing.formats.cells import RawRow, RowProblem, Shape
 from services.cli.importing.formats.opening import open_file
-from services.cli.importing.mapping import Mapping as Meant
+from services.cli.importing.mapping import ColumnMapping
 from services.cli.importing.names import REPORTED, Occurrences, row_name
 from services.cli.importing.times import instant
 from services.ingest.events.candidate import NUMBER_OUT_OF_RANGE
@@ -29,17 +28,17 @@ _CHUNK_BYTES = 1 << 20
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One row: the touchpoint in it as JSON, or what is wrong with it."""
+    """One row: its touchpoint as JSON, or a problem."""
 
     line: int
     position: int
-    """How far the file is read with this row, in the unit of `Rows.total`."""
+    """Progress through the file after this row, in the unit of `Rows.total`."""
     body: bytes = b""
-    problem: Problem | None = None
+    problem: RowProblem | None = None
     cells: Mapping[str, Any] | None = None
-    """The row as it was, where it could be told."""
+    """Cells of the row, if it could be read into cells."""
     raw: Sequence[str] | str | None = None
-    """What else could be read of it."""
+    """Text of the row, if it could not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +46,13 @@ class Rows:
     """An opened file."""
 
     columns: tuple[str, ...] | None
-    """Names of its columns; None where each row names its own (NDJSON)."""
+    """Names of the columns; None where each row has names of its own (NDJSON)."""
     total: int
     rows: Iterator[Row]
 
 
 def file_hash(path: Path) -> str:
-    """Name of the file's content: sixteen hex digits. Raises OSError."""
+    """Hash of the file's content: sixteen hex digits. Raises OSError."""
     digest = sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
@@ -62,54 +61,54 @@ def file_hash(path: Path) -> str:
 
 
 @contextmanager
-def open_rows(path: Path, mapping: Meant, shape: Shape) -> Iterator[Rows]:
+def open_rows(path: Path, mapping: ColumnMapping, shape: Shape) -> Iterator[Rows]:
     """Rows in file order. Raises FatalError when the file as a whole cannot be read, OSError.
 
-    Cost: one row in memory, and about 20 bytes for the name of each different one before it.
+    Cost: one row in memory, and about 20 bytes for each distinct row before it.
     """
-    with open_file(path, shape) as source:
-        if source.columns is not None:
-            _check_columns(mapping, source.columns)
-        plan, seen = _plan(mapping, source.columns), Occurrences()
-        rows = (_row(reading, plan, seen, is_typed=source.is_typed)
-                for reading in source.readings)  # fmt: skip
-        yield Rows(columns=source.columns, total=source.total, rows=rows)
+    with open_file(path, shape) as opened:
+        if opened.columns is not None:
+            _check_columns(mapping, opened.columns)
+        plan, seen = _plan(mapping, opened.columns), Occurrences()
+        rows = (_row(raw, plan, seen, is_typed=opened.is_typed)
+                for raw in opened.rows)  # fmt: skip
+        yield Rows(columns=opened.columns, total=opened.total, rows=rows)
 
 
-def unused_columns(mapping: Meant, columns: Sequence[str]) -> list[str]:
-    """Columns that no touchpoint is made from."""
+def unused_columns(mapping: ColumnMapping, columns: Sequence[str]) -> list[str]:
+    """Columns that touchpoints are not made from."""
     used = mapping.used_columns() | set(REPORTED)
     reached = {column.partition(".")[0] for column in used}
     return [column for column in columns if column not in used | reached]
 
 
-def _check_columns(mapping: Meant, columns: Sequence[str]) -> None:
+def _check_columns(mapping: ColumnMapping, columns: Sequence[str]) -> None:
     def is_there(column: str) -> bool:
         return column in columns or column.partition(".")[0] in columns
 
-    told = f"its columns are {', '.join(columns)}"
+    listed = f"its columns are {', '.join(columns)}"
     missing = sorted(column for column in mapping.named_columns() if not is_there(column))
     if missing:
-        raise FatalError(f"the file has no column {', '.join(missing)}; {told}")
-    # Without them every row would be refused, however many there are.
+        raise FatalError(f"the file has no column {', '.join(missing)}; {listed}")
+    # Without them, every row of the file would be refused.
     if "event" not in mapping.constants and not is_there(mapping.columns.get("event", "event")):
-        raise FatalError(f"no column names the event: --event-column or --event does; {told}")
+        raise FatalError(f"no column names the event: --event-column or --event does; {listed}")
     if "occurred_at" not in mapping.constants and not any(map(is_there, mapping.time_columns())):
-        raise FatalError(f"no column tells the time: --time-column does; {told}")
+        raise FatalError(f"no column tells the time: --time-column does; {listed}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Plan:
-    """The mapping as one file needs it: what can give nothing in any row is left out."""
+class _FilePlan:
+    """The mapping for one file: without entries whose columns the file does not have."""
 
     fields: tuple[tuple[str, str, Mapping[str, Any], Any], ...]
-    """Field, its column, what its words mean, what it is without one."""
+    """Field, its column, values to replace, value for rows without one."""
     objects: tuple[tuple[str, Mapping[str, str]], ...]
     times: tuple[str, ...]
-    mapping: Meant
+    mapping: ColumnMapping
 
 
-def _plan(mapping: Meant, columns: Sequence[str] | None) -> _Plan:
+def _plan(mapping: ColumnMapping, columns: Sequence[str] | None) -> _FilePlan:
     def may_be_there(column: str) -> bool:
         return columns is None or column in columns or "." in column
 
@@ -118,7 +117,7 @@ def _plan(mapping: Meant, columns: Sequence[str] | None) -> _Plan:
         for name in FIELDS
         if name != "occurred_at"
     )
-    return _Plan(
+    return _FilePlan(
         fields=tuple(
             (name, column, values, mapping.constants.get(name))
             for name, column, values in wanted
@@ -134,35 +133,35 @@ def _plan(mapping: Meant, columns: Sequence[str] | None) -> _Plan:
     )
 
 
-def _row(reading: Reading, plan: _Plan, seen: Occurrences, *, is_typed: bool) -> Row:
-    body, problem = b"", reading.problem
-    if reading.cells is not None:
-        touchpoint = _touchpoint(reading.cells, plan)
+def _row(raw: RawRow, plan: _FilePlan, seen: Occurrences, *, is_typed: bool) -> Row:
+    body, problem = b"", raw.problem
+    if raw.cells is not None:
+        touchpoint = _touchpoint(raw.cells, plan)
         made = (
             touchpoint
             if isinstance(touchpoint, Refused)
-            else _named(touchpoint, reading.cells, seen, is_typed=is_typed)
+            else _named(touchpoint, raw.cells, seen, is_typed=is_typed)
         )
         if isinstance(made, Refused):
-            problem = Problem(line=reading.line, code=made.code, detail=made.detail)
+            problem = RowProblem(line=raw.line, code=made.code, detail=made.detail)
         else:
             body = made
     return Row(
-        line=reading.line,
-        position=reading.position,
+        line=raw.line,
+        position=raw.position,
         body=body,
         problem=problem,
-        cells=reading.cells,
-        raw=reading.raw,
+        cells=raw.cells,
+        raw=raw.raw,
     )
 
 
 def _named(
     touchpoint: dict[str, Any], cells: Mapping[str, Any], seen: Occurrences, *, is_typed: bool
 ) -> bytes | Refused:
-    """The touchpoint as JSON, with a name if it has none."""
+    """The touchpoint as JSON, with a message id if it has none."""
     if "message_id" not in touchpoint:
-        # The same table gives the same names as CSV, workbook and Parquet.
+        # As text, so that a table has the same message ids as CSV, workbook and Parquet.
         content = {column: as_text(cell) for column, cell in cells.items()} if is_typed else cells
         touchpoint["message_id"] = row_name(content, seen)
     try:
@@ -179,8 +178,8 @@ _BAD_TIME = Refused(
 _BAD_TEXT = Refused(RefusalCode.INVALID_UNICODE, "the row holds half of a surrogate pair")
 
 
-def _touchpoint(cells: Mapping[str, Any], plan: _Plan) -> dict[str, Any] | Refused:
-    found: dict[str, Any] = {}
+def _touchpoint(cells: Mapping[str, Any], plan: _FilePlan) -> dict[str, Any] | Refused:
+    fields: dict[str, Any] = {}
     for name, column, values, constant in plan.fields:
         value = _cell(cells, column)
         if value is None:
@@ -188,22 +187,22 @@ def _touchpoint(cells: Mapping[str, Any], plan: _Plan) -> dict[str, Any] | Refus
         elif values:
             value = values.get(as_text(value).strip(), value)
         if value is not None:
-            found[name] = fitted(name, value)
+            fields[name] = fitted(name, value)
     for name, keys in plan.objects:
         if gathered := _gathered(cells, name, keys):
-            # JSON knows no infinity, and the encoder would quietly write null.
+            # JSON has no infinity, and the encoder would write null.
             if any(isinstance(cell, float) and math.isinf(cell) for cell in gathered.values()):
                 return NUMBER_OUT_OF_RANGE
-            found[name] = gathered
-    if "event" not in found:
+            fields[name] = gathered
+    if "event" not in fields:
         return _NO_EVENT
-    event = str(found["event"])
-    found["event"] = plan.mapping.event_prefix + plan.mapping.rename.get(event, event)
-    return _with_time(found, cells, plan)
+    event = str(fields["event"])
+    fields["event"] = plan.mapping.event_prefix + plan.mapping.rename.get(event, event)
+    return _with_time(fields, cells, plan)
 
 
 def _with_time(
-    found: dict[str, Any], cells: Mapping[str, Any], plan: _Plan
+    fields: dict[str, Any], cells: Mapping[str, Any], plan: _FilePlan
 ) -> dict[str, Any] | Refused:
     mapping = plan.mapping
     written = mapping.constants.get("occurred_at")
@@ -216,8 +215,8 @@ def _with_time(
     moment = instant(written, mapping.timezone, mapping.time_format, mapping.epoch)
     if moment is None:
         return _BAD_TIME
-    found["occurred_at"] = moment.isoformat()
-    return found
+    fields["occurred_at"] = moment.isoformat()
+    return fields
 
 
 def _gathered(cells: Mapping[str, Any], name: str, keys: Mapping[str, str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Sends rows to ingest, many requests at once, and remembers how far everything before is safe."""
+"""Sends batches of rows to ingest concurrently, and tracks the prefix of the file that was answered."""
 
 import asyncio
 import random
@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import httpx
 
-from services.cli.client.target import Target
-from services.cli.importing.formats.cells import Problem
+from services.cli.client.target import ApiTarget
+from services.cli.importing.formats.cells import RowProblem
 from services.cli.importing.rows import Row
 from services.ingest.events.verdicts import event_too_large
 from services.ingest.limits import Limits
@@ -20,7 +20,7 @@ _ENDPOINT = "/v1/touchpoints"
 _REQUEST_SECONDS = 30.0
 _LONGEST_PAUSE_SECONDS = 30.0
 _BATCH_BYTES = 400_000
-"""Below ingest's 500 KB, so that its own counting of a byte more or less does not matter."""
+"""Below ingest's limit of 500 KB, with room for differences in counting."""
 
 _TOO_LONG = event_too_large(Limits().max_event_bytes)
 _TOO_LARGE_ALONE = {"index": 0, "code": _TOO_LONG.code.value, "detail": _TOO_LONG.detail}
@@ -28,22 +28,22 @@ _TOO_LARGE_ALONE = {"index": 0, "code": _TOO_LONG.code.value, "detail": _TOO_LON
 _OK = range(200, 300)
 _TOO_LARGE = 413
 _NONE_ACCEPTED = 422
-"""Every event was refused, each with its reason: an answer like a 2xx."""
+"""Every event was refused, each with its reason: the body is that of a 2xx."""
 _KEY_REFUSED = frozenset({401, 403})
 _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedRow:
-    """A row that did not become a touchpoint, as it was."""
+    """A row that did not become a touchpoint."""
 
-    problem: Problem
+    problem: RowProblem
     row: Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """One batch is safe. `next_line` is the first line that nothing is known about."""
+    """An answered batch. `next_line`: the first line after it."""
 
     next_line: int
     position: int
@@ -52,26 +52,26 @@ class Sent:
 
 
 class Observer(Protocol):
-    """Told after each batch; `safe` grows only over an unbroken run of answered batches."""
+    """Receives progress of the sender."""
 
     def sent(self, batch: Sent, safe: Sent | None) -> None:
-        """One batch was answered with a 2xx."""
+        """A batch was answered with a 2xx. `safe`: end of the answered prefix, None if it has not grown."""
         ...
 
     def waiting(self, seconds: float, reason: str) -> None:
-        """A request is tried again after a pause."""
+        """A request will be sent again after a pause."""
         ...
 
 
 class Prefix:
-    """Which leading batches are all answered: only what lies before a gap may be skipped later."""
+    """The prefix of batches that are all answered: a later import may skip only these."""
 
     def __init__(self) -> None:
         self._next = 0
         self._done: dict[int, Sent] = {}
 
     def add(self, number: int, batch: Sent) -> Sent | None:
-        """Note batch `number` (from 0); answers the last batch of the run if the run has grown."""
+        """Add answered batch `number` (from 0); the last batch of the prefix, if the prefix has grown."""
         self._done[number] = batch
         newest = None
         while self._next in self._done:
@@ -82,7 +82,7 @@ class Prefix:
 
 @dataclass(slots=True, kw_only=True)
 class Batch:
-    """One request to be: rows in file order, numbered from 0."""
+    """Rows of one request, in file order. `number`: from 0."""
 
     number: int
     rows: list[Row] = field(default_factory=list)
@@ -90,7 +90,7 @@ class Batch:
 
 
 def batches(rows: Iterable[Row], *, batch_rows: int) -> Iterator[Batch]:
-    """Cut rows into requests of at most `batch_rows` touchpoints and about 400 KB."""
+    """Split rows into requests of at most `batch_rows` touchpoints and about 400 KB."""
     batch = Batch(number=0)
     for row in rows:
         size = len(row.body)
@@ -104,18 +104,18 @@ def batches(rows: Iterable[Row], *, batch_rows: int) -> Iterator[Batch]:
         yield batch
 
 
-class Sender:
-    """Posts batches; waits and tries again while ingest says that it is busy or away."""
+class BatchSender:
+    """Posts batches; retries after a pause while ingest is busy or unavailable."""
 
     def __init__(
         self,
         client: httpx.AsyncClient,
-        target: Target,
+        target: ApiTarget,
         observer: Observer,
         *,
         patience_seconds: float,
     ) -> None:
-        """`patience_seconds`: how long one batch is tried again before the import gives up."""
+        """`patience_seconds`: how long one batch is retried before the import stops."""
         self._client = client
         self._url = target.url + _ENDPOINT
         self._headers = {
@@ -126,9 +126,9 @@ class Sender:
         self._patience_seconds = patience_seconds
 
     async def send_all(self, cut: Iterator[Batch], *, concurrency: int) -> None:
-        """Send every batch. Raises FatalError or TransientError; what was answered is noted.
+        """Send every batch. Raises FatalError or TransientError; the observer has every answer.
 
-        Files are read on the event loop: a batch is a few milliseconds of parsing.
+        Files are read on the event loop: a batch takes a few milliseconds of parsing.
         """
         queue: asyncio.Queue[Batch | None] = asyncio.Queue(concurrency)
         prefix = Prefix()
@@ -159,7 +159,7 @@ class Sender:
             accepted += int(answer.get("accepted", len(rows) - len(rejected)))
             for entry in rejected:
                 row = rows[entry["index"]]
-                problem = Problem(
+                problem = RowProblem(
                     line=row.line,
                     code=str(entry.get("code", "refused")),
                     detail=str(entry.get("detail", "")),
@@ -176,7 +176,7 @@ class Sender:
     async def _answers(
         self, good: Sequence[Row]
     ) -> AsyncIterator[tuple[Sequence[Row], dict[str, Any]]]:
-        """Post rows, in halves where ingest finds the whole too large."""
+        """Post rows; split in halves when ingest refuses the whole as too large."""
         if not good:
             return
         response = await self._post(b"[" + b",".join(row.body for row in good) + b"]")
@@ -212,8 +212,8 @@ class Sender:
                 reason = f"status {response.status_code}"
                 _refuse(response)
                 pause = _retry_after(response, pause)
-            # Workers that failed together must not come back together.
-            pause *= random.uniform(1.0, 1.2)  # noqa: S311 - spreads load, guards nothing
+            # Jitter: workers that failed together must not retry together.
+            pause *= random.uniform(1.0, 1.2)  # noqa: S311 - spreads load; not for security
             if monotonic() + pause > give_up_at:
                 raise TransientError(
                     f"gave up after {self._patience_seconds:.0f} s ({reason});"
@@ -224,7 +224,7 @@ class Sender:
 
 
 def _refuse(response: httpx.Response) -> None:
-    """Raise FatalError unless the answer is one to try again on."""
+    """Raise FatalError unless the status is one to retry."""
     if response.status_code in _TRY_AGAIN:
         return
     try:

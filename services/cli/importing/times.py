@@ -1,26 +1,26 @@
-"""Times as files write them, read into instants."""
+"""Parses the times of a file into instants."""
 
 from datetime import UTC, date, datetime, time
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 Epoch = Literal["auto", "seconds", "milliseconds", "microseconds"]
-"""Unit of times that are plain numbers; `auto` goes by their size."""
+"""Unit of times that are plain numbers; `auto`: by their magnitude."""
 
 _UNITS = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000}
 _AUTO = ((1e11, "seconds"), (1e14, "milliseconds"), (1e17, "microseconds"))
 """Below 1e11 seconds lies the year 5138; a count of milliseconds is that small only before 1973."""
 
 _LEAST_DIGITS = 9
-"""Of a count since 1970 that nobody called one: fewer are a date (20241231), or the days that a
-spreadsheet counts where a cell has no date format."""
+"""Fewest digits of a number that `auto` reads as a count since 1970: fewer may be a date (20241231), or
+the days that a spreadsheet counts where a cell has no date format."""
 
 
 def instant(value: object, timezone: ZoneInfo, form: str | None, epoch: Epoch) -> datetime | None:
     """UTC instant of a cell, or None when it cannot be read.
 
-    A time without zone is read in `timezone`; of an hour that the clock shows twice, the first. What
-    a spreadsheet or Parquet knows to be a date or a time is taken as it is, whatever `form` says.
+    A time without zone is in `timezone`; in an hour that occurs twice, the first. A cell of type date
+    or time (spreadsheet, Parquet) is converted without `form`.
     """
     try:
         match value:

@@ -1,4 +1,4 @@
-"""`stageline dlq`: records that the stager could not apply; look at them, send them again."""
+"""`stageline dlq`: lists, shows and replays records that the stager could not apply."""
 
 import asyncio
 import base64
@@ -13,9 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Row
 
-from services.cli import queries
 from services.cli.client.database import in_transaction, transact
 from services.cli.client.errors import fail
+from services.cli.queries import dead_letters
 from shared.clock import SystemClock
 from shared.eventlog.factory import open_writer
 from shared.eventlog.port import LogWriter, NewRecord
@@ -31,7 +31,7 @@ Number = Annotated[int, typer.Argument(help="Number of the dead letter, as `dlq 
 
 
 @app.command("list")
-def list_letters(
+def list_(
     after: Annotated[int, typer.Option(help="Only those after this number.")] = 0,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
     every: Annotated[bool, typer.Option("--all", help="Replayed ones as well.")] = False,
@@ -39,7 +39,7 @@ def list_letters(
 ) -> None:
     """List dead letters, oldest first."""
     rows = in_transaction(
-        lambda connection: queries.dead_letters(
+        lambda connection: dead_letters.list_dead_letters(
             connection, after=after, limit=limit, is_pending_only=not every
         )
     )
@@ -56,7 +56,7 @@ def list_letters(
             f"{row.created_at:%Y-%m-%d %H:%M:%S}",
             f"{row.partition}/{row.record_offset}",
             row.reason,
-            _plain(row.detail),
+            _escaped(row.detail),
             "yes" if row.replayed_at else "",
         )
     Console().print(table)
@@ -65,7 +65,7 @@ def list_letters(
 @app.command()
 def show(number: Number, as_json: AsJson = False) -> None:
     """Show one dead letter with its bytes."""
-    row = in_transaction(lambda connection: queries.get_dead_letter(connection, number))
+    row = in_transaction(lambda connection: dead_letters.get_dead_letter(connection, number))
     if row is None:
         fail(f"there is no dead letter {number}")
     value = bytes(row.record_value or b"")
@@ -74,7 +74,7 @@ def show(number: Number, as_json: AsJson = False) -> None:
         return
     for name, fact in _facts(row).items():
         typer.echo(f"{name}: {_printable(str(fact))}")
-    # Bytes of an unknown sender: nothing in them may steer the terminal.
+    # Bytes of an untrusted sender: control characters in them must not reach the terminal.
     typer.echo(f"value: {value.decode('utf-8', 'replace')!r}")
 
 
@@ -86,9 +86,9 @@ def replay(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Append dead letters to the event log once more, after what refused them is mended.
+    """Append dead letters to the event log again, after the cause of the failure is fixed.
 
-    Those that no mapping knew are left alone: `stageline source replay` puts them through one.
+    Unmapped ones are left out: `stageline source replay` applies a mapping to them.
     Safe to repeat: a touchpoint that was applied meanwhile counts as a duplicate.
     """
     if bool(numbers) == everything:
@@ -103,7 +103,7 @@ def replay(
 
 
 async def _replay(settings: CommonSettings, numbers: list[int] | None) -> tuple[int, int]:
-    """(how many were replayed, how many wait for a mapping)."""
+    """(number of replayed dead letters, number that is unmapped)."""
     database_url = settings.database_url.get_secret_value()
     writer = open_writer(settings)
     await writer.start()
@@ -114,7 +114,7 @@ async def _replay(settings: CommonSettings, numbers: list[int] | None) -> tuple[
             done += 1
     finally:
         await writer.stop()
-    return done, await transact(database_url, queries.waiting_for_a_mapping)
+    return done, await transact(database_url, dead_letters.count_unmapped)
 
 
 async def _chosen(database_url: str, numbers: list[int] | None) -> AsyncIterator[int]:
@@ -124,7 +124,7 @@ async def _chosen(database_url: str, numbers: list[int] | None) -> AsyncIterator
         return
     after = 0
     while rows := await transact(
-        database_url, partial(queries.replayable, after=after, limit=_PAGE)
+        database_url, partial(dead_letters.replayable, after=after, limit=_PAGE)
     ):
         for row in rows:
             after = row.dead_letter_id
@@ -132,23 +132,23 @@ async def _chosen(database_url: str, numbers: list[int] | None) -> AsyncIterator
 
 
 async def _replay_one(database_url: str, writer: LogWriter, number: int) -> None:
-    row = await transact(database_url, lambda c: queries.get_dead_letter(c, number))
+    row = await transact(database_url, lambda c: dead_letters.get_dead_letter(c, number))
     if row is None:
         fail(f"there is no dead letter {number}")
     if row.reason == "unmapped":
         fail(f"dead letter {number} was refused because no mapping knows it: {_BY_MAPPING}")
     if row.reason == "erased":
         fail(f"dead letter {number} was emptied with the person whom it named")
-    # Appended first, noted second: a crash between the two replays it again, which is harmless.
+    # Append before marking: a crash between the two replays it again, which is harmless.
     await writer.append(
         [NewRecord(key=bytes(row.record_key or b""), value=bytes(row.record_value or b""))]
     )
     now = SystemClock().now()
-    await transact(database_url, lambda c: queries.mark_replayed(c, number, now))
+    await transact(database_url, lambda c: dead_letters.mark_replayed(c, number, now))
 
 
-def _plain(detail: str) -> str:
-    """A provider's words, which may not steer the terminal nor be taken for markup."""
+def _escaped(detail: str) -> str:
+    """Untrusted text without control characters, escaped for rich's markup."""
     return escape(_printable(detail))
 
 

@@ -25,8 +25,8 @@ _Workspace = Annotated[int, typer.Option(help="Workspace that the key leads to."
 _Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 
 
-class State(StrEnum):
-    """What a key is at this moment."""
+class KeyState(StrEnum):
+    """State of a key at one instant."""
 
     ACTIVE = "active"
     EXPIRED = "expired"
@@ -50,7 +50,7 @@ def create(
     workspace: _Workspace = DEFAULT_WORKSPACE,
     as_json: _Json = False,
 ) -> None:
-    """Make a key. It is shown this once: only a hash is stored."""
+    """Make a key. It is shown only once: the database has only its hash."""
     if source is not None and kind is not KeyKind.WRITE:
         fail("a source has write keys; a secret key is for the whole workspace", 2)
     now = SystemClock().now()
@@ -89,13 +89,13 @@ async def _source_id(
 ) -> str | None:
     if source is None:
         return None
-    found = await source_changes.get(connection, workspace_id, source)
-    found = found or await source_changes.by_name(connection, workspace_id, source)
-    if found is None:
+    stored = await source_changes.get(connection, workspace_id, source)
+    stored = stored or await source_changes.by_name(connection, workspace_id, source)
+    if stored is None:
         fail("there is no such source in this workspace; `stageline source list` shows them")
-    if found.kind not in KINDS_WITH_KEYS:
-        fail(f"{found.kind} sources are known by a secret: stageline source secret add {source}")
-    return found.source_id
+    if stored.kind not in KINDS_WITH_KEYS:
+        fail(f"{stored.kind} sources are known by a secret: stageline source secret add {source}")
+    return stored.source_id
 
 
 @app.command("list")
@@ -130,15 +130,15 @@ def revoke(
     workspace: _Workspace = DEFAULT_WORKSPACE,
     as_json: _Json = False,
 ) -> None:
-    """Revoke a key for good. Running services stop taking it within seconds."""
+    """Revoke a key for good. Running services refuse it within seconds."""
     now = SystemClock().now()
-    found = in_transaction(
+    is_revoked = in_transaction(
         lambda connection: keys.revoke(connection, WorkspaceId(workspace), key_id, now)
     )
-    if not found:
+    if not is_revoked:
         fail("there is no such key in this workspace; `stageline keys list` shows them")
     if as_json:
-        _print_json({"key_id": key_id, "state": State.REVOKED})
+        _print_json({"key_id": key_id, "state": KeyState.REVOKED})
     else:
         typer.echo(f"{key_id} is revoked")
 
@@ -157,10 +157,14 @@ def _shown(key: StoredKey, now: datetime) -> dict[str, Any]:
     }
 
 
-def _state(key: StoredKey, now: datetime) -> State:
+def _state(key: StoredKey, now: datetime) -> KeyState:
     if key.revoked_at is not None:
-        return State.REVOKED
-    return State.EXPIRED if key.expires_at is not None and key.expires_at <= now else State.ACTIVE
+        return KeyState.REVOKED
+    return (
+        KeyState.EXPIRED
+        if key.expires_at is not None and key.expires_at <= now
+        else KeyState.ACTIVE
+    )
 
 
 def _print_json(answer: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""`stageline map`: check maps offline; publish and look at them through the api."""
+"""`stageline map`: checks maps offline; publishes and shows them through the api."""
 
 import sys
 from pathlib import Path
@@ -34,7 +34,7 @@ def validate(
     strict: Annotated[bool, typer.Option(help="Warnings fail, too.")] = False,
     as_json: _Json = False,
 ) -> None:
-    """Check maps and give advice, without any server. Leaves with 3 if a map is refused."""
+    """Check maps and give advice, without any server. Exit code 3: a map is refused."""
     findings: list[dict[str, Any]] = []
     errors = warnings = 0
     for file in files:
@@ -66,7 +66,7 @@ def publish(
     key: _Key = None,
     as_json: _Json = False,
 ) -> None:
-    """Publish a map as the next version of its journey; the history is placed anew by it."""
+    """Publish a map as the next version of its journey; the history is folded again with it."""
     text = _text(file)
     errors, warnings = _check(text)
     for severity, problems in (("error", errors), ("warning", warnings)):
@@ -151,7 +151,7 @@ def schema_() -> None:
 
 
 def _text(file: Path) -> bytes:
-    """Text of a map: of the file, else of the ready map of that name. Raises OSError."""
+    """Text of a map: of the file, else of the template of that name. Raises OSError."""
     if file == _STDIN:
         return sys.stdin.buffer.read()
     if not file.exists() and str(file) in templates.names():
@@ -180,7 +180,7 @@ def _finding(file: Path, severity: str, problem: MapProblem) -> dict[str, Any]:
 
 
 def _print_finding(finding: dict[str, Any], *, err: bool = False) -> None:
-    # `file:line:column:` is what editors and terminals make a link of.
+    # Editors and terminals make a link of `file:line:column:`.
     place = ":".join(
         str(part) for part in (finding["file"], finding["line"], finding["column"]) if part
     )

@@ -1,31 +1,31 @@
-"""`stageline verify`: whether every event that was taken from the log is accounted for.
+"""`stageline verify`: checks that every record read from the event log is accounted for.
 
-For each partition, records read = applied + duplicate + dead + erased; over all, applied = touchpoints
-kept + touchpoints forgotten, and dead = dead letters kept. Nothing is left at subjects that another one
-took over. `--deep` folds every history anew and compares it with what is stored, and looks for people
-who were forgotten and are back.
+For each partition, records read = applied + duplicate + dead + erased. Over all partitions, applied =
+stored touchpoints + erased touchpoints, and dead = stored dead letters. A merged subject has nothing
+left. `--deep` folds every history again and compares the result with the stored state, and looks for
+names of erased people.
 """
 
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.cli import queries
 from services.cli.client.database import in_transaction
 from services.cli.client.errors import FAILED
 from services.cli.operate import verify_deep
+from services.cli.queries import verification
 from shared.clock import SystemClock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
-    """One partition's account."""
+    """Records of one partition, by verdict."""
 
     topic: str
     partition: int
@@ -34,9 +34,9 @@ class Partition:
     duplicate: int
     dead: int
     erased: int = 0
-    """Records of people who are forgotten, and the requests to forget them."""
-    forgotten: int = 0
-    """Touchpoints that were applied and then removed because of these."""
+    """Records of erased people, and the requests to erase them."""
+    erased_touchpoints: int = 0
+    """Touchpoints that were applied, and removed by a later erasure."""
 
     @property
     def verdicts(self) -> int:
@@ -50,26 +50,33 @@ class Partition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """The account of everything."""
+class VerifyReport:
+    """Records of every partition against what is stored."""
 
     partitions: tuple[Partition, ...]
     touchpoints: int
     dead_letters: int
     left_behind: int = 0
-    """Subjects that another one took over and that still have touchpoints or a placement."""
+    """Merged subjects that still have touchpoints or a placement."""
     subjects_checked: int | None = None
     waiting: int = 0
-    """Journeys of subjects that wait for a re-fold after a map was published."""
+    """Journeys of subjects whose refold after a published map is still to come: not compared."""
     differences: tuple[str, ...] = field(default=())
     """Subjects whose stored state is not the fold of their touchpoints, at most a hundred."""
     returned: int = 0
-    """Names of people who were forgotten."""
+    """Names of erased people that are stored again."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as `--json` prints it."""
+        content = asdict(self) | {"problems": self.problems}
+        for partition in content["partitions"]:
+            partition["forgotten"] = partition.pop("erased_touchpoints")
+        return content
 
     @property
     def problems(self) -> list[str]:
-        """What does not add up, in sentences; empty when all does."""
-        found = [
+        """A sentence for each check that failed."""
+        sentences = [
             f"{p.topic} partition {p.partition}: read {p.read}, but applied + duplicate + dead +"
             f" erased = {p.verdicts}"
             for p in self.partitions
@@ -77,30 +84,32 @@ class Report:
         ]
         applied = sum(p.applied for p in self.partitions)
         dead = sum(p.dead for p in self.partitions)
-        forgotten = sum(p.forgotten for p in self.partitions)
-        if applied != self.touchpoints + forgotten:
-            and_forgotten = f" and {forgotten} forgotten" if forgotten else ""
-            found.append(
-                f"{applied} records applied, but {self.touchpoints} touchpoints are kept{and_forgotten}"
+        erased = sum(p.erased_touchpoints for p in self.partitions)
+        if applied != self.touchpoints + erased:
+            and_erased = f" and {erased} forgotten" if erased else ""
+            sentences.append(
+                f"{applied} records applied, but {self.touchpoints} touchpoints are kept{and_erased}"
             )
         if dead != self.dead_letters:
-            found.append(f"{dead} records dead, but {self.dead_letters} dead letters are kept")
+            sentences.append(f"{dead} records dead, but {self.dead_letters} dead letters are kept")
         if self.left_behind:
-            found.append(f"{self.left_behind} subjects were taken over, but not all that they had")
+            sentences.append(
+                f"{self.left_behind} subjects were taken over, but not all that they had"
+            )
         if self.returned:
-            found.append(f"{self.returned} names of people who were forgotten are back")
-        found += [f"{subject}: stored state is not its history" for subject in self.differences]
-        return found
+            sentences.append(f"{self.returned} names of people who were forgotten are back")
+        sentences += [f"{subject}: stored state is not its history" for subject in self.differences]
+        return sentences
 
 
 async def examine(
     connection: AsyncConnection, *, deep: bool, now: datetime | None = None
-) -> Report:
-    """Take the account at one instant. Read-only; safe while everything runs.
+) -> VerifyReport:
+    """Check in one snapshot. Read-only; safe while the services run.
 
     `now` is the clock reading that timers are applied up to in a deep comparison.
     """
-    await queries.snapshot(connection)
+    await verification.snapshot(connection)
     partitions = tuple(
         Partition(
             topic=row.topic,
@@ -110,17 +119,17 @@ async def examine(
             duplicate=row.duplicate,
             dead=row.dead,
             erased=row.erased,
-            forgotten=row.forgotten,
+            erased_touchpoints=row.forgotten,
         )
-        for row in await queries.offsets(connection)
+        for row in await verification.offsets(connection)
     )
-    touchpoints, dead_letters = await queries.stored(connection)
+    touchpoints, dead_letters = await verification.stored(connection)
     checked = await verify_deep.compare(connection, now or SystemClock().now()) if deep else None
-    return Report(
+    return VerifyReport(
         partitions=partitions,
         touchpoints=touchpoints,
         dead_letters=dead_letters,
-        left_behind=await queries.left_behind(connection),
+        left_behind=await verification.left_behind(connection),
         subjects_checked=checked.subjects if checked else None,
         waiting=checked.waiting if checked else 0,
         differences=tuple(checked.differences) if checked else (),
@@ -130,7 +139,7 @@ async def examine(
 
 def verify(
     deep: Annotated[
-        bool, typer.Option("--deep", help="Fold every history anew and compare; takes a while.")
+        bool, typer.Option("--deep", help="Fold every history again and compare; takes a while.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer with a JSON object.")] = False,
 ) -> None:
@@ -138,14 +147,14 @@ def verify(
     report = in_transaction(lambda connection: examine(connection, deep=deep))
     problems = report.problems
     if as_json:
-        typer.echo(json.dumps(asdict(report) | {"problems": problems}))
+        typer.echo(json.dumps(report.as_json()))
     else:
         _print(report, problems)
     if problems:
         raise typer.Exit(FAILED)
 
 
-def _print(report: Report, problems: list[str]) -> None:
+def _print(report: VerifyReport, problems: list[str]) -> None:
     table = Table("partition", "read", "applied", "duplicate", "dead", "erased", "")
     for p in report.partitions:
         verdict = "ok" if p.is_balanced else "does not add up"
@@ -153,8 +162,8 @@ def _print(report: Report, problems: list[str]) -> None:
         table.add_row(str(p.partition), *(f"{number:,}" for number in numbers), verdict)
     Console().print(table)
     typer.echo(f"{report.touchpoints:,} touchpoints, {report.dead_letters:,} dead letters kept")
-    if forgotten := sum(p.forgotten for p in report.partitions):
-        typer.echo(f"{forgotten:,} touchpoints forgotten with the people who asked for it")
+    if erased := sum(p.erased_touchpoints for p in report.partitions):
+        typer.echo(f"{erased:,} touchpoints forgotten with the people who asked for it")
     if report.subjects_checked is not None:
         typer.echo(f"{report.subjects_checked:,} histories folded anew")
     if report.waiting:

@@ -1,7 +1,4 @@
-"""Every stored state against the pure fold of its touchpoints: the same, or named.
-
-And every name against the list of people who were forgotten.
-"""
+"""Compares every stored state with the fold of its touchpoints, and stored names with erased ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.cli import queries
+from services.cli.queries import verification
 from services.stager.fold import fold_subject
 from services.stager.records.decode import decode_stored
 from services.stager.subjects.subject import StoredState, decode_states
@@ -25,29 +22,29 @@ from shared.storage import journeys
 
 _PAGE = 500
 _NAMES_PAGE = 10_000
-_NAMED = 100
+_MOST_DIFFERENCES = 100
 
 
 @dataclass(slots=True)
 class Checked:
-    """What the comparison found."""
+    """Result of the comparison."""
 
     subjects: int = 0
     waiting: int = 0
-    """Journeys of subjects that a re-fold is still to reach: folded by an older map or engine."""
+    """Journeys of subjects that were folded by an older map or engine: their refold is still to come."""
     differences: list[str] = field(default_factory=list)
     returned: int = 0
-    """Names of people who were forgotten and are there again."""
+    """Names of erased people that are stored again."""
 
 
 async def compare(connection: AsyncConnection, now: datetime) -> Checked:
-    """Fold every history anew. Cost: reads every touchpoint up to twice, a subject at a time."""
+    """Fold every history again. Cost: reads every touchpoint up to twice, a subject at a time."""
     maps: dict[tuple[int, str], CompiledJourney] = {}
     for stored in await journeys.newer_than(connection, 0):
         maps[stored.workspace_id, stored.journey] = stored.compiled()
     checked = Checked()
     after = (0, "")
-    while page := await queries.subjects_after(connection, after, _PAGE):
+    while page := await verification.subjects_after(connection, after, _PAGE):
         for row in page:
             await _compare_subject(connection, row, maps, now, checked)
         after = (page[-1].workspace_id, page[-1].subject_id)
@@ -57,10 +54,10 @@ async def compare(connection: AsyncConnection, now: datetime) -> Checked:
 
 async def _returned(connection: AsyncConnection) -> int:
     returned = 0
-    for workspace_id, key in await queries.workspaces_with_erased(connection):
-        digests = await queries.erased_digests(connection, workspace_id)
+    for workspace_id, key in await verification.workspaces_with_erased(connection):
+        digests = await verification.erased_digests(connection, workspace_id)
         after = ""
-        while names := await queries.names_after(connection, workspace_id, after, _NAMES_PAGE):
+        while names := await verification.names_after(connection, workspace_id, after, _NAMES_PAGE):
             returned += sum(
                 person_digest(name, key=key) in digests for name in names if is_person(name)
             )
@@ -89,7 +86,7 @@ async def _compare_subject(
         kind = compiled.journey.subject
         if kind not in histories:
             histories[kind] = await _history(connection, row, kind)
-        transitions = await queries.current_transitions(
+        transitions = await verification.current_transitions(
             connection, row.workspace_id, row.subject_id, name
         )
         if not _is_same(compiled, stored_state, transitions, histories[kind], now):
@@ -99,7 +96,11 @@ async def _compare_subject(
 async def _history(
     connection: AsyncConnection, row: Row[*tuple[Any, ...]], kind: SubjectKind
 ) -> list[Touchpoint]:
-    read = queries.history_of_person if kind is SubjectKind.PERSON else queries.history_of_subject
+    read = (
+        verification.history_of_person
+        if kind is SubjectKind.PERSON
+        else verification.history_of_subject
+    )
     rows = await read(connection, row.workspace_id, row.subject_id)
     return [fold_subject.touchpoint(decode_stored(text), person) for text, person in rows]
 
@@ -111,7 +112,7 @@ def _is_same(
     history: Sequence[Touchpoint],
     now: datetime,
 ) -> bool:
-    # Both at the same instant: what is due but not swept yet is no difference.
+    # Both up to the same instant: a timer that is due but not applied yet is no difference.
     state, effects = refold(compiled, history, now)
     stored, since = advance(compiled, stored_state.s, now)
     made = [_facts(effect) for effect in effects if isinstance(effect, Transition)]
@@ -128,5 +129,5 @@ def _facts(t: Transition) -> tuple[Any, ...]:
 
 
 def _note(checked: Checked, difference: str) -> None:
-    if len(checked.differences) < _NAMED:
+    if len(checked.differences) < _MOST_DIFFERENCES:
         checked.differences.append(difference)

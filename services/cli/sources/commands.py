@@ -1,4 +1,4 @@
-"""`stageline source`: who sends events, set up through the api."""
+"""`stageline source`: creates, shows and changes sources through the api."""
 
 import sys
 from pathlib import Path
@@ -8,9 +8,9 @@ import typer
 
 from services.cli.client.errors import fail, printable
 from services.cli.client.http import call, print_json
-from services.cli.client.target import Target, of_this_folder, target
+from services.cli.client.target import ApiTarget, of_this_folder, target
 from services.cli.sources import view
-from services.cli.sources.lookup import ENDPOINT, found, ingest_url, path
+from services.cli.sources.lookup import ENDPOINT, find_source, ingest_url, source_path
 from services.cli.sources.settings import changed_settings
 from services.cli.sources.snippet import snippet as snippet_of
 from shared.sources.source import SourceKind
@@ -51,13 +51,13 @@ def create(
     chosen = changed_settings(pairs or [], settings, present={})
     to = target(url, key, secret=True)
     body = {"name": name, "kind": kind, "settings": chosen}
-    made = call(to, "POST", ENDPOINT, json=body)
+    created = call(to, "POST", ENDPOINT, json=body)
     if as_json:
-        print_json(made | _address(made, to))
+        print_json(created | _address(created, to))
         return
-    typer.echo(f"{made['name']} is made: {made['source_id']}")
-    if made["webhook_path"]:
-        typer.echo(f"Let the provider post to: {_address(made, to)['webhook_url']}")
+    typer.echo(f"{created['name']} is made: {created['source_id']}")
+    if created["webhook_path"]:
+        typer.echo(f"Let the provider post to: {_address(created, to)['webhook_url']}")
         _hint(f"stageline source secret add {name}")
     else:
         _hint(f"stageline source key {name}")
@@ -86,11 +86,11 @@ def show(
 ) -> None:
     """Show one source: settings, keys, secrets (never their values), usage, webhook address."""
     to = target(url, key, secret=True)
-    source = found(to, name)
+    source = find_source(to, name)
     if snippet:
         _print_snippet(source, to)
         return
-    usage = call(to, "GET", f"{path(source)}/usage", params={"days": _USAGE_DAYS})["items"]
+    usage = call(to, "GET", f"{source_path(source)}/usage", params={"days": _USAGE_DAYS})["items"]
     if as_json:
         print_json(source | _address(source, to) | {"usage": usage})
     else:
@@ -112,26 +112,26 @@ def set_(
     if not pairs and settings is None and rename is None:
         fail("nothing to change: write name=value, --settings FILE or --rename NAME", 2)
     to = target(url, key, secret=True)
-    source = found(to, name)
+    source = find_source(to, name)
     changes = changed_settings(pairs or [], settings, present=source["settings"])
     body = {"settings": changes} | ({"name": rename} if rename is not None else {})
-    _tell(call(to, "PATCH", path(source), json=body), "is changed", as_json=as_json)
+    _print_result(call(to, "PATCH", source_path(source), json=body), "is changed", as_json=as_json)
 
 
 @app.command()
 def pause(name: _Name, *, url: _Url = None, key: _Key = None, as_json: _Json = False) -> None:
-    """Hold its senders off: they get 503 and keep their events, as far as they can."""
+    """Pause a source: its senders get 503 and may send again later."""
     to = target(url, key, secret=True)
-    answer = call(to, "POST", f"{path(found(to, name))}:pause")
-    _tell(answer, "is paused", as_json=as_json)
+    answer = call(to, "POST", f"{source_path(find_source(to, name))}:pause")
+    _print_result(answer, "is paused", as_json=as_json)
 
 
 @app.command()
 def resume(name: _Name, *, url: _Url = None, key: _Key = None, as_json: _Json = False) -> None:
-    """Let its senders in again."""
+    """Accept events of a paused source again."""
     to = target(url, key, secret=True)
-    answer = call(to, "POST", f"{path(found(to, name))}:resume")
-    _tell(answer, "is active", as_json=as_json)
+    answer = call(to, "POST", f"{source_path(find_source(to, name))}:resume")
+    _print_result(answer, "is active", as_json=as_json)
 
 
 @app.command()
@@ -143,13 +143,13 @@ def delete(
     key: _Key = None,
     as_json: _Json = False,
 ) -> None:
-    """Remove a source; its keys are revoked. What came in by it stays."""
+    """Remove a source and revoke its keys. Events that it sent are kept."""
     to = target(url, key, secret=True)
-    source = found(to, name)
+    source = find_source(to, name)
     if not yes and not _confirmed(source):
         fail("nothing was removed; --yes removes without asking")
-    call(to, "DELETE", path(source))
-    _tell(source, "is removed", as_json=as_json)
+    call(to, "DELETE", source_path(source))
+    _print_result(source, "is removed", as_json=as_json)
 
 
 @app.command("key")
@@ -164,15 +164,15 @@ def key_(
     key: _Key = None,
     as_json: _Json = False,
 ) -> None:
-    """Make a write key that sends by this source. It is shown this once."""
+    """Make a write key for this source. It is shown only once."""
     to = target(url, key, secret=True)
     body = {"label": label, "expires_in_days": expires_in_days}
-    made = call(to, "POST", f"{path(found(to, name))}/keys", json=body)
+    created = call(to, "POST", f"{source_path(find_source(to, name))}/keys", json=body)
     if as_json:
-        print_json(made)
+        print_json(created)
         return
-    typer.echo(made["key"])
-    _hint(f"stageline keys revoke {made['key_id']}", "Keep it now. To revoke:")
+    typer.echo(created["key"])
+    _hint(f"stageline keys revoke {created['key_id']}", "Keep it now. To revoke:")
 
 
 secret = typer.Typer(no_args_is_help=True)
@@ -195,7 +195,7 @@ def add(
     key: _Key = None,
     as_json: _Json = False,
 ) -> None:
-    """Take a secret into use, beside the others."""
+    """Add a secret; the others stay valid unless an end is given."""
     to = target(url, key, secret=True)
     if value == "-":
         value = sys.stdin.readline()
@@ -204,13 +204,13 @@ def add(
         "value": value,
         "others_expire_in_seconds": None if hours is None else round(hours * 3_600),
     }
-    made = call(to, "POST", f"{path(found(to, name))}/secrets", json=body)
+    created = call(to, "POST", f"{source_path(find_source(to, name))}/secrets", json=body)
     if as_json:
-        print_json(made)
+        print_json(created)
         return
-    if made["value"]:
-        typer.echo(made["value"])
-    _hint(f"stageline source secret expire {name} {made['secret_id']}", "In use. To end it:")
+    if created["value"]:
+        typer.echo(created["value"])
+    _hint(f"stageline source secret expire {name} {created['secret_id']}", "In use. To end it:")
 
 
 @secret.command()
@@ -225,21 +225,21 @@ def expire(
 ) -> None:
     """End a secret."""
     to = target(url, key, secret=True)
-    source = found(to, name)
+    source = find_source(to, name)
     seconds = round(in_hours * 3_600)
-    call(to, "DELETE", f"{path(source)}/secrets/{secret_id}", params={"in_seconds": seconds})
+    call(to, "DELETE", f"{source_path(source)}/secrets/{secret_id}", params={"in_seconds": seconds})
     if as_json:
         print_json({"secret_id": secret_id, "in_seconds": seconds})
     else:
         typer.echo(f"the secret ends {'now' if seconds == 0 else f'in {in_hours:g} hours'}")
 
 
-def _address(source: dict[str, Any], to: Target) -> dict[str, str | None]:
+def _address(source: dict[str, Any], to: ApiTarget) -> dict[str, str | None]:
     has_one = source["webhook_path"] is not None
     return {"webhook_url": ingest_url(to) + source["webhook_path"] if has_one else None}
 
 
-def _print_snippet(source: dict[str, Any], to: Target) -> None:
+def _print_snippet(source: dict[str, Any], to: ApiTarget) -> None:
     if source["kind"] != SourceKind.WEB:
         fail("a tag is for sources of the kind web")
     here = of_this_folder()
@@ -256,7 +256,7 @@ def _confirmed(source: dict[str, Any]) -> bool:
     return sys.stdin.isatty() and typer.confirm(question)
 
 
-def _tell(source: dict[str, Any], what: str, *, as_json: bool) -> None:
+def _print_result(source: dict[str, Any], what: str, *, as_json: bool) -> None:
     if as_json:
         print_json(source)
     else:

@@ -1,19 +1,19 @@
-"""A source by the name that people call it, and the address that its senders reach."""
+"""Finds a source by its name or id, and the address that its senders use."""
 
 import os
 from typing import Any
 
 from services.cli.client.errors import fail, printable
 from services.cli.client.http import call
-from services.cli.client.target import Target, of_this_folder
+from services.cli.client.target import ApiTarget, of_this_folder
 from shared.wording import nearest
 
 ENDPOINT = "/v1/sources"
 _PUBLIC_URL = "STAGELINE_PUBLIC_BASE_URL"
 
 
-def found(to: Target, name: str) -> dict[str, Any]:
-    """The source of this id or name, in full. Leaves with near misses where there is none."""
+def find_source(to: ApiTarget, name: str) -> dict[str, Any]:
+    """The source of this id or name, in full. Exits with a suggestion where there is none."""
     items = call(to, "GET", ENDPOINT)["items"]
     item = next(
         (item for field in ("source_id", "name") for item in items if item[field] == name), None
@@ -23,17 +23,17 @@ def found(to: Target, name: str) -> dict[str, Any]:
         near = nearest(name, names)
         there = f"there are: {', '.join(names)}" if names else "there is none yet"
         fail(f"there is no source of that name; {f'did you mean {near}?' if near else there}")
-    source: dict[str, Any] = call(to, "GET", path(item))
+    source: dict[str, Any] = call(to, "GET", source_path(item))
     return source
 
 
-def path(source: dict[str, Any]) -> str:
-    """Where the api has it."""
+def source_path(source: dict[str, Any]) -> str:
+    """Path of the source in the api."""
     return f"{ENDPOINT}/{source['source_id']}"
 
 
-def ingest_url(to: Target) -> str:
-    """Where senders reach ingest: as they are told, as this folder knows, else where the api is."""
+def ingest_url(to: ApiTarget) -> str:
+    """Address of ingest: STAGELINE_PUBLIC_BASE_URL, else this folder's, else that of the api."""
     public = os.environ.get(_PUBLIC_URL, "").rstrip("/")
     here = of_this_folder()
     return public or (here.base_url if here and to.url == here.read_url else to.url)

@@ -1,4 +1,4 @@
-"""`stageline source replay`: what nobody knew when it came goes through the mapping of today."""
+"""`stageline source replay`: applies the current mapping of a source to its unmapped dead letters."""
 
 import asyncio
 from collections import Counter
@@ -9,9 +9,9 @@ import typer
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.cli import queries
 from services.cli.client.errors import REFUSED, fail
 from services.cli.client.http import print_json
+from services.cli.queries import dead_letters
 from services.ingest.compose import composed
 from services.ingest.events.verdicts import Refused
 from services.ingest.intake import Ingest
@@ -32,7 +32,7 @@ from shared.telemetry.metrics import Metrics
 _PAGE = 500
 _ROUTE = "replay"
 _READ_SECONDS = 30.0
-"""A person waits for the database longer than a request would."""
+"""Longer than of a request: the user of a command waits for the database."""
 
 
 def replay(
@@ -41,29 +41,31 @@ def replay(
     workspace: Annotated[int, typer.Option(help="Workspace of the source.")] = DEFAULT_WORKSPACE,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
 ) -> None:
-    """Put dead letters that no mapping knew through the mapping of today.
+    """Apply the current mapping of a source to its unmapped dead letters.
 
-    What it makes a touchpoint goes into the event log with the time at which it happened, what it
-    skips is done with, and the rest goes on waiting. Works on the database. Safe to repeat.
+    Touchpoints go into the event log with the time at which they happened; items that the mapping
+    skips are marked as done; the rest stays unmapped. Works on the database. Safe to repeat.
     """
-    done = asyncio.run(_replayed(load(IngestSettings), WorkspaceId(workspace), name))
-    told = {each: done[each] for each in ("replayed", "skipped", "unmapped", "rejected")}
+    done = asyncio.run(_replay_source(load(IngestSettings), WorkspaceId(workspace), name))
+    counts = {each: done[each] for each in ("replayed", "skipped", "unmapped", "rejected")}
     if as_json:
-        print_json(told)
+        print_json(counts)
     else:
-        typer.echo(", ".join(f"{count} {what}" for what, count in told.items()))
+        typer.echo(", ".join(f"{count} {what}" for what, count in counts.items()))
     if done["rejected"]:
         raise typer.Exit(REFUSED)
 
 
-async def _replayed(settings: IngestSettings, workspace_id: WorkspaceId, name: str) -> Counter[str]:
+async def _replay_source(
+    settings: IngestSettings, workspace_id: WorkspaceId, name: str
+) -> Counter[str]:
     engine = create_engine(
         settings.database_url.get_secret_value(),
         role=DatabaseRole.OWNER,
         application_name="stageline-cli",
     )
     try:
-        source = await _source(engine, workspace_id, name)
+        source = await _find_source(engine, workspace_id, name)
         async with composed(
             settings,
             clock=SystemClock(),
@@ -76,47 +78,49 @@ async def _replayed(settings: IngestSettings, workspace_id: WorkspaceId, name: s
             if not await ingest.sources.refresh():
                 fail("the sources cannot be read")
             await ingest.writer.start()
-            return await _all(engine, ingest, source)
+            return await _replay_all(engine, ingest, source)
     finally:
         await engine.dispose()
 
 
-async def _source(engine: AsyncEngine, workspace_id: WorkspaceId, name: str) -> Source:
+async def _find_source(engine: AsyncEngine, workspace_id: WorkspaceId, name: str) -> Source:
     async with engine.begin() as connection:
-        found = await source_changes.list_sources(connection, workspace_id)
-    chosen = next((each for each in found if name in (each.source_id, each.name)), None)
+        stored = await source_changes.list_sources(connection, workspace_id)
+    chosen = next((each for each in stored if name in (each.source_id, each.name)), None)
     if chosen is None:
         fail("there is no source of that name; `stageline source list` shows them")
     return chosen
 
 
-async def _all(engine: AsyncEngine, ingest: Ingest, source: Source) -> Counter[str]:
+async def _replay_all(engine: AsyncEngine, ingest: Ingest, source: Source) -> Counter[str]:
     written = source.settings.mapping
     try:
         mapping = None if written is None else compile_mapping(written)
     except MappingProblem as exc:
         fail(f"the mapping of the source cannot be used: {exc}", REFUSED)
-    way = DeliveryContext(
+    context = DeliveryContext(
         kind=source.kind, source_id=source.source_id, settings=source.settings, mapping=mapping
     )
     done: Counter[str] = Counter()
-    async for number, envelope in _letters(engine, source):
-        verdict = await _one(ingest, source, way, envelope)
+    async for number, envelope in _unmapped_dead_letters(engine, source):
+        verdict = await _replay_one(ingest, source, context, envelope)
         done[verdict] += 1
         if verdict in ("replayed", "skipped"):
-            # Appended first, noted second: a crash between the two replays it again, harmlessly.
+            # Append before marking: a crash between the two replays it again, which is harmless.
             now = ingest.clock.now()
             async with engine.begin() as connection:
-                await queries.mark_replayed(connection, number, now)
+                await dead_letters.mark_replayed(connection, number, now)
     return done
 
 
-async def _letters(engine: AsyncEngine, source: Source) -> AsyncIterator[tuple[int, Envelope]]:
-    """Number and content of each letter of the source that waits for a mapping, oldest first."""
+async def _unmapped_dead_letters(
+    engine: AsyncEngine, source: Source
+) -> AsyncIterator[tuple[int, Envelope]]:
+    """Number and envelope of each unmapped dead letter of the source, oldest first."""
     after = 0
     while True:
         async with engine.begin() as connection:
-            rows = await queries.unmapped_letters(
+            rows = await dead_letters.unmapped_dead_letters(
                 connection, workspace_id=source.workspace_id, after=after, limit=_PAGE
             )
         for row in rows:
@@ -128,9 +132,11 @@ async def _letters(engine: AsyncEngine, source: Source) -> AsyncIterator[tuple[i
             return
 
 
-async def _one(ingest: Ingest, source: Source, way: DeliveryContext, envelope: Envelope) -> str:
-    """What becomes of one letter. Its candidates pass the door as if they came today."""
-    items: list[Any] = parse_dead_letter(envelope.properties, way, name=envelope.message_id)
+async def _replay_one(
+    ingest: Ingest, source: Source, context: DeliveryContext, envelope: Envelope
+) -> str:
+    """Replay one dead letter; its result. Its candidates are judged as if they were sent now."""
+    items: list[Any] = parse_dead_letter(envelope.properties, context, name=envelope.message_id)
     if not items:
         return "skipped"
     if any(not isinstance(item, Refused) and item.type == "unmapped" for item in items):

@@ -1,7 +1,7 @@
-"""Settings of a source as they are written on a command line: `ip=drop`, `consent.required=analytics`.
+"""Parses settings of a source from command-line pairs: `ip=drop`, `consent.required=analytics`.
 
-Commas part a list, an empty value puts a setting back to its default, and `mapping=@FILE` reads it;
-`mapping=zendesk` takes a ready one.
+Commas separate the items of a list, an empty value restores the default, `mapping=@FILE` reads a file,
+and `mapping=zendesk` uses a mapping that is part of the product.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ _NUMBERS = frozenset({"events_per_second", "burst", "events_per_day"})
 def changed_settings(
     pairs: Sequence[str], file: Path | None, *, present: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What to change of the settings `present`. Leaves with a sentence for each mistake.
+    """Changes to the settings `present`, by name. Exits with a sentence for each mistake.
 
     Raises OSError for a file that cannot be read.
     """
@@ -71,7 +71,7 @@ def _change(changes: dict[str, Any], name: str, value: str, present: Mapping[str
 
 
 def _mapping(value: str) -> dict[str, Any]:
-    """A ready mapping by its name, or the one in a file."""
+    """A mapping of the product by its name, or the one in a file."""
     if value in mappings.names():
         ready: dict[str, Any] = yaml.safe_load(mappings.read(value))
         return ready
@@ -97,7 +97,7 @@ def _listed(value: str) -> list[str]:
 
 
 def _number(value: str) -> object:
-    """The number, or the text, of which the check says what is wanted."""
+    """The number, or the text unchanged: the check of the settings then reports it."""
     for read in (int, float):
         try:
             return read(value)

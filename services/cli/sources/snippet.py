@@ -1,15 +1,15 @@
-"""What to paste into a website so that it sends here."""
+"""The script tag that lets a website send to Stageline."""
 
 import msgspec
 
 
 def snippet(*, base_url: str, write_key: str) -> str:
-    """The tag: Segment's own script, told where to send by `cdnURL`, whose settings we serve.
+    """The tag: Segment's own script; `cdnURL` points it at the settings that ingest serves.
 
-    As docs/ways-in/browser.md has it, where a test runs it in a browser.
+    The same as in docs/ways-in/browser.md, which a test runs in a browser.
     """
     load = msgspec.json.encode({"writeKey": write_key, "cdnURL": base_url}).decode()
-    # Within a script element nothing may close it.
+    # A `<` in the JSON could close the script element.
     load = load.replace("<", "\\u003c")
     return f"""\
 <!-- Serve this file yourself: dist/umd/index.js of the package @segment/analytics-next. -->

@@ -1,4 +1,4 @@
-"""`stageline tail`: watch events arrive, and what becomes of them."""
+"""`stageline tail`: polls the api for new events of sources, and prints them with their result."""
 
 import contextlib
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ import msgspec
 import typer
 from rich.console import Console
 
-from services.cli.client.http import call, client, told
-from services.cli.client.target import Target, target
-from services.cli.sources.lookup import ENDPOINT, found, path
+from services.cli.client.http import call, client, response_json
+from services.cli.client.target import ApiTarget, target
+from services.cli.sources.lookup import ENDPOINT, find_source, source_path
 from services.cli.sources.tail_lines import Event, Follower, is_error, line
 
 _EVERY_SECONDS = 1.0
@@ -38,13 +38,13 @@ def tail(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Watch events arrive: what came, what was said to it, what became of it. Ctrl-C ends it.
+    """Watch events arrive: the event, the response to it, its result. Ctrl-C ends it.
 
     At high rates not every accepted event is shown; refusals come first.
     """
     to = target(url, key, secret=True)
-    with contextlib.suppress(KeyboardInterrupt), client(to) as asking:
-        for name, event in events(to, asking, source, last):
+    with contextlib.suppress(KeyboardInterrupt), client(to) as session:
+        for name, event in events(to, session, source, last):
             if errors_only and not is_error(event):
                 continue
             if as_json:
@@ -58,20 +58,20 @@ _CONSOLE = Console(highlight=False)
 
 
 def events(
-    to: Target, asking: httpx.Client, source: str | None, last: int
+    to: ApiTarget, session: httpx.Client, source: str | None, last: int
 ) -> Iterator[tuple[str, Event]]:
-    """Events with the name of their source, as they come, without end.
+    """Events with the name of their source, as they arrive, without end.
 
-    Where no source is named, all are followed, those too that are made later.
+    Without `source`, every source is polled, including those that are created later.
     """
     watched = _watched(to, source)
     is_away = False
     while True:
         try:
             if source is None:
-                watched = _still_there(watched, _asked(to, asking, ENDPOINT)["items"])
+                watched = _current_sources(watched, _get(to, session, ENDPOINT)["items"])
             for each, follower in watched:
-                for event in follower.take(_page(to, asking, each, follower, last)):
+                for event in follower.new_events(_page(to, session, each, follower, last)):
                     yield each["name"], event
         except httpx.TransportError:
             is_away = True
@@ -83,25 +83,25 @@ def events(
         sleep(_EVERY_SECONDS)
 
 
-def _watched(to: Target, source: str | None) -> list[_Watched]:
+def _watched(to: ApiTarget, source: str | None) -> list[_Watched]:
     if source is not None:
-        return [(found(to, source), Follower())]
+        return [(find_source(to, source), Follower())]
     return [(item, Follower()) for item in call(to, "GET", ENDPOINT)["items"]]
 
 
-def _still_there(watched: list[_Watched], items: list[dict[str, Any]]) -> list[_Watched]:
-    """The sources that there are now: of a new one everything is news."""
+def _current_sources(watched: list[_Watched], items: list[dict[str, Any]]) -> list[_Watched]:
+    """The current sources; of a new one every event is shown."""
     followers = {source["source_id"]: follower for source, follower in watched}
     return [(item, followers.get(item["source_id"]) or Follower(floor=0)) for item in items]
 
 
 def _page(
-    to: Target, asking: httpx.Client, source: dict[str, Any], follower: Follower, last: int
+    to: ApiTarget, session: httpx.Client, source: dict[str, Any], follower: Follower, last: int
 ) -> list[Event]:
-    """What there is to look at. Raises httpx.TransportError, also for an api that is not ready."""
+    """The next page of events. Raises httpx.TransportError, also for an api that is not ready."""
     is_first = follower.floor is None
     limits = {"limit": max(last, 1)} if is_first else {"limit": _MOST, "after": follower.after}
-    items: list[Event] = _asked(to, asking, f"{path(source)}/events", **limits)["items"]
+    items: list[Event] = _get(to, session, f"{source_path(source)}/events", **limits)["items"]
     if not is_first:
         return items
     wanted = items[:last]
@@ -109,8 +109,8 @@ def _page(
     return wanted
 
 
-def _asked(to: Target, asking: httpx.Client, at: str, **params: int) -> Any:  # noqa: ANN401 - any JSON
-    response = asking.get(at, params=params)
+def _get(to: ApiTarget, session: httpx.Client, at: str, **params: int) -> Any:  # noqa: ANN401 - any JSON
+    response = session.get(at, params=params)
     if response.is_server_error:
         raise httpx.RemoteProtocolError(str(response.status_code))
-    return told(to, response)
+    return response_json(to, response)

@@ -1,7 +1,7 @@
-"""Which events `stageline tail` tells, when, and in which words. Pure.
+"""Selects the events that `stageline tail` shows, and formats them. Pure.
 
-An event is told once it is known what became of it, or as pending if that takes longer than a
-moment, and once more when it has settled. Nothing is told twice.
+An event is shown when its result is final; one that is pending for two polls is shown as pending and
+again when its result is final. Nothing else is shown twice.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,64 +13,64 @@ from rich.text import Text
 from services.cli.client.errors import printable
 
 OVERLAP = 50
-"""Ids looked at again: processes write side by side, so a lower one may turn up after a higher."""
-_PATIENCE_LOOKS = 2
+"""Ids read again: processes write concurrently, so a lower id may become visible after a higher one."""
+_PENDING_POLLS = 2
 
 Event = Mapping[str, Any]
 
 
 @dataclass(slots=True)
 class Follower:
-    """What has been told of one source."""
+    """Which events of one source were shown."""
 
     floor: int | None = None
-    """Events up to here are from before the beginning."""
+    """Highest id of the events that were stored before the command started."""
     _highest: int = 0
-    _told: set[int] = field(default_factory=set)
+    _shown: set[int] = field(default_factory=set)
     _pending: dict[int, int] = field(default_factory=dict)
-    """Looks at each event that has not settled."""
+    """Id of each event without a final result -> polls that returned it."""
 
     def begin(self, *, after: int) -> None:
-        """Tell of events above the id `after` alone."""
+        """Show only events above the id `after`."""
         self.floor = self._highest = after
 
     @property
     def after(self) -> int:
-        """Id above which to ask next."""
+        """Id above which the next poll reads."""
         oldest = min(self._pending, default=self._highest)
         return max(0, self.floor or 0, min(self._highest - OVERLAP, oldest - 1))
 
-    def take(self, newest_first: Sequence[Event]) -> Iterator[Event]:
-        """Events to be told now, oldest first."""
+    def new_events(self, newest_first: Sequence[Event]) -> Iterator[Event]:
+        """Events of the page to show now, oldest first."""
         for event in reversed(newest_first):
             number = event["id"]
-            if number in self._told or (self.floor is not None and number <= self.floor):
+            if number in self._shown or (self.floor is not None and number <= self.floor):
                 continue
             self._highest = max(self._highest, number)
             if _is_pending(event):
-                looks = self._pending.get(number, 0) + 1
-                self._pending[number] = looks
-                if looks == _PATIENCE_LOOKS:
+                polls = self._pending.get(number, 0) + 1
+                self._pending[number] = polls
+                if polls == _PENDING_POLLS:
                     yield event
                 continue
             self._pending.pop(number, None)
-            self._told.add(number)
+            self._shown.add(number)
             yield event
-        # What is no longer kept will not settle before anybody's eyes.
+        # An event that the api no longer keeps cannot get a final result here.
         lowest = min((event["id"] for event in newest_first), default=0)
-        self._pending = {n: looks for n, looks in self._pending.items() if n >= lowest}
-        self._told = {number for number in self._told if number > self.after}
+        self._pending = {n: polls for n, polls in self._pending.items() if n >= lowest}
+        self._shown = {number for number in self._shown if number > self.after}
 
 
 def is_error(event: Event) -> bool:
-    """Whether somebody has to mend something."""
+    """Whether the event was refused or became a dead letter."""
     became = event["became"]
     is_dead = became is not None and became["state"] == "dead_letter"
     return is_dead or bool(event["outcome"] == "refused")
 
 
 def line(event: Event, source: str | None) -> Text:
-    """One line for a terminal: when, which, who, and what became of it."""
+    """One line for a terminal: time, source, route, event, names, result."""
     text = Text(event["received_at"][11:23].ljust(12, "0").rstrip("Z"), style="dim")
     if source is not None:
         text.append(f" {printable(source)}", style="cyan")
@@ -101,16 +101,16 @@ def _became(event: Event) -> Text:
 def _moves(event: Event) -> str:
     became = event["became"]
     subject = became["subject_id"]
-    # Where it counts, unless that is what was said already.
-    told = (
+    # The subject, unless the line names it already.
+    text = (
         f" to {subject}"
         if subject and subject not in (event["account_id"], event["person"])
         else ""
     )
     for move in became["transitions"]:
         start = f"{move['from_stage']} -> " if move["from_stage"] else ""
-        told += f", {move['journey']}: {start}{move['to_stage'] or move['outcome']}"
-    return told
+        text += f", {move['journey']}: {start}{move['to_stage'] or move['outcome']}"
+    return text
 
 
 def _is_pending(event: Event) -> bool:

@@ -1,4 +1,4 @@
-"""`stageline source test`: what a sample becomes, by the very code that ingest runs. Sends nothing."""
+"""`stageline source test`: shows what ingest would make of a sample, by ingest's own code. Sends nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ import yaml
 from services.cli.client.errors import REFUSED, fail, printable
 from services.cli.client.http import print_json
 from services.cli.client.target import target
-from services.cli.sources.lookup import found as found_source
+from services.cli.sources.lookup import find_source
 from services.ingest.dry_run import DryRun
 from services.ingest.events.candidate import ForeignItem
 from services.ingest.events.verdicts import Refused
@@ -30,7 +30,7 @@ from shared.sources.source import SourceKind, SourceSettings, settings_from
 _INGEST = DryRun(limits=Limits(max_body_bytes=20_000_000))
 _SAMPLE = "sample"
 _OURS = ("v", "workspace_id", "received_at", "source")
-"""Fields of an envelope that say nothing of the sample."""
+"""Fields of an envelope that do not depend on the sample."""
 
 
 def try_sample(
@@ -55,33 +55,33 @@ def try_sample(
         fail("say how to read it: --source NAME, --mapping FILE or --kind KIND", 2)
     settings = SourceSettings()
     if source is not None:
-        stored = found_source(target(url, key, secret=True), source)
+        stored = find_source(target(url, key, secret=True), source)
         settings, kind = settings_from(stored["settings"]), SourceKind(stored["kind"])
     written = settings.mapping if mapping is None else _read(mapping)
-    way = DeliveryContext(
+    context = DeliveryContext(
         kind=kind or SourceKind.GENERIC,
         source_id=_SAMPLE,
         settings=settings,
         mapping=None if written is None else compiled(written),
     )
-    found = parse(body, way, _INGEST.limits)
-    if not isinstance(found, Delivery):
-        fail(f"ingest would refuse the body: {found.detail}", REFUSED)
-    told = [
-        _told(position, items, way, is_kept=found.unmapped(position) is not None)
-        for position, items in enumerate(found.items)
+    parsed = parse(body, context, _INGEST.limits)
+    if not isinstance(parsed, Delivery):
+        fail(f"ingest would refuse the body: {parsed.detail}", REFUSED)
+    reports = [
+        _item_report(position, items, context, is_kept=parsed.unmapped(position) is not None)
+        for position, items in enumerate(parsed.items)
     ]
     if as_json:
-        print_json({"items": told})
+        print_json({"items": reports})
     else:
-        for each in told:
+        for each in reports:
             _show(each)
-    if any(each["unmapped"] is not None or each["rejected"] for each in told):
+    if any(each["unmapped"] is not None or each["rejected"] for each in reports):
         raise typer.Exit(REFUSED)
 
 
 def compiled(written: Mapping[str, Any]) -> CompiledMapping:
-    """A mapping ready for use. Leaves with a sentence for one that cannot be used."""
+    """The mapping compiled. Exits with a sentence for one that cannot be used."""
     try:
         return compile_mapping(written)
     except MappingProblem as exc:
@@ -89,7 +89,7 @@ def compiled(written: Mapping[str, Any]) -> CompiledMapping:
 
 
 def _read(name: str) -> dict[str, Any]:
-    """A mapping out of a file, or a ready one by its name."""
+    """A mapping of the product by its name, or the one in a file."""
     try:
         text = mappings.read(name) if name in mappings.names() else Path(name).read_text("utf-8")
         written = yaml.safe_load(text)
@@ -100,12 +100,12 @@ def _read(name: str) -> dict[str, Any]:
     return written
 
 
-def _told(
-    position: int, items: Sequence[ForeignItem], way: DeliveryContext, *, is_kept: bool
+def _item_report(
+    position: int, items: Sequence[ForeignItem], context: DeliveryContext, *, is_kept: bool
 ) -> dict[str, Any]:
-    """One item of the sample: its touchpoints, why it is unmapped, and what is refused.
+    """Report on one item of the sample: its touchpoints, why it is unmapped, what is refused.
 
-    `is_kept`: ingest would not refuse a part of it, but keep the whole.
+    `is_kept`: ingest would store the whole item as a dead letter rather than refuse a part of it.
     """
     touchpoints: list[dict[str, Any]] = []
     rejected: list[dict[str, str]] = []
@@ -118,7 +118,7 @@ def _told(
         if isinstance(verdict, Refused):
             rejected.append({"code": verdict.code, "detail": verdict.detail})
         elif verdict.envelope.type == "unmapped":
-            unmapped = why_unmapped(verdict.envelope.properties, way)
+            unmapped = why_unmapped(verdict.envelope.properties, context)
         else:
             envelope = msgspec.to_builtins(verdict.envelope)
             touchpoints.append({k: v for k, v in envelope.items() if k not in _OURS})
@@ -133,22 +133,22 @@ def _told(
     }
 
 
-def _show(told: Mapping[str, Any]) -> None:
-    for line in _lines(told):
+def _show(report: Mapping[str, Any]) -> None:
+    for line in _lines(report):
         typer.echo(printable(line))
 
 
-def _lines(told: Mapping[str, Any]) -> Iterator[str]:
-    where = f"item {told['index']}"
-    for touchpoint in told["touchpoints"]:
+def _lines(report: Mapping[str, Any]) -> Iterator[str]:
+    where = f"item {report['index']}"
+    for touchpoint in report["touchpoints"]:
         yield f"{where}: {touchpoint['event']} ({touchpoint.get('type', 'track')})"
         for name, value in touchpoint.items():
             if name not in ("event", "type"):
                 text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
                 yield f"  {name}: {text}"
-    for refusal in told["rejected"]:
+    for refusal in report["rejected"]:
         yield f"{where}: refused, {refusal['code']}: {refusal['detail']}"
-    if told["unmapped"] is not None:
-        yield f"{where}: kept as a dead letter: {told['unmapped']}"
-    elif not told["touchpoints"] and not told["rejected"]:
+    if report["unmapped"] is not None:
+        yield f"{where}: kept as a dead letter: {report['unmapped']}"
+    elif not report["touchpoints"] and not report["rejected"]:
         yield f"{where}: known and not wanted"

@@ -1,4 +1,4 @@
-"""Sources on a terminal: a list, and one of them in full."""
+"""Prints sources on a terminal: a list, or one source in full."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ _DEFAULTS = settings_json(SourceSettings())
 
 
 def print_list(items: Sequence[Mapping[str, Any]]) -> None:
-    """One line each."""
+    """Print a table with one row for each source."""
     if not items:
         typer.echo("there is no source yet: stageline source create NAME --kind web", err=True)
         return
@@ -32,43 +32,43 @@ def print_list(items: Sequence[Mapping[str, Any]]) -> None:
 
 
 def print_one(source: Mapping[str, Any], usage: Sequence[Mapping[str, Any]], url: str) -> None:
-    """All that may be shown of it; `url` takes its events."""
-    _say("name", printable(source["name"]))
-    _say("id", source["source_id"])
-    _say("kind", source["kind"])
-    _say("state", state(source))
+    """Print one source with keys, secrets (never their values) and usage; `url`: address of ingest."""
+    _print_field("name", printable(source["name"]))
+    _print_field("id", source["source_id"])
+    _print_field("kind", source["kind"])
+    _print_field("state", state(source))
     if source["webhook_path"]:
-        _say("webhook", url + source["webhook_path"])
+        _print_field("webhook", url + source["webhook_path"])
     for key in source["keys"]:
         ended = " revoked" if key["revoked_at"] else ""
-        _say("key", f"{key['key_id']} {printable(key['label'])} {day(key)}{ended}")
+        _print_field("key", f"{key['key_id']} {printable(key['label'])} {day(key)}{ended}")
     for secret in source["secrets"]:
         ends = f", ends {secret['expires_at']}" if secret["expires_at"] else ""
-        _say("secret", f"{secret['secret_id']} {day(secret)}{ends}")
+        _print_field("secret", f"{secret['secret_id']} {day(secret)}{ends}")
     for name, value in source["settings"].items():
-        # What nobody has set would hide what somebody has.
+        # Defaults are left out: among them, the settings that were changed would not be seen.
         if value != _DEFAULTS.get(name):
             for line in _written(name, value):
-                _say("setting", printable(line))
+                _print_field("setting", printable(line))
     for each in usage:
         counts = (
             f"{each['accepted']} accepted, {each['refused']} refused, {each['dropped']} dropped"
         )
-        _say(each["day"], counts)
+        _print_field(each["day"], counts)
 
 
 def state(source: Mapping[str, Any]) -> str:
-    """Whether its senders are let in."""
+    """`paused` or `active`."""
     return "paused" if source["paused_at"] else "active"
 
 
 def day(thing: Mapping[str, Any]) -> str:
-    """When it was made."""
+    """Date of creation, YYYY-MM-DD."""
     return str(thing["created_at"])[:10]
 
 
 def _written(name: str, value: object) -> Iterator[str]:
-    """The setting as `source set` takes it, but for mappings."""
+    """A setting in the form that `source set` reads; of a mapping, the number of rules."""
     if name == "mapping" and isinstance(value, dict):
         yield f"mapping of {len(value.get('rules', ()))} rules"
     elif isinstance(value, dict):
@@ -78,5 +78,5 @@ def _written(name: str, value: object) -> Iterator[str]:
         yield f"{name}={','.join(map(str, value)) if isinstance(value, list) else value}"
 
 
-def _say(name: str, value: str) -> None:
+def _print_field(name: str, value: str) -> None:
     typer.echo(f"{name:<12}{value}")

@@ -49,7 +49,7 @@ class Gatekeeper:
 
         May wait for one read of the database, when the source is not in the cache.
         """
-        rules = await self._rules_of(principal)
+        rules = self._cached_rules(principal) or await self._look_up(principal)
         source = rules.source
         if source is not None:
             if source.paused_at is not None:
@@ -64,7 +64,7 @@ class Gatekeeper:
 
     async def identify(self, principal: Principal) -> Sender:
         """The sender without pause and limits, as erasures and replays need it. Raises RequestRejected."""
-        return Sender(principal, await self._rules_of(principal))
+        return Sender(principal, self._cached_rules(principal) or await self._look_up(principal))
 
     def charge(self, sender: Sender, *, sent: int, accepted: int) -> None:
         """Count the events of an admitted request against rate and quota."""
@@ -75,13 +75,14 @@ class Gatekeeper:
         if source is not None and source.settings.events_per_day is not None:
             self._counts.add(source.source_id, self._clock.now().date(), accepted)
 
-    async def _rules_of(self, principal: Principal) -> SourceRules:
-        """The rules that apply to a request from now on. Raises RequestRejected where there are none."""
-        key = (principal.workspace_id, principal.source_id, principal.kind)
-        if self._generation == self._sources.generation:
-            rules = self._rules.get(key)
-            if rules is not None:
-                return rules
+    def _cached_rules(self, principal: Principal) -> SourceRules | None:
+        """The rules as of the last read of the sources. Never waits."""
+        if self._generation != self._sources.generation:
+            return None
+        return self._rules.get((principal.workspace_id, principal.source_id, principal.kind))
+
+    async def _look_up(self, principal: Principal) -> SourceRules:
+        """The rules by the source as it is now. Raises RequestRejected where there is none."""
         source = None
         if principal.source_id is not None:
             source = self._cached_source(principal) or await self._read_source(principal)
@@ -94,6 +95,7 @@ class Gatekeeper:
         if self._generation != self._sources.generation:
             self._rules.clear()
             self._generation = self._sources.generation
+        key = (principal.workspace_id, principal.source_id, principal.kind)
         rules = self._rules[key] = source_rules(
             principal.kind,
             source,

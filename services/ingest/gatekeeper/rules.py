@@ -3,6 +3,8 @@
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+import msgspec
+
 from services.ingest.gatekeeper.rates import RateLimit, WithinLimit, rate_limit
 from services.ingest.privacy.rules import EventRules, event_rules
 from shared.keys.principal import Principal
@@ -35,8 +37,7 @@ def source_rules(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(msgspec.Struct, frozen=True, gc=False):
     """The sender of one request, with the rules for it.
 
     The rules are looked up once a request. A change of them, even while the body arrives, applies to the

@@ -8,6 +8,8 @@ from http import HTTPStatus
 
 import msgspec
 from starlette.responses import Response
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from services.ingest.events.verdicts import Refused
 
@@ -36,6 +38,17 @@ class RawResponse(Response):
         self.raw_headers = headers
         self.body = body
         self.background = None
+
+    async def __call__(self, _scope: AsgiScope, _receive: Receive, send: Send) -> None:
+        """Send it, without Starlette's checks for websockets and background tasks."""
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.status_code,
+                "headers": self.raw_headers,
+            }
+        )
+        await send({"type": "http.response.body", "body": self.body})
 
     def with_headers(self, headers: Sequence[tuple[bytes, bytes]]) -> "RawResponse":
         """A copy with further headers."""

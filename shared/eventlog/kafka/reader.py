@@ -158,7 +158,7 @@ class KafkaReader:
             enable_auto_commit=False,
             # A position that the log does not have needs an operator; it must never be skipped.
             auto_offset_reset="none",
-            # Its sticky one keeps its memory in the class, shared by all consumers of the process.
+            # aiokafka's sticky assignor keeps state in its class, shared by all consumers of the process.
             partition_assignment_strategy=(RangePartitionAssignor,),
             session_timeout_ms=session_ms,
             heartbeat_interval_ms=min(1000, session_ms // 5),

@@ -1,4 +1,4 @@
-"""Topics on Kafka: made on purpose, never by a first send, which would wait for metadata for long."""
+"""Creation of topics on Kafka: explicit, because a first send to a missing topic waits long for metadata."""
 
 import asyncio
 from collections.abc import Mapping

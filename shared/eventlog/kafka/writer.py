@@ -98,7 +98,7 @@ class KafkaWriter:
         )
 
     async def stop(self) -> None:
-        """Flush and disconnect within the timeout, or drop what the brokers do not take."""
+        """Flush and disconnect within the timeout, or drop the records that the brokers do not accept."""
         producer, self._producer = self._producer, None
         batches, self._batches = self._batches, None
         if producer is None or batches is None:

@@ -1,4 +1,4 @@
-"""Who reads which partition of the Postgres event log.
+"""Assignment of partitions to the readers of a group, on the Postgres event log.
 
 A reader is one database session. It holds a partition by a session-level advisory lock, so the server
 itself gives the lock up when the session ends, however it ends. Each reader writes a heartbeat,

@@ -236,7 +236,7 @@ class PostgresReader:
     async def _fetch(
         self, membership: Membership, wanted: dict[int, int], max_records: int
     ) -> list[Record]:
-        """An equal part of each partition first, then what is left of the budget for the busy."""
+        """An equal share for each partition first; the rest goes to partitions with more records."""
         records: list[Record] = []
         if len(wanted) > max_records:
             # Not enough for one of each: rotate, or the first partitions would starve the rest.

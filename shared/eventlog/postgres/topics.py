@@ -83,7 +83,7 @@ async def trim(
     keep_seconds: float,
     limit: int = 10_000,
 ) -> int:
-    """Remove records that were read and are older than `keep_seconds`; answers how many.
+    """Remove records that were read and are older than `keep_seconds`; returns how many.
 
     `read_up_to` is the stored next offset of each partition: nothing at or above it goes, and nothing
     of a partition that is not named. At most `limit` records of a partition go in one call, each

@@ -61,7 +61,7 @@ WITH wanted AS (
 SELECT count(*) AS records, pg_notify($9, $1) FROM stored
 """
 
-# The server takes writes.
+# Whether the server accepts writes.
 _WRITABLE = "SELECT NOT pg_is_in_recovery()"
 
 
@@ -144,7 +144,7 @@ class PostgresWriter:
             raise LogUnavailable(message) from exc
 
     async def healthy(self) -> bool:
-        """Whether Postgres answers within a second and takes writes."""
+        """Whether Postgres answers within a second and accepts writes."""
         if self._appender is None or self._stopping or self._in_flight.is_full:
             return False
         try:
@@ -157,7 +157,7 @@ class PostgresWriter:
             return False
 
     async def stop(self) -> None:
-        """Commit what waits, within the timeout, and disconnect."""
+        """Commit the waiting appends, within the timeout, and disconnect."""
         self._stopping = True
         self._work.set()
         if self._appender is not None:
@@ -256,7 +256,7 @@ class PostgresWriter:
         )
 
     def _drop_connection(self) -> None:
-        """Cut it off; a polite end would wait for the server."""
+        """Terminate the connection; a graceful close would wait for the server."""
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None

@@ -1,4 +1,4 @@
-"""Ingest without a log: a list behind the writer's port, a fixed clock, keys on a shelf."""
+"""Ingest without a log: a list behind the writer's port, a fixed clock, keys on a database."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
@@ -58,7 +58,7 @@ class ListLog:
         return [decode(record.value) for record in self.records]
 
 
-class Shelf:
+class FakeDatabase:
     """The keys and sources that there are; nothing can be read while `is_away`."""
 
     def __init__(self) -> None:
@@ -129,13 +129,13 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    return Shelf()
+def database() -> FakeDatabase:
+    return FakeDatabase()
 
 
 @pytest.fixture
-def write_key(shelf: Shelf) -> NewKey:
-    return shelf.put(KeyKind.WRITE)
+def write_key(database: FakeDatabase) -> NewKey:
+    return database.put(KeyKind.WRITE)
 
 
 @pytest.fixture
@@ -154,12 +154,12 @@ def event_log() -> ListLog:
 
 
 @pytest.fixture
-def ingest(event_log: ListLog, shelf: Shelf) -> Ingest:
+def ingest(event_log: ListLog, database: FakeDatabase) -> Ingest:
     clock = ManualClock(NOW)
     return Ingest(
         writer=event_log,
-        keys=KeyCache(shelf.load, clock, spacing_seconds=0.0),
-        sources=SourceRegistry(shelf.load_sources, spacing_seconds=0.0),
+        keys=KeyCache(database.load, clock, spacing_seconds=0.0),
+        sources=SourceRegistry(database.load_sources, spacing_seconds=0.0),
         clock=clock,
         metrics=Metrics(CollectorRegistry()),
         limits=Limits(body_timeout_seconds=0.2),

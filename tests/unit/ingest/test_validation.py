@@ -30,7 +30,7 @@ def decide(occurred_at: datetime | None, sent_at: datetime | None = None) -> Val
 
 
 @pytest.mark.parametrize(
-    ("told", "sent", "occurred", "original", "correction"),
+    ("stated", "sent", "occurred", "original", "correction"),
     [
         (None, None, "2026-03-01T12:00:00+00:00", None, "none"),
         (None, "2026-03-01T09:00:00Z", "2026-03-01T12:00:00+00:00", None, "none"),
@@ -88,9 +88,9 @@ def decide(occurred_at: datetime | None, sent_at: datetime | None = None) -> Val
     ],
 )  # fmt: skip
 def test_the_time_is_corrected_by_the_sender_s_clock_and_never_ahead(
-    told: str | None, sent: str | None, occurred: str, original: str | None, correction: str
+    stated: str | None, sent: str | None, occurred: str, original: str | None, correction: str
 ) -> None:
-    verdict = decide(at(told), at(sent))
+    verdict = decide(at(stated), at(sent))
 
     assert isinstance(verdict, Validated)
     assert verdict.envelope.occurred_at.isoformat() == occurred
@@ -99,7 +99,7 @@ def test_the_time_is_corrected_by_the_sender_s_clock_and_never_ahead(
 
 
 @pytest.mark.parametrize(
-    ("told", "sent"),
+    ("stated", "sent"),
     [
         ("1969-12-31T23:59:59Z", None),
         ("0001-01-01T00:00:00Z", None),
@@ -107,8 +107,8 @@ def test_the_time_is_corrected_by_the_sender_s_clock_and_never_ahead(
         ("1970-01-01T00:00:00Z", "2026-03-01T11:00:00Z"),
     ],
 )
-def test_a_time_not_after_1970_began_is_a_missing_date(told: str, sent: str | None) -> None:
-    verdict = decide(at(told), at(sent))
+def test_a_time_not_after_1970_began_is_a_missing_date(stated: str, sent: str | None) -> None:
+    verdict = decide(at(stated), at(sent))
 
     assert isinstance(verdict, Refused)
     assert verdict.code is RefusalCode.INVALID_OCCURRED_AT
@@ -118,11 +118,11 @@ offsets = st.integers(-23, 23).map(lambda hours: timezone(timedelta(hours=hours)
 instants = st.datetimes(timezones=offsets)
 
 
-@given(told=st.none() | instants, sent=st.none() | instants)
+@given(stated=st.none() | instants, sent=st.none() | instants)
 def test_whatever_the_clocks_say_an_admitted_event_lies_in_the_past_in_utc(
-    told: datetime | None, sent: datetime | None
+    stated: datetime | None, sent: datetime | None
 ) -> None:
-    verdict = decide(told, sent)
+    verdict = decide(stated, sent)
 
     if isinstance(verdict, Validated):
         assert verdict.envelope.occurred_at <= RECEIVED

@@ -1,4 +1,4 @@
-"""Opens a file in whatever way it is written: format, compression, encoding."""
+"""Opens a file of any supported format, compression and encoding."""
 
 import gzip
 import io
@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from services.cli.importing.formats.cells import Format, Reading, Shape, Source
+from services.cli.importing.formats.cells import Format, OpenedFile, RawRow, Shape
 from services.cli.importing.formats.tables import open_table
 from services.cli.importing.formats.text import read_csv, read_ndjson
 from shared.errors import FatalError
@@ -18,7 +18,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _CHUNK_BYTES = 1 << 20
 _MOST_UNPACKED_BYTES = 8_000_000_000
-"""A workbook or Parquet file in gzip is unpacked beside; Excel and we end long before."""
+"""Most bytes that a workbook or Parquet file in gzip is unpacked to, in a temporary file."""
 
 _SUFFIXES = {
     ".csv": Format.CSV, ".tsv": Format.CSV, ".txt": Format.CSV, ".tab": Format.CSV,
@@ -31,9 +31,9 @@ _MAGIC = {b"PK\x03\x04": Format.XLSX, b"PAR1": Format.PARQUET}
 
 
 def format_of(path: Path, named: Format | None = None) -> Format:
-    """How the file is written: as `named`, else by its name (`.gz` aside); a CSV if that says nothing.
+    """Format of the file: `named`, else by the suffix without `.gz`, else CSV.
 
-    Raises FatalError for a kind that is not read, and for bytes that belie the name.
+    Raises FatalError for an unsupported format, and for content of another format.
     """
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     if named is None and suffix in _OLD:
@@ -48,31 +48,31 @@ def format_of(path: Path, named: Format | None = None) -> Format:
 
 
 def is_tab_separated(path: Path) -> bool:
-    """Whether the name says that tabs stand between the cells."""
+    """Whether the suffix means tab-separated values."""
     return path.name.lower().removesuffix(".gz").endswith((".tsv", ".tab"))
 
 
 @contextmanager
-def open_file(path: Path, shape: Shape) -> Iterator[Source]:
-    """The file's rows. It and they raise FatalError when it cannot be read as a whole, OSError."""
+def open_file(path: Path, shape: Shape) -> Iterator[OpenedFile]:
+    """Open the file. Opening and reading rows raise FatalError for an unreadable file, OSError."""
     with ExitStack() as stack:
-        with _in_words(path, shape):
+        with _read_errors(path, shape):
             if shape.format in {Format.CSV, Format.NDJSON}:
                 source = stack.enter_context(_text(path, shape))
             else:
                 plain = stack.enter_context(_unpacked(path))
                 source = stack.enter_context(open_table(plain, shape))
-        yield replace(source, readings=_readings(source, path, shape))
+        yield replace(source, rows=_rows(source, path, shape))
 
 
-def _readings(source: Source, path: Path, shape: Shape) -> Iterator[Reading]:
-    with _in_words(path, shape):
-        yield from source.readings
+def _rows(source: OpenedFile, path: Path, shape: Shape) -> Iterator[RawRow]:
+    with _read_errors(path, shape):
+        yield from source.rows
 
 
 @contextmanager
-def _in_words(path: Path, shape: Shape) -> Iterator[None]:
-    """Says what is wrong with the file where its bytes are."""
+def _read_errors(path: Path, shape: Shape) -> Iterator[None]:
+    """Turns errors of decompression and decoding into FatalError."""
     try:
         yield
     except (EOFError, gzip.BadGzipFile, zlib.error) as exc:
@@ -85,7 +85,7 @@ def _in_words(path: Path, shape: Shape) -> Iterator[None]:
 
 
 @contextmanager
-def _text(path: Path, shape: Shape) -> Iterator[Source]:
+def _text(path: Path, shape: Shape) -> Iterator[OpenedFile]:
     total = path.stat().st_size
     with path.open("rb") as stored:
         stream = gzip.GzipFile(fileobj=stored) if _is_gzip(path) else stored
@@ -104,7 +104,7 @@ def _text(path: Path, shape: Shape) -> Iterator[Source]:
 
 @contextmanager
 def _unpacked(path: Path) -> Iterator[Path]:
-    """The file itself, or what it holds if it is gzip: both readers need to seek."""
+    """Path of the plain content: both readers must seek, which gzip cannot."""
     if not _is_gzip(path):
         yield path
         return

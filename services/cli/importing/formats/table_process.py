@@ -1,8 +1,8 @@
 """Reads a workbook or a Parquet file in a process of its own, and writes its rows to standard output.
 
-Both readers are native code that a hostile file can make ask for any amount of memory, or crash: a
-workbook of a thousand bytes may claim seventeen thousand million cells. Here that ends this process,
-within its limit, and the import says so in a sentence.
+Both readers are native code: a hostile file can crash them or make them allocate any amount of memory (a
+workbook of a thousand bytes may declare 17 billion cells). That ends only this process, within
+its memory limit, and the import reports it in a sentence.
 
 Started by `formats.tables` with one JSON argument. Standard output carries frames: four bytes of
 length, then MessagePack, one of {"columns", "total"}, {"rows": [[number, cells or a problem]]},
@@ -28,7 +28,7 @@ LENGTH = struct.Struct(">I")
 
 _ROWS = 250
 _CHARS = 1 << 20
-"""A frame ends at whichever comes first."""
+"""A frame ends at the limit that is reached first."""
 
 Record = tuple[int, list[Any] | str]
 
@@ -36,27 +36,27 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class _Broken:
-    """A value of a Parquet file that cannot be had."""
+    """A value of a Parquet file that cannot be converted."""
 
 
 _BROKEN = _Broken()
 
 
 class Unreadable(Exception):
-    """The file cannot be read; the message is for the person who gave it."""
+    """The file cannot be read; the message is shown to the user."""
 
 
 def main(argument: str, out: BinaryIO) -> None:
-    """Read what `argument` names and write frames until the end or an error."""
-    asked = json.loads(argument)
-    _limit_memory(asked["memory_bytes"])
+    """Read the file that `argument` describes, and write frames until the end or an error."""
+    request = json.loads(argument)
+    _limit_memory(request["memory_bytes"])
     try:
-        if asked["format"] == "parquet":
-            columns, total, records = _parquet(asked)
+        if request["format"] == "parquet":
+            columns, total, records = _parquet(request)
         else:
-            columns, total, records = _workbook(asked)
+            columns, total, records = _workbook(request)
         _write(out, {"columns": columns, "total": total})
-        for rows in _chunks(records, asked["longest_cell"], asked["longest_row"]):
+        for rows in _chunks(records, request["longest_cell"], request["longest_row"]):
             _write(out, {"rows": rows})
         _write(out, {"end": True})
     except Unreadable as exc:
@@ -86,18 +86,18 @@ def _chunks(
     chunk: list[Record] = []
     chars = 0
     for number, cells in records:
-        told: list[Any] | str = cells
+        content: list[Any] | str = cells
         if isinstance(cells, list):
             lengths = [_length(cell) for cell in cells]
             if any(cell is _BROKEN for cell in cells):
-                told = "a value that is damaged, or out of the range of its type"
+                content = "a value that is damaged, or out of the range of its type"
             elif max(lengths, default=0) > longest_cell:
-                told = f"a cell longer than {longest_cell:,} characters"
+                content = f"a cell longer than {longest_cell:,} characters"
             elif sum(lengths) > longest_row:
-                told = f"a row longer than {longest_row:,} characters"
+                content = f"a row longer than {longest_row:,} characters"
             else:
                 chars += sum(lengths)
-        chunk.append((number, told))
+        chunk.append((number, content))
         if len(chunk) >= _ROWS or chars >= _CHARS:
             yield chunk
             chunk, chars = [], 0
@@ -114,18 +114,18 @@ def _length(cell: object) -> int:
 # -- workbooks -----------------------------------------------------------------------------------
 
 
-def _workbook(asked: dict[str, Any]) -> tuple[list[str], int, Iterator[Record]]:
+def _workbook(request: dict[str, Any]) -> tuple[list[str], int, Iterator[Record]]:
     import python_calamine as calamine  # noqa: PLC0415 - an extra, and only this process has it
 
     try:
-        book = calamine.CalamineWorkbook.from_path(asked["path"])
-        sheet = book.get_sheet_by_name(_chosen(book.sheet_names, asked["sheet"]))
+        workbook = calamine.CalamineWorkbook.from_path(request["path"])
+        sheet = workbook.get_sheet_by_name(_chosen(workbook.sheet_names, request["sheet"]))
     except calamine.PasswordError as exc:
         raise Unreadable("the workbook is protected by a password") from exc
     except calamine.CalamineError as exc:
         raise Unreadable(f"the workbook is damaged, or none: {exc}") from exc
     rows = enumerate(sheet.iter_rows(), start=1)
-    wanted = asked["header_row"]
+    wanted = request["header_row"]
     for number, row in rows:
         if number == wanted or (wanted is None and any(cell != "" for cell in row)):
             columns = _header(number, row, sheet)
@@ -145,22 +145,22 @@ def _chosen(names: list[str], wanted: str | None) -> str:
         and 0 < int(wanted) <= len(names)
     ):
         return names[int(wanted) - 1]
-    known = ", ".join(names[:20]) or "none"
-    raise Unreadable(f"no sheet is called '{wanted}'; there are: {known}")
+    listed = ", ".join(names[:20]) or "none"
+    raise Unreadable(f"no sheet is called '{wanted}'; there are: {listed}")
 
 
 def _header(number: int, row: Sequence[Any], sheet: Any) -> list[str]:  # noqa: ANN401 - calamine's
-    """Texts of the header; all cells of a merged one say what its first does."""
+    """Texts of the header; every cell of a merged range gets the text of its first cell."""
     texts = ["" if cell == "" else str(_plain(cell)) for cell in row]
     first_column = sheet.start[1] if sheet.start else 0
     for (top, left), (bottom, right) in sheet.merged_cell_ranges or ():
         if not top <= number - 1 <= bottom:
             continue
-        said = texts[left - first_column] if 0 <= left - first_column < len(texts) else ""
-        if top < number - 1:  # it began above, where only its first cell says anything
-            said = said or _cell_at(sheet, top, left - first_column)
+        text = texts[left - first_column] if 0 <= left - first_column < len(texts) else ""
+        if top < number - 1:  # the range begins above, where only its first cell has a text
+            text = text or _cell_at(sheet, top, left - first_column)
         for column in range(left - first_column, min(right - first_column + 1, len(texts))):
-            texts[column] = texts[column] or said
+            texts[column] = texts[column] or text
     return texts
 
 
@@ -180,13 +180,13 @@ def _sheet_rows(rows: Iterator[tuple[int, Sequence[Any]]]) -> Iterator[Record]:
 # -- Parquet -------------------------------------------------------------------------------------
 
 
-def _parquet(asked: dict[str, Any]) -> tuple[list[str], int, Iterator[Record]]:
+def _parquet(request: dict[str, Any]) -> tuple[list[str], int, Iterator[Record]]:
     import pyarrow as pa  # noqa: PLC0415 - an extra, and only this process has it
     from pyarrow import parquet  # noqa: PLC0415
 
     try:
-        # Neither read ahead nor mapped: a few pages at a time are in memory.
-        file = parquet.ParquetFile(asked["path"], pre_buffer=False, buffer_size=1 << 20)
+        # Without read-ahead and memory mapping: only a few pages at a time are in memory.
+        file = parquet.ParquetFile(request["path"], pre_buffer=False, buffer_size=1 << 20)
         names = list(file.schema_arrow.names)
         total = file.metadata.num_rows
     except (pa.ArrowException, OSError) as exc:
@@ -213,7 +213,7 @@ def _parquet_rows(file: Any, pa: Any) -> Iterator[Record]:  # noqa: ANN401 - pya
 
 def _values(column: Any, pa: Any) -> list[Any]:  # noqa: ANN401 - pyarrow's
     if pa.types.is_timestamp(column.type):
-        # Python's clock ends at microseconds, and zones it does not know are UTC's instants too.
+        # Python's datetime has microseconds; an unknown zone is no loss, since the instants are in UTC.
         zone = "UTC" if column.type.tz else None
         column = column.cast(pa.timestamp("us", tz=zone), safe=False)
     try:
@@ -223,7 +223,7 @@ def _values(column: Any, pa: Any) -> list[Any]:  # noqa: ANN401 - pyarrow's
 
 
 def _python(scalar: Any) -> Any:  # noqa: ANN401 - pyarrow's
-    """One value, or `_BROKEN` for a year that Python does not know, or text that is not UTF-8."""
+    """One value, or `_BROKEN` for a year beyond Python's range, or text that is not UTF-8."""
     try:
         return scalar.as_py()
     except (ValueError, OverflowError):
@@ -237,8 +237,8 @@ def _first_line(exc: BaseException) -> str:
 # -- cells ---------------------------------------------------------------------------------------
 
 
-def _plain(cell: Any) -> Any:  # noqa: ANN401, PLR0911 - one way out for each kind of cell
-    """`cell` as JSON's types, an instant or a day; empty text and not-a-number are no cell."""
+def _plain(cell: Any) -> Any:  # noqa: ANN401, PLR0911 - one return for each kind of cell
+    """`cell` as a JSON type, an instant or a day; None for empty text and not-a-number."""
     match cell:
         case datetime():
             return msgspec.msgpack.Ext(INSTANT, cell.isoformat().encode())

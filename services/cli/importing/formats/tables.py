@@ -1,4 +1,4 @@
-"""Workbooks and Parquet files: rows as `table_process` reads them, in a process with bounded memory."""
+"""Workbooks and Parquet files: `table_process` reads their rows in a process with bounded memory."""
 
 import json
 import os
@@ -19,17 +19,17 @@ from services.cli.importing.formats.cells import (
     LONGEST_ROW_CHARS,
     UNREADABLE,
     Format,
-    Problem,
-    Reading,
+    OpenedFile,
+    RawRow,
+    RowProblem,
     Shape,
-    Source,
     column_names,
 )
 from shared.errors import FatalError
 
 MEMORY_BYTES = 2_000_000_000
-"""What the reading process may have. A sheet is held as a whole: a million rows of six cells take
-about 0.6 GB; Parquet comes in pieces."""
+"""Memory limit of the reading process. A sheet is held as a whole: a million rows of six cells take
+about 0.6 GB; Parquet is read in batches."""
 
 _PACKAGE = {Format.XLSX: "python_calamine", Format.PARQUET: "pyarrow"}
 _TITLE = {Format.XLSX: "a workbook (XLSX)", Format.PARQUET: "Parquet"}
@@ -48,14 +48,14 @@ _decode = msgspec.msgpack.Decoder(dict[str, Any], ext_hook=_extension).decode
 
 
 @contextmanager
-def open_table(path: Path, shape: Shape) -> Iterator[Source]:
-    """Rows of a table; its reader ends with the context. Raises FatalError. May block."""
+def open_table(path: Path, shape: Shape) -> Iterator[OpenedFile]:
+    """Open a table; the reading process ends with the context. Raises FatalError. May block."""
     if find_spec(_PACKAGE[shape.format]) is None:
         raise FatalError(
             f"to read {_TITLE[shape.format]}, install the extra `files`:"
             ' pip install "stageline[files]", in a checkout .venv/bin/pip install -e ".[files]"'
         )
-    asked = {
+    request = {
         "path": str(path),
         "format": shape.format.value,
         "sheet": shape.sheet,
@@ -64,26 +64,26 @@ def open_table(path: Path, shape: Shape) -> Iterator[Source]:
         "longest_cell": LONGEST_CELL_CHARS,
         "longest_row": LONGEST_ROW_CHARS,
     }
-    # -P: nothing in the folder that the command runs in may pass for a module.
+    # -P: a file in the current folder must not be imported in place of a module.
     child = subprocess.Popen(  # noqa: S603 - our own module
-        [sys.executable, "-P", "-m", table_process.__name__, json.dumps(asked)],
+        [sys.executable, "-P", "-m", table_process.__name__, json.dumps(request)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=_environment(),
-        process_group=0,  # Ctrl-C is for the import to answer
+        process_group=0,  # the import handles Ctrl-C
     )
-    assert child.stdout is not None  # noqa: S101 - it was asked for
+    assert child.stdout is not None  # noqa: S101 - stdout is a pipe
     try:
         frames = _frames(child.stdout)
         head = next(frames, None)
         if head is None:
             raise FatalError(_GAVE_UP)
         columns = column_names([str(name) for name in head["columns"]])
-        yield Source(
+        yield OpenedFile(
             columns=columns,
             total=head["total"],
-            readings=_readings(frames, columns),
+            rows=_rows(frames, columns),
             is_typed=True,
         )
     finally:
@@ -97,13 +97,13 @@ def _environment() -> dict[str, str]:
     return os.environ | {
         "PYTHONPATH": os.pathsep.join([str(_ROOT), *([given] if given else [])]),
         "RUST_BACKTRACE": "0",
-        # Its own pools reserve more address space than the limit leaves.
+        # Arrow's own pools reserve more address space than the limit leaves.
         "ARROW_DEFAULT_MEMORY_POOL": "system",
     }
 
 
 def _frames(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
-    """Frames up to the end. Raises FatalError for an error told, or a reader that died."""
+    """Frames up to the end. Raises FatalError for an error frame, or a process that died."""
     while True:
         head = stream.read(table_process.LENGTH.size)
         size = table_process.LENGTH.unpack(head)[0] if len(head) == table_process.LENGTH.size else 0
@@ -124,22 +124,22 @@ _GAVE_UP = (
 )
 
 
-def _readings(frames: Iterator[dict[str, Any]], columns: tuple[str, ...]) -> Iterator[Reading]:
+def _rows(frames: Iterator[dict[str, Any]], columns: tuple[str, ...]) -> Iterator[RawRow]:
     for frame in frames:
         for number, cells in frame["rows"]:
             if isinstance(cells, str):
-                problem = Problem(line=number, code=UNREADABLE, detail=cells)
-                yield Reading(line=number, position=number, problem=problem)
+                problem = RowProblem(line=number, code=UNREADABLE, detail=cells)
+                yield RawRow(line=number, position=number, problem=problem)
                 continue
-            # A sheet's row may be shorter or, without a header above it, longer.
+            # A row of a sheet may be shorter or longer than the header.
             if len(cells) > len(columns) and any(
                 cell is not None for cell in cells[len(columns) :]
             ):
-                problem = Problem(
+                problem = RowProblem(
                     line=number, code=UNREADABLE, detail="cells beyond the last named column"
                 )
-                yield Reading(line=number, position=number, problem=problem)
+                yield RawRow(line=number, position=number, problem=problem)
                 continue
-            yield Reading(
+            yield RawRow(
                 line=number, position=number, cells=dict(zip(columns, cells, strict=False))
             )

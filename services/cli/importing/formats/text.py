@@ -1,4 +1,4 @@
-"""CSV and NDJSON, a line at a time; no line, however long, is held as a whole."""
+"""CSV and NDJSON, a line at a time, each line cut at a limit of length."""
 
 import csv
 import io
@@ -9,9 +9,9 @@ from services.cli.importing.formats.cells import (
     LONGEST_CELL_CHARS,
     LONGEST_ROW_CHARS,
     UNREADABLE,
-    Problem,
-    Reading,
-    Source,
+    OpenedFile,
+    RawRow,
+    RowProblem,
     column_names,
 )
 from services.ingest.events import strict_json
@@ -22,14 +22,14 @@ from shared.errors import FatalError
 _TOO_LONG = f"a line longer than {LONGEST_ROW_CHARS:,} characters"
 
 _SPELLED = {";": "';'", "\t": "$'\\t'", "|": "'|'", ",": "','"}
-"""What programs write between cells, as a shell takes it."""
+"""Delimiters of CSV dialects -> as they are written for a shell."""
 
 _RAW_CHARS = 10_000
-"""How much of a line that is no JSON is kept for the file of refused rows."""
+"""Most characters of a line that is not JSON that the file of refused rows gets."""
 
 
-class _Reader(Protocol):
-    """What the standard library's csv.reader makes."""
+class _CsvReader(Protocol):
+    """Type of the standard library's csv.reader."""
 
     line_num: int
 
@@ -37,7 +37,7 @@ class _Reader(Protocol):
 
 
 class _Lines:
-    """Lines of a text; one beyond the limit is cut, and `is_cut` then says so."""
+    """Lines of a text; a line beyond the limit is cut, and sets `is_cut`."""
 
     def __init__(self, text: io.TextIOBase) -> None:
         self._text = text
@@ -46,12 +46,12 @@ class _Lines:
         self._record_chars = 0
 
     def begin(self) -> None:
-        """A record begins: keep what it is made of."""
+        """Begin a record: keep the text of its lines."""
         self.is_cut = False
         self._record, self._record_chars = [], 0
 
     def record(self) -> str:
-        """The record so far as it stands in the file; a little more than the longest row at most."""
+        """Text of the current record; at most a line longer than the longest row."""
         return "".join(self._record or ())
 
     def __iter__(self) -> Iterator[str]:
@@ -66,8 +66,8 @@ class _Lines:
             yield line
 
 
-def read_csv(text: io.TextIOBase, stored: BinaryIO, total: int, delimiter: str) -> Source:
-    """Cells of a CSV. `stored` tells how far it is read. Raises FatalError for a bad header."""
+def read_csv(text: io.TextIOBase, stored: BinaryIO, total: int, delimiter: str) -> OpenedFile:
+    """Rows of a CSV. `stored`: the underlying file, for the position. Raises FatalError for a bad header."""
     csv.field_size_limit(LONGEST_CELL_CHARS)
     lines = _Lines(text)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
@@ -82,7 +82,7 @@ def read_csv(text: io.TextIOBase, stored: BinaryIO, total: int, delimiter: str) 
         raise FatalError(f"the header names one column; --delimiter {_SPELLED[other]} parts it")
     columns = column_names(header)
 
-    def readings() -> Iterator[Reading]:
+    def rows() -> Iterator[RawRow]:
         for line, values in _records(reader, lines):
             position = stored.tell()
             if isinstance(values, str):
@@ -92,12 +92,12 @@ def read_csv(text: io.TextIOBase, stored: BinaryIO, total: int, delimiter: str) 
                 yield _unreadable(line, position, problem, values)
             else:
                 cells = dict(zip(columns, values, strict=True))
-                yield Reading(line=line, position=position, cells=cells)
+                yield RawRow(line=line, position=position, cells=cells)
 
-    return Source(columns=columns, total=total, readings=readings())
+    return OpenedFile(columns=columns, total=total, rows=rows())
 
 
-def _records(reader: _Reader, lines: _Lines) -> Iterator[tuple[int, list[str] | str]]:
+def _records(reader: _CsvReader, lines: _Lines) -> Iterator[tuple[int, list[str] | str]]:
     """First line and cells of each record that is not empty, or why it has none."""
     while True:
         line = reader.line_num + 1
@@ -107,7 +107,7 @@ def _records(reader: _Reader, lines: _Lines) -> Iterator[tuple[int, list[str] | 
         except StopIteration:
             return
         except csv.Error as exc:
-            # A quotation mark that nothing closes takes the rows behind it along.
+            # A quotation mark that is not closed makes one record of all following rows.
             end = f", up to line {reader.line_num}" if reader.line_num > line else ""
             yield line, _TOO_LONG if lines.is_cut else f"not CSV: {exc}{end}"
             continue
@@ -117,11 +117,11 @@ def _records(reader: _Reader, lines: _Lines) -> Iterator[tuple[int, list[str] | 
             yield line, values
 
 
-def read_ndjson(text: io.TextIOBase, stored: BinaryIO, total: int) -> Source:
-    """Objects of an NDJSON file, each judged by ingest's own reading of JSON."""
+def read_ndjson(text: io.TextIOBase, stored: BinaryIO, total: int) -> OpenedFile:
+    """Objects of an NDJSON file, each decoded by ingest's own decoder of JSON."""
     lines = _Lines(text)
 
-    def readings() -> Iterator[Reading]:
+    def rows() -> Iterator[RawRow]:
         for number, content in enumerate(lines, start=1):
             is_cut, lines.is_cut = lines.is_cut, False
             item = content.strip()
@@ -139,14 +139,14 @@ def read_ndjson(text: io.TextIOBase, stored: BinaryIO, total: int) -> Source:
             if not isinstance(value, Refused | dict):
                 value = NOT_AN_OBJECT
             if isinstance(value, Refused):
-                problem_told = Problem(line=number, code=value.code, detail=value.detail)
-                yield Reading(line=number, position=stored.tell(), raw=raw, problem=problem_told)
+                problem = RowProblem(line=number, code=value.code, detail=value.detail)
+                yield RawRow(line=number, position=stored.tell(), raw=raw, problem=problem)
                 continue
-            yield Reading(line=number, position=stored.tell(), cells=value)
+            yield RawRow(line=number, position=stored.tell(), cells=value)
 
-    return Source(columns=None, total=total, readings=readings())
+    return OpenedFile(columns=None, total=total, rows=rows())
 
 
-def _unreadable(line: int, position: int, detail: str, raw: list[str] | str) -> Reading:
-    problem = Problem(line=line, code=UNREADABLE, detail=detail)
-    return Reading(line=line, position=position, raw=raw, problem=problem)
+def _unreadable(line: int, position: int, detail: str, raw: list[str] | str) -> RawRow:
+    problem = RowProblem(line=line, code=UNREADABLE, detail=detail)
+    return RawRow(line=line, position=position, raw=raw, problem=problem)

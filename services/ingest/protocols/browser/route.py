@@ -126,12 +126,12 @@ def config_of(write_key: str) -> dict[str, object]:
         "productTours": False,
         "sessionRecording": False,
         "siteApps": [],
-        # `surveys` is left out on purpose: told that there are none, the SDK fetches a script for them.
+        # Without `surveys` on purpose: an empty list makes the SDK fetch a script for them.
     }
 
 
 def script_of(config: dict[str, object]) -> bytes:
-    """The same as a script; a key is letters, digits and underscores, so nothing in it can break out."""
+    """The settings as a script; a key has no character that could end its string."""
     text = msgspec.json.encode(config).decode()
     return (
         "(function(w){w=w._POSTHOG_REMOTE_CONFIG=w._POSTHOG_REMOTE_CONFIG||{};"
@@ -153,9 +153,9 @@ def _address(exchange: Exchange) -> str:
 
 def _write_key(exchange: Exchange) -> str:
     """The key in the path, if it has the form of one. Raises RequestRejected."""
-    key: str = exchange.request.path_params["write_key"]
-    parsed = tokens.parse(key)
-    if parsed is None or parsed.kind is not KeyKind.WRITE:
+    key = exchange.path_parameter("write_key")
+    parsed = None if key is None else tokens.parse(key)
+    if key is None or parsed is None or parsed.kind is not KeyKind.WRITE:
         raise no_write_key()
     return key.strip()
 

@@ -63,6 +63,7 @@ class Endpoint(ABC):
         self.ingest = ingest
         self.path = path
         self.limits = conventions.limits(ingest.limits)
+        self._methods = frozenset(conventions.methods)
         self._conventions = conventions
         self._not_allowed = _not_allowed(conventions.methods)
 
@@ -72,8 +73,8 @@ class Endpoint(ABC):
         if "route" not in scope:
             scope["route_template"] = self.path
         sent: RawResponse
-        if method in self._conventions.methods:
-            exchange = self._exchange(scope, receive)
+        if method in self._methods:
+            exchange = Exchange(scope, receive, self.ingest, self.limits, self.path)
             try:
                 sent = await self.respond(exchange)
             except RequestRejected as rejection:
@@ -86,7 +87,9 @@ class Endpoint(ABC):
             if sender is not None and sender.within_limit is not None:
                 sent = sent.with_headers(sender.within_limit.headers())
         elif method == "OPTIONS":
-            sent = self._conventions.preflight(self._exchange(scope, receive))
+            sent = self._conventions.preflight(
+                Exchange(scope, receive, self.ingest, self.limits, self.path)
+            )
         else:
             sent = self._not_allowed
         await sent(scope, receive, send)
@@ -94,9 +97,6 @@ class Endpoint(ABC):
     @abstractmethod
     async def respond(self, exchange: Exchange) -> RawResponse:
         """Respond to a request. Raises RequestRejected and ClientGone."""
-
-    def _exchange(self, scope: AsgiScope, receive: Receive) -> Exchange:
-        return Exchange(scope, receive, ingest=self.ingest, limits=self.limits, route=self.path)
 
     def _rejected(self, rejection: RequestRejected, exchange: Exchange) -> RawResponse:
         if exchange.principal is not None:

@@ -13,11 +13,12 @@ from services.ingest.http.body import Lease
 from services.ingest.http.rejections import body_rejected
 from services.ingest.intake import Ingest
 from services.ingest.limits import Limits
+from shared.http.raw_path import percent_decoded
 from shared.keys.principal import Principal
 
 
 class Exchange:
-    """State of one request. Headers stay raw: decoding those that nobody reads costs more than parsing."""
+    """State of one request. Headers stay raw: decoding all of them costs more than parsing an event."""
 
     __slots__ = (
         "authorization", "content_encoding", "content_length", "content_type", "expect", "headers",
@@ -26,7 +27,7 @@ class Exchange:
     )  # fmt: skip
 
     def __init__(
-        self, scope: AsgiScope, receive: Receive, *, ingest: Ingest, limits: Limits, route: str
+        self, scope: AsgiScope, receive: Receive, ingest: Ingest, limits: Limits, route: str
     ) -> None:
         """`limits` bound the body; `route` is the path template, a label of metrics."""
         self.ingest = ingest
@@ -66,13 +67,25 @@ class Exchange:
         """Starlette's view of the request, for protocols that are not in a hurry."""
         return Request(self.scope)
 
+    def path_parameter(self, name: str) -> str | None:
+        """A parameter of the path, percent-decoded; None where it is not UTF-8 or holds NUL."""
+        try:
+            return percent_decoded(self.request.path_params[name])
+        except ValueError:
+            return None
+
     def header(self, name: bytes) -> bytes | None:
         """Value of a header by its name in lower case; the first of several."""
         return next((value for each, value in self.headers if each == name), None)
 
     async def admit(self, token: str | None) -> Sender:
         """Authenticate the sender by an API key and apply its limits. Raises RequestRejected."""
-        return await self.admit_principal(await self.ingest.authenticate(token, self.route))
+        ingest = self.ingest
+        principal = self.principal = await ingest.authenticate(token, self.route)
+        sender = self.sender = await ingest.gatekeeper.admit(
+            principal, method=self.method, origin=self.origin
+        )
+        return sender
 
     async def admit_principal(self, principal: Principal) -> Sender:
         """Apply the limits of a sender that is authenticated. Raises RequestRejected."""
@@ -84,7 +97,14 @@ class Exchange:
 
     async def read(self) -> bytes:
         """The decompressed body, see `body.read`. Raises RequestRejected and ClientGone."""
-        content = await self.received(self.content_encoding)
+        content = await body.read(
+            self.receive,
+            content_length=self.content_length,
+            content_encoding=self.content_encoding,
+            may_answer_first=self.expect is not None,
+            limits=self.limits,
+            lease=self.lease,
+        )
         if isinstance(content, BodyRefused):
             raise body_rejected(content)
         return content

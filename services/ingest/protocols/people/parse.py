@@ -39,8 +39,7 @@ def parse_person(person: str, message_id: str) -> ForeignCandidate | None:
     """The event that erases `person`; None where it names no person."""
     prefix = next((each for each in RESERVED_PREFIXES if person.startswith(each)), None)
     name = person[len(prefix or "") :].strip()
-    # U+FFFD stands for bytes that were not UTF-8: no event that was stored has such a name.
-    if prefix is None or not name or len(name) > MAX_ID_CHARS or {"\0", "\ufffd"} & set(name):
+    if prefix is None or not name or len(name) > MAX_ID_CHARS:
         return None
     return ForeignCandidate(
         event=EVENT,

@@ -6,7 +6,6 @@ and a replay of the log repeats it. docs/privacy.md lists what it removes.
 
 from dataclasses import replace
 
-from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import Route
 
 from services.ingest.http import response
@@ -21,24 +20,7 @@ from shared.ids import new_message_id
 from shared.keys.principal import Scope
 
 PATH = "/v1/people/{person}:erase"
-_ROUTER_PATH = "/v1/people/{person:name}:erase"
-
-
-class _NameConvertor(Convertor[str]):
-    """A person's name in a path: any characters, including slashes and line breaks."""
-
-    regex = "(?s:.*)"
-
-    def convert(self, value: str) -> str:
-        """The text itself."""
-        return value
-
-    def to_string(self, value: str) -> str:
-        """The text itself."""
-        return value
-
-
-register_url_convertor("name", _NameConvertor())
+_ROUTER_PATH = "/v1/people/{person:encoded}:erase"
 
 
 def routes(ingest: Ingest) -> list[Route]:
@@ -62,7 +44,8 @@ async def _erase(exchange: Exchange) -> RawResponse:
     if body is None:
         raise invalid_erasure()
     message_id = body.message_id or new_message_id()
-    candidate = parse_person(exchange.request.path_params["person"], message_id)
+    person = exchange.path_parameter("person")
+    candidate = None if person is None else parse_person(person, message_id)
     if candidate is None:
         raise invalid_person()
     decisions = await ingest.store([candidate], sender=sender, received_at=received_at, route=PATH)

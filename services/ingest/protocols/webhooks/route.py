@@ -104,12 +104,12 @@ def _receiver(mappings: MappingCache) -> Callable[[Exchange], Awaitable[RawRespo
 
 
 async def _source(exchange: Exchange) -> Source:
-    path = exchange.request.path_params
-    kind = PROVIDERS.get(path["provider"])
-    if kind is None:
+    kind = PROVIDERS.get(exchange.path_parameter("provider") or "")
+    source_id = exchange.path_parameter("source_id")
+    if kind is None or source_id is None:
         raise source_unknown()
     try:
-        source = await exchange.ingest.sources.find(path["source_id"])
+        source = await exchange.ingest.sources.find(source_id)
     except TransientError as exc:
         raise rules_unknown() from exc
     if source is None or source.kind is not kind:

@@ -258,6 +258,23 @@ def test_a_route_without_a_scope_cannot_be_declared() -> None:
         declared("/", refusals=[], operation_id="x", summary="", response_description="")(keys)
 
 
+def test_a_body_without_a_limit_cannot_be_declared() -> None:
+    async def change(thing: Thing) -> Answer:
+        return Answer(value=str(thing))
+
+    declared = ScopedRouter().post(
+        "/",
+        scope=Scope.MAPS_WRITE,
+        refusals=[],
+        operation_id="x",
+        summary="",
+        response_description="",
+    )
+
+    with pytest.raises(TypeError, match="limits it"):
+        declared(change)
+
+
 def test_every_refusal_of_a_route_follows_from_its_declaration() -> None:
     (route,) = [each for each in routes([router]) if each.operation_id == "changeThing"]
 

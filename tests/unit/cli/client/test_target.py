@@ -25,16 +25,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_the_folder_names_address_and_key() -> None:
-    found = target(None, None, secret=True)
+    resolved = target(None, None, secret=True)
 
-    assert (found.url, found.key) == ("http://127.0.0.1:8080", "secret-here")
+    assert (resolved.url, resolved.key) == ("http://127.0.0.1:8080", "secret-here")
 
 
 @pytest.mark.usefixtures("folder")
 def test_the_folders_key_goes_along_when_its_own_address_is_named() -> None:
-    found = target("http://127.0.0.1:8080/", None, secret=False)
+    resolved = target("http://127.0.0.1:8080/", None, secret=False)
 
-    assert found.key == "write-here"
+    assert resolved.key == "write-here"
 
 
 @pytest.mark.usefixtures("folder")

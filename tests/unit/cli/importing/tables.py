@@ -21,11 +21,11 @@ SHEET_END = "</sheetData></worksheet>"
 
 def workbook(path: Path, *sheets: Sequence[Any]) -> Path:
     """A workbook as spreadsheets write it, from rows of cells; dates and times become date cells."""
-    with xlsxwriter.Workbook(str(path)) as book:
-        instant = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
-        day = book.add_format({"num_format": "dd.mm.yyyy"})
+    with xlsxwriter.Workbook(str(path)) as file:
+        instant = file.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+        day = file.add_format({"num_format": "dd.mm.yyyy"})
         for rows in sheets:
-            sheet = book.add_worksheet()
+            sheet = file.add_worksheet()
             for row, cells in enumerate(rows):
                 for column, cell in enumerate(cells):
                     if isinstance(cell, date):

@@ -9,7 +9,7 @@ import pytest
 
 from services.cli.importing.formats.cells import Shape
 from services.cli.importing.formats.opening import format_of
-from services.cli.importing.mapping import Mapping
+from services.cli.importing.mapping import ColumnMapping
 from services.cli.importing.rows import Row, open_rows
 from shared.errors import FatalError
 from tests.unit.cli.importing.tables import (
@@ -29,7 +29,7 @@ HEADER = "".join(
 
 def read(path: Path, **shape: str | None) -> list[Row]:
     how = Shape(format=format_of(path), encoding=shape.get("encoding"))
-    with open_rows(path, Mapping(), how) as rows:
+    with open_rows(path, ColumnMapping(), how) as rows:
         return list(rows.rows)
 
 
@@ -103,14 +103,14 @@ def test_an_entity_is_not_expanded(tmp_path: Path) -> None:
 
 def test_a_cell_of_ten_megabytes_is_refused_and_the_next_row_read(tmp_path: Path) -> None:
     huge = "x" * 10_000_000
-    book = sheet(tmp_path / "a.xlsx", text_cell("A2", huge), good(3))
+    file = sheet(tmp_path / "a.xlsx", text_cell("A2", huge), good(3))
     csv, lines = tmp_path / "a.csv", tmp_path / "a.ndjson"
     csv.write_text(f"user_id,event,time\n{huge},home,2024-03-13\nann,home,2024-03-13\n")
     lines.write_text(f'{{"event": "{huge}"}}\n{{"event": "e", "time": "2024-03-13"}}\n')
     columns = {"user_id": [huge, "ann"], "event": ["e", "e"], "time": ["2024-03-13"] * 2}
     parquet = parquet_file(tmp_path / "a.parquet", columns)
 
-    assert verdicts(book) == [(2, "unreadable_row"), (3, None)]
+    assert verdicts(file) == [(2, "unreadable_row"), (3, None)]
     assert verdicts(csv) == [(2, "unreadable_row"), (3, None)]
     assert verdicts(lines) == [(1, "unreadable_row"), (2, None)]
     assert verdicts(parquet) == [(1, "unreadable_row"), (2, None)]
@@ -132,7 +132,7 @@ def test_a_bomb_of_one_endless_line_costs_no_more_than_its_limit(tmp_path: Path)
     ]
 
 
-def test_nul_and_infinity_in_a_sheet_reach_nobody_and_not_a_number_is_an_empty_cell(
+def test_nul_and_infinity_in_a_sheet_are_refused_and_not_a_number_is_an_empty_cell(
     tmp_path: Path,
 ) -> None:
     path = sheet(
@@ -153,7 +153,7 @@ def test_nul_and_infinity_in_a_sheet_reach_nobody_and_not_a_number_is_an_empty_c
 def test_infinity_in_a_property_is_refused(tmp_path: Path) -> None:
     columns = {"user_id": ["a"], "event": ["e"], "time": ["2024-03-13"], "n": [float("-inf")]}
     path = parquet_file(tmp_path / "a.parquet", columns)
-    mapping = Mapping(objects={"properties": {"n": "n"}})
+    mapping = ColumnMapping(objects={"properties": {"n": "n"}})
     how = Shape(format=format_of(path))
 
     with open_rows(path, mapping, how) as rows:
@@ -181,7 +181,7 @@ def test_a_value_that_parquet_cannot_give_refuses_its_row_alone(tmp_path: Path) 
     assert verdicts(late) == [(1, "unreadable_row"), (2, None)]
 
 
-def test_json_that_nobody_could_store_is_refused_line_by_line(tmp_path: Path) -> None:
+def test_json_that_cannot_be_stored_is_refused_line_by_line(tmp_path: Path) -> None:
     path = tmp_path / "a.ndjson"
     path.write_text(
         '{"event": "e", "time": "2024-03-13", "value": NaN}\n'
@@ -219,8 +219,8 @@ def test_other_encodings_are_read_when_named_and_utf_16_by_its_mark(tmp_path: Pa
 
 
 def test_a_file_that_is_not_what_its_name_says_is_named_for_what_it_is(tmp_path: Path) -> None:
-    book = workbook(tmp_path / "a.xlsx", [["user_id"]])
-    (tmp_path / "b.csv").write_bytes(book.read_bytes())
+    file = workbook(tmp_path / "a.xlsx", [["user_id"]])
+    (tmp_path / "b.csv").write_bytes(file.read_bytes())
     (tmp_path / "c.xlsx").write_text("user_id,event,time\n")
     (tmp_path / "d.parquet").write_bytes(b"PAR1 and nothing more")
     (tmp_path / "e.xls").write_bytes(b"\xd0\xcf\x11\xe0")
@@ -240,11 +240,11 @@ def test_a_file_that_is_not_what_its_name_says_is_named_for_what_it_is(tmp_path:
 @pytest.mark.parametrize("part", [0.3, 0.6, 0.99])
 def test_a_file_that_was_cut_off_is_a_sentence(tmp_path: Path, part: float) -> None:
     rows = [["user_id", "event", "time"], *([f"u{n}", "home", "2024-03-13"] for n in range(200))]
-    book = workbook(tmp_path / "a.xlsx", rows)
+    file = workbook(tmp_path / "a.xlsx", rows)
     columns = {"user_id": ["a"] * 200, "event": ["e"] * 200, "time": ["2024-03-13"] * 200}
     parquet = parquet_file(tmp_path / "a.parquet", columns)
 
-    for path in (book, parquet):
+    for path in (file, parquet):
         whole = path.read_bytes()
         path.write_bytes(whole[: int(len(whole) * part)])
         with pytest.raises(FatalError, match="damaged, or none"):

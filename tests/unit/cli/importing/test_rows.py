@@ -8,19 +8,19 @@ import pytest
 
 from services.cli.importing.formats.cells import Shape
 from services.cli.importing.formats.opening import format_of
-from services.cli.importing.mapping import Constant, Mapping
+from services.cli.importing.mapping import ColumnMapping, Constant
 from services.cli.importing.rows import Row, open_rows
 from shared.errors import FatalError
 
 
-def read(path: Path, mapping: Mapping | None = None, **shape: Any) -> list[Row]:
+def read(path: Path, mapping: ColumnMapping | None = None, **shape: Any) -> list[Row]:
     how = Shape(format=format_of(path), **shape)
-    with open_rows(path, mapping or Mapping(), how) as rows:
+    with open_rows(path, mapping or ColumnMapping(), how) as rows:
         return list(rows.rows)
 
 
 def touchpoints(
-    path: Path, mapping: Mapping | None = None, **shape: Any
+    path: Path, mapping: ColumnMapping | None = None, **shape: Any
 ) -> list[dict[str, object] | str]:
     return [
         row.problem.detail if row.problem else json.loads(row.body)
@@ -35,7 +35,7 @@ def shop(tmp_path: Path) -> Path:
     return path
 
 
-SHOP = Mapping(columns={"user_id": "user", "event": "what", "occurred_at": "when"})
+SHOP = ColumnMapping(columns={"user_id": "user", "event": "what", "occurred_at": "when"})
 
 
 def test_columns_become_fields_and_a_time_without_zone_is_read_in_utc(shop: Path) -> None:
@@ -47,7 +47,7 @@ def test_columns_become_fields_and_a_time_without_zone_is_read_in_utc(shop: Path
 
 
 def test_a_time_zone_moves_times_that_name_none(shop: Path) -> None:
-    mapping = Mapping(columns=SHOP.columns, timezone=ZoneInfo("Europe/Berlin"))
+    mapping = ColumnMapping(columns=SHOP.columns, timezone=ZoneInfo("Europe/Berlin"))
 
     first, _ = touchpoints(shop, mapping)
 
@@ -110,7 +110,7 @@ def test_ndjson_takes_touchpoints_as_they_are_and_reaches_into_objects(tmp_path:
         ' "properties": {"total": 12.5}}\n'
     )
 
-    (row,) = touchpoints(path, Mapping(columns={"user_id": "user.id"}))
+    (row,) = touchpoints(path, ColumnMapping(columns={"user_id": "user.id"}))
 
     assert isinstance(row, dict)
     assert row.pop("message_id")
@@ -123,7 +123,9 @@ def test_ndjson_takes_touchpoints_as_they_are_and_reaches_into_objects(tmp_path:
 
 
 def test_names_are_renamed_first_and_then_prefixed(shop: Path) -> None:
-    mapping = Mapping(columns=SHOP.columns, rename={"cart": "Cart Viewed"}, event_prefix="Shop: ")
+    mapping = ColumnMapping(
+        columns=SHOP.columns, rename={"cart": "Cart Viewed"}, event_prefix="Shop: "
+    )
 
     events = [row["event"] for row in touchpoints(shop, mapping) if isinstance(row, dict)]
 
@@ -135,7 +137,7 @@ def test_columns_are_gathered_as_properties_and_empty_cells_left_out(tmp_path: P
     path.write_text("user_id,event,time,plan,seats\nann,home,2024-03-13,pro,\n")
 
     (row,) = touchpoints(
-        path, Mapping(objects={"properties": {"plan": "plan", "seat_count": "seats"}})
+        path, ColumnMapping(objects={"properties": {"plan": "plan", "seat_count": "seats"}})
     )
 
     assert isinstance(row, dict)
@@ -172,7 +174,7 @@ def test_lines_are_counted_as_an_editor_does_also_after_a_cell_of_two_lines(tmp_
 
 def test_a_column_that_is_not_there_is_named_with_those_that_are(shop: Path) -> None:
     with pytest.raises(FatalError, match=r"no column nope; its columns are user, what, when"):
-        touchpoints(shop, Mapping(columns={"event": "nope"}))
+        touchpoints(shop, ColumnMapping(columns={"event": "nope"}))
 
 
 @pytest.mark.parametrize(
@@ -185,7 +187,7 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(shop: Path) -> 
     ],
     ids=["event", "time", "semicolon", "tab"],
 )
-def test_a_file_of_which_no_row_could_be_taken_is_a_sentence(
+def test_a_file_of_which_every_row_would_be_refused_is_a_sentence(
     tmp_path: Path, header: str, message: str
 ) -> None:
     path = tmp_path / "a.csv"
@@ -200,10 +202,13 @@ def test_an_event_and_a_time_that_the_mapping_gives_need_no_column(tmp_path: Pat
     path.write_text("user_id\nann\n")
     constants: dict[str, Constant] = {"event": "Visited Us", "occurred_at": "2024-03-13"}
 
-    (told,) = touchpoints(path, Mapping(constants=constants))
+    (touchpoint,) = touchpoints(path, ColumnMapping(constants=constants))
 
-    assert isinstance(told, dict)
-    assert (told["event"], told["occurred_at"]) == ("Visited Us", "2024-03-13T00:00:00+00:00")
+    assert isinstance(touchpoint, dict)
+    assert (touchpoint["event"], touchpoint["occurred_at"]) == (
+        "Visited Us",
+        "2024-03-13T00:00:00+00:00",
+    )
 
 
 @pytest.mark.parametrize(

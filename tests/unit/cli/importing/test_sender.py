@@ -6,17 +6,17 @@ from typing import Any
 import httpx
 import pytest
 
-from services.cli.client.target import Target
-from services.cli.importing.formats.cells import Problem
+from services.cli.client.target import ApiTarget
+from services.cli.importing.formats.cells import RowProblem
 from services.cli.importing.rows import Row
-from services.cli.importing.sender import Prefix, Sender, Sent, batches
+from services.cli.importing.sender import BatchSender, Prefix, Sent, batches
 from shared.errors import FatalError, TransientError
 
-TARGET = Target(url="http://ingest", key="sl_wk_test")
+TARGET = ApiTarget(url="http://ingest", key="sl_wk_test")
 
 
 @dataclass
-class Log:
+class BatchLog:
     sents: list[Sent] = field(default_factory=list)
     safe: list[Sent | None] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
@@ -42,14 +42,14 @@ async def send(
     *,
     batch_rows: int = 10,
     patience_seconds: float = 5.0,
-) -> Log:
-    log = Log()
+) -> BatchLog:
+    log = BatchLog()
 
     def handle(request: httpx.Request) -> httpx.Response:
         return answer(json.loads(request.content))
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(handle)) as client:
-        sender = Sender(client, TARGET, log, patience_seconds=patience_seconds)
+        sender = BatchSender(client, TARGET, log, patience_seconds=patience_seconds)
         cut = batches(given, batch_rows=batch_rows)
         await sender.send_all(cut, concurrency=2)
     return log
@@ -125,7 +125,7 @@ async def test_an_answer_that_will_not_change_stops_at_once(status: int, message
     assert message in str(caught.value.exceptions[0])
 
 
-async def test_why_a_key_may_not_send_is_told_in_ingests_words() -> None:
+async def test_a_key_that_may_not_send_is_refused_in_ingests_words() -> None:
     answer = httpx.Response(403, json={"detail": "Events of this source come from its own pages."})
 
     with pytest.raises(ExceptionGroup) as caught:
@@ -142,7 +142,7 @@ async def test_a_refused_row_is_reported_by_its_line() -> None:
     log = await send(refuses_second, rows(3))
 
     (refused,) = log.sents[0].refused
-    assert refused.problem == Problem(line=3, code="invalid_event", detail="no person")
+    assert refused.problem == RowProblem(line=3, code="invalid_event", detail="no person")
     assert json.loads(refused.row.body)["message_id"] == "3"
     assert log.sents[0].accepted == 2
 

@@ -43,7 +43,7 @@ def test_eight_digits_are_a_date_whether_a_cell_holds_text_or_a_number(written: 
 
 
 @pytest.mark.parametrize("written", [45364, 45364.43, 99_999_999, " 45364", 1.5, -1710325274])
-def test_a_spreadsheets_count_of_days_is_not_taken_for_seconds(written: object) -> None:
+def test_a_spreadsheets_count_of_days_is_not_read_as_seconds(written: object) -> None:
     assert instant(written, ZoneInfo("UTC"), None, "auto") is None
 
 

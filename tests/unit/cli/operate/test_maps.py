@@ -157,7 +157,7 @@ def test_without_an_address_it_says_where_one_could_come_from(arguments: list[st
     assert "no address or key" in result.stderr
 
 
-def test_an_address_where_nobody_answers_ends_in_a_sentence() -> None:
+def test_an_address_without_a_server_ends_in_a_sentence() -> None:
     result = run("list", "--url", "http://127.0.0.1:9", "--key", "sk_x")
 
     assert result.exit_code == 1

@@ -76,7 +76,7 @@ def test_a_mapping_is_read_from_its_file(tmp_path: Path) -> None:
         ("allowed_origins=a.example", "allowed_origins: a list of origins"),
     ],
 )
-def test_a_mistake_is_told_with_what_is_wanted(
+def test_a_mistake_is_reported_with_what_is_expected(
     pair: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(typer.Exit) as left:
@@ -87,7 +87,7 @@ def test_a_mistake_is_told_with_what_is_wanted(
 
 
 @pytest.mark.parametrize("text", ["- a", "{", "ip: !!python/object:x {}", "1: 2", "\x00"])
-def test_a_file_that_holds_no_settings_is_told(
+def test_a_file_without_settings_is_reported(
     text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "settings.yaml"

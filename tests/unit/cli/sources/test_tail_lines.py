@@ -1,4 +1,4 @@
-"""What `stageline tail` tells, when, and that nothing is told twice."""
+"""Which events `stageline tail` shows, when, and that none is shown twice."""
 
 from typing import Any
 
@@ -28,8 +28,8 @@ def event(number: int, state: str | None = "applied", **more: Any) -> dict[str, 
     } | more
 
 
-def told(follower: Follower, *newest_first: dict[str, Any]) -> list[tuple[int, str]]:
-    return [(each["id"], each["became"]["state"]) for each in follower.take(newest_first)]
+def shown(follower: Follower, *newest_first: dict[str, Any]) -> list[tuple[int, str]]:
+    return [(each["id"], each["became"]["state"]) for each in follower.new_events(newest_first)]
 
 
 def begun() -> Follower:
@@ -38,60 +38,60 @@ def begun() -> Follower:
     return follower
 
 
-def test_events_are_told_oldest_first_and_once() -> None:
+def test_events_are_shown_oldest_first_and_once() -> None:
     follower = begun()
 
-    assert told(follower, event(3), event(2)) == [(2, "applied"), (3, "applied")]
-    assert told(follower, event(4), event(3), event(2)) == [(4, "applied")]
+    assert shown(follower, event(3), event(2)) == [(2, "applied"), (3, "applied")]
+    assert shown(follower, event(4), event(3), event(2)) == [(4, "applied")]
 
 
-def test_an_event_that_settles_at_once_is_told_once() -> None:
+def test_an_event_with_a_result_at_once_is_shown_once() -> None:
     follower = begun()
 
-    assert told(follower, event(1, "pending")) == []
-    assert told(follower, event(1)) == [(1, "applied")]
-    assert told(follower, event(1)) == []
+    assert shown(follower, event(1, "pending")) == []
+    assert shown(follower, event(1)) == [(1, "applied")]
+    assert shown(follower, event(1)) == []
 
 
-def test_an_event_that_takes_long_is_told_as_pending_and_again_when_it_settles() -> None:
+def test_a_slow_event_is_shown_as_pending_and_again_with_its_result() -> None:
     follower = begun()
-    looks = [told(follower, event(1, "pending")) for _ in range(4)]
+    looks = [shown(follower, event(1, "pending")) for _ in range(4)]
 
     assert looks == [[], [(1, "pending")], [], []]
-    assert told(follower, event(1, "dead_letter")) == [(1, "dead_letter")]
+    assert shown(follower, event(1, "dead_letter")) == [(1, "dead_letter")]
 
 
-def test_a_lower_id_that_turns_up_late_is_told() -> None:
+def test_a_lower_id_that_appears_late_is_shown() -> None:
     follower = begun()
-    told(follower, event(100))
+    shown(follower, event(100))
 
     assert follower.after == 50
-    assert told(follower, event(100), event(99)) == [(99, "applied")]
+    assert shown(follower, event(100), event(99)) == [(99, "applied")]
 
 
 def test_what_is_pending_is_asked_for_until_it_settles_or_is_gone() -> None:
     follower = begun()
-    told(follower, event(300), event(2, "pending"))
+    shown(follower, event(300), event(2, "pending"))
     still = follower.after
-    told(follower, event(301), event(300))
+    shown(follower, event(301), event(300))
 
     assert (still, follower.after) == (1, 251)
 
 
-def test_events_from_before_the_beginning_are_not_told() -> None:
+def test_events_from_before_the_start_are_not_shown() -> None:
     follower = Follower()
     follower.begin(after=7)
 
     assert follower.after == 7
-    assert told(follower, event(8), event(7), event(6)) == [(8, "applied")]
+    assert shown(follower, event(8), event(7), event(6)) == [(8, "applied")]
 
 
 def test_memory_is_bounded_by_what_is_looked_at_again() -> None:
     follower = begun()
     for number in range(1, 2_000):
-        told(follower, event(number))
+        shown(follower, event(number))
 
-    assert len(follower._told) <= 50
+    assert len(follower._shown) <= 50
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_nothing_that_was_sent_steers_the_terminal() -> None:
     assert "[red]" in shown.plain
 
 
-def test_errors_are_what_somebody_has_to_mend() -> None:
+def test_errors_are_refusals_and_dead_letters() -> None:
     refused = event(1, None, outcome="refused")
     dropped = event(1, None, outcome="dropped")
 

@@ -118,7 +118,7 @@ def test_a_mistake_ends_in_a_sentence(
     assert says in ran.stderr
 
 
-def test_a_body_that_ingest_would_refuse_is_told(folder: Path) -> None:
+def test_a_body_that_ingest_would_refuse_is_reported(folder: Path) -> None:
     ran = run(folder, b'{"a": 1', "--kind", "generic")
 
     assert ran.exit_code == REFUSED

@@ -40,7 +40,7 @@ def test_the_fast_way_lets_nothing_pass_that_the_careful_way_refuses(
 
 
 @given(st.text(alphabet=st.sampled_from('\\ud8cbB0x"'), max_size=24))
-def test_a_lone_surrogate_is_told_from_everything_that_looks_like_one(text: str) -> None:
+def test_a_lone_surrogate_is_distinguished_from_everything_that_looks_like_one(text: str) -> None:
     """Against the standard library, which decodes halves of pairs and so can show them."""
     body = f'"{text}"'.encode()
     try:
@@ -61,25 +61,27 @@ def test_a_lone_surrogate_is_told_from_everything_that_looks_like_one(text: str)
 @given(
     st.lists(st.sampled_from(["NaN", "-Infinity", "Infinity", "1", "[", "]", ",", '"', "\\", "-"]))
 )
-def test_what_is_no_number_of_json_is_told_from_its_name_in_a_text(scraps: list[str]) -> None:
+def test_what_is_no_number_of_json_is_distinguished_from_its_name_in_a_text(
+    scraps: list[str],
+) -> None:
     """Against the standard library, which reads it and says so."""
-    found: list[str] = []
+    constants: list[str] = []
     body = "".join(["[", *scraps, "]"])
     try:
-        decoded = json.loads(body, parse_constant=found.append)
+        decoded = json.loads(body, parse_constant=constants.append)
     except ValueError:
         return
 
     verdict = strict_json.decode(body.encode())
 
-    if found:
+    if constants:
         assert isinstance(verdict, Refused)
         assert verdict.code is RefusalCode.NUMBER_OUT_OF_RANGE
     else:
         assert verdict == decoded
 
 
-def test_a_text_with_more_to_mend_than_anybody_means_stays_as_it_is() -> None:
+def test_a_text_with_too_much_to_repair_stays_as_it_is() -> None:
     body = b"[" + b"NaN," * 100_000 + rb'"\ud800"' + b"]"
 
     assert strict_json.repaired(body) == body.replace(rb"\ud800", rb"\u0000")
@@ -100,7 +102,7 @@ def test_no_scrap_of_json_makes_it_stumble(scraps: list[bytes]) -> None:
         native.parse(body, is_ndjson=is_ndjson, limits=LIMITS)
 
 
-def test_the_largest_and_smallest_numbers_are_told_apart_exactly() -> None:
+def test_the_largest_and_smallest_numbers_are_distinguished_exactly() -> None:
     fine, beyond = [2**63 - 1, -(2**63), 1.7e308], [2**63, -(2**63) - 1]
 
     assert [strict_json.hazard(number) for number in fine] == [None] * 3

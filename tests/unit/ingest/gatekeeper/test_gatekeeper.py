@@ -1,55 +1,36 @@
-"""Who may come in now: pauses, origins, rates and quotas, by HTTP."""
+"""Which requests and events come in: pauses, origins, rules of a source, by HTTP."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
 
 import httpx
 import pytest
 
-from services.ingest.gatekeeper.gatekeeper import Gatekeeper
 from services.ingest.intake import Ingest
-from services.ingest.limits import Limits
 from services.ingest.settings import IngestSettings
-from shared.clock import ManualClock
 from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
 from shared.keys.token import KeyKind
 from shared.sources.hashing import is_hashed, person_digest
 from shared.sources.source import (
-    ConsentRule,
     SourceKind,
     SourceSettings,
     Suppressed,
-    Usage,
     WorkspaceRules,
 )
-from tests.unit.ingest.conftest import NOW, ListLog, Shelf
+from tests.unit.ingest.conftest import NOW, FakeDatabase, ListLog
+from tests.unit.ingest.gatekeeper.requests import CALL, EVENT, NATIVE, SEGMENT, post, verdict
 
-NATIVE, SEGMENT = "/v1/touchpoints", "/v1/track"
-EVENT = {"event": "Plan Chosen", "user_id": "u"}
-CALL = {"event": "Plan Chosen", "userId": "u"}
 SHOP = {"Origin": "https://shop.example"}
 
 
-async def post(
-    client: httpx.AsyncClient, *headers: dict[str, str], count: int = 1
-) -> httpx.Response:
-    merged = {name: value for each in headers for name, value in each.items()}
-    return await client.post(NATIVE, json=[EVENT] * count, headers=merged)
-
-
-def verdict(answer: httpx.Response) -> tuple[int, str | None]:
-    return answer.status_code, answer.json().get("code")
-
-
-# -- sources that are paused, removed, or somebody else's -------------------------------------------
+# -- sources that are paused, removed, or of another workspace -------------------------------------
 
 
 async def test_a_paused_source_asks_its_senders_to_wait(
-    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+    client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog
 ) -> None:
-    key = shelf.bind(SourceSettings())
-    shelf.sources[0] = replace(shelf.sources[0], paused_at=NOW)
+    key = database.bind(SourceSettings())
+    database.sources[0] = replace(database.sources[0], paused_at=NOW)
 
     native = await post(client, key)
     segment = await client.post(SEGMENT, json=CALL, headers=key)
@@ -60,10 +41,10 @@ async def test_a_paused_source_asks_its_senders_to_wait(
 
 
 async def test_a_key_of_a_source_that_is_not_known_stores_nothing(
-    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+    client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog
 ) -> None:
-    key = shelf.bind(SourceSettings(hash_fields=("email",)))
-    shelf.sources = []
+    key = database.bind(SourceSettings(hash_fields=("email",)))
+    database.sources = []
 
     answer = await post(client, key)
 
@@ -73,13 +54,13 @@ async def test_a_key_of_a_source_that_is_not_known_stores_nothing(
 
 
 async def test_rules_that_change_while_a_body_arrives_apply_from_the_next_request_on(
-    client: httpx.AsyncClient, shelf: Shelf, ingest: Ingest, event_log: ListLog
+    client: httpx.AsyncClient, database: FakeDatabase, ingest: Ingest, event_log: ListLog
 ) -> None:
-    key = shelf.bind(SourceSettings(hash_fields=("email",)))
+    key = database.bind(SourceSettings(hash_fields=("email",)))
 
     async def body() -> AsyncIterator[bytes]:
         yield b'{"event": "Demo Requested", '
-        shelf.bind(SourceSettings(deny_properties=("properties.plan",)))
+        database.bind(SourceSettings(deny_properties=("properties.plan",)))
         await ingest.sources.refresh()
         yield b'"email": "ann@acme.example", "properties": {"plan": "pro"}}'
 
@@ -93,13 +74,13 @@ async def test_rules_that_change_while_a_body_arrives_apply_from_the_next_reques
 
 
 async def test_a_source_that_is_removed_while_a_body_arrives_still_protects_this_request(
-    client: httpx.AsyncClient, shelf: Shelf, ingest: Ingest, event_log: ListLog
+    client: httpx.AsyncClient, database: FakeDatabase, ingest: Ingest, event_log: ListLog
 ) -> None:
-    key = shelf.bind(SourceSettings(hash_fields=("email",)))
+    key = database.bind(SourceSettings(hash_fields=("email",)))
 
     async def body() -> AsyncIterator[bytes]:
         yield b'{"event": "Demo Requested", '
-        shelf.sources = []
+        database.sources = []
         await ingest.sources.refresh()
         yield b'"email": "ann@acme.example"}'
 
@@ -111,38 +92,38 @@ async def test_a_source_that_is_removed_while_a_body_arrives_still_protects_this
 
 
 async def test_a_source_of_another_workspace_is_none(
-    client: httpx.AsyncClient, shelf: Shelf
+    client: httpx.AsyncClient, database: FakeDatabase
 ) -> None:
-    key = shelf.bind(SourceSettings())
-    shelf.sources[0] = replace(shelf.sources[0], workspace_id=WorkspaceId(2))
+    key = database.bind(SourceSettings())
+    database.sources[0] = replace(database.sources[0], workspace_id=WorkspaceId(2))
 
     assert verdict(await post(client, key)) == (503, "source_unavailable")
 
 
 async def test_a_new_source_works_at_once(
-    client: httpx.AsyncClient, shelf: Shelf, ingest: Ingest
+    client: httpx.AsyncClient, database: FakeDatabase, ingest: Ingest
 ) -> None:
     await ingest.sources.refresh()
-    key = shelf.bind(SourceSettings())
+    key = database.bind(SourceSettings())
 
     assert (await post(client, key)).status_code == 202
 
 
 async def test_nothing_passes_while_rules_cannot_be_read_and_are_not_known(
-    ingest: Ingest, client: httpx.AsyncClient, shelf: Shelf, bearer: dict[str, str]
+    ingest: Ingest, client: httpx.AsyncClient, database: FakeDatabase, bearer: dict[str, str]
 ) -> None:
     await ingest.keys.refresh()
-    shelf.is_away = True
+    database.is_away = True
 
     assert verdict(await post(client, bearer)) == (503, "source_unavailable")
 
 
 async def test_rules_that_were_read_go_on_without_a_database(
-    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+    client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog
 ) -> None:
-    key = shelf.bind(SourceSettings(deny_properties=("properties.card",)))
+    key = database.bind(SourceSettings(deny_properties=("properties.card",)))
     await post(client, key)
-    shelf.is_away = True
+    database.is_away = True
 
     answer = await client.post(NATIVE, json={**EVENT, "properties": {"card": 1}}, headers=key)
 
@@ -150,7 +131,7 @@ async def test_rules_that_were_read_go_on_without_a_database(
     assert event_log.envelopes[-1].properties == {}
 
 
-# -- origins ----------------------------------------------------------------------------------------
+# -- origins ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -170,9 +151,9 @@ async def test_rules_that_were_read_go_on_without_a_database(
     ],
 )
 async def test_a_web_source_takes_events_from_its_pages_alone(
-    client: httpx.AsyncClient, shelf: Shelf, headers: dict[str, str], wanted: int
+    client: httpx.AsyncClient, database: FakeDatabase, headers: dict[str, str], wanted: int
 ) -> None:
-    key = shelf.bind(
+    key = database.bind(
         SourceSettings(allowed_origins=("https://shop.example", "https://*.shop.example"))
     )
     sent = {**key, **headers}.items()
@@ -187,9 +168,9 @@ async def test_a_web_source_takes_events_from_its_pages_alone(
 
 
 async def test_a_server_is_not_asked_where_it_is_but_a_page_with_its_key_is(
-    client: httpx.AsyncClient, shelf: Shelf
+    client: httpx.AsyncClient, database: FakeDatabase
 ) -> None:
-    key = shelf.bind(
+    key = database.bind(
         SourceSettings(allowed_origins=("https://shop.example",)), kind=SourceKind.SERVER
     )
 
@@ -199,9 +180,9 @@ async def test_a_server_is_not_asked_where_it_is_but_a_page_with_its_key_is(
 
 
 async def test_a_source_without_origins_takes_events_from_any_page(
-    client: httpx.AsyncClient, shelf: Shelf
+    client: httpx.AsyncClient, database: FakeDatabase
 ) -> None:
-    key = shelf.bind(SourceSettings())
+    key = database.bind(SourceSettings())
 
     answers = [await post(client, key, each) for each in ({}, SHOP, {"Origin": "null"})]
 
@@ -209,9 +190,9 @@ async def test_a_source_without_origins_takes_events_from_any_page(
 
 
 async def test_a_picture_in_a_mail_has_no_origin_and_is_counted(
-    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+    client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog
 ) -> None:
-    key = shelf.bind(SourceSettings(allowed_origins=("https://shop.example",)))
+    key = database.bind(SourceSettings(allowed_origins=("https://shop.example",)))
     token = key["Authorization"].removeprefix("Bearer ")
     query = {"write_key": token, "event": "Email Opened", "user_id": "u"}
 
@@ -221,129 +202,17 @@ async def test_a_picture_in_a_mail_has_no_origin_and_is_counted(
     assert [envelope.event for envelope in event_log.envelopes] == ["Email Opened"]
 
 
-# -- rates and quotas -------------------------------------------------------------------------------
-
-
-async def test_more_than_a_source_may_send_is_told_when_to_come_again(
-    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
-) -> None:
-    key = shelf.bind(SourceSettings(events_per_second=0.1, burst=10))
-
-    first = await post(client, key, count=14)
-    native = await post(client, key)
-    segment = await client.post(SEGMENT, json=CALL, headers=key)
-
-    assert first.status_code == 202
-    assert first.headers["ratelimit-policy"] == '"default";q=10;w=100'
-    # It holds ten, owes four, and gets one in ten seconds.
-    assert first.headers["ratelimit"] == '"default";r=0;t=140'
-    assert verdict(native) == verdict(segment) == (429, "rate_limited")
-    assert len(event_log.records) == 14
-    for answer in (native, segment):
-        # Four are owed and one is needed, at one in ten seconds; these lines took time as well.
-        wait = int(answer.headers["retry-after"])
-        assert wait in (49, 50)
-        assert answer.headers["ratelimit-policy"] == '"default";q=10;w=100'
-        assert answer.headers["ratelimit"] == f'"default";r=0;t={wait}'
-        assert answer.headers["x-ratelimit-reset"] == str(int(NOW.timestamp()) + wait)
-        exposed = answer.headers["access-control-expose-headers"]
-        assert {"retry-after", "ratelimit", "ratelimit-policy"} <= set(exposed.split(", "))
-
-
-async def test_all_keys_of_a_source_share_its_limit_and_others_do_not(
-    client: httpx.AsyncClient, shelf: Shelf
-) -> None:
-    settings = SourceSettings(events_per_second=0.01, burst=1)
-    one, two = shelf.bind(settings), shelf.bind(settings)
-    other = shelf.bind(settings, source_id="other")
-
-    answers = [await post(client, each) for each in (one, two, other)]
-
-    assert [answer.status_code for answer in answers] == [202, 429, 202]
-
-
-async def test_requests_without_any_event_cost_as_well(
-    client: httpx.AsyncClient, shelf: Shelf
-) -> None:
-    key = shelf.bind(SourceSettings(events_per_second=0.01, burst=2))
-
-    answers = [await client.post(NATIVE, content=b"junk", headers=key) for _ in range(3)]
-
-    assert [answer.status_code for answer in answers] == [400, 400, 429]
-    assert "ratelimit" in answers[0].headers
-
-
-async def test_a_process_may_limit_keys_whose_source_does_not(
-    client: httpx.AsyncClient, ingest: Ingest, shelf: Shelf, bearer: dict[str, str]
-) -> None:
-    own = shelf.bind(SourceSettings(events_per_second=1_000.0))
-    ingest.gatekeeper = Gatekeeper(ingest.sources, ingest.clock, Limits(events_per_second=0.01))
-
-    keyless = [await post(client, bearer) for _ in range(2)]
-    sourced = [await post(client, own) for _ in range(2)]
-
-    assert [answer.status_code for answer in keyless] == [202, 429]
-    assert [answer.status_code for answer in sourced] == [202, 202]
-
-
-async def test_without_any_limit_nothing_is_said_of_one(
-    client: httpx.AsyncClient, bearer: dict[str, str]
-) -> None:
-    answer = await post(client, bearer)
-
-    assert answer.status_code == 202
-    assert not {"ratelimit", "ratelimit-policy"} & set(answer.headers)
-
-
-async def test_a_source_has_its_events_of_the_day_and_no_more(
-    client: httpx.AsyncClient, ingest: Ingest, shelf: Shelf, event_log: ListLog
-) -> None:
-    key = shelf.bind(SourceSettings(events_per_day=5))
-
-    answers = [await post(client, key, count=3) for _ in range(3)]
-    assert isinstance(ingest.clock, ManualClock)
-    ingest.clock.advance(timedelta(days=1))
-    tomorrow = await post(client, key)
-
-    assert [answer.status_code for answer in answers] == [202, 202, 429]
-    assert answers[2].json()["code"] == "quota_exceeded"
-    assert answers[2].headers["retry-after"] == "3600"
-    assert answers[2].headers["ratelimit-policy"] == '"daily";q=5;w=86400'
-    assert answers[2].headers["ratelimit"] == '"daily";r=0;t=3600'
-    assert tomorrow.status_code == 202
-    assert len(event_log.records) == 7
-
-
-async def test_what_other_processes_accepted_counts(
-    client: httpx.AsyncClient, shelf: Shelf
-) -> None:
-    key = shelf.bind(SourceSettings(events_per_day=5))
-    shelf.usage["src"] = Usage(NOW.date(), 5)
-
-    assert verdict(await post(client, key)) == (429, "quota_exceeded")
-
-
-async def test_what_is_refused_or_dropped_uses_up_no_quota(
-    client: httpx.AsyncClient, shelf: Shelf
-) -> None:
-    key = shelf.bind(SourceSettings(events_per_day=1, consent=ConsentRule(required=("ads",))))
-
-    answers = [await post(client, key) for _ in range(3)]
-
-    assert [answer.status_code for answer in answers] == [202] * 3
-
-
-# -- what a sender is told of events that are not kept ----------------------------------------------
+# -- the response for events that are not kept -----------------------------------------------------
 
 
 async def test_a_dropped_event_is_answered_like_an_accepted_one_and_counted(
-    client: httpx.AsyncClient, ingest: Ingest, shelf: Shelf, event_log: ListLog
+    client: httpx.AsyncClient, ingest: Ingest, database: FakeDatabase, event_log: ListLog
 ) -> None:
-    digest = person_digest("user:u", key=shelf.rules.hash_key)
-    shelf.suppressed.append(
+    digest = person_digest("user:u", key=database.rules.hash_key)
+    database.suppressed.append(
         Suppressed(change=1, workspace_id=DEFAULT_WORKSPACE, digest=digest, is_lifted=False)
     )
-    key = shelf.bind(SourceSettings())
+    key = database.bind(SourceSettings())
 
     native = await client.post(NATIVE, json=[EVENT, {**EVENT, "user_id": "other"}], headers=key)
     segment = await client.post(SEGMENT, json=CALL, headers=key)
@@ -355,14 +224,14 @@ async def test_a_dropped_event_is_answered_like_an_accepted_one_and_counted(
     assert _counted(ingest, "stageline_ingest_events_accepted_total", route=NATIVE) == 1
 
 
-async def test_somebody_who_is_let_in_again_is_heard_at_the_next_read(
-    client: httpx.AsyncClient, ingest: Ingest, shelf: Shelf, bearer: dict[str, str]
+async def test_a_person_whose_suppression_is_lifted_is_accepted_after_the_next_read(
+    client: httpx.AsyncClient, ingest: Ingest, database: FakeDatabase, bearer: dict[str, str]
 ) -> None:
-    digest = person_digest("user:u", key=shelf.rules.hash_key)
+    digest = person_digest("user:u", key=database.rules.hash_key)
     change = Suppressed(change=1, workspace_id=DEFAULT_WORKSPACE, digest=digest, is_lifted=False)
-    shelf.suppressed.append(change)
+    database.suppressed.append(change)
     await post(client, bearer)
-    shelf.suppressed.append(
+    database.suppressed.append(
         Suppressed(change=2, workspace_id=DEFAULT_WORKSPACE, digest=digest, is_lifted=True)
     )
 
@@ -374,10 +243,10 @@ async def test_somebody_who_is_let_in_again_is_heard_at_the_next_read(
 
 
 async def test_an_event_of_servers_is_refused_by_name(
-    client: httpx.AsyncClient, shelf: Shelf, bearer: dict[str, str]
+    client: httpx.AsyncClient, database: FakeDatabase, bearer: dict[str, str]
 ) -> None:
-    shelf.rules = WorkspaceRules(hash_key=b"k", server_only=frozenset({"Order Completed"}))
-    secret = shelf.put(KeyKind.SECRET)
+    database.rules = WorkspaceRules(hash_key=b"k", server_only=frozenset({"Order Completed"}))
+    secret = database.put(KeyKind.SECRET)
     order = {**EVENT, "event": "Order Completed"}
 
     browser = await client.post(NATIVE, json=[EVENT, order], headers=bearer)
@@ -391,9 +260,9 @@ async def test_an_event_of_servers_is_refused_by_name(
 
 
 async def test_an_event_that_nests_too_deep_is_refused_whatever_the_rules(
-    client: httpx.AsyncClient, shelf: Shelf
+    client: httpx.AsyncClient, database: FakeDatabase
 ) -> None:
-    key = shelf.bind(
+    key = database.bind(
         SourceSettings(
             hash_fields=("email", "properties.x"),
             deny_properties=("properties.a.b",),
@@ -410,9 +279,9 @@ async def test_an_event_that_nests_too_deep_is_refused_whatever_the_rules(
 
 
 async def test_every_sender_that_is_turned_away_is_counted(
-    client: httpx.AsyncClient, ingest: Ingest, shelf: Shelf
+    client: httpx.AsyncClient, ingest: Ingest, database: FakeDatabase
 ) -> None:
-    key = shelf.bind(SourceSettings(allowed_origins=("https://shop.example",)))
+    key = database.bind(SourceSettings(allowed_origins=("https://shop.example",)))
 
     await post(client, key)
 

@@ -19,8 +19,8 @@ TEN_A_SECOND = RateLimit(per_second=10.0, burst=100)
 
 def enter(rates: RateLimiter, at: float, limit: RateLimit = TEN_A_SECOND, events: int = 1) -> bool:
     """Whether a request of so many events comes in at `at`."""
-    found = rates.enter("key", limit, at)
-    if isinstance(found, WithinLimit):
+    verdict = rates.enter("key", limit, at)
+    if isinstance(verdict, WithinLimit):
         rates.pay("key", events)
         return True
     return False
@@ -53,16 +53,16 @@ def test_a_batch_larger_than_the_bucket_passes_and_its_sender_waits_for_it() -> 
     assert enter(rates, 90.2)
 
 
-def test_a_sender_that_waits_as_long_as_it_was_told_comes_in() -> None:
+def test_a_sender_that_waits_for_the_stated_time_is_let_in() -> None:
     for per_second in (0.1, 0.3, 0.7, 3.0, 10.0, 333.3):
         limit = RateLimit(per_second=per_second, burst=10)
         for debt in range(100):
             rates = RateLimiter()
             enter(rates, 0.1, limit, events=10 + debt)
-            found = rates.enter("key", limit, 0.1)
+            verdict = rates.enter("key", limit, 0.1)
 
-            assert isinstance(found, OverLimit)
-            assert enter(rates, 0.1 + found.wait_seconds, limit)
+            assert isinstance(verdict, OverLimit)
+            assert enter(rates, 0.1 + verdict.wait_seconds, limit)
 
 
 def test_a_bucket_does_not_fill_beyond_its_size() -> None:
@@ -99,11 +99,11 @@ def test_a_limit_that_was_raised_counts_at_once() -> None:
     assert enter(rates, 2.0, RateLimit(per_second=1_000.0, burst=1_000))
 
 
-def test_what_is_told_counts_down() -> None:
+def test_the_stated_remainder_counts_down() -> None:
     rates = RateLimiter()
 
-    found = [rates.enter("key", TEN_A_SECOND, 0.0) for _ in range(2)]
-    last = found[-1]
+    verdict = [rates.enter("key", TEN_A_SECOND, 0.0) for _ in range(2)]
+    last = verdict[-1]
 
     assert isinstance(last, WithinLimit)
     assert last.remaining() == '"default";r=98;t=1'
@@ -130,15 +130,15 @@ def test_without_a_size_the_bucket_holds_ten_seconds_worth(
 
 
 @pytest.mark.parametrize("per_second", [1e-300, 1e-9, 1e300])
-def test_no_limit_makes_a_wait_that_nobody_would_believe(per_second: float) -> None:
+def test_no_limit_makes_a_wait_of_more_than_an_hour(per_second: float) -> None:
     rates, limit = RateLimiter(), rate_limit(per_second, 1)
     assert limit is not None
     enter(rates, 0.0, limit, events=10**9)
 
-    found = rates.enter("key", limit, 0.0)
+    verdict = rates.enter("key", limit, 0.0)
 
-    assert isinstance(found, OverLimit)
-    assert 1 <= found.wait_seconds <= 3_600
+    assert isinstance(verdict, OverLimit)
+    assert 1 <= verdict.wait_seconds <= 3_600
 
 
 MONDAY, TUESDAY = date(2026, 3, 2), date(2026, 3, 3)
@@ -192,7 +192,7 @@ def test_a_source_does_not_use_up_what_another_may_send() -> None:
         (datetime(2026, 3, 2, 0, 0, tzinfo=UTC), 3_600),
     ],
 )
-def test_a_day_ends_at_midnight_and_nobody_waits_longer_than_an_hour(
+def test_a_day_ends_at_midnight_and_no_wait_is_longer_than_an_hour(
     now: datetime, seconds: int
 ) -> None:
     assert seconds_to_midnight(now) == seconds

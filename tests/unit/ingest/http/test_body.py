@@ -19,10 +19,10 @@ class Sender:
     def __init__(self, messages: Sequence[Message], *, waits: bool = False) -> None:
         self._messages = list(messages)
         self._waits = waits
-        self.asked = 0
+        self.reads = 0
 
     async def __call__(self) -> Message:
-        self.asked += 1
+        self.reads += 1
         if self._waits:
             await asyncio.sleep(0)
         if not self._messages:
@@ -34,7 +34,7 @@ def part(body: bytes, *, more: bool = False) -> Message:
     return {"type": "http.request", "body": body, "more_body": more}
 
 
-async def take(
+async def read_body(
     sender: Sender,
     budget: Budget | None = None,
     *,
@@ -62,12 +62,12 @@ async def take(
 async def test_parts_are_put_together(waits: bool) -> None:  # noqa: FBT001 - a case
     sender = Sender([part(b"ab", more=True), part(b"", more=True), part(b"c")], waits=waits)
 
-    assert await take(sender) == b"abc"
+    assert await read_body(sender) == b"abc"
 
 
 @pytest.mark.parametrize("first", [[], [part(b"a", more=True)]])
 async def test_a_silent_sender_is_given_up(first: list[Message]) -> None:
-    answer = await take(Sender(first))
+    answer = await read_body(Sender(first))
 
     assert isinstance(answer, BodyRefused)
     assert answer.code is BodyCode.BODY_TIMEOUT
@@ -77,7 +77,7 @@ async def test_a_sender_that_hangs_up_is_not_answered() -> None:
     sender = Sender([part(b"a", more=True), {"type": "http.disconnect"}], waits=True)
 
     with pytest.raises(ClientGone):
-        await take(sender)
+        await read_body(sender)
 
 
 async def test_what_is_too_large_is_read_to_its_end_but_not_for_ever() -> None:
@@ -86,32 +86,32 @@ async def test_what_is_too_large_is_read_to_its_end_but_not_for_ever() -> None:
     endless = Sender([part(b"x" * 1_000, more=True)] * 100)
 
     answers = [
-        await take(polite),
-        await take(at_the_end),
-        await take(endless, length=b"100000"),
+        await read_body(polite),
+        await read_body(at_the_end),
+        await read_body(endless, length=b"100000"),
     ]
 
     assert [a.code for a in answers if isinstance(a, BodyRefused)] == [BodyCode.BODY_TOO_LARGE] * 3
-    assert (polite.asked, at_the_end.asked, endless.asked) == (3, 2, 8)
+    assert (polite.reads, at_the_end.reads, endless.reads) == (3, 2, 8)
 
 
-async def test_whoever_asks_first_is_told_before_sending() -> None:
+async def test_a_sender_that_expects_100_is_answered_before_it_sends() -> None:
     sender = Sender([])
 
-    answer = await take(sender, length=b"1001", answer_first=True)
+    answer = await read_body(sender, length=b"1001", answer_first=True)
 
     assert isinstance(answer, BodyRefused)
-    assert sender.asked == 0
+    assert sender.reads == 0
 
 
 async def test_bodies_share_a_budget_and_give_it_back() -> None:
     budget = Budget(1_500)
     held = Lease(budget)
-    held.take(1_000)
+    held.reserve(1_000)
 
-    busy = await take(Sender([part(b"x" * 600)]), budget)
+    busy = await read_body(Sender([part(b"x" * 600)]), budget)
     held.release()
-    fine = await take(Sender([part(b"x" * 600)]), budget)
+    fine = await read_body(Sender([part(b"x" * 600)]), budget)
 
     assert isinstance(busy, BodyRefused)
     assert busy.code is BodyCode.BUSY
@@ -122,8 +122,8 @@ async def test_bodies_share_a_budget_and_give_it_back() -> None:
 async def test_what_is_unpacked_counts_too() -> None:
     packed = gzip.compress(b"x" * 900)
 
-    busy = await take(Sender([part(packed)]), Budget(500), encoding=b"gzip")
-    fine = await take(Sender([part(packed)]), Budget(1_000), encoding=b"gzip")
+    busy = await read_body(Sender([part(packed)]), Budget(500), encoding=b"gzip")
+    fine = await read_body(Sender([part(packed)]), Budget(1_000), encoding=b"gzip")
 
     assert isinstance(busy, BodyRefused)
     assert busy.code is BodyCode.BUSY
@@ -133,15 +133,15 @@ async def test_what_is_unpacked_counts_too() -> None:
 async def test_gzip_that_no_header_names_is_found_only_where_it_is_looked_for() -> None:
     packed = gzip.compress(b"x" * 900)
 
-    assert await take(Sender([part(packed)]), finds_gzip=True) == b"x" * 900
-    assert await take(Sender([part(b"plain")]), finds_gzip=True) == b"plain"
-    assert await take(Sender([part(packed)])) == packed
+    assert await read_body(Sender([part(packed)]), finds_gzip=True) == b"x" * 900
+    assert await read_body(Sender([part(b"plain")]), finds_gzip=True) == b"plain"
+    assert await read_body(Sender([part(packed)])) == packed
 
 
 async def test_gzip_that_was_found_is_held_to_the_same_bounds() -> None:
-    bomb = await take(Sender([part(gzip.compress(b" " * 1_000_000))]), finds_gzip=True)
-    cut = await take(Sender([part(gzip.compress(b"x" * 900)[:-1])]), finds_gzip=True)
-    busy = await take(Sender([part(gzip.compress(b"x" * 900))]), Budget(500), finds_gzip=True)
+    bomb = await read_body(Sender([part(gzip.compress(b" " * 1_000_000))]), finds_gzip=True)
+    cut = await read_body(Sender([part(gzip.compress(b"x" * 900)[:-1])]), finds_gzip=True)
+    busy = await read_body(Sender([part(gzip.compress(b"x" * 900))]), Budget(500), finds_gzip=True)
 
     codes = [each.code for each in (bomb, cut, busy) if isinstance(each, BodyRefused)]
     assert codes == [BodyCode.BODY_TOO_LARGE, BodyCode.BROKEN_ENCODING, BodyCode.BUSY]

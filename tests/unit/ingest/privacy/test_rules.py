@@ -30,7 +30,7 @@ def made(
     return event_rules(kind, settings or SourceSettings(), rules, digests)
 
 
-# -- events of servers ------------------------------------------------------------------------------
+# -- events of servers -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_what_no_mapping_knows_yet_is_looked_through_where_a_sender_has_no_rules
     assert verdict.properties == {"req": {"ip": "203.0.113.0"}}
 
 
-# -- people who are left alone ----------------------------------------------------------------------
+# -- people who are left alone ---------------------------------------------------------------------
 
 ANN_HASHED = hashed("ann@acme.example", KEY)
 U_HASHED = hashed("u-17", KEY)
@@ -111,7 +111,7 @@ U_HASHED = hashed("u-17", KEY)
     ],
 )
 @pytest.mark.parametrize("hash_fields", [(), ("email", "user_id", "anonymous_id")])
-def test_whoever_wants_to_be_left_alone_is_under_any_name(
+def test_a_suppressed_person_is_dropped_under_any_name(
     suppressed: str, fields: dict[str, Any], hash_fields: tuple[str, ...]
 ) -> None:
     the_door = made(suppressed, settings=SourceSettings(hash_fields=hash_fields))
@@ -134,13 +134,13 @@ def test_whoever_wants_to_be_left_alone_is_under_any_name(
         {"user_id": "u", "traits": {"email": ["ann@acme.example"]}},
     ],
 )
-def test_nobody_else_is_dropped(fields: dict[str, Any]) -> None:
+def test_no_other_person_is_dropped(fields: dict[str, Any]) -> None:
     envelope = event(**fields)
 
     assert made("user:u-17", "email:ann@acme.example").apply(envelope) == envelope
 
 
-def test_a_person_is_judged_anew_however_often_others_were_let_through() -> None:
+def test_a_person_is_judged_again_however_often_others_were_let_through() -> None:
     the_door = made("user:u-17")
 
     verdicts = [the_door.apply(event(user_id=who)) for who in ("u", "u-17", "u", "u-17")]
@@ -168,7 +168,7 @@ def test_an_erasure_names_people_as_the_events_of_its_source_did() -> None:
     assert erasure.email == ANN_HASHED
 
 
-# -- consent ----------------------------------------------------------------------------------------
+# -- consent ---------------------------------------------------------------------------------------
 
 
 def agreed(**categories: object) -> dict[str, Any]:

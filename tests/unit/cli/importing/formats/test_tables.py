@@ -17,7 +17,7 @@ import pytest
 from services.cli.importing.formats.cells import Format, Shape
 from services.cli.importing.formats.opening import format_of
 from services.cli.importing.formats.tables import open_table
-from services.cli.importing.mapping import Mapping
+from services.cli.importing.mapping import ColumnMapping
 from services.cli.importing.rows import Row, open_rows
 from shared.errors import FatalError
 from tests.conftest import require
@@ -27,13 +27,13 @@ HEADER = ["user_id", "event", "time"]
 MOMENT = datetime(2024, 3, 13, 10, 21, 14)  # noqa: DTZ001 - as a sheet holds it
 
 
-def read(path: Path, mapping: Mapping | None = None, **shape: Any) -> list[Row]:
+def read(path: Path, mapping: ColumnMapping | None = None, **shape: Any) -> list[Row]:
     how = Shape(format=format_of(path), **shape)
-    with open_rows(path, mapping or Mapping(), how) as rows:
+    with open_rows(path, mapping or ColumnMapping(), how) as rows:
         return list(rows.rows)
 
 
-def sent(path: Path, mapping: Mapping | None = None, **shape: Any) -> list[dict[str, Any]]:
+def sent(path: Path, mapping: ColumnMapping | None = None, **shape: Any) -> list[dict[str, Any]]:
     rows = read(path, mapping, **shape)
     assert [row.problem for row in rows if row.problem] == []
     return [json.loads(row.body) for row in rows]
@@ -45,7 +45,7 @@ def test_a_sheet_gives_events_and_its_dates_are_read_in_the_zone_that_is_said(
     path = workbook(tmp_path / "a.xlsx", [HEADER, ["ann", "cart", MOMENT]])
 
     (utc,) = sent(path)
-    (berlin,) = sent(path, Mapping(timezone=ZoneInfo("Europe/Berlin")))
+    (berlin,) = sent(path, ColumnMapping(timezone=ZoneInfo("Europe/Berlin")))
 
     assert utc | {"message_id": ""} == {
         "user_id": "ann", "event": "cart", "occurred_at": "2024-03-13T10:21:14+00:00",
@@ -58,7 +58,7 @@ def test_a_date_cell_needs_no_format_also_where_others_are_written_by_one(tmp_pa
     rows = [HEADER, ["ann", "cart", date(2024, 3, 13)], ["bob", "cart", "14.03.2024"]]
     path = workbook(tmp_path / "a.xlsx", rows)
 
-    times = [row["occurred_at"] for row in sent(path, Mapping(time_format="%d.%m.%Y"))]
+    times = [row["occurred_at"] for row in sent(path, ColumnMapping(time_format="%d.%m.%Y"))]
 
     assert times == ["2024-03-13T00:00:00+00:00", "2024-03-14T00:00:00+00:00"]
 
@@ -68,7 +68,7 @@ def test_a_number_is_an_id_without_a_decimal_point_and_a_property_as_a_number(
 ) -> None:
     path = workbook(tmp_path / "a.xlsx", [[*HEADER, "seats"], [42, "cart", MOMENT, 12.5]])
 
-    (row,) = sent(path, Mapping(objects={"properties": {"seats": "seats"}}))
+    (row,) = sent(path, ColumnMapping(objects={"properties": {"seats": "seats"}}))
 
     assert row["user_id"] == "42"
     assert row["properties"] == {"seats": 12.5}
@@ -96,12 +96,12 @@ def test_a_merged_header_names_each_of_its_columns(tmp_path: Path) -> None:
     import xlsxwriter  # noqa: PLC0415 - merging is no part of the helper
 
     path = tmp_path / "a.xlsx"
-    with xlsxwriter.Workbook(str(path)) as book:
-        sheet = book.add_worksheet()
+    with xlsxwriter.Workbook(str(path)) as document:
+        sheet = document.add_worksheet()
         sheet.merge_range("A1:C1", "who")
         sheet.write_row("D1", ["event", "time"])
         sheet.write_row("A2", ["ann", "Acme", "buyer", "cart", "2024-03-13"])
-    mapping = Mapping(columns={"user_id": "who", "account_id": "who 2", "role": "who 3"})
+    mapping = ColumnMapping(columns={"user_id": "who", "account_id": "who 2", "role": "who 3"})
 
     (row,) = sent(path, mapping)
 
@@ -112,8 +112,8 @@ def test_a_header_under_a_title_is_named_by_its_row_and_merged_down_to_it(tmp_pa
     import xlsxwriter  # noqa: PLC0415 - merging is no part of the helper
 
     path = tmp_path / "a.xlsx"
-    with xlsxwriter.Workbook(str(path)) as book:
-        sheet = book.add_worksheet()
+    with xlsxwriter.Workbook(str(path)) as document:
+        sheet = document.add_worksheet()
         sheet.merge_range("A1:A2", "user_id")
         sheet.merge_range("B1:C1", "what happened")
         sheet.write_row("B2", ["event", "time"])
@@ -128,8 +128,8 @@ def test_a_formula_is_its_value_and_an_error_is_no_cell(tmp_path: Path) -> None:
     import xlsxwriter  # noqa: PLC0415 - formulas are no part of the helper
 
     path = tmp_path / "a.xlsx"
-    with xlsxwriter.Workbook(str(path)) as book:
-        sheet = book.add_worksheet()
+    with xlsxwriter.Workbook(str(path)) as document:
+        sheet = document.add_worksheet()
         sheet.write_row(0, 0, [*HEADER, "value", "role"])
         sheet.write_row(1, 0, ["ann", "cart", "2024-03-13"])
         sheet.write_formula(1, 3, "=40+2", None, 42)
@@ -152,7 +152,7 @@ def test_parquet_gives_events_and_a_time_without_zone_is_read_in_the_one_that_is
     }
     path = parquet_file(tmp_path / "a.parquet", columns)
 
-    first, second = sent(path, Mapping(timezone=ZoneInfo("Europe/Berlin")))
+    first, second = sent(path, ColumnMapping(timezone=ZoneInfo("Europe/Berlin")))
 
     assert first["user_id"] == "42"
     assert first["occurred_at"] == "2024-03-13T09:21:14+00:00"
@@ -165,7 +165,7 @@ def test_parquet_that_knows_its_zone_keeps_its_instants(tmp_path: Path) -> None:
         tmp_path / "a.parquet", {"user_id": ["ann"], "event": ["e"], "time": moments}
     )
 
-    (row,) = sent(path, Mapping(timezone=ZoneInfo("Europe/Berlin")))
+    (row,) = sent(path, ColumnMapping(timezone=ZoneInfo("Europe/Berlin")))
 
     assert row["occurred_at"] == "2024-03-13T10:21:14+00:00"
 
@@ -185,7 +185,7 @@ def test_what_parquet_holds_beyond_text_and_numbers_goes_into_properties(tmp_pat
     wanted = ("price", "big", "tags", "place", "nothing")
     objects = {"properties": {name: name for name in wanted} | {"city": "place.city"}}
 
-    (row,) = sent(path, Mapping(objects=objects))
+    (row,) = sent(path, ColumnMapping(objects=objects))
 
     assert row["properties"] == {
         "price": 12.5,
@@ -253,7 +253,7 @@ def test_a_reader_ends_with_the_import_however_much_is_left_to_read(tmp_path: Pa
     before = children()
 
     with open_table(path, Shape(format=Format.PARQUET)) as source:
-        assert next(source.readings).cells == {"event": "e"}
+        assert next(source.rows).cells == {"event": "e"}
         (reader,) = children() - before
 
     assert reader not in children()

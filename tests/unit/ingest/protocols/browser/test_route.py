@@ -10,7 +10,7 @@ import pytest
 from services.ingest.app import create_app
 from services.ingest.intake import Ingest
 from shared.keys.token import KeyKind, NewKey, generate
-from tests.unit.ingest.conftest import ListLog, Shelf
+from tests.unit.ingest.conftest import FakeDatabase, ListLog
 
 ORIGIN = {"Origin": "https://shop.example"}
 
@@ -26,9 +26,9 @@ async def segment_settings(
     assert answer.status_code == 200
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.json()["metrics"] == {"sampleRate": 0}
-    found: dict[str, Any] = answer.json()["integrations"]
-    assert list(found) == ["Segment.io"]
-    settings: dict[str, Any] = found["Segment.io"]
+    integrations: dict[str, Any] = answer.json()["integrations"]
+    assert list(integrations) == ["Segment.io"]
+    settings: dict[str, Any] = integrations["Segment.io"]
     return settings
 
 
@@ -73,18 +73,18 @@ async def test_settings_never_name_what_is_no_address(
 
 @pytest.mark.parametrize("path", [settings_of("{}"), "/array/{}/config", "/array/{}/config.js"])
 async def test_a_key_that_does_not_work_gets_the_same_words(
-    client: httpx.AsyncClient, write_key: NewKey, shelf: Shelf, path: str
+    client: httpx.AsyncClient, write_key: NewKey, database: FakeDatabase, path: str
 ) -> None:
     stranger = generate(KeyKind.WRITE)
 
-    known = await client.get(path.format(write_key.token))
+    existing = await client.get(path.format(write_key.token))
     unknown = await client.get(path.format(stranger.token))
-    shelf.is_away = True
+    database.is_away = True
     unreadable = await client.get(path.format(write_key.token))
 
-    assert (known.status_code, unknown.status_code) == (200, 200)
-    assert known.text == unknown.text.replace(stranger.token, write_key.token) == unreadable.text
-    assert dict(known.headers).keys() == dict(unknown.headers).keys()
+    assert (existing.status_code, unknown.status_code) == (200, 200)
+    assert existing.text == unknown.text.replace(stranger.token, write_key.token) == unreadable.text
+    assert dict(existing.headers).keys() == dict(unknown.headers).keys()
 
 
 @pytest.mark.parametrize("path", [settings_of("{}"), "/array/{}/config", "/array/{}/config.js"])
@@ -101,7 +101,7 @@ async def test_a_key_that_does_not_work_gets_the_same_words(
         f"sl_sk_{'0' * 12}_{'0' * 48}",
     ],
 )
-async def test_what_can_be_no_write_key_is_told_so_and_not_repeated(
+async def test_what_can_be_no_write_key_is_refused_and_not_repeated(
     client: httpx.AsyncClient, path: str, key: str
 ) -> None:
     answer = await client.get(path.format(key))

@@ -100,7 +100,7 @@ async def test_who_it_was_stands_in_attributes_data_or_subject(
     assert {name: getattr(envelope, name) for name in named} == named
 
 
-async def test_what_is_neither_text_nor_number_names_nobody(
+async def test_what_is_neither_text_nor_number_names_no_person(
     client: httpx.AsyncClient, bearer: dict[str, str], event_log: ListLog
 ) -> None:
     answer = await client.post(
@@ -140,7 +140,7 @@ async def test_data_of_our_own_type_has_no_power_beyond_a_touchpoint(
 
 
 @pytest.mark.parametrize(
-    ("told", "properties"),
+    ("attributes", "properties"),
     [
         ({"data": [1, 2]}, {"data": [1, 2]}),
         ({"data": "text"}, {"data": "text"}),
@@ -159,12 +159,12 @@ async def test_data_of_any_kind_is_kept(
     client: httpx.AsyncClient,
     bearer: dict[str, str],
     event_log: ListLog,
-    told: dict[str, Any],
+    attributes: dict[str, Any],
     properties: dict[str, Any],
 ) -> None:
     event = {name: value for name, value in EVENT.items() if name != "data"}
 
-    await client.post(PATH, json={**event, **told}, headers={**bearer, **STRUCTURED})
+    await client.post(PATH, json={**event, **attributes}, headers={**bearer, **STRUCTURED})
 
     [envelope] = event_log.envelopes
     assert envelope.properties == properties
@@ -267,7 +267,7 @@ async def test_a_batch_that_cannot_be_read_is_refused_whole(
     assert (answer.status_code, answer.json()["code"]) == (400, code)
 
 
-async def test_a_lone_surrogate_or_a_deep_event_keeps_nobody_else_out(
+async def test_a_lone_surrogate_or_a_deep_event_keeps_no_other_out(
     client: httpx.AsyncClient, bearer: dict[str, str], event_log: ListLog
 ) -> None:
     good = b'{"specversion":"1.0","id":"1","source":"s","type":"T","subject":"acme"}'
@@ -283,7 +283,7 @@ async def test_a_lone_surrogate_or_a_deep_event_keeps_nobody_else_out(
     assert len(event_log.records) == 1
 
 
-async def test_what_does_not_say_that_it_is_a_cloudevent_is_told_how(
+async def test_what_does_not_say_that_it_is_a_cloudevent_is_refused_with_the_way_to_say_it(
     client: httpx.AsyncClient, bearer: dict[str, str]
 ) -> None:
     answer = await client.post(PATH, json=EVENT, headers=bearer)
@@ -303,9 +303,9 @@ async def test_the_key_may_stand_in_the_query_as_the_webhook_specification_has_i
 
 
 async def test_the_handshake_consents_to_the_origin_that_asks(client: httpx.AsyncClient) -> None:
-    asked = {"WebHook-Request-Origin": "events.acme.example", "WebHook-Request-Rate": "120"}
+    preflight = {"WebHook-Request-Origin": "events.acme.example", "WebHook-Request-Rate": "120"}
 
-    answer = await client.options(PATH, headers=asked)
+    answer = await client.options(PATH, headers=preflight)
 
     assert answer.status_code == 200
     assert answer.headers["webhook-allowed-origin"] == "events.acme.example"

@@ -8,7 +8,7 @@ import pytest
 
 from shared.keys.token import NewKey
 from shared.sources.source import ConsentRule, SourceSettings
-from tests.unit.ingest.conftest import ListLog, Shelf
+from tests.unit.ingest.conftest import FakeDatabase, ListLog
 
 STRICT = {"X-Strict-Mode": "1"}
 FINE = {"type": "track", "event": "A", "userId": "u", "messageId": "m-1"}
@@ -17,9 +17,9 @@ CODES = [(1, "missing_event"), (2, "unknown_type")]
 
 
 async def _send(
-    client: httpx.AsyncClient, sender: Mapping[str, str], batch: list[Any], asked: str = "1"
+    client: httpx.AsyncClient, sender: Mapping[str, str], batch: list[Any], mode: str = "1"
 ) -> httpx.Response:
-    headers = {**sender, "X-Strict-Mode": asked}
+    headers = {**sender, "X-Strict-Mode": mode}
     return await client.post("/v1/batch", json={"batch": batch}, headers=headers)
 
 
@@ -34,17 +34,17 @@ async def test_all_accepted_is_a_success_with_numbers(
     )
 
 
-async def test_any_refusal_is_told_one_by_one_and_the_others_are_stored(
+async def test_any_refusal_is_listed_one_by_one_and_the_others_are_stored(
     client: httpx.AsyncClient, bearer: dict[str, str], event_log: ListLog
 ) -> None:
     answer = await _send(client, bearer, [FINE, NAMELESS, {**FINE, "type": "erase"}])
 
-    told = answer.json()
-    assert (answer.status_code, told["code"], told["success"]) == (400, "events_rejected", False)
-    assert (told["accepted"], told["dropped"]) == (1, 0)
-    assert [(each["index"], each["code"]) for each in told["rejected"]] == CODES
-    assert all(set(each) == {"index", "code", "detail"} for each in told["rejected"])
-    assert isinstance(told["message"], str)
+    body = answer.json()
+    assert (answer.status_code, body["code"], body["success"]) == (400, "events_rejected", False)
+    assert (body["accepted"], body["dropped"]) == (1, 0)
+    assert [(each["index"], each["code"]) for each in body["rejected"]] == CODES
+    assert all(set(each) == {"index", "code", "detail"} for each in body["rejected"])
+    assert isinstance(body["message"], str)
     assert [envelope.message_id for envelope in event_log.envelopes] == ["m-1"]
 
 
@@ -58,9 +58,9 @@ async def test_who_does_not_ask_gets_what_the_sdks_need(
 
 
 async def test_what_is_dropped_for_a_persons_sake_is_no_error(
-    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+    client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog
 ) -> None:
-    sender = shelf.bind(SourceSettings(consent=ConsentRule(required=("analytics",))))
+    sender = database.bind(SourceSettings(consent=ConsentRule(required=("analytics",))))
 
     answer = await _send(client, sender, [FINE])
 
@@ -88,7 +88,7 @@ async def test_single_calls_and_posthogs_are_as_strict(
 
 @pytest.mark.parametrize("value", [b"1e400", b"NaN", b"9" * 5_000])
 @pytest.mark.parametrize("field", [b'"context":{"x":%b}', b'"sentAt":%b', b'"properties":{"x":%b}'])
-async def test_a_number_that_is_none_is_told_of_the_call_wherever_it_stands(
+async def test_a_number_that_is_none_is_reported_of_the_call_wherever_it_stands(
     client: httpx.AsyncClient, write_key: NewKey, field: bytes, value: bytes
 ) -> None:
     call = b'{"event":"A","userId":"u","writeKey":"%b",%b}'
@@ -101,13 +101,13 @@ async def test_a_number_that_is_none_is_told_of_the_call_wherever_it_stands(
 
 
 async def test_a_page_may_ask_for_it(client: httpx.AsyncClient) -> None:
-    asked = {
+    preflight = {
         "Origin": "https://shop.example",
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "x-strict-mode, anonymousid, authorization",
     }
 
-    answer = await client.options("/v1/batch", headers=asked)
+    answer = await client.options("/v1/batch", headers=preflight)
 
     allowed = {name.strip() for name in answer.headers["access-control-allow-headers"].split(",")}
     assert {"x-strict-mode", "anonymousid", "authorization"} <= allowed

@@ -14,13 +14,13 @@ from shared.keys.principal import Scope
 from shared.keys.token import KeyKind
 from shared.sources.hashing import hashed, person_digest
 from shared.sources.source import SourceSettings, Suppressed
-from tests.unit.ingest.conftest import NOW, ListLog, Shelf
+from tests.unit.ingest.conftest import NOW, FakeDatabase, ListLog
 
 
 @pytest.fixture
-def eraser(client: httpx.AsyncClient, shelf: Shelf) -> httpx.AsyncClient:
+def eraser(client: httpx.AsyncClient, database: FakeDatabase) -> httpx.AsyncClient:
     """Comes with a key that may erase."""
-    key = shelf.put(KeyKind.SECRET, frozenset({Scope.PEOPLE_ERASE}))
+    key = database.put(KeyKind.SECRET, frozenset({Scope.PEOPLE_ERASE}))
     client.headers["Authorization"] = f"Bearer {key.token}"
     return client
 
@@ -62,11 +62,11 @@ async def test_an_erasure_without_a_name_of_its_own_is_given_one(
     assert len(set(ids)) == 3
 
 
-async def test_people_who_are_left_alone_can_still_be_forgotten(
-    eraser: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+async def test_suppressed_people_can_still_be_erased(
+    eraser: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog
 ) -> None:
-    digest = person_digest("user:u", key=shelf.rules.hash_key)
-    shelf.suppressed.append(
+    digest = person_digest("user:u", key=database.rules.hash_key)
+    database.suppressed.append(
         Suppressed(change=1, workspace_id=DEFAULT_WORKSPACE, digest=digest, is_lifted=False)
     )
 
@@ -77,11 +77,11 @@ async def test_people_who_are_left_alone_can_still_be_forgotten(
 
 
 async def test_neither_pause_nor_limit_nor_hashing_of_a_source_stands_in_the_way(
-    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+    client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog
 ) -> None:
-    shelf.bind(SourceSettings(hash_fields=("email",), events_per_second=0.01, burst=1))
-    shelf.sources[0] = replace(shelf.sources[0], paused_at=NOW)
-    key = shelf.put(KeyKind.SECRET, source_id="src")
+    database.bind(SourceSettings(hash_fields=("email",), events_per_second=0.01, burst=1))
+    database.sources[0] = replace(database.sources[0], paused_at=NOW)
+    key = database.put(KeyKind.SECRET, source_id="src")
     client.headers["Authorization"] = f"Bearer {key.token}"
 
     answers = [await erase(client, "email:ann@acme.example") for _ in range(3)]
@@ -90,10 +90,10 @@ async def test_neither_pause_nor_limit_nor_hashing_of_a_source_stands_in_the_way
     assert {envelope.email for envelope in event_log.envelopes} == {"ann@acme.example"}
 
 
-async def test_a_pseudonym_can_be_forgotten(
-    eraser: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+async def test_a_pseudonym_can_be_erased(
+    eraser: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog
 ) -> None:
-    pseudonym = hashed("ann@acme.example", shelf.rules.hash_key)
+    pseudonym = hashed("ann@acme.example", database.rules.hash_key)
 
     answer = await erase(eraser, f"email:{pseudonym}")
 
@@ -126,7 +126,7 @@ async def test_a_pseudonym_can_be_forgotten(
         ("user:u", b"[" * 100_000, (422, "invalid_body")),
     ],
 )
-async def test_what_names_nobody_or_says_too_much_is_refused(
+async def test_what_names_no_person_or_says_too_much_is_refused(
     eraser: httpx.AsyncClient, event_log: ListLog, person: str, body: bytes, wanted: tuple[int, str]
 ) -> None:
     answer = await erase(eraser, person, content=body)
@@ -144,7 +144,7 @@ async def test_the_call_is_counted_by_its_template(
     assert ingest.metrics.registry.get_sample_value("stageline_http_requests_total", labels) == 1
 
 
-async def test_a_path_that_is_no_text_names_nobody(
+async def test_a_path_that_is_no_text_names_no_person(
     eraser: httpx.AsyncClient, event_log: ListLog
 ) -> None:
     answer = await eraser.post("/v1/people/user:%ff:erase")
@@ -163,12 +163,12 @@ async def test_a_path_that_is_no_text_names_nobody(
 )
 async def test_only_a_secret_key_with_the_scope_may_erase(
     client: httpx.AsyncClient,
-    shelf: Shelf,
+    database: FakeDatabase,
     event_log: ListLog,
     kind: KeyKind,
     scopes: frozenset[Scope] | None,
 ) -> None:
-    client.headers["Authorization"] = f"Bearer {shelf.put(kind, scopes).token}"
+    client.headers["Authorization"] = f"Bearer {database.put(kind, scopes).token}"
 
     answer = await erase(client, "user:u")
 

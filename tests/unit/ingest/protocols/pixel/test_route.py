@@ -89,7 +89,7 @@ async def test_a_query_that_is_no_utf8_is_refused(
     assert answer.headers["x-stageline-error"] == "invalid_query"
 
 
-async def test_a_log_that_is_away_is_told_with_the_image(
+async def test_a_log_that_is_away_is_reported_with_the_image(
     client: httpx.AsyncClient, write_key: NewKey, event_log: ListLog
 ) -> None:
     event_log.is_away = True
@@ -159,7 +159,7 @@ async def test_a_beacon_takes_the_key_wherever_a_page_puts_it(
     assert len(event_log.records) == 3
 
 
-async def test_a_beacon_that_was_cut_off_is_told_so(
+async def test_a_beacon_that_was_cut_off_is_refused_by_name(
     client: httpx.AsyncClient, write_key: NewKey
 ) -> None:
     body = f'{{"write_key": "{write_key.token}", "touchpoints": [{{"event": "A"'

@@ -13,7 +13,7 @@ import pytest
 from services.ingest.intake import Ingest
 from services.ingest.protocols.posthog.route import CAPTURES, EVENTS
 from shared.keys.token import KeyKind, NewKey
-from tests.unit.ingest.conftest import ListLog, Shelf
+from tests.unit.ingest.conftest import FakeDatabase, ListLog
 
 OK = (200, {"status": "Ok"})
 LEAH = {"event": "Demo Requested", "distinct_id": "leah"}
@@ -105,9 +105,9 @@ async def test_a_property_that_is_called_like_the_key_is_the_senders_own(
 
 
 async def test_events_of_one_request_come_by_one_key(
-    client: httpx.AsyncClient, write_key: NewKey, shelf: Shelf, event_log: ListLog
+    client: httpx.AsyncClient, write_key: NewKey, database: FakeDatabase, event_log: ListLog
 ) -> None:
-    other = shelf.put(KeyKind.WRITE)
+    other = database.put(KeyKind.WRITE)
     sent = [{**LEAH, "token": write_key.token}, {**LEAH, "token": other.token}]
 
     answer = await client.post("/e/", json=sent)
@@ -209,7 +209,7 @@ async def test_an_event_that_cannot_be_stored_is_refused_alone_and_by_its_id(
     assert [envelope.event for envelope in event_log.envelopes] == ["B"]
 
 
-async def test_whoever_asks_strictly_is_told_what_became_of_each_event(
+async def test_a_strict_request_is_answered_with_the_verdict_of_each_event(
     client: httpx.AsyncClient, write_key: NewKey, event_log: ListLog
 ) -> None:
     sent = body(write_key, batch=[LEAH, {"event": "B", "distinct_id": ""}])
@@ -262,7 +262,11 @@ async def test_the_newest_call_has_a_verdict_for_each_event(
 
 
 async def test_errors_have_the_form_that_the_sdks_read(
-    client: httpx.AsyncClient, write_key: NewKey, event_log: ListLog, shelf: Shelf, ingest: Ingest
+    client: httpx.AsyncClient,
+    write_key: NewKey,
+    event_log: ListLog,
+    database: FakeDatabase,
+    ingest: Ingest,
 ) -> None:
     sent = body(write_key)
     too_large = b'{"batch":[' + b" " * ingest.limits.max_capture_bytes + b"]}"
@@ -283,7 +287,7 @@ async def test_errors_have_the_form_that_the_sdks_read(
     }
     event_log.is_away = True
     answers["no log"] = await client.post("/batch/", json=sent)
-    shelf.is_away = True
+    database.is_away = True
     unknown = f"sl_wk_0123456789ab_{'0' * 48}"
     answers["no keys"] = await client.post("/batch/", json={**sent, "api_key": unknown})
 
@@ -322,7 +326,7 @@ async def _slowly() -> Any:
 @pytest.mark.parametrize(
     ("path", "status"), [("/batch/", 408), *((path, 503) for path in BROWSERS)]
 )
-async def test_a_browser_is_never_told_4xx_for_what_it_should_send_again(
+async def test_a_browser_never_gets_4xx_for_what_it_should_send_again(
     client: httpx.AsyncClient, path: str, status: int
 ) -> None:
     answer = await client.post(path, content=_slowly())
@@ -330,7 +334,7 @@ async def test_a_browser_is_never_told_4xx_for_what_it_should_send_again(
     assert (answer.status_code, answer.json()["code"]) == (status, "body_timeout")
 
 
-async def test_a_batch_of_the_servers_sdks_is_taken_where_the_native_call_takes_less(
+async def test_a_batch_of_the_servers_sdks_is_accepted_where_the_native_call_accepts_less(
     client: httpx.AsyncClient, write_key: NewKey, event_log: ListLog
 ) -> None:
     events = [{**LEAH, "properties": {"x": "y" * 20_000}} for _ in range(100)]

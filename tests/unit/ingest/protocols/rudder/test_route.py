@@ -8,7 +8,7 @@ import pytest
 
 from services.ingest.protocols.rudder import parse as rudder
 from shared.keys.token import KeyKind, NewKey
-from tests.unit.ingest.conftest import ListLog, Shelf
+from tests.unit.ingest.conftest import FakeDatabase, ListLog
 
 CALL = {"type": "track", "event": "A", "userId": "u"}
 
@@ -78,11 +78,11 @@ async def test_the_image_comes_whatever_became_of_the_call(
     )
     stranger = await client.get("/pixel/v1/track", params={"event": "A", "userId": "u"})
 
-    told = [
+    stored = [
         (answer.status_code, answer.headers["x-stageline-error"])
         for answer in (nameless, hostile, stranger)
     ]
-    assert told == [
+    assert stored == [
         (422, "missing_event"),
         (422, "invalid_unicode"),
         (401, "unauthenticated"),
@@ -105,11 +105,11 @@ def test_a_dot_in_a_name_leads_inside(parameters: dict[str, str], call: dict[str
 
 
 def test_dots_lead_no_deeper_than_a_bound() -> None:
-    told: Any = rudder.call({".".join("a" * 50): "x"})
+    nested: Any = rudder.call({".".join("a" * 50): "x"})
 
     depth = 0
-    while isinstance(told, dict):
-        [told] = told.values()
+    while isinstance(nested, dict):
+        [nested] = nested.values()
         depth += 1
     assert depth == rudder.MAX_DEPTH + 1
 
@@ -137,8 +137,10 @@ async def test_the_browser_sdk_gets_a_source_without_destinations(
     )
 
 
-async def test_what_is_no_write_key_gets_no_source(client: httpx.AsyncClient, shelf: Shelf) -> None:
-    secret = shelf.put(KeyKind.SECRET)
+async def test_what_is_no_write_key_gets_no_source(
+    client: httpx.AsyncClient, database: FakeDatabase
+) -> None:
+    secret = database.put(KeyKind.SECRET)
 
     answers = [
         await client.get("/sourceConfig/", params=params)
@@ -160,7 +162,7 @@ async def test_an_import_is_a_batch(
     assert len(event_log.records) == 1
 
 
-async def test_a_batch_as_large_as_the_sdk_makes_it_is_taken(
+async def test_a_batch_as_large_as_the_sdk_makes_it_is_accepted(
     client: httpx.AsyncClient, bearer: dict[str, str], event_log: ListLog
 ) -> None:
     call = {**CALL, "properties": {"text": "x" * 30_000}}

@@ -38,7 +38,7 @@ def _sent(around: str | None = FAST, **times: str) -> dict[str, Any]:
         (_sent("no time", timestamp="2026-03-01T11:00:00Z"), "2026-03-01T11:00:00+00:00"),
     ],
 )
-async def test_an_event_is_placed_by_the_clock_that_it_was_told_by(
+async def test_an_event_is_placed_by_the_clock_that_dated_it(
     client: httpx.AsyncClient,
     bearer: dict[str, str],
     event_log: ListLog,
@@ -52,7 +52,7 @@ async def test_an_event_is_placed_by_the_clock_that_it_was_told_by(
 
 
 @pytest.mark.parametrize(
-    ("context", "told"),
+    ("context", "campaign"),
     [
         (
             {"campaign": {"name": "spring", "source": " news ", "medium": "email", "id": 7}},
@@ -83,12 +83,12 @@ async def test_a_campaign_comes_from_the_context_or_from_the_pages_address(
     bearer: dict[str, str],
     event_log: ListLog,
     context: dict[str, Any],
-    told: Campaign | None,
+    campaign: Campaign | None,
 ) -> None:
     await client.post("/v1/track", json={**TRACK, "context": context}, headers=bearer)
 
     [envelope] = event_log.envelopes
-    assert envelope.campaign == told
+    assert envelope.campaign == campaign
 
 
 def test_an_address_of_a_thousand_parameters_is_no_campaign() -> None:
@@ -111,10 +111,10 @@ async def test_the_context_around_a_batch_fills_in_for_what_an_item_leaves_out(
 
     await client.post("/v1/batch", json=body, headers=bearer)
 
-    told = [
+    stored = [
         (envelope.account_id, envelope.traits, envelope.context) for envelope in event_log.envelopes
     ]
-    assert told == [
+    assert stored == [
         ("acme", {"plan": "pro"}, {"locale": "nl"}),
         ("77", {"plan": "pro"}, {"locale": "en"}),
         ("acme", {"plan": "free"}, {"locale": "nl"}),
@@ -132,7 +132,7 @@ async def test_a_blank_message_id_is_none_and_one_is_made(
     assert len(envelope.message_id) > 10
 
 
-async def test_what_is_left_alone_harms_nobody(
+async def test_fields_that_are_not_read_do_no_harm(
     client: httpx.AsyncClient, bearer: dict[str, str], event_log: ListLog
 ) -> None:
     """Of fields that are not kept nothing can be hazardous, in whichever way a body is read."""
@@ -159,7 +159,7 @@ async def test_an_event_beyond_the_limit_is_refused_by_what_is_kept_of_it(
         "/v1/batch", json={"batch": batch}, headers={**bearer, "X-Strict-Mode": "1"}
     )
 
-    assert [(told["index"], told["code"]) for told in answer.json()["rejected"]] == [
+    assert [(each["index"], each["code"]) for each in answer.json()["rejected"]] == [
         (0, "event_too_large")
     ]
     assert len(event_log.records) == 1

@@ -172,6 +172,6 @@ def test_no_field_of_ours_can_be_set_beside_segments_own(kind: CallKind) -> None
     assert not isinstance(parsed, BodyRefused)
     [item] = parsed.items
     assert isinstance(item, ForeignCandidate)
-    told = {name: value for name, value in msgspec.structs.asdict(item).items() if value}
-    assert set(told) == {"type", "event", "user_id"}
+    filled = {name: value for name, value in msgspec.structs.asdict(item).items() if value}
+    assert set(filled) == {"type", "event", "user_id"}
     assert item.type == kind

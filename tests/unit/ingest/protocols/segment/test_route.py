@@ -8,7 +8,7 @@ import pytest
 
 from services.ingest.intake import Ingest
 from shared.keys.token import NewKey
-from tests.unit.ingest.conftest import ListLog, Shelf
+from tests.unit.ingest.conftest import FakeDatabase, ListLog
 
 SUCCESS = (200, {"success": True})
 
@@ -281,7 +281,7 @@ async def test_errors_have_the_form_that_the_sdks_read(
     client: httpx.AsyncClient,
     by_basic: dict[str, str],
     event_log: ListLog,
-    shelf: Shelf,
+    database: FakeDatabase,
 ) -> None:
     call = {"event": "A", "userId": "u"}
     answers = {
@@ -293,7 +293,7 @@ async def test_errors_have_the_form_that_the_sdks_read(
     }
     event_log.is_away = True
     answers["no log"] = await client.post("/v1/track", json=call, headers=by_basic)
-    shelf.is_away = True
+    database.is_away = True
     answers["no keys"] = await client.post(
         "/v1/track", json=call, headers=basic(f"sl_wk_0123456789ab_{'0' * 48}")
     )

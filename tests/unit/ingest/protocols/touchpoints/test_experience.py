@@ -86,7 +86,7 @@ def test_a_score_speaks_of_a_sentiment(
     assert (envelope.survey, envelope.score, envelope.sentiment) == (survey, score, sentiment)
 
 
-def test_a_sentiment_that_is_told_outweighs_the_score(principal: Principal) -> None:
+def test_a_sentiment_that_is_sent_outweighs_the_score(principal: Principal) -> None:
     assert admitted(principal, survey="nps", score=10, sentiment=2).sentiment == 2
 
 

@@ -115,12 +115,12 @@ AT = datetime(2026, 3, 1, 11, 30, tzinfo=UTC)
 MILLISECONDS = int(AT.timestamp() * 1000)
 
 
-def told(kind: SourceKind, item: dict[str, Any], **settings: Any) -> list[dict[str, Any]]:
+def parsed(kind: SourceKind, item: dict[str, Any], **settings: Any) -> list[dict[str, Any]]:
     """Fields of each touchpoint that are not at their default, without id and time."""
     way = DeliveryContext(kind=kind, source_id="src-1", settings=SourceSettings(**settings))
     items = parse_item(item, way)
-    found = [each for each in items if isinstance(each, ForeignCandidate)]
-    assert len(found) == len(items), items
+    candidates = [each for each in items if isinstance(each, ForeignCandidate)]
+    assert len(candidates) == len(items), items
     return [
         {
             name: value
@@ -129,5 +129,5 @@ def told(kind: SourceKind, item: dict[str, Any], **settings: Any) -> list[dict[s
             and name not in ("message_id", "occurred_at")
             and (name, value) != ("type", "track")
         }
-        for each in found
+        for each in candidates
     ]

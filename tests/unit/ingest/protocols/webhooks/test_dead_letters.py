@@ -1,4 +1,4 @@
-"""Nothing that a provider delivered is lost: what cannot be taken as it is waits for a mapping."""
+"""Nothing that a provider delivered is lost: what cannot be applied as it is waits for a mapping."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ from services.ingest.protocols.webhooks.parse import (
 )
 from shared.sources.mapping import compile_mapping
 from shared.sources.source import SourceKind, SourceSettings
-from tests.unit.ingest.conftest import ListLog, Shelf
-from tests.unit.ingest.protocols.webhooks.test_route import CREATED, made, post
+from tests.unit.ingest.conftest import FakeDatabase, ListLog
+from tests.unit.ingest.protocols.webhooks.deliveries import CREATED, made, post
 
 ANN = {"event": "X", "email": {"value": "ann@acme.example"}}
 LONG_COMMENT = {
@@ -44,16 +44,16 @@ RESERVED_NAME = {
         (SourceKind.GENERIC, {"n": "x" * 40_000}, {**ANN, "properties": "@"}),
         # One of two things that it becomes is.
         (SourceKind.SALESFORCE, RESERVED_NAME, None),
-        # Nobody knows it, and it is larger than an event may be.
+        # No mapping reads it, and it is larger than an event may be.
         (SourceKind.GENERIC, {"kind": "new", "text": "x" * 400_000}, None),
     ],
 )
 async def test_what_would_be_refused_is_kept_whole_to_be_mapped(
-    *, client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog,
+    *, client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog,
     kind: SourceKind, item: dict[str, Any], rule: dict[str, Any] | None,
 ) -> None:  # fmt: skip
     more = {"mapping": {"rules": [rule]}} if rule else {}
-    of = made(shelf, kind, account_id_property="Ours", **more)
+    of = made(database, kind, account_id_property="Ours", **more)
 
     answer = await post(client, of, item)
 
@@ -62,10 +62,10 @@ async def test_what_would_be_refused_is_kept_whole_to_be_mapped(
     assert (kept.type, kept.properties) == ("unmapped", item)
 
 
-async def test_a_large_delivery_is_taken_for_its_sender_would_not_divide_it(
-    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+async def test_a_large_delivery_is_accepted_for_its_sender_would_not_divide_it(
+    client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog
 ) -> None:
-    of = made(shelf, SourceKind.GENERIC, mapping={"rules": [{"event": "X", "email": "from"}]})
+    of = made(database, SourceKind.GENERIC, mapping={"rules": [{"event": "X", "email": "from"}]})
     items = [{"from": f"{number}@acme.example", "text": "x" * 20_000} for number in range(100)]
 
     answer = await post(client, of, items)
@@ -75,10 +75,10 @@ async def test_a_large_delivery_is_taken_for_its_sender_would_not_divide_it(
 
 
 async def test_a_body_without_the_items_of_the_mapping_is_kept_whole(
-    client: httpx.AsyncClient, shelf: Shelf, event_log: ListLog
+    client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog
 ) -> None:
     mapping = {"items": "data.events", "rules": [{"event": "X", "email": "from"}]}
-    of = made(shelf, SourceKind.GENERIC, mapping=mapping)
+    of = made(database, SourceKind.GENERIC, mapping=mapping)
     other = {"Data": {"events": [{"from": "ann@acme.example"}]}}
 
     answer = await post(client, of, other)

@@ -11,7 +11,7 @@ from services.ingest.intake import Ingest
 from services.ingest.recorder import Recorder
 from shared.sources.event import SourceEvent, SourceUsage
 from shared.sources.source import Source, SourceKind
-from tests.unit.ingest.conftest import NOW, Shelf
+from tests.unit.ingest.conftest import NOW, FakeDatabase
 from tests.unit.ingest.protocols.webhooks import senders
 from tests.unit.ingest.protocols.webhooks.senders import BASE_URL, path, source
 
@@ -24,7 +24,7 @@ TWICE = [*GOOD.items(), ("X-HubSpot-Signature-v3", "x")]
 
 
 @pytest.mark.parametrize(
-    ("of", "headers", "told"),
+    ("of", "headers", "reported"),
     [
         (HUBSPOT, {}, "no signature or secret"),
         (HUBSPOT, TWICE, "cannot be read, or is there twice"),
@@ -39,8 +39,8 @@ TWICE = [*GOOD.items(), ("X-HubSpot-Signature-v3", "x")]
     ],
 )
 async def test_why_a_signature_is_not_believed_is_for_those_who_watch(
-    *, client: httpx.AsyncClient, ingest: Ingest, shelf: Shelf, of: Source,
-    headers: dict[str, str] | list[tuple[str, str]], told: str,
+    *, client: httpx.AsyncClient, ingest: Ingest, database: FakeDatabase, of: Source,
+    headers: dict[str, str] | list[tuple[str, str]], reported: str,
 ) -> None:  # fmt: skip
     noted: list[SourceEvent] = []
 
@@ -50,12 +50,12 @@ async def test_why_a_signature_is_not_believed_is_for_those_who_watch(
 
     ingest.accounting.recorder = Recorder(write, ingest.metrics)
     ingest.public_base_url = BASE_URL
-    shelf.sources.append(of)
+    database.sources.append(of)
 
     answer = await client.post(path(of), content=BODY, headers=headers)
     await ingest.accounting.recorder.flush()
 
     (event,) = noted
     assert (answer.status_code, event.code) == (401, "invalid_signature")
-    assert told in (event.detail or "")
-    assert told not in answer.text
+    assert reported in (event.detail or "")
+    assert reported not in answer.text

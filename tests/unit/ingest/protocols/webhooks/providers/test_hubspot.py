@@ -7,7 +7,7 @@ import pytest
 from services.ingest.events.candidate import ForeignCandidate
 from services.ingest.protocols.webhooks.parse import DeliveryContext, parse_item
 from shared.sources.source import SourceKind, SourceSettings
-from tests.unit.ingest.protocols.webhooks.senders import MILLISECONDS, told
+from tests.unit.ingest.protocols.webhooks.senders import MILLISECONDS, parsed
 
 
 def hubspot(kind: str, **more: Any) -> dict[str, Any]:
@@ -209,7 +209,7 @@ TICKET = {"anonymous_id": "hubspot:ticket:201", "channel": "support"}
     ],
 )  # fmt: skip
 def test_what_hubspot_tells(item: dict[str, Any], expected: list[dict[str, Any]]) -> None:
-    assert told(SourceKind.HUBSPOT, item) == expected
+    assert parsed(SourceKind.HUBSPOT, item) == expected
 
 
 @pytest.mark.parametrize(
@@ -228,15 +228,15 @@ def test_what_hubspot_tells(item: dict[str, Any], expected: list[dict[str, Any]]
     ],
 )
 def test_what_hubspot_does_not_say_in_a_known_way_is_kept(item: dict[str, Any]) -> None:
-    (found,) = told(SourceKind.HUBSPOT, item)
+    (event,) = parsed(SourceKind.HUBSPOT, item)
 
-    assert (found["type"], found["properties"]) == ("unmapped", item)
+    assert (event["type"], event["properties"]) == ("unmapped", item)
 
 
 def test_hubspots_property_with_our_account_makes_the_company_that_account() -> None:
     item = changed("company", "stageline_account", "acme")
 
-    assert told(SourceKind.HUBSPOT, item, account_id_property="stageline_account")[1] == {
+    assert parsed(SourceKind.HUBSPOT, item, account_id_property="stageline_account")[1] == {
         "type": "merge",
         "event": "Company Merged",
         "channel": "crm",
@@ -248,9 +248,9 @@ def test_hubspots_property_with_our_account_makes_the_company_that_account() -> 
 def test_hubspots_retry_is_one_event_and_another_property_is_another() -> None:
     def name(**more: Any) -> str | None:
         way = DeliveryContext(kind=SourceKind.HUBSPOT, source_id="s", settings=SourceSettings())
-        found = parse_item({**changed("contact", "email", "ann@acme.example"), **more}, way)[0]
-        assert isinstance(found, ForeignCandidate)
-        return found.message_id
+        candidate = parse_item({**changed("contact", "email", "ann@acme.example"), **more}, way)[0]
+        assert isinstance(candidate, ForeignCandidate)
+        return candidate.message_id
 
     assert name() == name(attemptNumber=3)
     assert len({name(), name(propertyName="phone"), name(occurredAt=MILLISECONDS + 1)}) == 3

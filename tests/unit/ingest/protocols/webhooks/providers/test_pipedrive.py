@@ -7,7 +7,7 @@ import pytest
 from services.ingest.events.candidate import ForeignCandidate
 from services.ingest.protocols.webhooks.parse import DeliveryContext, parse_item
 from shared.sources.source import SourceKind, SourceSettings
-from tests.unit.ingest.protocols.webhooks.senders import AT, MILLISECONDS, told
+from tests.unit.ingest.protocols.webhooks.senders import AT, MILLISECONDS, parsed
 
 
 def pipedrive(
@@ -159,7 +159,7 @@ FACTS_9 = {"deal_id": "9", "stage": "3", "status": "open", "currency": "EUR", "t
     ],
 )  # fmt: skip
 def test_what_pipedrive_tells(item: dict[str, Any], expected: list[dict[str, Any]]) -> None:
-    assert told(SourceKind.PIPEDRIVE, item) == expected
+    assert parsed(SourceKind.PIPEDRIVE, item) == expected
 
 
 @pytest.mark.parametrize(
@@ -200,17 +200,17 @@ def test_what_pipedrive_deletes_in_a_merge_goes_into_the_other(
     item = pipedrive("delete", entity, None, {"name": "Acme"})
     item["meta"]["merged_to_id"] = "12"
 
-    assert told(SourceKind.PIPEDRIVE, item) == [{**expected, "channel": "crm"}]
+    assert parsed(SourceKind.PIPEDRIVE, item) == [{**expected, "channel": "crm"}]
 
 
 def test_pipedrives_custom_field_makes_the_organization_our_account() -> None:
     data = {"name": "Acme", "custom_fields": {"abc": {"type": "varchar", "value": "acme"}}}
 
-    found = told(
+    events = parsed(
         SourceKind.PIPEDRIVE, pipedrive("change", "organization", data), account_id_property="abc"
     )
 
-    assert (found[1]["account_id"], found[1]["previous_account_id"]) == (
+    assert (events[1]["account_id"], events[1]["previous_account_id"]) == (
         "acme",
         "pipedrive:organization:9",
     )
@@ -243,7 +243,7 @@ def test_pipedrives_custom_field_makes_the_organization_our_account() -> None:
 def test_it_happened_when_the_provider_says(kind: SourceKind, item: dict[str, Any]) -> None:
     way = DeliveryContext(kind=kind, source_id="s", settings=SourceSettings())
 
-    (found,) = parse_item(item, way)
+    (candidate,) = parse_item(item, way)
 
-    assert isinstance(found, ForeignCandidate)
-    assert found.occurred_at == AT
+    assert isinstance(candidate, ForeignCandidate)
+    assert candidate.occurred_at == AT

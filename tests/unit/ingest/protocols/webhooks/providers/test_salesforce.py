@@ -15,7 +15,7 @@ from services.ingest.protocols.webhooks.parse import (
 )
 from services.ingest.protocols.webhooks.providers import salesforce
 from shared.sources.source import SourceKind, SourceSettings
-from tests.unit.ingest.protocols.webhooks.senders import AT, MILLISECONDS, told
+from tests.unit.ingest.protocols.webhooks.senders import AT, MILLISECONDS, parsed
 
 ACCOUNT_ID, CONTACT_ID = "001000000000001AAA", "003000000000002AAA"
 DEAL_ID, CASE_ID, LEAD_ID = "006000000000003AAA", "500000000000004AAA", "00Q000000000005EAA"
@@ -156,7 +156,7 @@ OF_DEAL = {
     ],
 )  # fmt: skip
 def test_what_salesforce_tells(item: dict[str, Any], expected: list[dict[str, Any]]) -> None:
-    assert told(SourceKind.SALESFORCE, item, account_id_property="Ours__c") == expected
+    assert parsed(SourceKind.SALESFORCE, item, account_id_property="Ours__c") == expected
 
 
 @pytest.mark.parametrize(
@@ -210,11 +210,11 @@ def delivered(body: bytes, **settings: Any) -> object:
 
 
 def test_an_outbound_message_is_read() -> None:
-    found = delivered(SOAP, salesforce_organizations=("00D000000000001",))
+    delivery = delivered(SOAP, salesforce_organizations=("00D000000000001",))
 
-    assert isinstance(found, Delivery)
-    assert found.is_soap
-    (items,) = found.items
+    assert isinstance(delivery, Delivery)
+    assert delivery.is_soap
+    (items,) = delivery.items
     assert all(isinstance(each, ForeignCandidate) for each in items)
     assert [
         (each.event, each.message_id, each.account_id, each.value, each.occurred_at)
@@ -227,9 +227,9 @@ def test_an_outbound_message_is_read() -> None:
 
 
 def test_a_message_of_another_organization_is_declined() -> None:
-    found = delivered(SOAP, salesforce_organizations=("00D000000000002EAA",))
+    delivery = delivered(SOAP, salesforce_organizations=("00D000000000002EAA",))
 
-    assert found == FOREIGN_ORGANIZATION
+    assert delivery == FOREIGN_ORGANIZATION
 
 
 ENTITY = b'<!DOCTYPE x [<!ENTITY a "aaaa">]>'

@@ -8,7 +8,7 @@ from services.ingest.events.candidate import ForeignCandidate
 from services.ingest.protocols.webhooks.parse import DeliveryContext, parse_item
 from services.ingest.protocols.webhooks.providers.stripe import major_units
 from shared.sources.source import SourceKind, SourceSettings
-from tests.unit.ingest.protocols.webhooks.senders import MILLISECONDS, told
+from tests.unit.ingest.protocols.webhooks.senders import MILLISECONDS, parsed
 
 
 def happened(kind: str, before: dict[str, Any] | None = None, **thing: Any) -> dict[str, Any]:
@@ -157,7 +157,7 @@ KNOWN = {**CUSTOMER, "email": "ann@acme.example"}
     ],
 )  # fmt: skip
 def test_what_stripe_tells(item: dict[str, Any], expected: list[dict[str, Any]]) -> None:
-    assert told(SourceKind.STRIPE, item) == expected
+    assert parsed(SourceKind.STRIPE, item) == expected
 
 
 @pytest.mark.parametrize(
@@ -191,21 +191,21 @@ def test_amounts_come_in_major_units(
     ],
 )
 def test_stripes_metadata_name_our_account(more: dict[str, Any]) -> None:
-    (found,) = told(
+    (event,) = parsed(
         SourceKind.STRIPE,
         happened("invoice.paid", **INVOICE, **more),
         account_id_property="account",
     )
 
-    assert found["account_id"] == "acme"
+    assert event["account_id"] == "acme"
 
 
 def test_stripes_two_events_about_one_payment_are_one() -> None:
     way = DeliveryContext(kind=SourceKind.STRIPE, source_id="s", settings=SourceSettings())
     names = set()
     for number, kind in enumerate(("invoice.paid", "invoice.payment_succeeded")):
-        (found,) = parse_item({**happened(kind, **INVOICE), "id": f"evt_{number}"}, way)
-        assert isinstance(found, ForeignCandidate)
-        names.add(found.message_id)
+        (candidate,) = parse_item({**happened(kind, **INVOICE), "id": f"evt_{number}"}, way)
+        assert isinstance(candidate, ForeignCandidate)
+        names.add(candidate.message_id)
 
     assert names == {"stripe:in_1:paid"}

@@ -34,7 +34,7 @@ def request(
     )
 
 
-# -- published vectors ----------------------------------------------------------------------------
+# -- published vectors -----------------------------------------------------------------------------
 
 VECTOR_V1 = (
     b'[{"eventId":1,"subscriptionId":12345,"portalId":62515,"occurredAt":1564113600000,'
@@ -98,7 +98,7 @@ def test_an_older_version_counts_where_the_source_names_it() -> None:
     assert verify(of, request(of, senders.hubspot_v1(BODY)), now=NOW) == Verified()
 
 
-# -- every scheme ---------------------------------------------------------------------------------
+# -- every scheme ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -112,14 +112,14 @@ def test_what_the_provider_signs_is_believed(kind: SourceKind) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_without_a_signature_nobody_is_believed(kind: SourceKind) -> None:
+def test_without_a_signature_no_request_is_accepted(kind: SourceKind) -> None:
     of = source(kind)
 
     assert verify(of, request(of, {}), now=NOW) is Failure.MISSING
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_source_without_a_secret_believes_nobody(kind: SourceKind) -> None:
+def test_a_source_without_a_secret_accepts_no_request(kind: SourceKind) -> None:
     of = source(kind)
     bare = source(kind, secrets=("",))
     headers = dict(senders.signed(of, BODY))
@@ -138,8 +138,8 @@ def test_the_secret_of_another_source_does_not_help(kind: SourceKind) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_of_several_secrets_any_counts(kind: SourceKind) -> None:
-    known = senders.SECRETS.get(kind, SHARED_SECRET)
-    of = source(kind, secrets=("whsec_bmV3ZXIgbmV3ZXIgbmV3ZXIgbmV3ZXI=", known))
+    current = senders.SECRETS.get(kind, SHARED_SECRET)
+    of = source(kind, secrets=("whsec_bmV3ZXIgbmV3ZXIgbmV3ZXIgbmV3ZXI=", current))
 
     verdict = verify(of, request(of, dict(senders.signed(of, BODY))), now=NOW)
 
@@ -210,7 +210,7 @@ def test_a_header_that_comes_twice_is_not_believed(kind: SourceKind) -> None:
     assert verify(of, twice, now=NOW) is Failure.MALFORMED
 
 
-# -- single schemes -------------------------------------------------------------------------------
+# -- single schemes --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tests.support.eventually import eventually
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-class Shelf:
+class KeyStore:
     """What a key cache reads from; counts the reads, and can be away."""
 
     def __init__(self) -> None:
@@ -57,8 +57,8 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    return Shelf()
+def key_store() -> KeyStore:
+    return KeyStore()
 
 
 @pytest.fixture
@@ -67,12 +67,14 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def key_cache(shelf: Shelf, clock: ManualClock) -> KeyCache:
-    return KeyCache(shelf.load, clock, spacing_seconds=0.0)
+def key_cache(key_store: KeyStore, clock: ManualClock) -> KeyCache:
+    return KeyCache(key_store.load, clock, spacing_seconds=0.0)
 
 
-async def test_a_known_key_stands_for_its_workspace(key_cache: KeyCache, shelf: Shelf) -> None:
-    key = shelf.put()
+async def test_a_known_key_stands_for_its_workspace(
+    key_cache: KeyCache, key_store: KeyStore
+) -> None:
+    key = key_store.put()
 
     principal = await key_cache.authenticate(key.token)
 
@@ -85,9 +87,9 @@ async def test_a_known_key_stands_for_its_workspace(key_cache: KeyCache, shelf: 
 
 
 async def test_a_write_key_holds_nothing_but_the_right_to_write(
-    key_cache: KeyCache, shelf: Shelf
+    key_cache: KeyCache, key_store: KeyStore
 ) -> None:
-    key = shelf.put(KeyKind.WRITE, scopes=frozenset(Scope))
+    key = key_store.put(KeyKind.WRITE, scopes=frozenset(Scope))
 
     principal = await key_cache.authenticate(key.token)
 
@@ -95,48 +97,52 @@ async def test_a_write_key_holds_nothing_but_the_right_to_write(
     assert principal.scopes == {Scope.EVENTS_WRITE}
 
 
-async def test_a_known_key_is_not_read_again(key_cache: KeyCache, shelf: Shelf) -> None:
-    key = shelf.put()
+async def test_a_known_key_is_not_read_again(key_cache: KeyCache, key_store: KeyStore) -> None:
+    key = key_store.put()
     await key_cache.refresh()
 
     for _ in range(100):
         await key_cache.authenticate(key.token)
 
-    assert shelf.reads == 1
+    assert key_store.reads == 1
 
 
-async def test_a_key_made_a_moment_ago_works_at_once(key_cache: KeyCache, shelf: Shelf) -> None:
+async def test_a_key_made_a_moment_ago_works_at_once(
+    key_cache: KeyCache, key_store: KeyStore
+) -> None:
     await key_cache.refresh()
-    key = shelf.put()
+    key = key_store.put()
 
     assert isinstance(await key_cache.authenticate(key.token), Principal)
 
 
-async def test_a_crowd_of_unknown_keys_shares_reads(key_cache: KeyCache, shelf: Shelf) -> None:
+async def test_a_crowd_of_unknown_keys_shares_reads(
+    key_cache: KeyCache, key_store: KeyStore
+) -> None:
     tokens = [generate(KeyKind.WRITE).token for _ in range(200)]
 
     answers = await asyncio.gather(*(key_cache.authenticate(token) for token in tokens))
 
     assert set(answers) == {AuthFailure.UNKNOWN}
-    assert shelf.reads <= 2  # the read under way began before the last of them asked
+    assert key_store.reads <= 2  # the read under way began before the last of them asked
 
 
 async def test_known_keys_go_on_while_the_database_is_away(
-    key_cache: KeyCache, shelf: Shelf
+    key_cache: KeyCache, key_store: KeyStore
 ) -> None:
-    key = shelf.put()
+    key = key_store.put()
     await key_cache.refresh()
-    shelf.away = True
+    key_store.away = True
 
     assert not await key_cache.refresh()
     assert isinstance(await key_cache.authenticate(key.token), Principal)
 
 
 async def test_an_unknown_key_is_unavailable_not_wrong_while_the_database_is_away(
-    key_cache: KeyCache, shelf: Shelf
+    key_cache: KeyCache, key_store: KeyStore
 ) -> None:
-    key = shelf.put()
-    shelf.away = True
+    key = key_store.put()
+    key_store.away = True
 
     assert await key_cache.authenticate(key.token) is AuthFailure.UNAVAILABLE
     assert not key_cache.loaded
@@ -152,16 +158,18 @@ async def test_a_database_that_hangs_is_away(clock: ManualClock) -> None:
     assert await key_cache.authenticate(generate(KeyKind.WRITE).token) is AuthFailure.UNAVAILABLE
 
 
-async def test_a_revoked_key_stops_at_the_next_refresh(key_cache: KeyCache, shelf: Shelf) -> None:
-    key = shelf.put(revoked_at=NOW)
+async def test_a_revoked_key_stops_at_the_next_refresh(
+    key_cache: KeyCache, key_store: KeyStore
+) -> None:
+    key = key_store.put(revoked_at=NOW)
 
     assert await key_cache.authenticate(key.token) is AuthFailure.REVOKED
 
 
 async def test_a_key_expires_by_the_clock_without_a_read(
-    key_cache: KeyCache, shelf: Shelf, clock: ManualClock
+    key_cache: KeyCache, key_store: KeyStore, clock: ManualClock
 ) -> None:
-    key = shelf.put(expires_at=NOW + timedelta(hours=1))
+    key = key_store.put(expires_at=NOW + timedelta(hours=1))
 
     before = await key_cache.authenticate(key.token)
     clock.advance(timedelta(hours=1))
@@ -172,9 +180,9 @@ async def test_a_key_expires_by_the_clock_without_a_read(
 
 
 async def test_a_key_with_another_secret_or_of_another_kind_is_wrong(
-    key_cache: KeyCache, shelf: Shelf
+    key_cache: KeyCache, key_store: KeyStore
 ) -> None:
-    key = shelf.put(KeyKind.WRITE)
+    key = key_store.put(KeyKind.WRITE)
     other = generate(KeyKind.WRITE)
     forged = f"sl_wk_{key.key_id}_{other.token.rsplit('_', 1)[1]}"
     promoted = key.token.replace("sl_wk_", "sl_sk_")
@@ -196,21 +204,21 @@ async def test_a_key_with_another_secret_or_of_another_kind_is_wrong(
     ],
 )
 async def test_what_is_not_a_key_is_not_looked_up(
-    key_cache: KeyCache, shelf: Shelf, token: str | None, failure: AuthFailure
+    key_cache: KeyCache, key_store: KeyStore, token: str | None, failure: AuthFailure
 ) -> None:
     assert await key_cache.authenticate(token) is failure
-    assert shelf.reads == 0
+    assert key_store.reads == 0
 
 
-async def test_the_ring_keeps_itself_fresh_until_it_is_stopped(
-    shelf: Shelf, clock: ManualClock
+async def test_the_cache_refreshes_itself_until_it_is_stopped(
+    key_store: KeyStore, clock: ManualClock
 ) -> None:
-    key_cache = KeyCache(shelf.load, clock, refresh_seconds=0.001, spacing_seconds=0.0)
+    key_cache = KeyCache(key_store.load, clock, refresh_seconds=0.001, spacing_seconds=0.0)
     stop = asyncio.Event()
 
     async with asyncio.TaskGroup() as group:
         group.create_task(key_cache.run(stop))
-        await eventually(lambda: _is(shelf.reads >= 3))
+        await eventually(lambda: _is(key_store.reads >= 3))
         stop.set()
 
     assert key_cache.loaded

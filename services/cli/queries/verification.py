@@ -1,9 +1,8 @@
-"""SQL of the operator commands `dlq` and `verify`. No function commits; each runs as the owner."""
+"""SQL of `verify`: offsets and verdicts against what is stored. Reads only; runs as the owner."""
 
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Text, exists, func, or_, select, text, tuple_, update
+from sqlalchemy import Row, Text, exists, func, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts.names import RESERVED_PREFIXES
@@ -20,25 +19,9 @@ from shared.storage.tables import (
     workspace,
 )
 
-NOT_TO_REPLAY = ("unmapped", "erased")
-"""Reasons of dead letters that are no good as they are: one needs a mapping, the other is empty."""
-
-_DEAD_LETTER = (
-    dead_letter.c.dead_letter_id,
-    dead_letter.c.workspace_id,
-    dead_letter.c.topic,
-    dead_letter.c.partition,
-    dead_letter.c.record_offset,
-    dead_letter.c.reason,
-    dead_letter.c.detail,
-    dead_letter.c.created_at,
-    dead_letter.c.replayed_at,
-    dead_letter.c.message_id,
-)
-
 _ERASED = (suppression.c.reason == "erased", suppression.c.lifted_at.is_(None))
 
-# How far each partition was read, and with what verdicts.
+# Offsets of each partition, and how many records got which verdict.
 _OFFSETS = select(
     consumer_offset.c.topic,
     consumer_offset.c.partition,
@@ -52,88 +35,8 @@ _OFFSETS = select(
 ).order_by(consumer_offset.c.topic, consumer_offset.c.partition)
 
 
-async def dead_letters(
-    connection: AsyncConnection, *, after: int, limit: int, is_pending_only: bool
-) -> list[Row[*tuple[Any, ...]]]:
-    """Dead letters without their bytes, oldest first, after id `after`."""
-    query = (
-        select(*_DEAD_LETTER, func.octet_length(dead_letter.c.record_value).label("size_bytes"))
-        .where(dead_letter.c.dead_letter_id > after)
-        .order_by(dead_letter.c.dead_letter_id)
-        .limit(limit)
-    )
-    if is_pending_only:
-        query = query.where(dead_letter.c.replayed_at.is_(None))
-    return list(await connection.execute(query))
-
-
-async def replayable(
-    connection: AsyncConnection, *, after: int, limit: int
-) -> list[Row[*tuple[Any, ...]]]:
-    """Dead letters that were not replayed yet and may be as they are, oldest first."""
-    query = (
-        select(*_DEAD_LETTER)
-        .where(
-            dead_letter.c.dead_letter_id > after,
-            dead_letter.c.replayed_at.is_(None),
-            dead_letter.c.reason.not_in(NOT_TO_REPLAY),
-        )
-        .order_by(dead_letter.c.dead_letter_id)
-        .limit(limit)
-    )
-    return list(await connection.execute(query))
-
-
-async def waiting_for_a_mapping(connection: AsyncConnection) -> int:
-    """Dead letters that no mapping knew, and that were not put through one since."""
-    query = select(func.count()).where(
-        dead_letter.c.reason == "unmapped", dead_letter.c.replayed_at.is_(None)
-    )
-    return int(await connection.scalar(query) or 0)
-
-
-async def unmapped_letters(
-    connection: AsyncConnection, *, workspace_id: int, after: int, limit: int
-) -> list[Row[*tuple[Any, ...]]]:
-    """Number and bytes of those that wait for a mapping, of every source, oldest first."""
-    query = (
-        select(dead_letter.c.dead_letter_id, dead_letter.c.record_value)
-        .where(
-            dead_letter.c.workspace_id == workspace_id,
-            dead_letter.c.dead_letter_id > after,
-            dead_letter.c.reason == "unmapped",
-            dead_letter.c.replayed_at.is_(None),
-            dead_letter.c.record_value.is_not(None),
-        )
-        .order_by(dead_letter.c.dead_letter_id)
-        .limit(limit)
-    )
-    return list(await connection.execute(query))
-
-
-async def get_dead_letter(
-    connection: AsyncConnection, dead_letter_id: int
-) -> Row[*tuple[Any, ...]] | None:
-    """One dead letter with its raw bytes."""
-    query = select(*_DEAD_LETTER, dead_letter.c.record_key, dead_letter.c.record_value).where(
-        dead_letter.c.dead_letter_id == dead_letter_id
-    )
-    return (await connection.execute(query)).one_or_none()
-
-
-async def mark_replayed(
-    connection: AsyncConnection, dead_letter_id: int, replayed_at: datetime
-) -> None:
-    """Note that the record was appended to the log once more."""
-    await connection.execute(
-        update(dead_letter)
-        .where(dead_letter.c.dead_letter_id == dead_letter_id)
-        .values(replayed_at=replayed_at)
-    )
-
-
 async def snapshot(connection: AsyncConnection) -> None:
-    """Let every later question of this transaction see the same instant. Must come first."""
+    """Make every later query of this transaction read one snapshot. Must come first."""
     await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
     await connection.execute(text("SET LOCAL statement_timeout = 0"))
 
@@ -144,14 +47,14 @@ async def offsets(connection: AsyncConnection) -> list[Row[*tuple[Any, ...]]]:
 
 
 async def stored(connection: AsyncConnection) -> tuple[int, int]:
-    """Touchpoints and dead letters that are kept."""
+    """Number of stored touchpoints, and of stored dead letters."""
     touchpoints = await connection.scalar(select(func.count()).select_from(touchpoint))
     dead = await connection.scalar(select(func.count()).select_from(dead_letter))
     return int(touchpoints or 0), int(dead or 0)
 
 
 async def left_behind(connection: AsyncConnection) -> int:
-    """Subjects that another one took over, but not with everything."""
+    """Number of merged subjects that still have touchpoints, or as accounts a placement."""
     of_subject = (
         select(touchpoint.c.message_id)
         .where(
@@ -169,7 +72,7 @@ async def left_behind(connection: AsyncConnection) -> int:
         )
         .correlate(subject)
     )
-    # A person with a home has placements of its own; an account that was taken over has none.
+    # A person with a home account keeps placements of its own; a merged account has none.
     query = (
         select(func.count())
         .select_from(subject)
@@ -182,7 +85,7 @@ async def left_behind(connection: AsyncConnection) -> int:
 
 
 async def workspaces_with_erased(connection: AsyncConnection) -> list[tuple[int, bytes]]:
-    """(id, key of the digests) of workspaces that have forgotten somebody."""
+    """(id, key of the digests) of workspaces that have erased people."""
     query = (
         select(workspace.c.workspace_id, workspace.c.hash_key)
         .where(
@@ -198,7 +101,7 @@ async def workspaces_with_erased(connection: AsyncConnection) -> list[tuple[int,
 
 
 async def erased_digests(connection: AsyncConnection, workspace_id: int) -> set[bytes]:
-    """Whom a workspace has forgotten."""
+    """Digests of the names that a workspace has erased."""
     query = select(suppression.c.digest).where(suppression.c.workspace_id == workspace_id, *_ERASED)
     return set((await connection.execute(query)).scalars())
 
@@ -206,7 +109,7 @@ async def erased_digests(connection: AsyncConnection, workspace_id: int) -> set[
 async def names_after(
     connection: AsyncConnection, workspace_id: int, after: str, limit: int
 ) -> list[str]:
-    """Known names of a workspace, in order."""
+    """Names (identifiers) of a workspace after `after`, in order."""
     query = (
         select(identifier.c.identifier)
         .where(identifier.c.workspace_id == workspace_id, identifier.c.identifier > after)
@@ -219,7 +122,7 @@ async def names_after(
 async def subjects_after(
     connection: AsyncConnection, after: tuple[int, str], limit: int
 ) -> list[Row[*tuple[Any, ...]]]:
-    """Subjects that stand for themselves (not merged away), in key order, after key `after`."""
+    """Subjects that are not merged into another, in key order, after key `after`."""
     query = (
         select(subject.c.workspace_id, subject.c.subject_id, subject.c.states)
         .where(
@@ -235,7 +138,7 @@ async def subjects_after(
 async def history_of_subject(
     connection: AsyncConnection, workspace_id: int, subject_id: str
 ) -> list[Row[*tuple[Any, ...]]]:
-    """Touchpoints of an account, or of a person that stands for itself: envelope text, person."""
+    """Touchpoints stored at one subject: envelope text, person."""
     query = select(touchpoint.c.envelope.cast(Text), touchpoint.c.person_id).where(
         touchpoint.c.workspace_id == workspace_id, touchpoint.c.subject_id == subject_id
     )
@@ -245,7 +148,7 @@ async def history_of_subject(
 async def history_of_person(
     connection: AsyncConnection, workspace_id: int, person_id: str
 ) -> list[Row[*tuple[Any, ...]]]:
-    """Touchpoints of one person, wherever they count: by the subjects that the person is seen in."""
+    """Touchpoints of one person at every subject that the person is a member of."""
     query = (
         select(touchpoint.c.envelope.cast(Text), touchpoint.c.person_id)
         .join(

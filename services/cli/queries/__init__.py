@@ -1,0 +1,1 @@
+"""SQL of operator commands. No function commits; each runs as the owner."""
