@@ -26,11 +26,13 @@ from tests.support.processes import ServiceProcess
 
 
 def settings_of(url: str, **more: str) -> StagerSettings:
-    return load(StagerSettings, database_url=url, stager_timer_seconds="0.05", **more)
+    """Of a stager in this process; a slow machine may need long for the batches of a stop."""
+    fixed = {"stager_timer_seconds": "0.05", "shutdown_seconds": "60"}
+    return load(StagerSettings, database_url=url, **fixed, **more)
 
 
 async def append(settings: StagerSettings, *values: Envelope | bytes) -> None:
-    """Let the log have these, keyed as ingest keys them."""
+    """Append to the log, with the keys that ingest gives."""
     writer = open_writer(settings)
     await writer.start()
     records = [
@@ -126,11 +128,11 @@ async def test_dead_letters_reach_their_topic(database_url: str) -> None:
                 rows = await w.rows("SELECT published_at FROM dead_letter")
                 return rows == [(START,)]
 
-            await eventually(is_published)
+            await eventually(is_published, within=60)
 
         reader = open_reader(settings, DEAD_LETTERS, "test")
         await reader.start(_from_the_start)
-        records = await eventually(lambda: reader.poll(10, 0.2))
+        records = await eventually(lambda: reader.poll(10, 0.2), within=60)
         await reader.stop()
         assert [(r.value, dict(r.headers)["reason"]) for r in records] == [(b"broken", b"not_json")]
 
@@ -147,7 +149,7 @@ async def test_a_log_that_is_nearly_all_poison_stops_the_stager(database_url: st
 
         with pytest.raises(ExceptionGroup) as caught:
             async with running(settings):
-                await asyncio.sleep(20)
+                await asyncio.sleep(60)
 
         assert caught.group_contains(FatalError, match="poison")
         rows = await w.rows("SELECT count(*) FROM dead_letter")

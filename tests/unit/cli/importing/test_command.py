@@ -1,5 +1,7 @@
-"""Which key an import goes out with."""
+"""Which key an import sends, and what it imports to start."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,3 +34,20 @@ def test_a_key_that_was_given_is_never_replaced(monkeypatch: pytest.MonkeyPatch)
     destination = _destination("http://elsewhere.example", None)
 
     assert (given.key, destination.key) == ("write-here", "write-here")
+
+
+def test_an_import_starts_without_the_drivers_of_database_and_log() -> None:
+    script = (
+        "import sys, services.cli.importing.command\n"
+        "print(*{'sqlalchemy', 'asyncpg', 'aiokafka', 'fastapi'} & {*sys.modules})"
+    )
+    started = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", script],
+        env={"PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    # They triple the time that the command takes to start.
+    assert started.stdout.split() == []
