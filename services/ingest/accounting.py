@@ -92,7 +92,7 @@ class Accounting:
                 "request_rejected", route=route, key_id=principal.key_id, code=rejection.code
             )
         if self.recorder is not None:
-            self.recorder.turned_away(
+            self.recorder.rejected(
                 principal,
                 code=rejection.code,
                 detail=rejection.operator_detail,

@@ -114,15 +114,15 @@ class _HotPathFirst(FastAPI):
 
 
 class ByPath:
-    """Looks a request's path up before the router tries one pattern after another.
+    """Looks the path up in a dictionary, where the router would try one pattern after another.
 
-    Answers that the router would give to anything else stay the router's.
+    Requests to any other path go to the router.
     """
 
     def __init__(
         self, app: ASGIApp, *, routes: Sequence[Route], observe: Callable[[ASGIApp], ASGIApp]
     ) -> None:
-        """`observe` wraps each route; `app` is observed already."""
+        """`observe` wraps each route; `app` has its own."""
         self._app = app
         self._routes = {
             route.path: (route, observe(route.app))
@@ -132,9 +132,9 @@ class ByPath:
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        found = self._routes.get(scope["path"]) if scope["type"] == "http" else None
-        if found is None:
+        entry = self._routes.get(scope["path"]) if scope["type"] == "http" else None
+        if entry is None:
             await self._app(scope, receive, send)
         else:
-            scope["route"], app = found
+            scope["route"], app = entry
             await app(scope, receive, send)

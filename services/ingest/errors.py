@@ -1,14 +1,14 @@
 """Errors of ingest.
 
     StagelineError
-    └── ClientGone    the sender hung up before its body was complete: nobody is left to answer
+    └── ClientGone    the sender disconnected before its body was complete; no response can be sent
 
-What is wrong with somebody's input is a value (`verdicts`); a log that does not acknowledge is
-`shared.errors.LogUnavailable`.
+Invalid input is a value (`events.verdicts`), a rejected request is `http.rejections.RequestRejected`; a log
+that does not acknowledge is `shared.errors.LogUnavailable`.
 """
 
 from shared.errors import StagelineError
 
 
 class ClientGone(StagelineError):
-    """The sender hung up before its body was complete."""
+    """The sender disconnected before its body was complete."""

@@ -1,10 +1,10 @@
-"""The live debugger's pen: what came in by a source and what the door said, for people to see.
+"""Writes the live view of sources: their newest events with verdicts, and their usage.
 
 Rules:
-- never on the way of a request: recording is appending to a list, writing is a task of its own;
-- best effort: what is too much or cannot be written is left out, counted, and no reason to fail;
-- bounded: so many events a source and interval, refusals before the rest, so many altogether;
-- usage is complete as long as the process lives: what could not be added is added next time.
+- no request waits for it: recording appends to a list, a task of its own writes;
+- best effort: events beyond a bound, or that cannot be written, are dropped and counted;
+- bounded: so many events a source and interval, refusals first, so many altogether;
+- usage is complete as long as the process lives: what could not be written is added to the next write.
 """
 
 import asyncio
@@ -28,20 +28,20 @@ log = structlog.get_logger(__name__)
 _INTERVAL_SECONDS = 0.5
 _WRITE_SECONDS = 5.0
 LAST_WRITE_SECONDS = 1.0
-"""A stop waits no longer for it."""
+"""Longest last write, at a stop."""
 _MOST_ACCEPTED = 10
-"""Of a source in an interval: 20 a second, more than anybody reads."""
+"""Accepted events of a source in an interval: 20 a second, more than a person reads."""
 _MOST_OTHERS = 40
-"""Refused and dropped, which are what somebody looks for."""
+"""Refused and dropped events of a source in an interval."""
 _MOST_HELD = 2_000
-"""Of all sources: some 2 MB."""
+"""Events of all sources: some 2 MB."""
 
 _Key = tuple[WorkspaceId, str, date]
 """A source's UTC day."""
 
 
 class _Tally:
-    """What a source did in one interval."""
+    """Counts of a source in one interval."""
 
     __slots__ = ("accepted", "dropped", "recorded_accepted", "recorded_others", "refused")
 
@@ -57,7 +57,7 @@ class _Tally:
 
 
 class _Shared:
-    """What the events of one request have in common, and how each of them is told."""
+    """Makes the rows of one request's events, which share sender, time and route."""
 
     __slots__ = ("_received_at", "_route", "_source_id", "_workspace_id")
 
@@ -92,7 +92,7 @@ class _Shared:
         message_id, event = _labels(item)
         return self._event(Outcome.DROPPED, code=reason, message_id=message_id, event=event)
 
-    def turned_away(self, code: str, detail: str) -> SourceEvent:
+    def rejected(self, code: str, detail: str) -> SourceEvent:
         return self._event(Outcome.REFUSED, code=code, detail=detail)
 
     def _event(self, outcome: Outcome, **fields: str | None) -> SourceEvent:
@@ -107,21 +107,21 @@ class _Shared:
 
 
 def _labels(item: Candidate | Refused) -> tuple[str | None, str | None]:
-    """Message id and event of what was not stored: what its sender finds it by, and nobody's name."""
+    """Message id and event of an item that was not stored: its sender finds it by them; no personal data."""
     if isinstance(item, Refused):
         return None, None
     return _shown(item.message_id, MAX_MESSAGE_ID_CHARS), _shown(item.event, MAX_EVENT_CHARS)
 
 
 def _shown(text: str | None, limit: int) -> str | None:
-    """`text` as it can be stored, whatever was wrong with it."""
+    """`text` in a form that Postgres can store."""
     if text is None:
         return None
     return text[:limit].replace("\0", "").encode("utf-8", "replace").decode("utf-8") or None
 
 
 class Recorder:
-    """Remembers what came in, and hands it to `write` twice a second; see the module's rules."""
+    """Collects events and usage, and writes them twice a second; see the module."""
 
     def __init__(self, write: SourceEventWriter, metrics: Metrics) -> None:
         self._write = write
@@ -143,9 +143,9 @@ class Recorder:
         received_at: datetime,
         route: str,
     ) -> None:
-        """Note the verdicts on one request's `items`; positions of `refused` and `dropped` lead there.
+        """Record the verdicts on one request's `items`; `refused` and `dropped` hold positions in it.
 
-        Costs what is kept, not what came: a batch of a thousand costs no more than one of ten.
+        Cost: by recorded events, so a batch of a thousand costs no more than one of ten.
         """
         source_id = principal.source_id
         if source_id is None:
@@ -154,7 +154,7 @@ class Recorder:
         tally.accepted += len(accepted)
         tally.refused += len(refused)
         tally.dropped += len(dropped)
-        # At high rates there is room for nothing, and so nothing to do.
+        # At high rates there is no room left.
         if tally.recorded_accepted >= _MOST_ACCEPTED and not refused and not dropped:
             return
         shared = _Shared(principal.workspace_id, source_id, received_at, route)
@@ -168,10 +168,10 @@ class Recorder:
             tally.recorded_accepted += 1
             self._keep(shared.accepted(envelope))
 
-    def turned_away(
+    def rejected(
         self, principal: Principal, *, code: str, detail: str, received_at: datetime, route: str
     ) -> None:
-        """Note a request of a known source of which nothing was stored."""
+        """Record a rejected request of a source."""
         source_id = principal.source_id
         if source_id is None:
             return
@@ -179,7 +179,7 @@ class Recorder:
         if tally.room_for_others():
             tally.recorded_others += 1
             shared = _Shared(principal.workspace_id, source_id, received_at, route)
-            self._keep(shared.turned_away(code, detail))
+            self._keep(shared.rejected(code, detail))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write twice a second until `stop`, and once more then: one task of the service."""
@@ -188,7 +188,7 @@ class Recorder:
             await self.flush()
 
     async def flush(self, within_seconds: float = _WRITE_SECONDS) -> None:
-        """Write what there is. Never raises; gives up after `within_seconds`."""
+        """Write everything recorded. Never raises; gives up after `within_seconds`."""
         events, self._events = self._events, []
         self._owe()
         if not events and not self._owed:
@@ -198,7 +198,7 @@ class Recorder:
             async with asyncio.timeout(within_seconds):
                 await self._write(events, usages)
         except (TransientError, TimeoutError) as exc:
-            # What is owed stays owed.
+            # `_owed` keeps the usage for the next write.
             self._lost.labels("database").inc(len(events))
             log.warning("source_events_lost", events=len(events), error=type(exc).__name__)
         else:
@@ -222,13 +222,13 @@ class Recorder:
         for key, tally in tallies.items():
             if not (tally.accepted or tally.refused or tally.dropped):
                 continue
-            known = self._owed.get(key)
+            earlier = self._owed.get(key)
             workspace_id, source_id, day = key
             self._owed[key] = SourceUsage(
                 workspace_id=workspace_id,
                 source_id=source_id,
                 day=day,
-                accepted=tally.accepted + (known.accepted if known else 0),
-                refused=tally.refused + (known.refused if known else 0),
-                dropped=tally.dropped + (known.dropped if known else 0),
+                accepted=tally.accepted + (earlier.accepted if earlier else 0),
+                refused=tally.refused + (earlier.refused if earlier else 0),
+                dropped=tally.dropped + (earlier.dropped if earlier else 0),
             )

@@ -7,7 +7,7 @@ from shared.settings import CommonSettings
 
 
 class IngestSettings(CommonSettings):
-    """What ingest needs to know beyond the common settings."""
+    """Settings of ingest alone, beside the common ones."""
 
     max_event_bytes: int = Field(
         default=32_768, ge=1024, le=900_000, description="Largest event, as compact JSON."

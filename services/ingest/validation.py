@@ -1,8 +1,8 @@
-"""Whether a candidate becomes a touchpoint, and which: the one place that decides. Pure.
+"""The validate step: a candidate becomes an envelope, or is refused. Pure.
 
-Time: `occurred_at` is `received_at - (sent_at - occurred_at as sent)` when the sender told its own
-clock (Segment's formula: both readings come from the wrong clock, so its error falls out), never
-later than `received_at`. Where the result differs, the sender's words stay in `original_timestamp`.
+Time: with the sender's clock in `sent_at`, `occurred_at` is `received_at - (sent_at - occurred_at as sent)`
+(Segment's formula: both readings come from the same clock, so its error cancels out), never later than
+`received_at`. Where the result differs, the sent text stays in `original_timestamp`.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,9 +24,9 @@ from shared.keys.principal import Principal
 _T = TypeVar("_T")
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-"""Nothing that a journey is about happened before; zero dates of databases and languages did."""
+"""Earlier instants are zero dates of databases and languages."""
 _NOTICEABLE = timedelta(seconds=1)
-"""A correction below this is the way through the network, not a wrong clock."""
+"""A smaller correction is network delay, not a wrong clock."""
 
 
 class ClockCorrection(StrEnum):
@@ -38,14 +38,14 @@ class ClockCorrection(StrEnum):
 
 
 class Validated(msgspec.Struct, frozen=True, gc=False):
-    """A touchpoint that will be stored."""
+    """A valid event, before the privacy step."""
 
     envelope: Envelope
     correction: ClockCorrection
 
 
 def shared_fields(principal: Principal, received_at: datetime) -> Envelope:
-    """What all touchpoints of one request share; `validate` fills in the rest. Never stored itself.
+    """The fields that all events of one request share; `validate` fills in the rest. Never stored itself.
 
     `received_at` is aware UTC.
     """
@@ -60,7 +60,7 @@ def shared_fields(principal: Principal, received_at: datetime) -> Envelope:
 
 
 def validate(candidate: Candidate, common: Envelope) -> Validated | Refused:
-    """Decide on one candidate of a request whose touchpoints have `common` in common."""
+    """Validate one candidate; `common` is the result of `shared_fields`."""
     event = candidate.event.strip()
     account_id, user_id = candidate.account_id, candidate.user_id
     anonymous_id, email = candidate.anonymous_id, candidate.email
@@ -75,19 +75,21 @@ def validate(candidate: Candidate, common: Envelope) -> Validated | Refused:
     message_id = candidate.message_id
     message_id = new_message_id() if message_id is None else message_id.strip()
     foreign = candidate if isinstance(candidate, ForeignCandidate) else _NATIVE
-    is_nobody = account_id is None and user_id is None and anonymous_id is None and email is None
+    has_no_identity = (
+        account_id is None and user_id is None and anonymous_id is None and email is None
+    )
     refused = _refused(candidate, event, message_id, account_id, email)
-    # What nobody understands names nobody; it is kept until a mapping says whom it means.
-    if refused is None and is_nobody and foreign.type != "unmapped":
-        refused = _NOBODY
+    # An unmapped item names no person or account until a mapping reads it.
+    if refused is None and has_no_identity and foreign.type != "unmapped":
+        refused = _NO_IDENTITY
     if refused is not None:
         return refused
-    placed = _occurred_at(candidate, common.received_at)
-    if placed is None:
+    timing = _occurred_at(candidate, common.received_at)
+    if timing is None:
         return _TOO_EARLY
-    occurred_at, correction = placed
-    # Fifteen arguments by name and not one more: beyond that CPython 3.11 makes a dict of them
-    # first, which costs three times the rest of the call.
+    occurred_at, correction = timing
+    # Fifteen keyword arguments and not one more: beyond that CPython 3.11 builds a dict of them first,
+    # which costs three times the rest of the call.
     envelope = replace(
         common,
         message_id=message_id,
@@ -105,21 +107,21 @@ def validate(candidate: Candidate, common: Envelope) -> Validated | Refused:
         account_traits=candidate.account_traits or {},
         context=candidate.context or {},
     )
-    besides = (
+    rare_values = (
         foreign.previous_id, foreign.previous_account_id, candidate.role, candidate.sentiment,
         candidate.emotion, candidate.friction, candidate.thought, candidate.question,
         candidate.survey, candidate.score, candidate.logged_by, candidate.internal,
         candidate.campaign, candidate.value,
     )  # fmt: skip
-    if besides != _NOTHING_BESIDES:
-        envelope = replace(envelope, **_told_besides(besides))
+    if rare_values != _NO_RARE_FIELDS:
+        envelope = replace(envelope, **_rare_fields(rare_values))
     return Validated(envelope, correction)
 
 
 def _refused(
     candidate: Candidate, event: str, message_id: str, account_id: str | None, email: str | None
 ) -> Refused | None:
-    """What is wrong with the trimmed names of a candidate, or with its score."""
+    """The refusal for invalid names, trimmed, or an invalid score."""
     if not event:
         return _BLANK_EVENT
     if not message_id:
@@ -133,16 +135,16 @@ def _refused(
     return None
 
 
-def _told_besides(values: Sequence[Any]) -> dict[str, Any]:
-    """What most events do not tell, as it is stored; `values` in the order of `_BESIDES`."""
-    told = {
+def _rare_fields(values: Sequence[Any]) -> dict[str, Any]:
+    """Fields that few events have, as stored; `values` in the order of `_RARE_FIELDS`."""
+    fields = {
         name: clean(value)
-        for (name, clean), value in zip(_BESIDES.items(), values, strict=True)
+        for (name, clean), value in zip(_RARE_FIELDS.items(), values, strict=True)
         if value is not None
     }
-    if "score" in told and "sentiment" not in told:
-        told["sentiment"] = taxonomy.sentiment_of(told["survey"], told["score"])
-    return told
+    if "score" in fields and "sentiment" not in fields:
+        fields["sentiment"] = taxonomy.sentiment_of(fields["survey"], fields["score"])
+    return fields
 
 
 _NATIVE = ForeignCandidate(event="")
@@ -150,7 +152,7 @@ _BLANK_EVENT = Refused(RefusalCode.INVALID_EVENT, "`event` is not blank: it name
 _BLANK_MESSAGE_ID = Refused(
     RefusalCode.INVALID_MESSAGE_ID, "`message_id` is not blank; leave it out to have one made."
 )
-_NOBODY = Refused(
+_NO_IDENTITY = Refused(
     RefusalCode.MISSING_IDENTITY,
     "An event names somebody: at least one of account_id, user_id, anonymous_id, email.",
 )
@@ -183,8 +185,8 @@ def _friction(text: str) -> str | None:
 
 
 def _campaign(sent: SentCampaign) -> Campaign | None:
-    told = {name: value for name, value in msgspec.structs.asdict(sent).items() if value}
-    return Campaign(**told) if told else None
+    texts = {name: value for name, value in msgspec.structs.asdict(sent).items() if value}
+    return Campaign(**texts) if texts else None
 
 
 def _trimmed(text: str) -> str | None:
@@ -195,7 +197,7 @@ def _as_sent(value: _T) -> _T:
     return value
 
 
-_BESIDES: dict[str, Callable[[Any], Any]] = {
+_RARE_FIELDS: dict[str, Callable[[Any], Any]] = {
     "previous_id": _trimmed,
     "previous_account_id": _trimmed,
     "role": _trimmed,
@@ -211,22 +213,22 @@ _BESIDES: dict[str, Callable[[Any], Any]] = {
     "campaign": _campaign,
     "value": _as_sent,
 }
-"""Fields that few events have, and what becomes of their values."""
-_NOTHING_BESIDES = (None,) * len(_BESIDES)
+"""Fields that few events have, with the conversion of their values."""
+_NO_RARE_FIELDS = (None,) * len(_RARE_FIELDS)
 
 
 def _occurred_at(
     candidate: Candidate, received_at: datetime
 ) -> tuple[datetime, ClockCorrection] | None:
-    """Instant by the rule above, or None for one that cannot be meant."""
-    told = candidate.occurred_at
-    if told is None:
+    """Instant by the rule of the module; None for a zero date."""
+    sent = candidate.occurred_at
+    if sent is None:
         return received_at, ClockCorrection.NONE
-    if told <= _EARLIEST:
+    if sent <= _EARLIEST:
         return None
-    occurred_at, correction = told, ClockCorrection.NONE
+    occurred_at, correction = sent, ClockCorrection.NONE
     if candidate.sent_at is not None and candidate.sent_at > _EARLIEST:
-        occurred_at, correction = _corrected(told, received_at - candidate.sent_at)
+        occurred_at, correction = _corrected(sent, received_at - candidate.sent_at)
     if occurred_at >= received_at:
         late = occurred_at - received_at
         return received_at, ClockCorrection.CLAMPED if late >= _NOTICEABLE else correction
@@ -235,21 +237,21 @@ def _occurred_at(
     return occurred_at, correction
 
 
-def _corrected(told: datetime, shift: timedelta) -> tuple[datetime, ClockCorrection]:
-    """`told` by a right clock. A clock so far off that this is no date any more corrects nothing."""
+def _corrected(sent: datetime, shift: timedelta) -> tuple[datetime, ClockCorrection]:
+    """`sent` corrected by `shift`; unchanged where the result would not be a valid date."""
     try:
-        occurred_at = told + shift
+        occurred_at = sent + shift
     except OverflowError:
-        return told, ClockCorrection.NONE
+        return sent, ClockCorrection.NONE
     if occurred_at <= _EARLIEST:
-        return told, ClockCorrection.NONE
+        return sent, ClockCorrection.NONE
     return occurred_at, ClockCorrection.SENT_AT if abs(
         shift
     ) >= _NOTICEABLE else ClockCorrection.NONE
 
 
 def _original(candidate: Candidate, foreign: ForeignCandidate, occurred_at: datetime) -> str | None:
-    told = candidate.occurred_at
-    if told is occurred_at or told is None or told == occurred_at:
+    sent = candidate.occurred_at
+    if sent is occurred_at or sent is None or sent == occurred_at:
         return None
-    return foreign.original_timestamp or told.isoformat()
+    return foreign.original_timestamp or sent.isoformat()

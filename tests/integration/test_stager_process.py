@@ -18,19 +18,21 @@ from shared.errors import FatalError
 from shared.eventlog.factory import ensure_topics, open_reader, open_writer
 from shared.eventlog.port import NewRecord
 from shared.settings import load
-from shared.storage.connect import DatabaseRole, connect
 from shared.telemetry.metrics import Metrics
 from tests.integration.stager_world import SALES, START, World, world
+from tests.support.database import connected
 from tests.support.eventually import eventually
 from tests.support.processes import ServiceProcess
 
 
 def settings_of(url: str, **more: str) -> StagerSettings:
-    return load(StagerSettings, database_url=url, stager_timer_seconds="0.05", **more)
+    """Of a stager in this process; a slow machine may need long for the batches of a stop."""
+    fixed = {"stager_timer_seconds": "0.05", "shutdown_seconds": "60"}
+    return load(StagerSettings, database_url=url, **fixed, **more)
 
 
 async def append(settings: StagerSettings, *values: Envelope | bytes) -> None:
-    """Let the log have these, keyed as ingest keys them."""
+    """Append to the log, with the keys that ingest gives."""
     writer = open_writer(settings)
     await writer.start()
     records = [
@@ -97,8 +99,7 @@ async def test_a_cut_connection_costs_nothing_but_time(database_url: str) -> Non
         await ensure_topics(settings)
         sent = events(w, 3000)
         await append(settings, *sent)
-        killer = await connect(database_url, role=DatabaseRole.OWNER, application_name="killer")
-        async with running(settings):
+        async with connected(database_url) as killer, running(settings):
             for _ in range(8):
                 await killer.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -107,7 +108,6 @@ async def test_a_cut_connection_costs_nothing_but_time(database_url: str) -> Non
                 )
                 await asyncio.sleep(0.05)
             await wait_for(w, (3000, 0, 0))
-        await killer.close()
 
         rows = await w.rows("SELECT count(*) FROM touchpoint")
         assert rows == [(3000,)]
@@ -128,11 +128,11 @@ async def test_dead_letters_reach_their_topic(database_url: str) -> None:
                 rows = await w.rows("SELECT published_at FROM dead_letter")
                 return rows == [(START,)]
 
-            await eventually(is_published)
+            await eventually(is_published, within=60)
 
         reader = open_reader(settings, DEAD_LETTERS, "test")
         await reader.start(_from_the_start)
-        records = await eventually(lambda: reader.poll(10, 0.2))
+        records = await eventually(lambda: reader.poll(10, 0.2), within=60)
         await reader.stop()
         assert [(r.value, dict(r.headers)["reason"]) for r in records] == [(b"broken", b"not_json")]
 
@@ -149,7 +149,7 @@ async def test_a_log_that_is_nearly_all_poison_stops_the_stager(database_url: st
 
         with pytest.raises(ExceptionGroup) as caught:
             async with running(settings):
-                await asyncio.sleep(20)
+                await asyncio.sleep(60)
 
         assert caught.group_contains(FatalError, match="poison")
         rows = await w.rows("SELECT count(*) FROM dead_letter")

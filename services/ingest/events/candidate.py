@@ -1,7 +1,7 @@
-"""A touchpoint as somebody sent it: form checked, meaning not yet (see `admission`).
+"""A touchpoint as it was sent: its form is checked, its meaning not yet (see `validation`). Pure.
 
-The native API decodes straight into `Candidate`, so the field set below is the API; adapters for
-foreign formats build a `ForeignCandidate` through `build`. Both get the same checks and codes.
+The native protocol decodes into `Candidate`, so its fields are the API. The other protocols build a
+`ForeignCandidate` with `build`. Both have the same checks and codes.
 """
 
 import re
@@ -24,10 +24,10 @@ from shared.sources.hashing import is_hashed
 from shared.wording import nearest
 
 MAX_LABEL_CHARS = 100
-"""Longest channel, role, emotion or friction: they are names out of a short list."""
+"""Longest channel, role, emotion or friction: names from a short list."""
 
 MAX_WORDS_CHARS = 4_000
-"""Longest thought or question: a paragraph, as somebody said it."""
+"""Longest thought or question: a paragraph."""
 
 _Id = Annotated[str, Meta(max_length=MAX_ID_CHARS)]
 _Label = Annotated[str, Meta(max_length=MAX_LABEL_CHARS)]
@@ -77,7 +77,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class ForeignCandidate(Candidate, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """A touchpoint out of another format, with what only such formats carry."""
+    """A touchpoint of a foreign protocol, with the fields that only those have."""
 
     type: EventType = "track"
     original_timestamp: str | None = None
@@ -93,7 +93,7 @@ FIELDS = Candidate.__struct_fields__
 
 
 def build(fields: Mapping[str, Any]) -> ForeignCandidate | Refused:
-    """Check the form of what an adapter has mapped."""
+    """Check the form of the fields of a foreign protocol."""
     try:
         return msgspec.convert(fields, ForeignCandidate)
     except msgspec.ValidationError as exc:
@@ -101,7 +101,7 @@ def build(fields: Mapping[str, Any]) -> ForeignCandidate | Refused:
 
 
 def build_native(fields: Mapping[str, Any]) -> Candidate | Refused:
-    """Check the form of a touchpoint in our own form that came by another way."""
+    """Check the form of a native touchpoint that another protocol carries."""
     try:
         return msgspec.convert(fields, Candidate)
     except msgspec.ValidationError as exc:
@@ -109,9 +109,9 @@ def build_native(fields: Mapping[str, Any]) -> Candidate | Refused:
 
 
 def is_email(text: str) -> bool:
-    """A light look: one @ with something on both sides and no white space; no more can be known.
+    """A light check: one @ with text on both sides and no white space.
 
-    The pseudonym of an address is one as well: it names the same person.
+    The pseudonym of an address counts as one: it names the same person.
     """
     local, at, domain = text.partition("@")
     if not at:
@@ -120,7 +120,7 @@ def is_email(text: str) -> bool:
 
 
 def refusal(error: msgspec.ValidationError) -> Refused:
-    """Say what a failed check means. Names fields of ours, never what was sent."""
+    """The refusal for a failed check. Names fields, never what was sent."""
     message = str(error)
     if message.startswith("Object contains unknown field") and "`$.campaign`" not in message:
         return _unknown_field(message)

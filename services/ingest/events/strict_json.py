@@ -1,9 +1,8 @@
-"""JSON that can be stored, sent on and read again by everybody; the rest is refused with its reason.
+"""JSON that every later reader can hold: hazards are refused with their reason. Pure.
 
-msgspec already refuses NaN, Infinity, 1e400, lone surrogates, invalid UTF-8 and nesting beyond the
-interpreter's limit. What it lets pass and Postgres, JavaScript or our engine would choke on is
-looked for here: NUL, integers beyond 64 bits, nesting beyond MAX_DEPTH. Of a duplicate key the last
-value wins, as everywhere.
+msgspec refuses NaN, Infinity, 1e400, lone surrogates, invalid UTF-8 and nesting beyond the interpreter's
+limit. The hazards that it accepts, and Postgres, JavaScript or the engine cannot hold, are refused here:
+NUL, integers beyond 64 bits, nesting beyond MAX_DEPTH. The last of duplicate keys wins.
 """
 
 import re
@@ -28,21 +27,21 @@ _MALFORMED = Refused(RefusalCode.MALFORMED_JSON, "The event is not valid JSON.")
 _MIN_INT, _MAX_INT = -(2**63), 2**63 - 1
 _DIGITS_OF_MAX_INT = 19
 _LONG_RUN = b"0" * _DIGITS_OF_MAX_INT
-# Digits become 0 and all else a space: a run of 19 is then one search, not a regular expression.
+# Digits become 0 and other bytes a space: a run of 19 digits is then found by one search.
 _DIGITS = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else 32 for byte in range(256))  # noqa: PLR2004 - ASCII
-# Of each pattern, group 1 is what is fine and group 2 what is not: so that a body full of escapes costs no
-# call for each. A half of a surrogate pair is one that is not before, or after, its other half.
+# In each pattern group 1 is valid text and group 2 the hazard, so that a body full of escapes does not cost a
+# call for each. A lone surrogate is one without its other half beside it.
 _HALF = rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
 _PAIR = rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _LONE = re.compile(rb"((?:[^\\]++|%b|(?!%b)\\.)*+)(%b)?" % (_PAIR, _HALF, _HALF), re.DOTALL)
-# Python and others write numbers that JSON does not know; the same word inside of a text is fine.
+# Python and others write these as numbers, which JSON does not have; inside of a text they are valid.
 _WORD = rb"-?(?:NaN|Infinity)"
 _TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 _NO_NUMBER = re.compile(rb'((?:[^"NI-]++|%b|(?!%b).)*+)(%b)?' % (_TEXT, _WORD, _WORD), re.DOTALL)
 _MOST_REPAIRS = 100_000
-"""A text with more was made to cost, and stays as it is."""
+"""Text with more is hostile and stays as it is."""
 
-_CONTAINERS = (dict, list)  # named once: `dict | list` would be made anew at every look
+_CONTAINERS = (dict, list)  # a constant: `dict | list` would be built at every check
 
 _T = TypeVar("_T")
 
@@ -52,16 +51,16 @@ _decode_any: Callable[[bytes], Any] = msgspec.json.Decoder().decode
 def may_hold_hazards(body: bytes) -> bool:
     """Whether an item of `body` might hold a NUL or an integer beyond 64 bits. False is certain.
 
-    Cost: two passes in C over the bytes, so that clean bodies need no walk. Depth cannot be told
-    from the bytes of a batch; `intake` looks at each event.
+    Cost: two passes in C over the bytes, so that clean bodies need no walk. Depth is not visible in the
+    bytes of a batch; `decisions` checks it for each event.
     """
     return b"\\u0000" in body or _LONG_RUN in body.translate(_DIGITS)
 
 
 def hazard(value: object, depth: int = 1) -> Refused | None:
-    """First thing in `value` that cannot be stored, or None.
+    """The first hazard in `value`, or None.
 
-    Level by level: what is hostile is wide, and a call for each thing in it would cost 30 times this.
+    Level by level: hostile JSON is wide, and a recursive call for each value would cost 30 times as much.
     """
     level = [value]
     while level:
@@ -91,9 +90,9 @@ def decode(item: bytes) -> object | Refused:
 
 
 def read(item: bytes, decoder: Callable[[bytes], _T]) -> _T | Refused:
-    """Read one event with `decoder`, a hazard in it being the caller's to look for.
+    """Read one event with `decoder`; the caller checks it for hazards.
 
-    Half of a surrogate pair becomes NUL, for `hazard` to find; see `repaired`.
+    A lone surrogate becomes NUL, which `hazard` refuses; see `repaired`.
     """
     try:
         return decoder(item)
@@ -109,10 +108,10 @@ def read(item: bytes, decoder: Callable[[bytes], _T]) -> _T | Refused:
 
 
 def repaired(text: bytes) -> bytes:
-    """`text` with halves of surrogate pairs turned into NUL, and NaN and Infinity into 1e999.
+    """`text` with lone surrogates replaced by NUL, and NaN and Infinity by 1e999.
 
-    A body with one is no JSON to the parser; this lets the items around it be told apart. `decode`
-    refuses what takes their place as well.
+    The parser refuses a body with one of them as a whole; this lets it separate the items. `decode` refuses
+    the replacements, so that the item with the hazard is refused alone.
     """
     text = _replaced(_LONE, rb"\u0000", text)
     if b"NaN" in text or b"Infinity" in text:
@@ -122,13 +121,13 @@ def repaired(text: bytes) -> bytes:
 
 def _replaced(pattern: re.Pattern[bytes], by: bytes, text: bytes) -> bytes:
     repaired, times = pattern.subn(
-        lambda found: found[1] + (by if found[2] else b""), text, count=_MOST_REPAIRS
+        lambda match: match[1] + (by if match[2] else b""), text, count=_MOST_REPAIRS
     )
     return repaired if times < _MOST_REPAIRS else text
 
 
 def outer_problem(body: bytes) -> BodyRefused | None:
-    """What is wrong with a body before its JSON is looked at, or None."""
+    """Refusal of a body by its first bytes, before it is parsed; None for one that may be JSON."""
     if body.startswith((b"{", b"[")) and b"\x00" not in body[:4]:
         return None
     if not body or body.isspace():

@@ -1,4 +1,4 @@
-"""What can be wrong with one event or one body: codes are public contract (docs, metrics, answers).
+"""Refusals of one event or one body; their codes are public contract (docs, metrics, responses). Pure.
 
 A refusal is a value. Its detail says what was expected and never repeats what was sent.
 """
@@ -53,16 +53,16 @@ class RefusalCode(StrEnum):
 
 
 class DropReason(StrEnum):
-    """Why an event that is answered like an accepted one was not kept; label of a metric."""
+    """Why an event was not stored although the response counts it as accepted; label of a metric."""
 
     SUPPRESSED = "suppressed"
-    """It names a person who wants to be left alone."""
+    """It names a suppressed person."""
     NO_CONSENT = "no_consent"
-    """It lacks the consent that its source asks for."""
+    """It lacks the consent that its source requires."""
 
 
 class BodyCode(StrEnum):
-    """Why a whole body was refused: nothing of it was stored."""
+    """Why a whole body was refused; nothing of it is stored."""
 
     EMPTY_BODY = "empty_body"
     MALFORMED_JSON = "malformed_json"
@@ -79,7 +79,7 @@ class BodyCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """One event that will not be stored."""
+    """One event that is not stored."""
 
     code: RefusalCode
     detail: str
@@ -87,14 +87,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """One event that is not kept out of respect for a person. Its sender is told nothing of it."""
+    """One event that is not stored for a person's privacy. The response counts it as accepted."""
 
     reason: DropReason
 
 
 @dataclass(frozen=True, slots=True)
 class BodyRefused:
-    """A body of which nothing will be stored."""
+    """A body of which nothing is stored."""
 
     code: BodyCode
     detail: str

@@ -1,6 +1,6 @@
 """Reads a request body within bounds: bytes, time, and bytes after decompression.
 
-uvicorn limits none of these. `Content-Length` is believed only where it makes us refuse sooner.
+uvicorn limits none of these. `Content-Length` is only used to refuse a body sooner.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ _GZIP = 16 + zlib.MAX_WBITS
 _ZLIB = zlib.MAX_WBITS
 _RAW_DEFLATE = -zlib.MAX_WBITS
 _DISCARDED_BODIES = 8
-"""How many times the limit is read of a body that is too large, so that its sender gets to read the
-answer; after that the connection is cut."""
+"""How many times the limit is read of a body that is too large, so that its sender reads the response; then
+the connection is closed."""
 _GZIP_MAGIC = b"\x1f\x8b"
 _PIECE_BYTES = 65_536
 _MAX_MEMBERS = 256
-"""Most gzip members of a body. Each costs a copy of what follows it, so a body of nothing but empty
-members would cost its square; compressors that divide their work make one of 64 KB or more."""
+"""Most gzip members of a body. Each costs a copy of the bytes after it, so a body of empty members would take
+quadratic time; parallel compressors write members of 64 KB or more."""
 
 TIMEOUT = BodyRefused(BodyCode.BODY_TIMEOUT, "The body did not arrive in time.")
 BUSY = BodyRefused(BodyCode.BUSY, "Too much is being taken in right now; try again.")
@@ -40,7 +40,7 @@ UNSUPPORTED = BodyRefused(
 
 
 class Budget:
-    """Bytes that all requests of the process may hold at once: what bounds memory under a flood."""
+    """Bytes that all requests of the process may hold at once: bounds memory under load."""
 
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
@@ -48,7 +48,7 @@ class Budget:
 
 
 class Lease:
-    """What one request holds of the budget; `release` gives it back, once."""
+    """The share of one request in the budget."""
 
     __slots__ = ("_budget", "_bytes")
 
@@ -56,8 +56,8 @@ class Lease:
         self._budget = budget
         self._bytes = 0
 
-    def take(self, size: int) -> bool:
-        """Whether `size` more bytes may be held; holds them if so."""
+    def reserve(self, size: int) -> bool:
+        """Reserve `size` more bytes; False, and nothing reserved, when the budget is exhausted."""
         if self._budget.held_bytes + size > self._budget.limit_bytes:
             return False
         self._budget.held_bytes += size
@@ -65,7 +65,7 @@ class Lease:
         return True
 
     def release(self) -> None:
-        """Give everything back."""
+        """Return all reserved bytes to the budget."""
         self._budget.held_bytes -= self._bytes
         self._bytes = 0
 
@@ -82,13 +82,13 @@ async def read(
 ) -> bytes | BodyRefused:
     """The body, decompressed, or why it is refused.
 
-    `finds_gzip`: also what no header calls gzip is unpacked, if it begins like it. A browser cannot
-    name an encoding without asking first, which it has no time for when a page is left.
+    `finds_gzip`: a body that begins like gzip is decompressed without a header, too. A browser cannot set
+    `Content-Encoding` without a preflight request, for which a page that is left has no time.
 
-    A sender that does not wait to be asked (`may_answer_first`, from `Expect`) often reads nothing
-    before it has sent everything: what it has too much is read and thrown away, up to a bound.
+    `may_answer_first`: the sender has sent `Expect` and waits for a response. Any other often reads
+    nothing before it has sent everything: the rest of its body is read and discarded, up to a bound.
 
-    May block up to `limits.body_timeout_seconds`. Raises ClientGone. Bytes read count in `lease`.
+    May wait up to `limits.body_timeout_seconds`. Raises ClientGone. Bytes are reserved in `lease`.
     """
     encoding = _encoding(content_encoding)
     refused = None if encoding is not None else UNSUPPORTED
@@ -108,17 +108,17 @@ async def read(
 
 
 def gunzipped(body: bytes, limits: Limits, lease: Lease) -> bytes | BodyRefused:
-    """`body` unpacked if it begins like gzip, else as it is; within the same bounds as by header."""
+    """`body`, decompressed if it begins like gzip; within the same bounds."""
     return _decompressed(body, b"gzip", limits, lease) if body.startswith(_GZIP_MAGIC) else body
 
 
 def inflated(
     body: bytes, content_encoding: bytes | None, limits: Limits, lease: Lease
 ) -> bytes | BodyRefused:
-    """A body that was read as it came, decompressed as its header says; within the same bounds.
+    """A raw body, decompressed by its header; within the same bounds.
 
-    For what is signed: the signature is over the bytes as they came, and nothing of a stranger's is
-    unpacked before it is checked.
+    For signed requests: the signature covers the raw bytes, and is checked before anything of an unknown
+    sender is decompressed.
     """
     encoding = _encoding(content_encoding)
     if encoding is None:
@@ -127,9 +127,9 @@ def inflated(
 
 
 async def _in_time(received: Coroutine[Any, Any, _T], limits: Limits) -> _T:
-    """Await `received` within the limit; the timer is only set once there is something to wait for.
+    """Await `received` within the limit; a timer starts only if it has to wait.
 
-    Most bodies have come with their headers, and a timer costs as much as reading them.
+    Most bodies arrive with their headers, and a timer costs as much as reading them.
     """
     try:
         waits_for = received.send(None)
@@ -141,7 +141,7 @@ async def _in_time(received: Coroutine[Any, Any, _T], limits: Limits) -> _T:
 
 @types.coroutine
 def _resumed(begun: Coroutine[Any, Any, _T], waits_for: object) -> Generator[Any, Any, _T]:
-    """Go on with a coroutine that was begun by hand and waits for what it yielded."""
+    """Resume a coroutine that was started by hand and waits for `waits_for`."""
     yield waits_for
     result: _T = yield from begun
     return result
@@ -161,10 +161,10 @@ async def _received(
         left -= len(chunk)
         if left < 0:
             refused = too_large(limits)
-        elif not lease.take(len(chunk)):
+        elif not lease.reserve(len(chunk)):
             refused = BUSY
         if refused is not None:
-            # Nobody counts what is held from here on: hold nothing while the rest goes by.
+            # Nothing is reserved from here on, so keep nothing while the rest is discarded.
             del chunk
             chunks.clear()
             if has_more:
@@ -183,7 +183,7 @@ async def _discard(receive: Receive, limits: Limits) -> None:
 
 
 async def _passed(receive: Receive) -> tuple[int, bool]:
-    """Size of a chunk that is not kept: a name for it would keep it until the next one comes."""
+    """Size of a chunk, without a reference that would keep it until the next one arrives."""
     chunk, has_more = await _chunk(receive)
     return len(chunk), has_more
 
@@ -198,9 +198,9 @@ async def _chunk(receive: Receive) -> tuple[bytes, bool]:
 def _decompressed(
     body: bytes, encoding: bytes, limits: Limits, lease: Lease
 ) -> bytes | BodyRefused:
-    """`body` inflated; stops at the limit, so that a bomb costs no more than an honest body.
+    """`body` decompressed; stops at the limit, so that a bomb costs no more than an ordinary body.
 
-    What is too much is thrown away piece by piece; only what is taken is put together.
+    Pieces are joined at the end, and only if they are within the limit.
     """
     chunks: list[bytes] = []
     left = limits.max_body_bytes
@@ -209,7 +209,7 @@ def _decompressed(
             left -= len(chunk)
             if left < 0:
                 return too_large(limits)
-            if not lease.take(len(chunk)):
+            if not lease.reserve(len(chunk)):
                 return BUSY
             chunks.append(chunk)
     except zlib.error:
@@ -218,9 +218,9 @@ def _decompressed(
 
 
 def _inflated(body: bytes, encoding: bytes) -> Iterator[bytes]:
-    """The pieces of what `body` holds. Raises zlib.error.
+    """The decompressed pieces of `body`. Raises zlib.error.
 
-    A gzip body may have several members (RFC 1952), as parallel compressors write it.
+    A gzip body may have several members (RFC 1952), as parallel compressors write them.
     """
     members = 0
     while body:
@@ -243,13 +243,13 @@ def _inflated(body: bytes, encoding: bytes) -> Iterator[bytes]:
 def _window(body: bytes, encoding: bytes) -> int:
     if encoding == b"gzip":
         return _GZIP
-    # "deflate" means zlib's format (RFC 9110, 8.4.1.2), but some senders leave its header out.
+    # "deflate" is zlib's format (RFC 9110, 8.4.1.2), but some senders omit its header.
     is_zlib = body[0] & 0x0F == zlib.DEFLATED and int.from_bytes(body[:2], "big") % 31 == 0
     return _ZLIB if is_zlib else _RAW_DEFLATE
 
 
 def _encoding(header: bytes | None) -> bytes | None:
-    """`gzip`, `deflate`, or empty for none; None for what is not supported, twofold coding too."""
+    """`gzip`, `deflate`, or empty for none; None for an encoding that is not supported, or several."""
     name = (header or b"").strip().lower()
     return _ENCODINGS.get(name)
 

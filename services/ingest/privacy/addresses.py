@@ -1,4 +1,4 @@
-"""Addresses of the internet, cut down until they no longer point at one household. Pure."""
+"""IP addresses, truncated to networks of many households. Pure."""
 
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -9,10 +9,10 @@ from services.ingest.privacy.nested import JsonValue
 Keeping = Literal["keep", "truncate", "drop"]
 
 _IPV4_BITS, _IPV6_BITS = 24, 48
-"""What is kept: a provider's neighbourhood, the size that web analytics has settled on."""
+"""Kept bits: the prefix lengths that web analytics tools use."""
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
-# The library that reads every form takes as long as all the rest of the door.
+# `ipaddress` parses every form, and takes as long as the rest of the privacy step.
 _USUAL = re.compile(rf"({_OCTET}\.{_OCTET}\.{_OCTET})\.{_OCTET}")
 
 _NAMES_ONE = re.compile(r"(?:^|[^A-Za-z])[Ii][Pp]s?(?![a-z])|[a-z]I[Pp]s?(?![a-z])")
@@ -20,12 +20,12 @@ _GONE = object()
 
 
 def truncated(text: str) -> str | None:
-    """`203.0.113.9` as `203.0.113.0`, `2001:db8:1:2::3` as `2001:db8:1::`; None for what is none."""
+    """`203.0.113.9` as `203.0.113.0`, `2001:db8:1:2::3` as `2001:db8:1::`; None for other text."""
     usual = _USUAL.fullmatch(text)
     if usual is not None:
         return usual[1] + ".0"
     try:
-        # A zone (`%eth0`) says which network card it was.
+        # Without the zone (`%eth0`), the name of a network interface.
         address = ip_address(text.strip().partition("%")[0])
     except ValueError:
         return None
@@ -43,9 +43,9 @@ def _cut(number: int, bits: int) -> int:
 def cut_down(
     context: JsonValue, properties: JsonValue, keeping: Keeping
 ) -> tuple[JsonValue, JsonValue]:
-    """Both as they may be stored; the same objects where they hold no address.
+    """Context and properties with their IP addresses truncated or removed; the same objects without any.
 
-    Costs four look-ups where nothing is found: every event is looked at.
+    Cost: four look-ups for an event without addresses.
     """
     if "ip" in context:
         context = _without_address(context, "ip", keeping)
@@ -53,17 +53,17 @@ def cut_down(
         context = _without_address(context, "$ip", keeping)
     if "$ip" in properties:
         properties = _without_address(properties, "$ip", keeping)
-    # Anybody's word for anything, but most often for this.
+    # `ip` among properties may mean something else, so the value decides.
     if "ip" in properties and truncated(str(properties["ip"])) is not None:
         properties = _without_address(properties, "ip", keeping)
     return context, properties
 
 
 def cut_down_within(value: JsonValue, keeping: Keeping) -> JsonValue:
-    """Nested data with what stands under keys like `ip`, `last_seen_ip` or `clientIp` cut down.
+    """Nested data with the addresses under keys like `ip`, `last_seen_ip` or `clientIp` truncated or removed.
 
-    For data that nobody has read yet. The name decides as well as the form: a version of a program
-    has four numbers, too. Raises RecursionError.
+    For unmapped items. Key and form both decide: the version of a program may have four numbers, too.
+    Raises RecursionError.
     """
     if keeping == "keep":
         return value
@@ -86,7 +86,7 @@ def _within(value: JsonValue, keeping: Keeping, *, is_named: bool) -> JsonValue:
 
 
 def _without_address(fields: JsonValue, key: str, keeping: Keeping) -> JsonValue:
-    """`fields` with the address under `key` cut down, or left out, as what is no address always is."""
+    """`fields` with the address under `key` truncated, or removed, as any other value is."""
     value = fields[key]
     if value is None or keeping == "keep":
         return fields

@@ -1,7 +1,7 @@
-"""Parts of nested data left out, kept or replaced. Pure; what is given is never changed.
+"""Removes, keeps or replaces parts of nested data. Pure: arguments are never changed.
 
-A key may hold dots: `card.number` leads to the key `number` inside `card`, and to a key that is spelled
-`card.number`. Lists on the way are walked through. All raise RecursionError for what nests too deep.
+A key may hold dots: the path `card.number` matches the key `number` inside `card` as well as a key spelled
+`card.number`. Lists on the way are walked. All functions raise RecursionError for deep nesting.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,30 +15,30 @@ _GONE = object()
 
 
 def without(value: JsonValue, keys: Keys) -> JsonValue:
-    """`value` less what `keys` lead to; the same object where that is nothing."""
+    """`value` without the part at `keys`; the same object where there is none."""
     if not keys:
         return _GONE
     return _inside(value, keys, without)
 
 
 def only(value: JsonValue, kept: Sequence[Keys]) -> JsonValue:
-    """Of `value`, an object or a list, what any of `kept` leads to; an empty path keeps it whole."""
+    """The parts of an object or list at the paths `kept`; an empty path keeps it whole."""
     if not all(kept):
         return value
     if isinstance(value, list):
         return [only(item, kept) for item in value if isinstance(item, dict | list)]
     if not isinstance(value, dict):
         return _GONE
-    found: dict[str, list[Keys]] = {}
+    by_key: dict[str, list[Keys]] = {}
     for keys in kept:
         for key, rest in _readings(value, keys):
-            found.setdefault(key, []).append(rest)
-    inner = {key: only(value[key], rests) for key, rests in found.items()}
+            by_key.setdefault(key, []).append(rest)
+    inner = {key: only(value[key], rests) for key, rests in by_key.items()}
     return {key: part for key, part in inner.items() if part is not _GONE}
 
 
 def replaced(value: JsonValue, keys: Keys, change: Change) -> JsonValue:
-    """`value` with `change` made to every text and number that `keys` lead to."""
+    """`value` with `change` applied to every text and number at `keys`."""
     if not keys:
         return rewritten(value, change, numbers=True)
     return _inside(value, keys, lambda part, rest: replaced(part, rest, change))
@@ -47,7 +47,7 @@ def replaced(value: JsonValue, keys: Keys, change: Change) -> JsonValue:
 def rewritten(
     value: JsonValue, change: Change, *, numbers: bool = False, keys: bool = False
 ) -> JsonValue:
-    """`value` with `change` made to every text in it; `numbers` and `keys` of objects if asked."""
+    """`value` with `change` applied to every text; on request to `numbers` and to the `keys` of objects."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
@@ -69,7 +69,7 @@ def rewritten(
 def _inside(
     value: JsonValue, keys: Keys, change: Callable[[JsonValue, Keys], JsonValue]
 ) -> JsonValue:
-    """`value` with `change` made to what the beginnings of `keys` lead to, and the rest of them."""
+    """`value` with `change` applied to each part that a prefix of `keys` matches, and the remaining keys."""
     if isinstance(value, list):
         return _items(value, lambda item: _inside(item, keys, change))
     if not isinstance(value, dict):
@@ -98,7 +98,7 @@ def _is(one: object, other: object) -> bool:
 
 
 def _readings(value: Mapping[str, JsonValue], keys: Keys) -> Iterator[tuple[str, Keys]]:
-    """Every key of `value` that a beginning of `keys` may mean, and the keys that are left."""
+    """Every key of `value` that equals a prefix of `keys` joined by dots, and the remaining keys."""
     for count in range(1, len(keys) + 1):
         key = ".".join(keys[:count])
         if key in value:

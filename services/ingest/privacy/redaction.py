@@ -1,9 +1,9 @@
-"""What a source's settings leave out of an event, cut down or hash, before the log. Pure.
+"""Redaction of an event by the settings of its source, before the log. Pure.
 
-In this order: what is denied goes, of the rest only what is allowed stays, addresses of the internet
-are cut down, and what is to be hashed becomes a pseudonym. An e-mail address that is hashed is hashed
-wherever it stands in the event: a trait, a user id, an address bar. Where `email` is to be hashed, no
-address stays, whoever's it is: an event may name a person nowhere but in a property.
+In this order: denied parts are removed, of the rest only allowed parts stay, IP addresses are truncated,
+and fields to hash become pseudonyms. An e-mail address that is hashed is hashed everywhere in the event: in
+a trait, a user id, a URL. Where `email` is hashed, every address in the event is: an event may name a person
+in a property alone.
 """
 
 import re
@@ -15,8 +15,9 @@ from urllib.parse import quote, unquote
 from msgspec.structs import asdict, replace
 
 from services.ingest.events.candidate import is_email
-from services.ingest.privacy import emails, nested
+from services.ingest.privacy import nested
 from services.ingest.privacy.addresses import Keeping, cut_down, cut_down_within
+from services.ingest.privacy.emails import ANY, may_be_in
 from services.ingest.privacy.nested import JsonValue, Keys
 from shared.contracts.envelope import Envelope
 from shared.contracts.names import normal_email
@@ -25,37 +26,37 @@ from shared.sources.paths import OBJECTS, WORDS, EventPath, to_hash, to_keep, to
 from shared.sources.source import SourceSettings
 
 _TRAITS_OF_EMAIL = (EventPath("traits", ("email",)), EventPath("context", ("traits", "email")))
-"""Where the address stands a second time, or the only time, by every convention that we know."""
+"""Conventional places of the e-mail address beside its own field."""
 _NAMES = ("account_id", "previous_account_id", "user_id", "anonymous_id", "previous_id")
-"""Fields that may hold an address as somebody's name."""
+"""Fields that may hold an e-mail address as an id."""
 _TEXTS = (*_NAMES, "email", *WORDS, "channel", "role", "emotion", "friction")
-"""Fields outside of the objects in which an address may stand."""
+"""Text fields that may contain an e-mail address."""
 _ALIKE = {
     "account_id": ("account_id", "previous_account_id"),
     "anonymous_id": ("anonymous_id", "previous_id"),
 }
-"""Fields with those that hold former values of them: hashed alike, or they would no longer meet."""
+"""Field to the fields with its former values: hashed alike, or a merge would not match them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redaction:
-    """The settings, ready for use."""
+    """Compiled redaction settings of a source."""
 
     ip: Keeping = "truncate"
     denied: tuple[EventPath, ...] = ()
     allowed: Mapping[str, tuple[Keys, ...]] | None = None
-    """Field to the paths inside it that stay; a field without any loses everything."""
+    """Field to the paths that are kept inside it; a field without any becomes empty."""
     hashed: tuple[EventPath, ...] = ()
     key: bytes = field(default=b"", repr=False)
 
     hashes_emails: bool = False
     """No e-mail address may reach the log."""
     is_plain: bool = True
-    """Only addresses of the internet are looked for."""
+    """Only IP addresses are redacted."""
 
 
 def redaction(settings: SourceSettings, key: bytes) -> Redaction:
-    """Read the settings of a source; `key` is the workspace's, for pseudonyms."""
+    """Compile the settings of a source; `key` is the workspace's, for pseudonyms."""
     allowed = settings.allow_properties
     hashed_paths = tuple(map(to_hash, settings.hash_fields))
     return Redaction(
@@ -70,19 +71,19 @@ def redaction(settings: SourceSettings, key: bytes) -> Redaction:
 
 
 def _by_field(paths: Iterable[EventPath]) -> Mapping[str, tuple[Keys, ...]]:
-    found: dict[str, list[Keys]] = {}
+    by_field: dict[str, list[Keys]] = {}
     for path in paths:
-        found.setdefault(path.field, []).append(path.keys)
-    return {name: tuple(keys) for name, keys in found.items()}
+        by_field.setdefault(path.field, []).append(path.keys)
+    return {name: tuple(keys) for name, keys in by_field.items()}
 
 
 def redact(envelope: Envelope, rules: Redaction) -> Envelope:
-    """The event as it may be stored; itself where nothing is to be done.
+    """The event as it may be stored; the same object where nothing is redacted.
 
     Raises RecursionError for an event that nests too deep.
     """
     if envelope.type == "unmapped":
-        # Nobody knows yet where in it an address stands.
+        # An unmapped item may hold an address anywhere.
         envelope = replace(envelope, properties=cut_down_within(envelope.properties, rules.ip))
     if rules.is_plain:
         context, properties = cut_down(envelope.context, envelope.properties, rules.ip)
@@ -112,15 +113,14 @@ def _leave_out(parts: dict[str, JsonValue], words: dict[str, Any], rules: Redact
 
 
 def _hash(envelope: Envelope, rules: Redaction) -> Envelope:
-    found: set[str] = set()
-    """E-mail addresses that became pseudonyms."""
+    hashed_emails: set[str] = set()
 
     def pseudonym(value: str) -> str:
         plain = value.strip()
         if not plain or is_hashed(plain):
             return value
         if is_email(plain):
-            found.add(normal_email(plain))
+            hashed_emails.add(normal_email(plain))
         return hashed(plain, rules.key)
 
     changes: dict[str, Any] = {}
@@ -134,9 +134,9 @@ def _hash(envelope: Envelope, rules: Redaction) -> Envelope:
             if value is not None and is_email(value):
                 changes[name] = pseudonym(value)
     changed = replace(envelope, **changes)
-    if not (found or rules.hashes_emails):
+    if not (hashed_emails or rules.hashes_emails):
         return changed
-    return _everywhere(changed, _Finder(found, is_any=rules.hashes_emails), rules.key)
+    return _everywhere(changed, _EmailPattern(hashed_emails, is_any=rules.hashes_emails), rules.key)
 
 
 def _hash_path(
@@ -152,27 +152,27 @@ def _hash_path(
 
 
 def _is_usual(address: str) -> bool:
-    return quote(address, safe="@+") == address and emails.ANY.fullmatch(address) is not None
+    return quote(address, safe="@+") == address and ANY.fullmatch(address) is not None
 
 
-class _Finder:
-    """Finds addresses as they are, and as the part of a link. Made when it is first needed."""
+class _EmailPattern:
+    """Regular expression for e-mail addresses, plain or percent-encoded; compiled at its first use."""
 
-    __slots__ = ("_found", "_is_any", "_pattern")
+    __slots__ = ("_emails", "_is_any", "_pattern")
 
-    def __init__(self, found: Iterable[str], *, is_any: bool) -> None:
-        """`found` are looked for, and all others too where `is_any`."""
-        self._found = found
+    def __init__(self, emails: Iterable[str], *, is_any: bool) -> None:
+        """Matches `emails`, and any other address where `is_any`."""
+        self._emails = emails
         self._is_any = is_any
         self._pattern: re.Pattern[str] | None = None
 
     def __call__(self) -> re.Pattern[str]:
         if self._pattern is None:
-            named = sorted(self._found)
+            named = sorted(self._emails)
             if self._is_any:
-                # Unusual ones, of which `ANY` would leave a part, have to be looked for themselves.
+                # `ANY` matches usual addresses whole; of an unusual one it would leave a part.
                 named = [each for each in named if not _is_usual(each)]
-            self._pattern = self._made(named) if named else emails.ANY
+            self._pattern = self._made(named) if named else ANY
         return self._pattern
 
     def _made(self, named: Iterable[str]) -> re.Pattern[str]:
@@ -183,21 +183,21 @@ class _Finder:
         ]
         alternatives = list(map(re.escape, dict.fromkeys(forms)))
         if self._is_any:
-            alternatives.append(emails.ANY.pattern)
+            alternatives.append(ANY.pattern)
         return re.compile("|".join(alternatives), re.IGNORECASE)
 
 
 def _everywhere(envelope: Envelope, pattern: Callable[[], re.Pattern[str]], key: bytes) -> Envelope:
-    """The event with a pseudonym for all that `pattern` finds; it is made when it is needed."""
+    """The event with a pseudonym for every match of `pattern`, which is compiled at its first use."""
 
-    def pseudonym(found: re.Match[str]) -> str:
-        return hashed(unquote(found[0]), key)
+    def pseudonym(match: re.Match[str]) -> str:
+        return hashed(unquote(match[0]), key)
 
     def change(text: str) -> str:
-        if not emails.may_be_in(text):
+        if not may_be_in(text):
             return text
         changed = pattern().sub(pseudonym, text)
-        # A new text that is equal would cost a copy of everything around it.
+        # An equal new string would make `nested.rewritten` copy everything around it.
         return text if changed == text else changed
 
     changes: dict[str, Any] = {}
@@ -210,8 +210,8 @@ def _everywhere(envelope: Envelope, pattern: Callable[[], re.Pattern[str]], key:
         if value is not None:
             changes[name] = change(value)
     if envelope.campaign is not None:
-        told = {name: value for name, value in asdict(envelope.campaign).items() if value}
+        texts = {name: value for name, value in asdict(envelope.campaign).items() if value}
         changes["campaign"] = replace(
-            envelope.campaign, **{name: change(value) for name, value in told.items()}
+            envelope.campaign, **{name: change(value) for name, value in texts.items()}
         )
     return replace(envelope, **changes)

@@ -66,7 +66,7 @@ def event_rules(
 
     `suppressed` is the registry's own set: later additions to it take effect in these rules.
     """
-    # A write key is public: anybody who reads a web page can send with it.
+    # A write key is public: it can be read from the web page and used by any program.
     server_only = rules.server_only if kind is KeyKind.WRITE else _NONE
     of_source = redaction(settings, rules.hash_key)
     return EventRules(

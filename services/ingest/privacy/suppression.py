@@ -1,7 +1,7 @@
-"""Whether an event is about a person who wants to be left alone. Pure.
+"""Whether an event is about a suppressed person. Pure.
 
-Every name in the event counts, those that it has hashed already too (see `person_digest`), and an
-e-mail address counts wherever a name can stand.
+Every name in the event counts, pseudonyms as well (see `person_digest`), and an e-mail address counts in
+any field that can hold a name.
 """
 
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from shared.contracts.envelope import Envelope
 from shared.contracts.names import ANONYMOUS, EMAIL, USER, is_address, normal
 from shared.sources.hashing import is_hashed, person_digest
 
-_MAX_REMEMBERED = 50_000
-"""Names known not to be on the list; some megabytes of them."""
+_MAX_CLEAR = 50_000
+"""Bound of the negative cache: some megabytes."""
 
 
 class Suppression:
-    """The list of a workspace, as it is at one time.
+    """The suppression list of a workspace.
 
-    Remembers names that are not on it: the keyed hash of a name costs as much as admitting an event.
+    Caches names that are not on it: the keyed hash of a name costs as much as validating an event.
     """
 
     __slots__ = ("_clear", "_digests", "_key")
@@ -38,7 +38,7 @@ class Suppression:
             return False
         if person_digest(name, key=self._key) in self._digests:
             return True
-        if len(self._clear) < _MAX_REMEMBERED:
+        if len(self._clear) < _MAX_CLEAR:
             self._clear.add(name)
         return False
 
@@ -58,7 +58,7 @@ def _names(envelope: Envelope) -> Iterator[str]:
 
 
 def _addresses(envelope: Envelope) -> Iterator[str]:
-    """Addresses outside of their own field."""
+    """E-mail addresses in other fields than `email`."""
     for name in (
         envelope.user_id, envelope.anonymous_id, envelope.previous_id,
         envelope.account_id, envelope.previous_account_id,
@@ -70,5 +70,5 @@ def _addresses(envelope: Envelope) -> Iterator[str]:
         if isinstance(of_traits, str) and of_traits != envelope.email and of_traits.strip():
             yield of_traits.strip()
     if envelope.type == "unmapped":
-        # Nobody knows yet where in it a person is named.
-        yield from emails.found_in(envelope.properties)
+        # An unmapped item may name a person anywhere.
+        yield from emails.all_in(envelope.properties)

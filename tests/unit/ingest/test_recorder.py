@@ -135,7 +135,7 @@ async def test_labels_that_postgres_could_not_hold_are_repaired() -> None:
 async def test_a_key_without_a_source_leaves_no_trace() -> None:
     database = FakeDatabase()
     sent(database, 3, source_id=None)
-    database.recorder.turned_away(
+    database.recorder.rejected(
         principal(None), code="too_deep", detail="", received_at=NOW, route="/"
     )
     await database.recorder.flush()
@@ -165,9 +165,7 @@ async def test_many_accepted_events_are_counted_all_and_shown_in_part() -> None:
 async def test_refusals_are_bounded_too_and_each_interval_begins_again() -> None:
     database = FakeDatabase()
     refused(database, 500)
-    database.recorder.turned_away(
-        principal(), code="too_deep", detail="", received_at=NOW, route="/"
-    )
+    database.recorder.rejected(principal(), code="too_deep", detail="", received_at=NOW, route="/")
     await database.recorder.flush()
     first = len(database.events)
     refused(database, 500)
@@ -179,7 +177,7 @@ async def test_refusals_are_bounded_too_and_each_interval_begins_again() -> None
 
 async def test_a_request_turned_away_is_one_row_and_no_usage() -> None:
     database = FakeDatabase()
-    database.recorder.turned_away(
+    database.recorder.rejected(
         principal(), code="malformed_json", detail="No JSON.", received_at=NOW, route="/v1/batch"
     )
     await database.recorder.flush()

@@ -126,12 +126,12 @@ def config_of(write_key: str) -> dict[str, object]:
         "productTours": False,
         "sessionRecording": False,
         "siteApps": [],
-        # `surveys` is left out on purpose: told that there are none, the SDK fetches a script for them.
+        # Without `surveys` on purpose: an empty list makes the SDK fetch a script for them.
     }
 
 
 def script_of(config: dict[str, object]) -> bytes:
-    """The same as a script; a key is letters, digits and underscores, so nothing in it can break out."""
+    """The settings as a script; a key has no character that could end its string."""
     text = msgspec.json.encode(config).decode()
     return (
         "(function(w){w=w._POSTHOG_REMOTE_CONFIG=w._POSTHOG_REMOTE_CONFIG||{};"

@@ -1,10 +1,10 @@
 """CloudEvents 1.0 over HTTP: binary, structured, batched.
 
-What becomes of an event:
-- `id` and `source` together name it for ever, `time` is when it happened, `type` is the event's name;
-- a `type` of `stageline.touchpoint.v1` says that `data` is a touchpoint in our own form;
-- else `data` are the properties, and who it was stands in extension attributes (`accountid`, `userid`,
-  `anonymousid`, `email`), in `data` under our names or in camel case, or in `subject`.
+Mapping:
+- `id` and `source` together are the message id, `time` is when it happened, `type` is the event's name;
+- with a `type` of `stageline.touchpoint.v1`, `data` is a native touchpoint;
+- otherwise `data` are the properties, and person and account are in extension attributes (`accountid`,
+  `userid`, `anonymousid`, `email`), in `data` under our names or in camel case, or in `subject`.
 
 Source: CloudEvents 1.0.2, its JSON format and its HTTP protocol binding.
 """
@@ -34,7 +34,7 @@ from shared.contracts.envelope import MAX_MESSAGE_ID_CHARS
 from shared.contracts.names import ANONYMOUS, EMAIL, USER
 
 TOUCHPOINT_TYPE = "stageline.touchpoint.v1"
-"""`type` of an event whose `data` is a touchpoint in our own form."""
+"""`type` of an event whose `data` is a native touchpoint."""
 
 STRUCTURED = b"application/cloudevents+json"
 BATCHED = b"application/cloudevents-batch+json"
@@ -48,7 +48,7 @@ _IDENTITIES = {
     "anonymous_id": ("anonymousid", "anonymous_id", "anonymousId"),
     "email": ("email",),
 }
-"""Field to its names: the first as an extension attribute, all of them in `data`."""
+"""Field to its names: the first is an extension attribute, all may be in `data`."""
 _CORE = frozenset(
     {"specversion", "id", "source", "type", "time", "subject", "datacontenttype", "dataschema"}
     | {"data", "data_base64"}
@@ -77,12 +77,12 @@ def parse_binary(
 
 
 def _unquoted(value: bytes) -> bytes:
-    """A header's value without the quotes that may be around it (RFC 9110, 5.6.4), as the binding has it."""
+    """A header's value without the optional quotes (RFC 9110, 5.6.4) that the binding allows."""
     return _ESCAPED.sub(rb"\1", value[1:-1]) if _QUOTED.fullmatch(value) else value
 
 
 def _body(content_type: bytes, body: bytes) -> dict[str, Any] | Refused:
-    """The body as the JSON format has it: `data`, or `data_base64` for what is neither JSON nor text."""
+    """The body in the JSON format: `data`, or `data_base64` for one that is neither JSON nor text."""
     if not body:
         return {}
     if _is_json(content_type):
@@ -107,9 +107,9 @@ def parse_batch(body: bytes, limits: Limits) -> Sequence[Item] | BodyRefused:
     problem = strict_json.outer_problem(body)
     if problem is not None:
         return problem
-    for mend in (bytes, strict_json.repaired):
+    for repair in (bytes, strict_json.repaired):
         try:
-            raws = _raw_many.decode(mend(body))
+            raws = _raw_many.decode(repair(body))
         except RecursionError:
             return strict_json.TOO_DEEP_BODY
         except msgspec.ValidationError:
@@ -131,79 +131,85 @@ def _item(text: bytes, limits: Limits) -> Item:
     return _event(value) if isinstance(value, dict) else NOT_AN_OBJECT
 
 
-def _event(told: Mapping[str, Any]) -> Item:
+def _event(attributes: Mapping[str, Any]) -> Item:
     """The candidate of one event, its attributes and its data side by side."""
-    if told.get("specversion") != "1.0":
+    if attributes.get("specversion") != "1.0":
         return _VERSION
-    names = [told.get(name) for name in ("id", "source", "type")]
+    names = [attributes.get(name) for name in ("id", "source", "type")]
     if not all(isinstance(name, str) and name for name in names):
         return _ATTRIBUTES
-    # Headers were looked at by nobody yet; in JSON this is a second look at short strings.
-    unfit = strict_json.hazard({k: v for k, v in told.items() if k not in {"data", "data_base64"}})
+    # Headers are not checked yet; attributes in JSON are checked twice, which is cheap: they are short.
+    unfit = strict_json.hazard(
+        {k: v for k, v in attributes.items() if k not in {"data", "data_base64"}}
+    )
     if unfit is not None:
         return unfit
-    data = _data(told)
+    data = _data(attributes)
     if isinstance(data, Refused):
         return data
     fixed = {
-        "message_id": _message_id(told["source"], told["id"]),
-        "occurred_at": told.get("time"),
-        "context": _context(told),
+        "message_id": _message_id(attributes["source"], attributes["id"]),
+        "occurred_at": attributes.get("time"),
+        "context": _context(attributes),
     }
-    if told["type"] == TOUCHPOINT_TYPE:
+    if attributes["type"] == TOUCHPOINT_TYPE:
         own = {name: value for name, value in data.items() if value is not None}
         return build_native(
             {**own, **{name: value for name, value in fixed.items() if value is not None}}
         )
-    identity = _identity(told, data)
-    channel = {"channel": told["channel"]} if isinstance(told.get("channel"), str) else {}
-    return build_native({"event": told["type"], **fixed, **identity, **channel, "properties": data})
+    identity = _identity(attributes, data)
+    channel = (
+        {"channel": attributes["channel"]} if isinstance(attributes.get("channel"), str) else {}
+    )
+    return build_native(
+        {"event": attributes["type"], **fixed, **identity, **channel, "properties": data}
+    )
 
 
-def _data(told: Mapping[str, Any]) -> dict[str, Any] | Refused:
-    encoded = told.get("data_base64")
+def _data(attributes: Mapping[str, Any]) -> dict[str, Any] | Refused:
+    encoded = attributes.get("data_base64")
     if encoded is not None:
         try:
             raw = base64.b64decode(encoded, validate=True)
         except (binascii.Error, ValueError, TypeError):
             return _BASE64
-        if not _is_json(str(told.get("datacontenttype", "")).encode()):
+        if not _is_json(str(attributes.get("datacontenttype", "")).encode()):
             return {"data_base64": encoded}
         decoded = strict_json.decode(raw)
         if isinstance(decoded, Refused):
             return decoded
-        told = {"data": decoded}
-    data = told.get("data")
+        attributes = {"data": decoded}
+    data = attributes.get("data")
     if data is None:
         return {}
     return data if isinstance(data, dict) else {"data": data}
 
 
-def _identity(told: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _identity(attributes: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    identity: dict[str, Any] = {}
     for field, (attribute, *rest) in _IDENTITIES.items():
-        named = [told.get(attribute), *(data.get(name) for name in (attribute, *rest))]
+        named = [attributes.get(attribute), *(data.get(name) for name in (attribute, *rest))]
         value = next((each for each in named if each is not None and each != ""), None)
         if value is not None:
             is_number = isinstance(value, int) and not isinstance(value, bool)
-            found[field] = str(value) if is_number else value
-    subject = told.get("subject")
-    if found or not isinstance(subject, str):
-        return found
+            identity[field] = str(value) if is_number else value
+    subject = attributes.get("subject")
+    if identity or not isinstance(subject, str):
+        return identity
     for prefix, field in _PERSONS.items():
         if subject.startswith(prefix):
             return {field: subject.removeprefix(prefix)}
     return {"account_id": subject}
 
 
-def _context(told: Mapping[str, Any]) -> dict[str, Any]:
-    """What else the event says of itself: nothing that was sent is lost."""
-    kept = {name: value for name, value in told.items() if name not in _CORE}
-    return {"cloudevent": {**kept, "source": told["source"], "type": told["type"]}}
+def _context(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """All other attributes, so that nothing that was sent is lost."""
+    kept = {name: value for name, value in attributes.items() if name not in _CORE}
+    return {"cloudevent": {**kept, "source": attributes["source"], "type": attributes["type"]}}
 
 
 def _message_id(source: str, event_id: str) -> str:
-    """Name of the event: one for each pair, whatever either half holds."""
+    """Message id: unique for each pair of source and id."""
     readable = f"ce:{source} {event_id}"
     if len(readable) <= MAX_MESSAGE_ID_CHARS and " " not in source:
         return readable

@@ -1,7 +1,6 @@
-"""What brought a customer here, out of the context of a foreign event. Pure.
+"""The campaign of a foreign event, by the UTM convention. Pure.
 
-Names are those of the UTM convention. What is no text, blank or too long is left out: a campaign
-never refuses an event.
+A value that is not text, blank or too long is left out: a campaign never refuses an event.
 """
 
 from collections.abc import Mapping
@@ -19,21 +18,21 @@ _UTM = {
     "utm_content": "content",
 }
 _MAX_PARAMETERS = 200
-"""A page's address with more was made by no marketer."""
+"""Bound of the query parameters of a page that are parsed."""
 
 
 def from_context(context: Mapping[str, Any]) -> SentCampaign | None:
     """The context's own `campaign`, else the `utm_` parameters of its `page.url`."""
-    told = context.get("campaign")
-    if isinstance(told, dict):
-        return _campaign(told)
+    fields = context.get("campaign")
+    if isinstance(fields, dict):
+        return _campaign(fields)
     page = context.get("page")
     url = page.get("url") if isinstance(page, dict) else None
     return from_url(url) if isinstance(url, str) and "utm_" in url else None
 
 
 def from_url(url: str) -> SentCampaign | None:
-    """The `utm_` parameters of an address; the first of a name counts."""
+    """The `utm_` parameters of a URL; the first of a repeated one."""
     try:
         query = urlsplit(url).query
         pairs = parse_qsl(query, max_num_fields=_MAX_PARAMETERS)
@@ -43,15 +42,15 @@ def from_url(url: str) -> SentCampaign | None:
 
 
 def from_parameters(parameters: Mapping[str, Any]) -> SentCampaign | None:
-    """The campaign that parameters named `utm_source` and so on tell of."""
+    """The campaign in parameters named `utm_source` and so on."""
     return _campaign({name: parameters.get(utm) for utm, name in _UTM.items()})
 
 
-def _campaign(told: Mapping[str, Any]) -> SentCampaign | None:
-    found = {
+def _campaign(fields: Mapping[str, Any]) -> SentCampaign | None:
+    texts = {
         name: text
         for name in _UTM.values()
-        if isinstance(value := told.get(name), str)
+        if isinstance(value := fields.get(name), str)
         and 0 < len(text := value.strip()) <= MAX_ID_CHARS
     }
-    return SentCampaign(**found) if found else None
+    return SentCampaign(**texts) if texts else None

@@ -18,7 +18,7 @@ from shared.keys.principal import Principal
 
 
 class Exchange:
-    """State of one request. Headers stay raw: decoding those that nobody reads costs more than parsing."""
+    """State of one request. Headers stay raw: decoding all of them costs more than parsing an event."""
 
     __slots__ = (
         "authorization", "content_encoding", "content_length", "content_type", "expect", "headers",

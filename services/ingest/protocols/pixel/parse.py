@@ -1,4 +1,4 @@
-"""A touchpoint in the address of an image: what a link in an e-mail can carry. Pure."""
+"""A touchpoint in the query of an image, as an e-mail can carry it. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ _CAMPAIGN = {
 
 
 def parse(parameters: Mapping[str, str]) -> Candidate | Refused:
-    """The candidate; parameters that are no fields of ours become properties."""
+    """The candidate; parameters that are not fields become properties."""
     unfit = strict_json.hazard(dict(parameters))
     if unfit is not None:
         return unfit
@@ -30,7 +30,7 @@ def parse(parameters: Mapping[str, str]) -> Candidate | Refused:
         if not value:
             continue
         if name in _FIELDS:
-            # Templates write addresses as they are, and a plus in a query means a space: no address has one.
+            # Templates do not encode addresses, and a plus in a query means a space, which no address has.
             fields[name] = value.strip().replace(" ", "+") if name == "email" else value
         elif name in _CAMPAIGN:
             campaign[_CAMPAIGN[name]] = value

@@ -1,11 +1,11 @@
-"""One event of a PostHog SDK, and the touchpoint that it becomes. Pure.
+"""One event of a PostHog SDK, and the candidate that it becomes. Pure.
 
-- Names of calls that we have a word for become ours (`_CALLS`); all others stay, with their `$`.
-- Properties stay as sent, but for nulls, for what says who, whose and how sent, and for what the context
-  of a touchpoint has a place for (`_CONTEXT`).
-- Who: see `posthog_names`.
+- Names with an equivalent are translated (`_CALLS`); all others stay, with their `$`.
+- Properties stay as sent, without nulls, identifiers, details of sending, and those that have a place in the
+  context of a touchpoint (`_CONTEXT`).
+- Person and account: see `identity`.
 
-Source: the SDKs' own code, and what they were seen to send.
+Source: the SDKs' own code, and recordings of their requests.
 """
 
 import math
@@ -51,7 +51,7 @@ _CONTEXT: Mapping[str, tuple[str, ...]] = {
     "$pathname": ("page", "path"),
     "$referrer": ("page", "referrer"),
 }
-"""Property to its place in a context of Segment's shape, so that one privacy rule fits all senders."""
+"""Property to its place in a context of Segment's form, so that one privacy rule fits all protocols."""
 
 _ABOUT_SENDING = frozenset(
     {"distinct_id", "$set", "$set_once", "$unset", "$groups", "$insert_id"}
@@ -66,9 +66,9 @@ _OF_CALL: Mapping[object, frozenset[str]] = {
     "$groupidentify": frozenset({"$group_type", "$group_key", "$group_set"}),
 }
 _AUTOMATIC = ("$", "utm_")
-"""Beginnings of the names that browser SDKs set once by themselves."""
+"""Prefixes of the traits that browser SDKs set once on their own."""
 _DIRECT = "$direct"
-"""What the SDK calls the referrer of a page that nobody led to."""
+"""The SDK's placeholder for a page without referrer."""
 
 NO_EVENT = Refused(RefusalCode.MISSING_EVENT, "`event` is required: the name of what happened.")
 _BAD_TIME = Refused(RefusalCode.INVALID_OCCURRED_AT, "`timestamp` is an ISO 8601 instant.")
@@ -77,31 +77,31 @@ _BAD_PROPERTIES = Refused(RefusalCode.INVALID_PROPERTIES, "`properties` is a JSO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFields:
-    """What is said of all events of a request."""
+    """Fields of a request that hold for all of its events."""
 
     received_at: datetime
     sent_at: datetime | None = None
     is_historical: bool = False
-    """The events are out of somebody's archive: their times are no readings of the sender's clock."""
+    """The events are imported: their times are not readings of the sender's clock."""
     library: Mapping[str, str] | None = None
 
 
 def key_in(fields: Mapping[str, Any]) -> str | None:
-    """The key that browser SDKs put among the `fields` of an event; what is no key is the sender's own."""
+    """The key that browser SDKs put among the `fields` of an event; other values there are the sender's."""
     return next((fields[name] for name in _KEYS if _is_key(name, fields.get(name))), None)
 
 
-def to_candidate(sent: Mapping[str, Any], around: RequestFields) -> ForeignCandidate | Refused:
-    """The touchpoint of one event."""
+def to_candidate(sent: Mapping[str, Any], request: RequestFields) -> ForeignCandidate | Refused:
+    """The candidate of one event."""
     event = sent.get("event")
     if event is None:
         return NO_EVENT
-    told = sent.get("properties")
-    if not isinstance(told, dict | None):
+    properties = sent.get("properties")
+    if not isinstance(properties, dict | None):
         return _BAD_PROPERTIES
-    given = {name: value for name, value in (told or {}).items() if value is not None}
+    given = {name: value for name, value in (properties or {}).items() if value is not None}
     given |= _from_options(sent)
-    when = _when(sent, given, around)
+    when = _when(sent, given, request)
     if isinstance(when, Refused):
         return when
     occurred_at, sent_at = when
@@ -109,9 +109,9 @@ def to_candidate(sent: Mapping[str, Any], around: RequestFields) -> ForeignCandi
     group = account_of(name, given)
     person = person_of(name, _distinct_id(sent, given), given)
     calls = _CALLS.get(name, ("track", event))
-    kind, event = _OTHER_GROUP if name == "$groupidentify" and not group.is_told else calls
+    kind, event = _OTHER_GROUP if name == "$groupidentify" and not group.is_described else calls
     traits = _traits(sent, given)
-    context = _context(given, group, around)
+    context = _context(given, group, request)
     timestamp = sent.get("timestamp")
     return build(
         {
@@ -128,7 +128,7 @@ def to_candidate(sent: Mapping[str, Any], around: RequestFields) -> ForeignCandi
             "message_id": identifier(sent.get("uuid")) or identifier(given.get("$insert_id")),
             "properties": _properties(name, given, context, group),
             "traits": traits,
-            "account_traits": given.get("$group_set") if group.is_told else None,
+            "account_traits": given.get("$group_set") if group.is_described else None,
             "context": context,
             "campaign": campaign.from_parameters(given) or _of_page(context),
         }
@@ -139,13 +139,13 @@ def _is_key(name: str, value: object) -> bool:
     return name in _KEYS and isinstance(value, str) and tokens.looks_like_ours(value)
 
 
-def _distinct_id(sent: Mapping[str, Any], given: Properties) -> Any:  # noqa: ANN401 - as it came
+def _distinct_id(sent: Mapping[str, Any], given: Properties) -> Any:  # noqa: ANN401 - of any type
     own = identifier(sent.get("distinct_id"))
     return identifier(given.get("distinct_id")) if own is None else own
 
 
 def _from_options(sent: Mapping[str, Any]) -> Properties:
-    """What the newest capture call lifts out of the properties, by its name there."""
+    """Fields that the newest call has beside the properties, by their names among them."""
     options = sent.get("options")
     if not isinstance(options, dict):
         options = {}
@@ -158,16 +158,16 @@ def _from_options(sent: Mapping[str, Any]) -> Properties:
 
 
 def _when(
-    sent: Mapping[str, Any], given: Properties, around: RequestFields
+    sent: Mapping[str, Any], given: Properties, request: RequestFields
 ) -> tuple[datetime | None, datetime | None] | Refused:
-    """When it happened and when it was sent, both by the sender's clock."""
-    told = sent.get("timestamp")
-    sent_at = instant(sent.get("sent_at")) or around.sent_at
-    if told is not None:
-        occurred_at = instant(told)
+    """Time of the event and time of sending, both by the sender's clock."""
+    timestamp = sent.get("timestamp")
+    sent_at = instant(sent.get("sent_at")) or request.sent_at
+    if timestamp is not None:
+        occurred_at = instant(timestamp)
         if occurred_at is None:
             return _BAD_TIME
-        if around.is_historical or given.get("$ignore_sent_at"):
+        if request.is_historical or given.get("$ignore_sent_at"):
             sent_at = None
         return occurred_at, sent_at
     offset = sent.get("offset")
@@ -175,19 +175,19 @@ def _when(
         return None, None
     try:
         age = timedelta(milliseconds=max(offset, 0))
-        # Milliseconds before the request was sent, by a clock that needs no correction then.
-        return around.received_at - age, None
+        # The offset is relative to sending, so it needs no correction of the clock.
+        return request.received_at - age, None
     except OverflowError:
         return _BAD_TIME
 
 
-def _traits(sent: Mapping[str, Any], given: Properties) -> Any:  # noqa: ANN401 - of whatever type
-    """Facts about the person; those to be set once yield to the others.
+def _traits(sent: Mapping[str, Any], given: Properties) -> Any:  # noqa: ANN401 - of any type
+    """Traits of the person; `$set` wins over `$set_once`.
 
-    What an SDK sets once by itself is left out: where the visitor came from (the event has that), and
-    null for every advertisement that they did not come from.
+    Traits that an SDK sets once on its own are left out: the visitor's origin, which the event has as well,
+    and null for every advertisement without a click.
     """
-    found: Properties = {}
+    merged: Properties = {}
     for name in ("$set_once", "$set"):
         for holder in (given, sent):
             traits = holder.get(name)
@@ -195,11 +195,11 @@ def _traits(sent: Mapping[str, Any], given: Properties) -> Any:  # noqa: ANN401 
                 continue
             if not isinstance(traits, dict):
                 return traits
-            found |= _own(traits) if name == "$set_once" else traits
+            merged |= _own(traits) if name == "$set_once" else traits
     unset = given.get("$unset")
     if isinstance(unset, list | dict):
-        found |= {name: None for name in unset if isinstance(name, str)}
-    return found
+        merged |= {name: None for name in unset if isinstance(name, str)}
+    return merged
 
 
 def _own(traits: Properties) -> Properties:
@@ -211,7 +211,7 @@ def _own(traits: Properties) -> Properties:
 
 
 def _email(traits: object) -> str | None:
-    """E-mail among the traits, if it is one; a trait is not refused for its content."""
+    """The e-mail address among the traits, if it is valid; a trait never refuses an event."""
     if not isinstance(traits, dict):
         return None
     email = traits.get("email", traits.get("$email"))
@@ -220,10 +220,10 @@ def _email(traits: object) -> str | None:
     return email.strip()
 
 
-def _context(given: Properties, group: Group, around: RequestFields) -> Properties:
+def _context(given: Properties, group: Group, request: RequestFields) -> Properties:
     context: Properties = {}
-    if around.library is not None:
-        context["library"] = dict(around.library)
+    if request.library is not None:
+        context["library"] = dict(request.library)
     for name, place in _CONTEXT.items():
         value = given.get(name)
         if value is None or value == _DIRECT:
@@ -246,7 +246,7 @@ def _properties(
     name: str | None, given: Properties, context: Properties, group: Group
 ) -> Properties:
     of_call = _OF_CALL.get(name, frozenset())
-    if name == "$groupidentify" and not group.is_told:
+    if name == "$groupidentify" and not group.is_described:
         of_call = frozenset()
     kept = {
         key: value

@@ -1,9 +1,8 @@
-"""Whom an event of a PostHog SDK names: its `distinct_id` may be a user's id or a browser's. Pure.
+"""Person and account of an event of a PostHog SDK: its `distinct_id` is a user's id or a browser's. Pure.
 
-It is a browser's where the SDK says so (`$is_identified`, `$user_state`), where it is the device's own
-id, or where nobody was named yet on that device (`$device_id` without `$user_id`), and in an event that
-a server sent about nobody (`$process_person_profile: false` with a random id). Else it is a user's: a
-server names those that it knows.
+It is a browser's where the SDK says so (`$is_identified`, `$user_state`), where it is the id of the device,
+where the device has no user yet (`$device_id` without `$user_id`), and in a server's event without a person
+(`$process_person_profile: false` with a random id). Otherwise it is a user's: servers send ids of users.
 
 The account is one of the event's groups: that of a type in `ACCOUNT_TYPES`, else the first.
 """
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 ACCOUNT_TYPES = ("company", "organization", "account")
-"""Types of group that are the account, the first that an event has."""
+"""Types of group that are the account, in order of preference."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _ALIASES = frozenset({"$create_alias", "$merge_dangerously"})
@@ -22,7 +21,7 @@ _ALIASES = frozenset({"$create_alias", "$merge_dangerously"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Names of the acting person; of whatever type they came, which is checked later."""
+    """Ids of the acting person, of any type; checked later."""
 
     user_id: Any = None
     anonymous_id: Any = None
@@ -31,17 +30,17 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """The account that an event names."""
+    """The account of an event."""
 
     account_id: Any = None
-    is_told: bool = False
-    """The event tells facts about this very group."""
+    is_described: bool = False
+    """The event carries traits of this group."""
     all: Mapping[str, Any]
     """Every group by its type."""
 
 
-def identifier(value: object) -> Any:  # noqa: ANN401 - of whatever type it came
-    """Numbers are ids too; blank means absent. What is neither is refused by the check of form."""
+def identifier(value: object) -> Any:  # noqa: ANN401 - of any type
+    """Numbers become text, blank text None; other types are refused by the check of form."""
     if isinstance(value, str):
         return value if value and not value.isspace() else None
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -53,7 +52,7 @@ def person_of(event: str | None, distinct_id: Any, given: Mapping[str, Any]) -> 
         return Person()
     if event in _ALIASES:
         return _aliased(event, distinct_id, given)
-    if event == "$groupidentify" and _is_nobody(distinct_id, given):
+    if event == "$groupidentify" and _is_placeholder(distinct_id, given):
         return Person()
     if event == "$identify":
         anonymous_id = identifier(given.get("$anon_distinct_id"))
@@ -68,22 +67,21 @@ def person_of(event: str | None, distinct_id: Any, given: Mapping[str, Any]) -> 
 
 def account_of(event: str | None, given: Mapping[str, Any]) -> Group:
     """The account of an event with these properties, and its other groups."""
-    groups = given.get("$groups")
-    found = {kind: identifier(key) for kind, key in _object(groups).items()}
-    told = given.get("$group_type") if event == "$groupidentify" else None
-    if isinstance(told, str):
-        found[told] = identifier(given.get("$group_key"))
-    found = {kind: key for kind, key in found.items() if key is not None}
-    chosen = next((kind for kind in (*ACCOUNT_TYPES, *found) if kind in found), None)
+    groups = {kind: identifier(key) for kind, key in _object(given.get("$groups")).items()}
+    described = given.get("$group_type") if event == "$groupidentify" else None
+    if isinstance(described, str):
+        groups[described] = identifier(given.get("$group_key"))
+    groups = {kind: key for kind, key in groups.items() if key is not None}
+    chosen = next((kind for kind in (*ACCOUNT_TYPES, *groups) if kind in groups), None)
     if chosen is None:
         return Group(all={})
-    return Group(account_id=found[chosen], is_told=chosen == told, all=found)
+    return Group(account_id=groups[chosen], is_described=chosen == described, all=groups)
 
 
 def _aliased(event: str | None, distinct_id: Any, given: Mapping[str, Any]) -> Person:  # noqa: ANN401
-    """SDKs send the name so far as `distinct_id` and the new one as `alias`.
+    """SDKs send the former id as `distinct_id` and the new one as `alias`.
 
-    Where the name so far is known to be a user's, it stays the user's and the other one joins it.
+    A former id that is a user's stays the user's, and the alias joins it.
     """
     alias = identifier(given.get("alias"))
     stays = (
@@ -97,9 +95,9 @@ def _aliased(event: str | None, distinct_id: Any, given: Mapping[str, Any]) -> P
 
 
 def _is_anonymous(distinct_id: object, given: Mapping[str, Any]) -> bool:
-    told = given.get("$is_identified")
-    if isinstance(told, bool):
-        return not told
+    is_identified = given.get("$is_identified")
+    if isinstance(is_identified, bool):
+        return not is_identified
     state = given.get("$user_state")
     if state in ("anonymous", "identified"):
         return bool(state == "anonymous")
@@ -108,8 +106,8 @@ def _is_anonymous(distinct_id: object, given: Mapping[str, Any]) -> bool:
     return given.get("$process_person_profile") is False and _looks_random(distinct_id)
 
 
-def _is_nobody(distinct_id: object, given: Mapping[str, Any]) -> bool:
-    """Whether a server put something in the place of a person, to tell facts about a group."""
+def _is_placeholder(distinct_id: object, given: Mapping[str, Any]) -> bool:
+    """Whether a server sent a placeholder for the person, in an event about a group."""
     made_up = f"${given.get('$group_type')}_{given.get('$group_key')}"
     is_of_device = "$is_identified" in given or "$device_id" in given
     return distinct_id == made_up or (_looks_random(distinct_id) and not is_of_device)

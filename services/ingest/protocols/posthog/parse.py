@@ -1,7 +1,7 @@
 """PostHog's capture calls: one event, an array of them, or `{"api_key", "batch": [...]}`.
 
-Each of the events may be looked at alone, so that what is wrong with one refuses it and no other. The
-key stands beside the events or in the first that names one; two keys in one request are refused.
+Events are decoded one by one, so that an invalid one is refused alone. The key is beside the events or
+inside of them; two different keys in one request are refused.
 Source: the SDKs' own code.
 """
 
@@ -43,7 +43,7 @@ _URL_SAFE = bytes.maketrans(b"-_ ", b"+/+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedEvents:
-    """What a body holds, in the order sent: items, the id that each gave itself, and the key."""
+    """Items of a body in their order, the `uuid` of each, and the key."""
 
     items: Sequence[ForeignItem]
     uuids: Sequence[str | None]
@@ -51,7 +51,7 @@ class ParsedEvents:
 
 
 class _Outer(msgspec.Struct, frozen=True, gc=False):
-    """What surrounds the events, or these fields of a single one."""
+    """Fields beside the events of a batch, or among those of a single event."""
 
     batch: list[msgspec.Raw] | None = None
     api_key: Any = None
@@ -61,7 +61,7 @@ class _Outer(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Named(msgspec.Struct, frozen=True, gc=False):
-    """An event of which nothing else can be read."""
+    """The id of an event that is invalid otherwise."""
 
     uuid: str | None = None
 
@@ -72,7 +72,7 @@ _many = msgspec.json.Decoder(list[msgspec.Raw])
 _any = msgspec.json.Decoder()
 
 
-def parse(body: bytes, around: RequestFields, limits: Limits) -> ParsedEvents | BodyRefused:
+def parse(body: bytes, request: RequestFields, limits: Limits) -> ParsedEvents | BodyRefused:
     """Candidates and refusals of a body."""
     problem = strict_json.outer_problem(body)
     if problem is not None:
@@ -83,12 +83,12 @@ def parse(body: bytes, around: RequestFields, limits: Limits) -> ParsedEvents | 
     text, outer, raws = split
     if len(raws) > limits.max_events:
         return too_many_events(limits.max_events)
-    around = replace(
-        around,
-        sent_at=instant(outer.sent_at) or around.sent_at,
+    request = replace(
+        request,
+        sent_at=instant(outer.sent_at) or request.sent_at,
         is_historical=outer.historical_migration is True,
     )
-    # What was repaired holds the hazards that stand for what was wrong with it.
+    # A repaired body holds hazards in place of its invalid parts.
     read = strict_json.decode if strict_json.may_hold_hazards(text) else _read
     events = [read(raw) for raw in raws]
     api_key = _text(outer.api_key) or _text(outer.token)
@@ -98,16 +98,16 @@ def parse(body: bytes, around: RequestFields, limits: Limits) -> ParsedEvents | 
             return TWO_KEYS
         api_key = next(iter(keys), None)
     return ParsedEvents(
-        items=[_item(event, around) for event in events],
+        items=[_item(event, request) for event in events],
         uuids=[_uuid(event, raw) for event, raw in zip(events, raws, strict=True)],
         api_key=api_key,
     )
 
 
 def form_data(body: bytes) -> bytes | BodyRefused | None:
-    """What a form's field `data` encodes, or None for a body that is no such form.
+    """The decoded field `data` of a form; None for a body that is not such a form.
 
-    The field's percent signs can only stand for the three characters of base64 that need one.
+    Percent-encoding can only concern the three characters of base64 that need it.
     """
     start = 0 if body.startswith(_FIELD) else body.find(b"&" + _FIELD) + 1
     if not body.startswith(_FIELD, start):
@@ -121,7 +121,7 @@ def form_data(body: bytes) -> bytes | BodyRefused | None:
 
 
 def base64_decoded(text: bytes) -> bytes | BodyRefused:
-    """What base64 stands for, in either alphabet, padded or not."""
+    """Decoded base64, in either alphabet, padded or not."""
     if _NOT_BASE64.search(text):
         return BAD_FORM
     text = text.translate(_URL_SAFE).rstrip(b"=")
@@ -132,9 +132,9 @@ def base64_decoded(text: bytes) -> bytes | BodyRefused:
 
 
 def _split(body: bytes) -> tuple[bytes, _Outer, list[bytes]] | BodyRefused:
-    """The body as it can be read, what surrounds its events, and each of them."""
-    for mend in (bytes, strict_json.repaired):
-        text = mend(body)
+    """The body, repaired if necessary, the fields beside its events, and each event as raw JSON."""
+    for repair in (bytes, strict_json.repaired):
+        text = repair(body)
         try:
             if text.startswith(b"["):
                 return text, _Outer(), [bytes(raw) for raw in _many.decode(text)]
@@ -155,10 +155,10 @@ def _read(raw: bytes) -> object | Refused:
     return strict_json.read(raw, _any.decode)
 
 
-def _item(event: object, around: RequestFields) -> ForeignItem:
+def _item(event: object, request: RequestFields) -> ForeignItem:
     if isinstance(event, Refused):
         return event
-    return to_candidate(event, around) if isinstance(event, dict) else NOT_AN_OBJECT
+    return to_candidate(event, request) if isinstance(event, dict) else NOT_AN_OBJECT
 
 
 def _key(event: object) -> str | None:
@@ -170,7 +170,7 @@ def _key(event: object) -> str | None:
 
 
 def _uuid(event: object, raw: bytes) -> str | None:
-    """The event's own id, also of one that is refused; what could be no id is not repeated."""
+    """The `uuid` of an event, also of a refused one; None for text that cannot be an id."""
     if isinstance(event, dict):
         uuid = _text(event.get("uuid"))
     else:

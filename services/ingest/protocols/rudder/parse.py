@@ -1,26 +1,26 @@
-"""RudderStack's pixel: a call of Segment's form in the parameters of an address. Pure."""
+"""RudderStack's pixel: a call of Segment's form in query parameters. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
 
 MAX_DEPTH = 8
-"""Most dots in a parameter's name; deeper is no page's address."""
+"""Most dots in the name of a parameter."""
 
 
 def call(parameters: Mapping[str, str]) -> dict[str, Any]:
-    """The call that parameters tell: `context.page.url=x` is `{"context": {"page": {"url": "x"}}}`.
+    """The call of these parameters: `context.page.url=x` is `{"context": {"page": {"url": "x"}}}`.
 
-    A name that would put something inside of a text is left out.
+    A parameter whose name leads into a text is ignored.
     """
-    told: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for name, value in parameters.items():
         *path, last = name.split(".", MAX_DEPTH)
-        inner = told
+        inner = fields
         for step in path:
-            found = inner.setdefault(step, {})
-            if not isinstance(found, dict):
+            child = inner.setdefault(step, {})
+            if not isinstance(child, dict):
                 break
-            inner = found
+            inner = child
         else:
             inner.setdefault(last, value)
-    return told
+    return fields

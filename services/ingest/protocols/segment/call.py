@@ -1,6 +1,6 @@
-"""One call of Segment's API, and the touchpoint that it becomes. Pure.
+"""One call of Segment's API, and the candidate that it becomes. Pure.
 
-Both ways of reading (see `segment`) meet in `to_candidate`, so that they cannot differ in meaning.
+Both ways of decoding (see `parse`) end in `to_candidate`, so that they cannot differ in meaning.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from shared.contracts.envelope import MAX_EVENT_CHARS, MAX_ID_CHARS, MAX_MESSAGE
 
 CallKind = Literal["track", "identify", "page", "screen", "group", "alias"]
 KINDS: tuple[CallKind, ...] = get_args(CallKind)
-"""All that a sender may ask for; what else an envelope can be is not theirs to say."""
+"""Types that a sender may set; an envelope has others."""
 
 _EVENT_NAMES: dict[CallKind, str] = {
     "page": "Page Viewed",
@@ -28,7 +28,7 @@ _EVENT_NAMES: dict[CallKind, str] = {
     "group": "Account Identified",
     "alias": "Person Aliased",
 }
-"""Calls without an event name of their own, in the object-action convention."""
+"""Event names of calls without one, in the object-action convention."""
 
 _UNKNOWN_TYPE = Refused(RefusalCode.UNKNOWN_TYPE, f"`type` is one of {', '.join(KINDS)}.")
 _NO_EVENT = Refused(RefusalCode.MISSING_EVENT, "`event` is required in a track call.")
@@ -36,7 +36,7 @@ _BAD_TIME = Refused(RefusalCode.INVALID_OCCURRED_AT, "`timestamp` is an ISO 8601
 
 
 class OuterFields(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
-    """What surrounds the calls of a batch, and is beside the fields of a single one."""
+    """Fields beside the calls of a batch, or among those of a single call."""
 
     sent_at: Any = None
     context: Any = None
@@ -44,7 +44,7 @@ class OuterFields(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="c
 
 
 class SegmentCall(OuterFields, frozen=True, kw_only=True, gc=False):
-    """What is looked at of a call, of whatever type it came. Other fields are left alone."""
+    """The fields of a call that are read, of any type. Others are ignored."""
 
     type: Any = None
     event: Any = None
@@ -68,7 +68,7 @@ _Object = dict[str, Any] | None
 
 
 class TypedSegmentCall(SegmentCall, frozen=True, kw_only=True, gc=False):
-    """A call as the SDKs send it: what has this form needs no further check of form."""
+    """A call as the SDKs send it; one that decodes needs no further check of form."""
 
     type: CallKind | None = None
     event: Annotated[str, Meta(max_length=MAX_EVENT_CHARS)] | None = None
@@ -85,17 +85,19 @@ class TypedSegmentCall(SegmentCall, frozen=True, kw_only=True, gc=False):
 
 
 _TEXT = (str, NoneType)
-"""What an id may stay as it is: to take out white space is the business of admission."""
+"""Types of an id that need no conversion; validation strips white space."""
 
 
 def to_candidate(
-    call: SegmentCall, kind: CallKind | None, sent_at: datetime | None, around: Mapping[str, Any]
+    call: SegmentCall,
+    kind: CallKind | None,
+    sent_at: datetime | None,
+    shared_context: Mapping[str, Any],
 ) -> ForeignCandidate | Refused:
-    """The touchpoint of one call, of the kind that it names itself where `kind` is None.
+    """The candidate of one call; its own `type` counts where `kind` is None.
 
-    `around` is the context that all calls of a batch share, `sent_at` when they were sent.
-
-    Takes over the call's own context, which is another afterwards.
+    `shared_context` is that of the batch, `sent_at` the sender's clock. Changes the call's own context in
+    place.
     """
     if kind is None:
         if call.type not in KINDS:
@@ -104,14 +106,14 @@ def to_candidate(
     event = _EVENT_NAMES.get(kind, call.event)
     if event is None:
         return _NO_EVENT
-    told = call.timestamp
-    if told is None or sent_at is None or call.original_timestamp is not None:
-        told, sent_at = _times(call, sent_at)
-    occurred_at = None if told is None else instant(told)
-    if occurred_at is None and told is not None:
+    timestamp = call.timestamp
+    if timestamp is None or sent_at is None or call.original_timestamp is not None:
+        timestamp, sent_at = _times(call, sent_at)
+    occurred_at = None if timestamp is None else instant(timestamp)
+    if occurred_at is None and timestamp is not None:
         return _BAD_TIME
     own = call.context
-    context = own if isinstance(own, dict) and not around else _merged(own, around)
+    context = own if isinstance(own, dict) and not shared_context else _merged(own, shared_context)
     account_id, traits = context.pop("groupId", None), context.pop("traits", None)
     if kind == "group":
         account_id = account_id if call.group_id is None else call.group_id
@@ -129,8 +131,8 @@ def to_candidate(
             account_id is None or (isinstance(account_id, str) and len(account_id) <= MAX_ID_CHARS)
         )
     )
-    # Not one argument more: beyond fifteen by name, CPython 3.11 makes a dict of them first, and
-    # that costs as much again as all the rest of this function.
+    # Not one argument more: beyond fifteen keyword arguments CPython 3.11 builds a dict of them first, which
+    # doubles the cost of this function.
     candidate = (ForeignCandidate if is_checked else _checked)(
         type=kind,
         event=event,
@@ -140,7 +142,7 @@ def to_candidate(
         previous_id=previous if isinstance(previous := call.previous_id, _TEXT) else _id(previous),
         email=_email(traits) if has_traits and "email" in traits else None,
         occurred_at=occurred_at,
-        original_timestamp=told if isinstance(told, str) else None,
+        original_timestamp=timestamp if isinstance(timestamp, str) else None,
         sent_at=sent_at,
         message_id=_id(call.message_id),
         properties=call.properties if kind == "track" else _named(call, kind),
@@ -155,15 +157,15 @@ def to_candidate(
     return candidate
 
 
-def _checked(**fields: Any) -> ForeignCandidate | Refused:  # noqa: ANN401 - checked right here
+def _checked(**fields: Any) -> ForeignCandidate | Refused:  # noqa: ANN401 - checked here
     return build(fields)
 
 
 def _times(call: SegmentCall, sent_at: datetime | None) -> tuple[Any, datetime | None]:
-    """When it happened in the sender's words, and the reading of its clock that corrects them.
+    """The timestamp as sent, and the sender's clock that corrects it.
 
-    A `timestamp` beside an `originalTimestamp` was set on purpose, by people or a system that
-    corrected it: it comes from no clock that `sent_at` could tell the error of.
+    A `timestamp` beside an `originalTimestamp` was set or corrected on purpose: it is not a reading of the
+    clock that `sent_at` is from, so it is not corrected.
     """
     if call.timestamp is None:
         return call.original_timestamp, sent_at or instant(call.sent_at)
@@ -172,11 +174,11 @@ def _times(call: SegmentCall, sent_at: datetime | None) -> tuple[Any, datetime |
     return call.timestamp, sent_at or instant(call.sent_at)
 
 
-def _merged(own: object, around: Mapping[str, Any]) -> dict[str, Any]:
-    return {**around, **own} if isinstance(own, dict) else dict(around)
+def _merged(own: object, shared_context: Mapping[str, Any]) -> dict[str, Any]:
+    return {**shared_context, **own} if isinstance(own, dict) else dict(shared_context)
 
 
-def _named(call: SegmentCall, kind: CallKind) -> Any:  # noqa: ANN401 - of whatever type it came
+def _named(call: SegmentCall, kind: CallKind) -> Any:  # noqa: ANN401 - of any type
     properties = call.properties
     if kind not in ("page", "screen") or not isinstance(properties, dict | None):
         return properties
@@ -185,17 +187,17 @@ def _named(call: SegmentCall, kind: CallKind) -> Any:  # noqa: ANN401 - of whate
     return {**named, **(properties or {})}
 
 
-def _id(value: Any) -> Any:  # noqa: ANN401 - of whatever type it came
-    """Numbers are ids too; blank means absent. What is neither is refused by the check of form."""
+def _id(value: Any) -> Any:  # noqa: ANN401 - of any type
+    """Numbers become text, blank text None; other types are refused by the check of form."""
     if isinstance(value, str):
         return None if value.isspace() else value or None
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _email(traits: Mapping[str, Any]) -> str | None:
-    """E-mail among the traits, if it is one; a trait is not refused for its content."""
-    told = traits["email"]
-    if not isinstance(told, str) or len(told) > MAX_EVENT_CHARS:
+    """The e-mail address among the traits, if it is valid; a trait never refuses a call."""
+    text = traits["email"]
+    if not isinstance(text, str) or len(text) > MAX_EVENT_CHARS:
         return None
-    email = told.strip()
+    email = text.strip()
     return email if is_email(email) else None

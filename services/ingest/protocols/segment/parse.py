@@ -1,9 +1,9 @@
 """Segment's HTTP Tracking API: `track`, `identify`, `page`, `screen`, `group`, `alias`, `batch`.
 
-Tolerant where its SDKs are: ids may be numbers, times may lack an offset (UTC is meant) or be
-epoch numbers, unknown fields are left alone, an outer `context` fills in for the items.
-Clean bodies are decoded whole, into calls of the form that the SDKs send. Only when something is
-wrong are the items looked at one by one, so that each gets its own verdict and the others still pass.
+As tolerant as its SDKs require: ids may be numbers, times may lack an offset (UTC) or be epoch numbers,
+unknown fields are ignored, an outer `context` fills in for the items. Clean bodies are decoded as a whole,
+into calls of the form that the SDKs send. Items are decoded one by one only when that fails, so that each has
+its own verdict and valid ones still pass.
 Source: the SDKs' own code and Segment's specification.
 """
 
@@ -33,7 +33,7 @@ BAD_BATCH = BodyRefused(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedCalls:
-    """What a body holds: items in the order sent, and the key if the body names one."""
+    """Items of a body in their order, and the key if the body has one."""
 
     items: Sequence[ForeignItem]
     write_key: str | None
@@ -84,28 +84,28 @@ def parse(body: bytes, kind: CallKind | None, limits: Limits) -> ParsedCalls | B
 def parse_one_by_one(
     body: bytes, kind: CallKind | None, limits: Limits
 ) -> ParsedCalls | BodyRefused:
-    """What `parse` answers to a body that holds JSON, item by item; several times the work."""
-    around = _surroundings(body, is_batch=kind is None)
-    if isinstance(around, BodyRefused):
-        return around
-    raws = around.batch if isinstance(around, _RawBatch) else [body]
+    """The result of `parse`, by decoding item by item: several times the work."""
+    outer = _outer_fields(body, is_batch=kind is None)
+    if isinstance(outer, BodyRefused):
+        return outer
+    raws = outer.batch if isinstance(outer, _RawBatch) else [body]
     if len(raws) > limits.max_events:
         return too_many_events(limits.max_events)
     calls = [strict_json.read(bytes(raw), _call.decode) for raw in raws]
-    sent_at, shared = instant(around.sent_at), _shared(around, kind)
+    sent_at, shared = instant(outer.sent_at), _shared(outer, kind)
     items = [
         call
         if isinstance(call, Refused)
         else _without_hazard(to_candidate(call, kind, sent_at, shared))
         for call in calls
     ]
-    return ParsedCalls(items=items, write_key=_key(around))
+    return ParsedCalls(items=items, write_key=_key(outer))
 
 
-def _surroundings(body: bytes, *, is_batch: bool) -> OuterFields | BodyRefused:
+def _outer_fields(body: bytes, *, is_batch: bool) -> OuterFields | BodyRefused:
     decoder = _raw_batch if is_batch else _around
-    for mend in (bytes, strict_json.repaired):
-        text = mend(body)
+    for repair in (bytes, strict_json.repaired):
+        text = repair(body)
         try:
             return decoder.decode(text)
         except RecursionError:
@@ -118,32 +118,30 @@ def _surroundings(body: bytes, *, is_batch: bool) -> OuterFields | BodyRefused:
 
 
 def _key_alone(text: bytes) -> OuterFields | BodyRefused:
-    """Of a call whose other fields cannot be read: what is wrong with them is told of the call itself."""
+    """The key of a call whose other fields are invalid; the call itself is refused for those."""
     try:
         return OuterFields(write_key=_keyed.decode(text).write_key)
     except msgspec.ValidationError:
         return BAD_BATCH
 
 
-def _parsed(
-    calls: Sequence[SegmentCall], kind: CallKind | None, around: OuterFields
-) -> ParsedCalls:
-    sent_at, shared = instant(around.sent_at), _shared(around, kind)
+def _parsed(calls: Sequence[SegmentCall], kind: CallKind | None, outer: OuterFields) -> ParsedCalls:
+    sent_at, shared = instant(outer.sent_at), _shared(outer, kind)
     items = [to_candidate(call, kind, sent_at, shared) for call in calls]
-    return ParsedCalls(items=items, write_key=_key(around))
+    return ParsedCalls(items=items, write_key=_key(outer))
 
 
-def _shared(around: OuterFields, kind: CallKind | None) -> Mapping[str, Any]:
-    """The context of a whole batch; that of a single call is its own."""
-    return around.context if kind is None and isinstance(around.context, dict) else _NOTHING
+def _shared(outer: OuterFields, kind: CallKind | None) -> Mapping[str, Any]:
+    """The context of a batch; a single call has none beside its own."""
+    return outer.context if kind is None and isinstance(outer.context, dict) else _NOTHING
 
 
-def _key(around: OuterFields) -> str | None:
-    return around.write_key if isinstance(around.write_key, str) else None
+def _key(outer: OuterFields) -> str | None:
+    return outer.write_key if isinstance(outer.write_key, str) else None
 
 
 def _without_hazard(item: ForeignItem) -> ForeignItem:
-    """Of what a call does not keep nothing can be hazardous, so this looks at what it became."""
+    """Checks the candidate and not the call: fields that it does not keep cannot do harm."""
     if isinstance(item, Refused):
         return item
     return strict_json.hazard(msgspec.structs.asdict(item)) or item

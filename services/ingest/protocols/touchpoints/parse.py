@@ -1,7 +1,7 @@
 """`POST /v1/touchpoints`: an object, an array of objects, or one object a line.
 
-Clean bodies are decoded whole, straight into candidates. Only when something is wrong are the items
-looked at one by one, so that each gets its own verdict and the others still pass.
+Clean bodies are decoded as a whole, straight into candidates. Items are decoded one by one only when that
+fails, so that each has its own verdict and valid ones still pass.
 """
 
 from collections.abc import Sequence
@@ -27,8 +27,8 @@ _UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 def parse(body: bytes, *, is_ndjson: bool, limits: Limits) -> Sequence[Item] | BodyRefused:
     """Candidates and refusals in the order sent, or why the body as a whole is refused.
 
-    Lines are told from one object by looking; `is_ndjson` says that a broken line is the fault of
-    that line alone. Blank lines do not count.
+    Lines are recognized by trial, not by content type. With `is_ndjson` a broken line is refused alone.
+    Blank lines do not count.
     """
     problem = strict_json.outer_problem(body)
     if problem is not None:
@@ -39,7 +39,7 @@ def parse(body: bytes, *, is_ndjson: bool, limits: Limits) -> Sequence[Item] | B
         try:
             return _within(_many.decode(text) if is_array else _one.decode_lines(text), limits)
         except _UNDECODABLE:
-            pass  # the slow way finds out which item, and why
+            pass  # decoding one by one finds the item and the reason
     items = _split(text, is_array=is_array, is_ndjson=is_ndjson)
     if isinstance(items, BodyRefused):
         return items
@@ -50,7 +50,7 @@ def parse(body: bytes, *, is_ndjson: bool, limits: Limits) -> Sequence[Item] | B
 
 
 def _split(text: bytes, *, is_array: bool, is_ndjson: bool) -> Sequence[bytes] | BodyRefused:
-    """Items of a body as they were sent, their insides not looked at."""
+    """The items of a body as raw JSON."""
     try:
         return _raw_items(text, is_array=is_array)
     except RecursionError:

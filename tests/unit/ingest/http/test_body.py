@@ -107,7 +107,7 @@ async def test_a_sender_that_expects_100_is_answered_before_it_sends() -> None:
 async def test_bodies_share_a_budget_and_give_it_back() -> None:
     budget = Budget(1_500)
     held = Lease(budget)
-    held.take(1_000)
+    held.reserve(1_000)
 
     busy = await read_body(Sender([part(b"x" * 600)]), budget)
     held.release()

@@ -1,15 +1,15 @@
 """HubSpot: an array of at most 100 changes of contacts, companies, deals and tickets.
 
 A contact is the anonymous id `hubspot:contact:<id>`, a company the account `hubspot:company:<id>`. Deals
-and tickets are anonymous ids too: their own changes name no company, the association that does gives
-them their home. Source: HubSpot's "Webhooks API", subscription types and payloads.
+and tickets are anonymous ids too: their changes name no company; the change of their association to one
+joins them to its account. Source: HubSpot's "Webhooks API", subscription types and payloads.
 """
 
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
-from services.ingest.protocols.webhooks.providers import item as reading
+from services.ingest.protocols.webhooks.providers import item as values
 from services.ingest.protocols.webhooks.providers.item import (
     JsonObject,
     ProviderItem,
@@ -28,8 +28,9 @@ _TITLES = {"contact": "Contact", "company": "Company", "deal": "Deal", "ticket":
 _DONE = {"creation": "Created", "deletion": "Deleted", "restore": "Restored"}
 _CHANNELS = {"ticket": "support"}
 
-# What tells two items apart. Not the value: an e-mail has no place in an id; and not the attempt.
-_TELLING = (
+# Fields that distinguish two items. Not the value: an e-mail address must not be part of an id; and not the
+# number of the attempt.
+_DISTINGUISHING = (
     "subscriptionId", "occurredAt", "subscriptionType", "propertyName", "associationType",
     "fromObjectId", "toObjectId", "associationRemoved", "primaryObjectId", "newObjectId",
 )  # fmt: skip
@@ -38,7 +39,7 @@ _Touchpoints = Sequence[JsonObject] | None
 
 
 def read(item: JsonObject, settings: SourceSettings) -> ProviderItem:
-    """What one change says."""
+    """Read one change."""
     kind = text(item.get("subscriptionType")) or ""
     thing, _, action = kind.partition(".")
     if thing == "object":
@@ -56,13 +57,13 @@ def read(item: JsonObject, settings: SourceSettings) -> ProviderItem:
             case "associationChange":
                 touchpoints = _associated(item)
             case "privacyDeletion":
-                touchpoints = _forgotten(item, thing)
+                touchpoints = _privacy_deleted(item, thing)
             case _:
                 pass
     return ProviderItem(
         type=kind,
         message_id=name,
-        occurred_at=reading.instant(item.get("occurredAt")),
+        occurred_at=values.instant(item.get("occurredAt")),
         touchpoints=touchpoints,
     )
 
@@ -71,11 +72,11 @@ def _name(item: JsonObject) -> str | None:
     event_id = identifier(item.get("eventId"))
     if event_id is None:
         return None
-    # `eventId` alone is not unique, HubSpot says.
-    telling = "\n".join(str(item.get(name)) for name in _TELLING)
-    digest = sha256(telling.encode()).hexdigest()[:16]
+    # By HubSpot's documentation `eventId` alone is not unique.
+    distinguishing = "\n".join(str(item.get(name)) for name in _DISTINGUISHING)
+    digest = sha256(distinguishing.encode()).hexdigest()[:16]
     about = identifier(item.get("objectId")) or "0"
-    return reading.message_id(PROVIDER, item.get("portalId") or 0, event_id, about, digest)
+    return values.message_id(PROVIDER, item.get("portalId") or 0, event_id, about, digest)
 
 
 def _who(thing: str, number: str) -> JsonObject:
@@ -97,7 +98,7 @@ def _done(item: JsonObject, thing: str, action: str) -> _Touchpoints:
     return [_touchpoint(thing, number, event, properties={f"{thing}_id": number})]
 
 
-def _forgotten(item: JsonObject, thing: str) -> _Touchpoints:
+def _privacy_deleted(item: JsonObject, thing: str) -> _Touchpoints:
     number = identifier(item.get("objectId"))
     if number is None or thing != "contact":
         return None
@@ -122,7 +123,7 @@ def _changed(
                 "channel": "crm",
                 "account_id": account_id,
                 "previous_account_id": f"{PROVIDER}:company:{number}",
-                "message_id": None if name is None else reading.shortened(f"{name}:account"),
+                "message_id": None if name is None else values.shortened(f"{name}:account"),
             }
         )
     elif account_id is not None:
@@ -148,18 +149,18 @@ def _change(thing: str, number: str, changed: str, value: object) -> JsonObject:
 
 
 def _updated(thing: str, number: str, changed: str, value: object) -> JsonObject:
-    """Any other property: a trait of the person or account, a property of a deal or ticket."""
+    """Any other property: a trait of person or account, or a property of the event of a deal or ticket."""
     event = f"{_TITLES[thing]} Updated"
     match thing:
         case "contact":
-            address = reading.email(value) if changed == "email" else None
+            address = values.email(value) if changed == "email" else None
             more = present({"type": "identify", "traits": {changed: value}, "email": address})
         case "company":
             more = {"type": "group", "account_traits": {changed: value}}
         case _:
             more = {"properties": {changed: value, f"{thing}_id": number}}
             if changed == "amount":
-                more = present({**more, "value": reading.number(value)})
+                more = present({**more, "value": values.number(value)})
     if changed == "hs_ticket_category":
         more = present({**more, "friction": text(value)})
     return _touchpoint(thing, number, event, **more)
@@ -182,7 +183,7 @@ def _merged(item: JsonObject, thing: str, name: str | None) -> _Touchpoints:
             survivor,
             f"{_TITLES[thing]} Merged",
             type=kind,
-            message_id=None if name is None else reading.shortened(f"{name}:{number}"),
+            message_id=None if name is None else values.shortened(f"{name}:{number}"),
             **{field: f"{PROVIDER}:{thing}:{number}"},
         )
         for number in merged
@@ -190,7 +191,7 @@ def _merged(item: JsonObject, thing: str, name: str | None) -> _Touchpoints:
 
 
 def _associated(item: JsonObject) -> _Touchpoints:
-    """CONTACT_TO_COMPANY and the like, either way round; what has no company in it is a mere fact."""
+    """Associations like CONTACT_TO_COMPANY, in either order; only a company joins the other to an account."""
     kinds = (text(item.get("associationType")) or "").lower().split("_to_")
     ids = [identifier(item.get(name)) for name in ("fromObjectId", "toObjectId")]
     ends = dict(zip(kinds, ids, strict=False))

@@ -1,4 +1,4 @@
-"""What a provider's item says, before it is checked, and the small readers that the providers share."""
+"""An item as its provider's module reads it, and the readers of values that the modules share. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,20 +22,20 @@ _SECONDS_IN_MILLISECONDS = 1e11
 class ProviderItem:
     """One item of a delivery.
 
-    `touchpoints` are fields of `ForeignCandidate` by name. The first takes `message_id` and all take
-    `occurred_at` where they have none of their own. None: not known; empty: known, and not wanted.
+    `touchpoints` are fields of `ForeignCandidate` by name; `message_id` is the default of the first and
+    `occurred_at` of all. None: the type is not supported; empty: it is, and yields no touchpoint.
     """
 
     type: str
-    """The provider's own name for what happened."""
+    """The provider's type of the item."""
     message_id: str | None
-    """The provider's name for the delivered item: the same however often it comes."""
+    """The same for every delivery of the item."""
     occurred_at: datetime | None
     touchpoints: Sequence[JsonObject] | None
 
 
 def message_id(provider: str, *parts: object) -> str | None:
-    """A name for ever out of the provider's own; None if a part is missing. A long one is hashed."""
+    """A message id of the provider's own ids, hashed where it is too long; None if a part is missing."""
     texts = [identifier(part) for part in parts]
     if not all(texts):
         return None
@@ -43,20 +43,20 @@ def message_id(provider: str, *parts: object) -> str | None:
 
 
 def shortened(name: str) -> str:
-    """`name`, or where it is too long its first part and a hash."""
+    """`name`; where it is too long, its first part and a hash."""
     if len(name) <= MAX_MESSAGE_ID_CHARS:
         return name
     return f"{name.partition(':')[0][:24]}:{sha256(name.encode()).hexdigest()}"
 
 
 def fingerprint(provider: str, source_id: str, item: object) -> str:
-    """A name for an item that has none: the same for the same content from the same source."""
+    """A message id for an item without ids: the same for the same content from the same source."""
     content = source_id.encode() + b"\n" + msgspec.json.encode(item, order="sorted")
     return f"{provider}:{sha256(content).hexdigest()}"
 
 
 def identifier(value: object) -> str | None:
-    """An id as text; providers send numbers and text alike."""
+    """An id as text; providers send numbers as well."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return text(value)
@@ -68,47 +68,47 @@ def text(value: object) -> str | None:
 
 
 def email(value: object) -> str | None:
-    """An address, if it is one."""
+    """An e-mail address, if it is valid."""
     address = text(value)
     return address if address is not None and is_email(address) else None
 
 
 def number(value: object) -> float | None:
-    """A number, also one written as text."""
+    """A number, or a number in a text."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     try:
-        found = float(value) if isinstance(value, str) else None
+        parsed = float(value) if isinstance(value, str) else None
     except ValueError:
         return None
-    # "nan" and "1e999" are not amounts.
-    return found if found is not None and abs(found) < float("inf") else None
+    # `float` accepts "nan" and "1e999", which are not amounts.
+    return parsed if parsed is not None and abs(parsed) < float("inf") else None
 
 
 def instant(value: object) -> datetime | None:
     """ISO 8601 (UTC where no offset is given), or epoch seconds or milliseconds; None otherwise.
 
-    Not after 1970 began lie zero dates: they tell that nobody knows, and must not cost what they
-    stand beside.
+    Instants up to the beginning of 1970 are zero dates and yield None, so that the rest of the item is
+    kept.
     """
-    found: datetime | None = None
+    result: datetime | None = None
     try:
         if isinstance(value, str):
             parsed = datetime.fromisoformat(value.strip())
-            found = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+            result = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
         elif isinstance(value, int | float) and not isinstance(value, bool):
             seconds = value / 1000 if abs(value) >= _SECONDS_IN_MILLISECONDS else value
-            found = datetime.fromtimestamp(seconds, UTC)
+            result = datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
         pass
-    return None if found is not None and found <= _EPOCH else found
+    return None if result is not None and result <= _EPOCH else result
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """An object; an empty one for anything else."""
+    """The value if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def present(fields: Mapping[str, Any]) -> JsonObject:
-    """Without what is None."""
+    """The fields without those that are None."""
     return {name: value for name, value in fields.items() if value is not None}

@@ -8,7 +8,7 @@ Source: Pipedrive's "Guide for Webhooks v2" and its migration guide.
 from collections.abc import Mapping
 from typing import Any
 
-from services.ingest.protocols.webhooks.providers import item as reading
+from services.ingest.protocols.webhooks.providers import item as values
 from services.ingest.protocols.webhooks.providers.item import (
     JsonObject,
     ProviderItem,
@@ -35,13 +35,13 @@ _ACTIVITIES = {"call": ("Call Logged", "phone"), "meeting": ("Meeting Held", "me
 
 
 def read(item: JsonObject, settings: SourceSettings) -> ProviderItem:
-    """What one change says."""
-    meta = reading.mapping(item.get("meta"))
+    """Read one change."""
+    meta = values.mapping(item.get("meta"))
     action, thing = text(meta.get("action")) or "", text(meta.get("entity")) or ""
     number = identifier(meta.get("entity_id"))
-    told_at = meta.get("timestamp")
-    name = reading.message_id(PROVIDER, meta.get("id")) or reading.message_id(
-        PROVIDER, meta.get("webhook_id"), thing, number, told_at
+    timestamp = meta.get("timestamp")
+    name = values.message_id(PROVIDER, meta.get("id")) or values.message_id(
+        PROVIDER, meta.get("webhook_id"), thing, number, timestamp
     )
     survivor = identifier(meta.get("merged_to_id"))
     touchpoints: list[JsonObject] | None = None
@@ -52,15 +52,15 @@ def read(item: JsonObject, settings: SourceSettings) -> ProviderItem:
             thing=thing,
             action=action,
             number=number,
-            now=reading.mapping(item.get("data")),
-            before=reading.mapping(item.get("previous")),
+            now=values.mapping(item.get("data")),
+            before=values.mapping(item.get("previous")),
             account_property=settings.account_id_property,
         )
         touchpoints = change.touchpoints(name)
     return ProviderItem(
         type=f"{action}.{thing}",
         message_id=name,
-        occurred_at=reading.instant(told_at),
+        occurred_at=values.instant(timestamp),
         touchpoints=touchpoints,
     )
 
@@ -74,7 +74,7 @@ def _merged(thing: str, number: str, survivor: str) -> JsonObject:
 
 
 class _Change:
-    """One change; `before` holds what was different, or all of what was deleted."""
+    """One change; `before` holds the changed fields, or all fields of a deleted record."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class _Change:
         self._account_property = account_property
 
     def touchpoints(self, name: str | None) -> list[JsonObject]:
-        """At least one; others have a message id of their own, made of `name`."""
+        """One or more; all but the first have message ids derived from `name`."""
         match self._thing, self._action:
             case "deal", "change":
                 return self._deal_changed(name)
@@ -119,21 +119,21 @@ class _Change:
         return {"title": self._whole.get("title")}
 
     def _deal_changed(self, name: str | None) -> list[JsonObject]:
-        found: list[JsonObject] = []
+        touchpoints: list[JsonObject] = []
         facts = self._deal_facts()
         if "stage_id" in self._before:
             former = identifier(self._before["stage_id"])
             properties = present({**facts["properties"], "previous": former})
             moved = {**facts, "properties": properties}
-            found.append(self._touchpoint("Deal Stage Changed", **moved))
+            touchpoints.append(self._touchpoint("Deal Stage Changed", **moved))
         status = _DEAL_STATUS.get(text(self._now.get("status")) or "")
         if "status" in self._before and status is not None:
             lost = text(self._now.get("lost_reason")) if status == "Deal Lost" else None
             closed = present({**facts, "friction": lost and lost[:100]})
-            # Of its own name whether or not it comes alone.
-            own = None if name is None else reading.shortened(f"{name}:status")
-            found.append({**self._touchpoint(status, **closed), "message_id": own})
-        return found or [self._touchpoint("Deal Updated", **facts)]
+            # The same message id whether or not another touchpoint comes before it.
+            own = None if name is None else values.shortened(f"{name}:status")
+            touchpoints.append({**self._touchpoint(status, **closed), "message_id": own})
+        return touchpoints or [self._touchpoint("Deal Updated", **facts)]
 
     def _deal_facts(self) -> JsonObject:
         whole = self._whole
@@ -146,7 +146,7 @@ class _Change:
             **self._title(),
         }
         return present(
-            {"properties": present(properties), "value": reading.number(whole.get("value"))}
+            {"properties": present(properties), "value": values.number(whole.get("value"))}
         )
 
     def _activity(self) -> JsonObject:
@@ -174,13 +174,13 @@ class _Change:
             if isinstance(value := self._whole.get(key), str | int | float | bool)
         }
         kind, field = ("identify", "traits") if is_person else ("group", "account_traits")
-        found = [self._touchpoint(self._event(), **{"type": kind, field: traits})]
+        touchpoints = [self._touchpoint(self._event(), **{"type": kind, field: traits})]
         account_id = self._account_named()
         if not is_person and account_id is not None and self._action != "delete":
-            own = None if name is None else reading.shortened(f"{name}:account")
+            own = None if name is None else values.shortened(f"{name}:account")
             former = f"{PROVIDER}:organization:{self._number}"
             merge = {"type": "merge", "event": "Company Merged", "channel": "crm"}
-            found.append(
+            touchpoints.append(
                 {
                     **merge,
                     "account_id": account_id,
@@ -188,14 +188,14 @@ class _Change:
                     "message_id": own,
                 }
             )
-        return found
+        return touchpoints
 
     def _account_named(self) -> str | None:
-        """By a field of the record, or one of the custom fields, whose values are objects."""
+        """The account id in a field of the record, or in a custom field, whose values are objects."""
         name = self._account_property
         if name is None:
             return None
-        custom = reading.mapping(self._whole.get("custom_fields")).get(name)
+        custom = values.mapping(self._whole.get("custom_fields")).get(name)
         if isinstance(custom, dict):
             custom = custom.get("value")
         return identifier(self._whole.get(name)) or identifier(custom)
@@ -224,15 +224,15 @@ class _Change:
             [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
         )
         emails.sort(key=lambda each: each.get("primary") is not True)
-        found = (reading.email(each.get("value")) for each in emails)
-        return next((address for address in found if address), None)
+        addresses = (values.email(each.get("value")) for each in emails)
+        return next((address for address in addresses if address), None)
 
 
 def _id(value: object) -> str | None:
-    """A reference to another record: its number, or an object with it."""
+    """Id of a referenced record, which is a number or an object with one."""
     return identifier(value.get("value") or value.get("id") if isinstance(value, dict) else value)
 
 
 def _short(note: str | None) -> str | None:
-    """As much of a note as a thought may be long."""
+    """The note, cut to the length of a thought."""
     return note and note[:4_000]

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from services.ingest.protocols.webhooks.providers import item as reading
+from services.ingest.protocols.webhooks.providers import item as values
 from services.ingest.protocols.webhooks.providers.item import (
     JsonObject,
     ProviderItem,
@@ -23,7 +23,7 @@ from shared.sources.source import SourceSettings
 PROVIDER = "salesforce"
 
 NOTIFICATION = "notificationId"
-"""Where the id of an outbound message's notification is put: it names the delivery."""
+"""Field for the id of an outbound message's notification, which identifies the delivery."""
 
 _THINGS = {
     "Account": ("account", "Company"),
@@ -36,7 +36,7 @@ _THINGS = {
 }
 _DONE = {"CREATE": "Created", "DELETE": "Deleted", "UNDELETE": "Restored"}
 _CHANGES = {"CREATE", "UPDATE", "DELETE", "UNDELETE"}
-"""Others say that changes were missed and tell nothing of them."""
+"""Other types report lost changes without their content."""
 
 _ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Z0-5]{3})?")
 _CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
@@ -45,7 +45,7 @@ _NOT_TRAITS = {"attributes", "ChangeEventHeader", NOTIFICATION, "Id"}
 
 
 def record_id(value: object) -> str | None:
-    """A record's id in its form of 18 characters, which says of each letter whether it is a capital."""
+    """A record's id in its form of 18 characters; the last three encode the case of the others."""
     if not isinstance(value, str) or _ID.fullmatch(value) is None:
         return None
     core = value[:15]
@@ -55,7 +55,7 @@ def record_id(value: object) -> str | None:
 
 
 def record_of(item: JsonObject) -> JsonObject:
-    """The record inside whatever brings it: a change event, the relay's envelope, or as it is."""
+    """The record inside a change event or a relay's envelope, or the item itself."""
     for _ in range(3):
         inner = next(
             (
@@ -72,19 +72,19 @@ def record_of(item: JsonObject) -> JsonObject:
 
 
 def read(item: JsonObject, settings: SourceSettings) -> ProviderItem:
-    """What one record says."""
+    """Read one record."""
     record = record_of(item)
-    header = reading.mapping(record.get("ChangeEventHeader"))
+    header = values.mapping(record.get("ChangeEventHeader"))
     if header:
         return _change_event(record, header, settings)
-    kind = text(reading.mapping(record.get("attributes")).get("type")) or ""
+    kind = text(values.mapping(record.get("attributes")).get("type")) or ""
     number = record_id(record.get("Id"))
     changed_at = record.get("LastModifiedDate") or record.get("SystemModstamp")
     notification = record.get(NOTIFICATION)
     name = (
-        reading.message_id(PROVIDER, notification)
+        values.message_id(PROVIDER, notification)
         if notification is not None
-        else reading.message_id(PROVIDER, number, changed_at)
+        else values.message_id(PROVIDER, number, changed_at)
     )
     touchpoints = None
     if number is not None and kind in _THINGS:
@@ -92,7 +92,7 @@ def read(item: JsonObject, settings: SourceSettings) -> ProviderItem:
     return ProviderItem(
         type=kind or "record",
         message_id=name,
-        occurred_at=reading.instant(changed_at),
+        occurred_at=values.instant(changed_at),
         touchpoints=touchpoints,
     )
 
@@ -103,28 +103,28 @@ def _change_event(
     kind, change = text(header.get("entityName")) or "", text(header.get("changeType")) or ""
     ids = header.get("recordIds")
     numbers = [record_id(each) for each in ids] if isinstance(ids, list) else []
-    name = reading.message_id(
+    name = values.message_id(
         PROVIDER, header.get("transactionKey"), header.get("sequenceNumber") or 0, kind
     )
     touchpoints: list[JsonObject] | None = None
     if kind in _THINGS and change in _CHANGES and numbers and None not in numbers:
         touchpoints = []
         for number in filter(None, numbers):
-            own = None if name is None else reading.shortened(f"{name}:{number}")
-            found = _Record(kind, number, record, change, settings).touchpoints(own)
-            if own is not None and found:
-                found[0].setdefault("message_id", own)
-            touchpoints += found
+            own = None if name is None else values.shortened(f"{name}:{number}")
+            of_record = _Record(kind, number, record, change, settings).touchpoints(own)
+            if own is not None and of_record:
+                of_record[0].setdefault("message_id", own)
+            touchpoints += of_record
     return ProviderItem(
         type=f"{kind}.{change}",
         message_id=name,
-        occurred_at=reading.instant(header.get("commitTimestamp")),
+        occurred_at=values.instant(header.get("commitTimestamp")),
         touchpoints=touchpoints,
     )
 
 
 class _Record:
-    """One record and what is known of its change; `change` is empty where nobody says."""
+    """One record and the type of its change; `change` is empty where it is not sent."""
 
     def __init__(
         self, kind: str, number: str, record: JsonObject, change: str, settings: SourceSettings
@@ -137,12 +137,12 @@ class _Record:
         self._account_property = settings.account_id_property
 
     def touchpoints(self, name: str | None) -> list[JsonObject]:
-        """At least one; others have a message id of their own, made of `name`."""
-        found = [self._main()]
+        """One or more; all but the first have message ids derived from `name`."""
+        touchpoints = [self._main()]
         for suffix, fields in self._more():
-            own = None if name is None else reading.shortened(f"{name}:{suffix}")
-            found.append({**fields, "message_id": own})
-        return found
+            own = None if name is None else values.shortened(f"{name}:{suffix}")
+            touchpoints.append({**fields, "message_id": own})
+        return touchpoints
 
     def _main(self) -> JsonObject:  # noqa: PLR0911 - a table
         survivor = record_id(self._record.get("MasterRecordId"))
@@ -181,7 +181,7 @@ class _Record:
 
     def _account_named(self) -> str | None:
         name = self._account_property
-        return None if name is None else reading.identifier(self._record.get(name))
+        return None if name is None else values.identifier(self._record.get(name))
 
     def _touchpoint(self, event: str, **more: Any) -> JsonObject:  # noqa: ANN401 - fields
         channel = "support" if self._kind == "Case" else "crm"
@@ -198,7 +198,7 @@ class _Record:
         if contact is not None and self._kind in ("Case", "Task", "Event"):
             thing = "lead" if contact.startswith("00Q") else "contact"
             person = f"{PROVIDER}:{thing}:{contact}"
-        address = reading.email(self._record.get("Email"))
+        address = values.email(self._record.get("Email"))
         return present({"anonymous_id": person, "account_id": account_id, "email": address})
 
     def _facts(self) -> JsonObject:
@@ -220,7 +220,7 @@ class _Record:
                     "name": record.get("Name"),
                     "currency": record.get("CurrencyIsoCode"),
                 }
-                value = reading.number(record.get("Amount"))
+                value = values.number(record.get("Amount"))
                 return present({"properties": present(properties), "value": value})
             case "Case":
                 properties = {
@@ -233,8 +233,8 @@ class _Record:
                 return present({"properties": present(properties), "friction": friction})
             case _:
                 names = ("Subject", "Status", "Type", "CallType")
-                told = {name.lower(): record.get(name) for name in names}
-                return {"properties": present({"activity_id": self._number, **told})}
+                facts = {name.lower(): record.get(name) for name in names}
+                return {"properties": present({"activity_id": self._number, **facts})}
 
     def _case_event(self) -> str:
         if _true(self._record.get("IsClosed")) or self._record.get("Status") == "Closed":
@@ -252,7 +252,7 @@ class _Record:
                     "anonymous_id": f"{PROVIDER}:contact:{contact}",
                     "previous_id": f"{PROVIDER}:lead:{self._number}",
                     "account_id": account and f"{PROVIDER}:account:{account}",
-                    "email": reading.email(self._record.get("Email")),
+                    "email": values.email(self._record.get("Email")),
                 }
             )
             return {"type": "alias", "event": "Lead Converted", "channel": "crm", **who}
@@ -271,5 +271,5 @@ class _Record:
 
 
 def _true(value: object) -> bool:
-    """XML has no booleans but words."""
+    """XML has booleans as text."""
     return value is True or value == "true"

@@ -1,7 +1,7 @@
-"""Salesforce's outbound messages: SOAP 1.1, as bytes from a stranger.
+"""Salesforce's outbound messages: SOAP 1.1 from an untrusted sender.
 
-No document type, no entity and nothing outside is followed: such a body is refused before anything of
-it is read. Source: Salesforce's "Outbound Messaging".
+A body with a document type, an entity or an external reference is refused before anything of it is read.
+Source: Salesforce's "Outbound Messaging".
 """
 
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ _TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 
 _MOST_FIELDS = 1_000
-"""Of a record; Salesforce allows 800 fields of one's own."""
+"""Of a record; Salesforce allows 800 custom fields."""
 _MAX_DEPTH = 32
-"""A message nests seven levels; a tree of a hundred thousand takes a second to build."""
+"""A message nests seven levels; a tree of a hundred thousand would take a second to build."""
 
 ACKNOWLEDGED = (
     b'<?xml version="1.0" encoding="UTF-8"?>'
@@ -28,39 +28,39 @@ ACKNOWLEDGED = (
     b'<notificationsResponse xmlns="http://soap.sforce.com/2005/09/outbound"><Ack>true</Ack>'
     b"</notificationsResponse></soapenv:Body></soapenv:Envelope>"
 )
-"""Anything else, and Salesforce sends the message again for a day."""
+"""After any other response Salesforce repeats the message for a day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """An outbound message: whose, and its records in the form of Salesforce's JSON."""
+    """An outbound message: its organization, and its records in the form of Salesforce's JSON."""
 
     organization_id: str
     records: tuple[JsonObject, ...]
 
 
 def parse(body: bytes) -> Message | None:
-    """Read a message; None for what is none. Never raises for anything that bytes can hold."""
+    """Read a message; None for any other bytes. Never raises."""
     try:
         parser = DefusedXMLParser(target=_Builder(), forbid_dtd=True)
         parser.feed(body)
         root = parser.close()
     except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError):
         return None
-    found = root.find(f"./*/{_OUTBOUND}notifications")
-    if found is None:
+    node = root.find(f"./*/{_OUTBOUND}notifications")
+    if node is None:
         return None
-    records = [_record(each) for each in found.findall(f"{_OUTBOUND}Notification")]
+    records = [_record(each) for each in node.findall(f"{_OUTBOUND}Notification")]
     if not records or None in records:
         return None
     return Message(
-        organization_id=(found.findtext(f"{_OUTBOUND}OrganizationId") or "").strip(),
+        organization_id=(node.findtext(f"{_OUTBOUND}OrganizationId") or "").strip(),
         records=tuple(record for record in records if record is not None),
     )
 
 
 class _Builder(TreeBuilder):
-    """A tree that does not grow deep."""
+    """Builds a tree of bounded depth."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,16 +78,16 @@ class _Builder(TreeBuilder):
 
 
 def _record(notification: Element) -> JsonObject | None:
-    """`Id` and fields as Salesforce's JSON has them; a field that is nil is null."""
-    found = notification.find(f"{_OUTBOUND}sObject")
-    if found is None or len(found) > _MOST_FIELDS:
+    """`Id` and fields as in Salesforce's JSON; a nil field is null."""
+    node = notification.find(f"{_OUTBOUND}sObject")
+    if node is None or len(node) > _MOST_FIELDS:
         return None
     record: JsonObject = {
         NOTIFICATION: (notification.findtext(f"{_OUTBOUND}Id") or "").strip(),
-        "attributes": {"type": found.get(_TYPE, "").rpartition(":")[2]},
+        "attributes": {"type": node.get(_TYPE, "").rpartition(":")[2]},
     }
-    for field in found:
-        # A record inside a record has children; its fields are not this one's.
+    for field in node:
+        # An element with children is a nested record, whose fields do not belong to this one.
         if len(field) == 0 and isinstance(field.tag, str):
             name = field.tag.rpartition("}")[2]
             record[name] = None if field.get(_NIL) == "true" else field.text or ""

@@ -1,14 +1,14 @@
 """Stripe: invoices, subscriptions, customers and checkouts.
 
-A customer is the anonymous id `stripe:customer:<id>`, known with the e-mail that an event carries; the
-account is what the metadata name (`account_id_property`). Amounts come in the smallest unit of their
+A customer is the anonymous id `stripe:customer:<id>`, with the e-mail address of the event; the account id
+is in the metadata (`account_id_property`). Amounts come in the smallest unit of their
 currency and become major units. Source: Stripe's "Types of events", "Zero-decimal currencies".
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from services.ingest.protocols.webhooks.providers import item as reading
+from services.ingest.protocols.webhooks.providers import item as values
 from services.ingest.protocols.webhooks.providers.item import (
     JsonObject,
     ProviderItem,
@@ -26,14 +26,14 @@ _NO_DECIMALS = frozenset(
         "xof", "xpf",
     )
 )  # fmt: skip
-"""Icelandic króna and Ugandan shilling have none either, but Stripe writes them with two."""
+"""Without Icelandic króna and Ugandan shilling: Stripe writes them with two decimals."""
 _THREE_DECIMALS = frozenset(("bhd", "jod", "kwd", "omr", "tnd"))
 
 _RENEWS = "subscription_cycle"
 
 
 def major_units(amount: object, currency: object) -> float | None:
-    """An amount as people say it: 1999 eur is 19.99, 500 jpy is 500."""
+    """An amount in major units: 1999 eur is 19.99, 500 jpy is 500."""
     if isinstance(amount, bool) or not isinstance(amount, int):
         return None
     code = currency.lower() if isinstance(currency, str) else ""
@@ -43,22 +43,22 @@ def major_units(amount: object, currency: object) -> float | None:
 
 
 def read(item: JsonObject, settings: SourceSettings) -> ProviderItem:
-    """What one event says."""
+    """Read one event."""
     kind = text(item.get("type")) or ""
-    data = reading.mapping(item.get("data"))
-    thing = reading.mapping(data.get("object"))
-    teller = _TELLERS.get(kind)
+    data = values.mapping(item.get("data"))
+    thing = values.mapping(data.get("object"))
+    reader = _READERS.get(kind)
     touchpoints: list[JsonObject] | None = None
-    if teller is not None and thing:
+    if reader is not None and thing:
         who = _who(thing, settings.account_id_property)
         if who:
-            before = reading.mapping(data.get("previous_attributes"))
-            told = teller(thing, before)
-            touchpoints = [{"channel": "billing", **who, **each} for each in told]
+            before = values.mapping(data.get("previous_attributes"))
+            events = reader(thing, before)
+            touchpoints = [{"channel": "billing", **who, **each} for each in events]
     return ProviderItem(
         type=kind,
-        message_id=reading.message_id(PROVIDER, item.get("id")),
-        occurred_at=reading.instant(item.get("created")),
+        message_id=values.message_id(PROVIDER, item.get("id")),
+        occurred_at=values.instant(item.get("created")),
         touchpoints=touchpoints,
     )
 
@@ -69,7 +69,7 @@ def _who(thing: Mapping[str, Any], account_property: str | None) -> JsonObject:
         customer = customer.get("id")
     if thing.get("object") == "customer":
         customer = thing.get("id")
-    details = reading.mapping(thing.get("customer_details"))
+    details = values.mapping(thing.get("customer_details"))
     address = thing.get("email") if thing.get("object") == "customer" else None
     for candidate in (
         thing.get("customer_email"),
@@ -81,28 +81,28 @@ def _who(thing: Mapping[str, Any], account_property: str | None) -> JsonObject:
     return present(
         {
             "anonymous_id": f"{PROVIDER}:customer:{name}" if name else None,
-            "email": reading.email(address),
+            "email": values.email(address),
             "account_id": _account(thing, account_property),
         }
     )
 
 
 def _account(thing: Mapping[str, Any], account_property: str | None) -> str | None:
-    """From the metadata: the object's own, or of the subscription that an invoice is for."""
+    """Account id in the metadata of the object, or of the subscription that an invoice is for."""
     if account_property is None:
         return None
-    outer = (thing, reading.mapping(thing.get("parent")))
-    details = (reading.mapping(each.get("subscription_details")) for each in outer)
+    outer = (thing, values.mapping(thing.get("parent")))
+    details = (values.mapping(each.get("subscription_details")) for each in outer)
     for place in (thing, *details):
-        found = identifier(reading.mapping(place.get("metadata")).get(account_property))
-        if found is not None:
-            return found
-    # `client_reference_id` of a checkout is the sender's own id without being metadata.
+        account_id = identifier(values.mapping(place.get("metadata")).get(account_property))
+        if account_id is not None:
+            return account_id
+    # `client_reference_id` of a checkout holds the sender's id outside of the metadata.
     return identifier(thing.get(account_property))
 
 
-_Told = list[JsonObject]
-_Teller = Callable[[Mapping[str, Any], Mapping[str, Any]], _Told]
+_Touchpoints = list[JsonObject]
+_Reader = Callable[[Mapping[str, Any], Mapping[str, Any]], _Touchpoints]
 
 
 def _money(thing: Mapping[str, Any], amount: str) -> JsonObject:
@@ -112,26 +112,26 @@ def _money(thing: Mapping[str, Any], amount: str) -> JsonObject:
 
 def _properties(thing: Mapping[str, Any], **more: object) -> JsonObject:
     kind = text(thing.get("object")) or "object"
-    told = {f"{kind.rpartition('.')[2]}_id": thing.get("id"), "currency": thing.get("currency")}
-    return {"properties": present({**told, **more})}
+    fields = {f"{kind.rpartition('.')[2]}_id": thing.get("id"), "currency": thing.get("currency")}
+    return {"properties": present({**fields, **more})}
 
 
-def _invoice_paid(thing: Mapping[str, Any], _: Mapping[str, Any]) -> _Told:
+def _invoice_paid(thing: Mapping[str, Any], _: Mapping[str, Any]) -> _Touchpoints:
     reason = thing.get("billing_reason")
     more = {**_money(thing, "amount_paid"), **_properties(thing, billing_reason=reason)}
-    # `invoice.paid` and `invoice.payment_succeeded` say the same: one name, so that it counts once.
-    name = reading.message_id(PROVIDER, thing.get("id"), "paid")
+    # One message id for `invoice.paid` and `invoice.payment_succeeded`, which report the same fact.
+    name = values.message_id(PROVIDER, thing.get("id"), "paid")
     paid = present({"event": "Invoice Paid", "message_id": name, **more})
     if reason != _RENEWS:
         return [paid]
-    renewed = reading.message_id(PROVIDER, thing.get("id"), "renewed")
+    renewed = values.message_id(PROVIDER, thing.get("id"), "renewed")
     return [paid, {"event": "Subscription Renewed", "message_id": renewed, **more}]
 
 
-def _payment_failed(thing: Mapping[str, Any], _: Mapping[str, Any]) -> _Told:
+def _payment_failed(thing: Mapping[str, Any], _: Mapping[str, Any]) -> _Touchpoints:
     attempts = thing.get("attempt_count")
     amount = "amount_due" if thing.get("object") == "invoice" else "amount"
-    error = reading.mapping(thing.get("last_payment_error"))
+    error = values.mapping(thing.get("last_payment_error"))
     more = _properties(thing, attempt_count=attempts, reason=error.get("code"))
     return [
         {
@@ -144,10 +144,10 @@ def _payment_failed(thing: Mapping[str, Any], _: Mapping[str, Any]) -> _Told:
 
 
 def _price(subscription: Mapping[str, Any]) -> JsonObject:
-    """What all items of a subscription cost a period, and its currency and plan."""
-    items = reading.mapping(subscription.get("items")).get("data")
+    """Price of all items of a subscription for one period, with its currency and plan."""
+    items = values.mapping(subscription.get("items")).get("data")
     prices = [
-        (reading.mapping(item.get("price") or item.get("plan")), item.get("quantity", 1))
+        (values.mapping(item.get("price") or item.get("plan")), item.get("quantity", 1))
         for item in (items if isinstance(items, list) else ())
         if isinstance(item, dict)
     ]
@@ -158,8 +158,8 @@ def _price(subscription: Mapping[str, Any]) -> JsonObject:
     value = None
     if amounts and all(isinstance(a, int) and isinstance(q, int) for a, q in amounts):
         value = major_units(sum(a * q for a, q in amounts), currency)
-    interval = next((reading.mapping(p.get("recurring")).get("interval") for p, _ in prices), None)
-    told = {
+    interval = next((values.mapping(p.get("recurring")).get("interval") for p, _ in prices), None)
+    properties = {
         "subscription_id": subscription.get("id"),
         "status": subscription.get("status"),
         "currency": currency,
@@ -167,15 +167,15 @@ def _price(subscription: Mapping[str, Any]) -> JsonObject:
         "quantity": amounts[0][1] if len(amounts) == 1 else None,
         "price_id": prices[0][0].get("id") if len(prices) == 1 else None,
     }
-    return present({"value": value, "properties": present(told)})
+    return present({"value": value, "properties": present(properties)})
 
 
-def _started(thing: Mapping[str, Any], _: Mapping[str, Any]) -> _Told:
+def _started(thing: Mapping[str, Any], _: Mapping[str, Any]) -> _Touchpoints:
     event = "Trial Started" if thing.get("status") == "trialing" else "Subscription Started"
     return [{"event": event, **_price(thing)}]
 
 
-def _updated(thing: Mapping[str, Any], before: Mapping[str, Any]) -> _Told:
+def _updated(thing: Mapping[str, Any], before: Mapping[str, Any]) -> _Touchpoints:
     status, former = thing.get("status"), before.get("status")
     price = _price(thing)
     if former in ("trialing", "incomplete") and status == "active":
@@ -191,42 +191,42 @@ def _updated(thing: Mapping[str, Any], before: Mapping[str, Any]) -> _Told:
     return [{"event": event, **price}]
 
 
-def _cancelled(thing: Mapping[str, Any], _: Mapping[str, Any]) -> _Told:
+def _cancelled(thing: Mapping[str, Any], _: Mapping[str, Any]) -> _Touchpoints:
     return [{"event": "Subscription Cancelled", **_price(thing), **_why_cancelled(thing)}]
 
 
 def _why_cancelled(thing: Mapping[str, Any]) -> JsonObject:
-    details = reading.mapping(thing.get("cancellation_details"))
+    details = values.mapping(thing.get("cancellation_details"))
     return present(
         {"friction": text(details.get("feedback")), "thought": text(details.get("comment"))}
     )
 
 
-def _named(event: str) -> _Teller:
-    def tell(thing: Mapping[str, Any], _: Mapping[str, Any]) -> _Told:
+def _named(event: str) -> _Reader:
+    def read_event(thing: Mapping[str, Any], _: Mapping[str, Any]) -> _Touchpoints:
         return [{"event": event, **_price(thing)}]
 
-    return tell
+    return read_event
 
 
-def _paid(event: str, amount: str) -> _Teller:
-    def tell(thing: Mapping[str, Any], _: Mapping[str, Any]) -> _Told:
+def _paid(event: str, amount: str) -> _Reader:
+    def read_event(thing: Mapping[str, Any], _: Mapping[str, Any]) -> _Touchpoints:
         reason = thing.get("reason")
         return [{"event": event, **_money(thing, amount), **_properties(thing, reason=reason)}]
 
-    return tell
+    return read_event
 
 
-def _customer(event: str) -> _Teller:
-    def tell(thing: Mapping[str, Any], _: Mapping[str, Any]) -> _Told:
+def _customer(event: str) -> _Reader:
+    def read_event(thing: Mapping[str, Any], _: Mapping[str, Any]) -> _Touchpoints:
         names = ("name", "phone", "description", "currency", "delinquent")
         traits = present({name: thing.get(name) for name in names})
         return [{"type": "identify", "event": event, "traits": traits}]
 
-    return tell
+    return read_event
 
 
-_TELLERS: Mapping[str, _Teller] = {
+_READERS: Mapping[str, _Reader] = {
     "invoice.paid": _invoice_paid,
     "invoice.payment_succeeded": _invoice_paid,
     "invoice.payment_failed": _payment_failed,

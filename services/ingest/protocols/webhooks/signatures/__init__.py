@@ -1,5 +1,5 @@
-"""Whether a webhook is from whom it says: raw bytes, headers, secrets and the time in, a verdict out.
+"""Signatures of webhooks: raw bytes, headers, secrets and the time in, a verdict out. Pure.
 
-Pure. Bytes are compared in constant time, every secret in use is tried, and where a scheme knows the
-time, it counts within five minutes both ways.
+Bytes are compared in constant time, every active secret is tried, and a timestamp is accepted within five
+minutes in either direction.
 """

@@ -1,7 +1,7 @@
 """HubSpot's signatures: v3 by default, v1 and v2 only where the source names them.
 
-HubSpot sends a v1 signature beside the v3 one, and v1 knows neither time nor address: whoever took
-what is there could be sent an old delivery again. Source: HubSpot's "Validating requests", with its
+HubSpot sends a v1 signature beside the v3 one, and v1 covers neither time nor address: a source that
+accepted either could be sent an old delivery again. Source: HubSpot's "Validating requests", with its
 vectors in the tests.
 """
 
@@ -23,7 +23,7 @@ from services.ingest.protocols.webhooks.signatures.request import (
 )
 
 _ESCAPES = re.compile(rb"%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
-"""`: / ? @ ! $ ' ( ) * , ;` are decoded in the address before it is signed; no others are."""
+"""Only `: / ? @ ! $ ' ( ) * , ;` are decoded in the address before it is signed."""
 
 
 def needs_url(versions: Sequence[str]) -> bool:
@@ -34,7 +34,7 @@ def needs_url(versions: Sequence[str]) -> bool:
 def verify(
     signed: SignedRequest, secrets: Sequence[bytes], *, versions: Sequence[str], now: datetime
 ) -> Verdict:
-    """Check the newest version that is both allowed and there."""
+    """Check the newest version that is both allowed and present."""
     newest = signed.header(b"x-hubspot-signature-v3")
     if newest is Failure.MALFORMED:
         return Failure.MALFORMED
@@ -71,5 +71,5 @@ def _third(
 def _method_and_url(signed: SignedRequest) -> bytes:
     url = signed.url.encode()
     return signed.method.encode() + _ESCAPES.sub(
-        lambda found: bytes.fromhex(found[1].decode()), url
+        lambda match: bytes.fromhex(match[1].decode()), url
     )

@@ -1,4 +1,4 @@
-"""A request as it came, before anything of it is believed."""
+"""A request that is not authenticated yet, and helpers to check its signature. Pure."""
 
 import hmac
 from collections.abc import Iterable, Sequence
@@ -8,14 +8,14 @@ from enum import StrEnum
 from hashlib import sha256
 
 WINDOW_SECONDS = 300
-"""How far a sender's time may lie from ours, before or after."""
+"""Largest difference between the sender's time and ours, in either direction."""
 
 _MOST_DIGITS = 16
 """Of an instant in milliseconds, thousands of years from now."""
 
 
 class Failure(StrEnum):
-    """Why a webhook is not believed; label of `stageline_ingest_auth_failures_total`."""
+    """Why a signature was not accepted; label of `stageline_ingest_auth_failures_total`."""
 
     MISSING = "signature_missing"
     MALFORMED = "signature_malformed"
@@ -25,7 +25,7 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """It is from whom it says. `delivery_id` is the sender's signed name for it, if there is one."""
+    """The signature is valid. `delivery_id` is the sender's signed id of the delivery, if it has one."""
 
     delivery_id: str | None = None
 
@@ -35,25 +35,25 @@ Verdict = Verified | Failure
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedRequest:
-    """What a signature can be over. `body` is as received, before any decompression."""
+    """Everything that a signature can cover. `body` is as received, before any decompression."""
 
     method: str
     url: str
-    """The public address that was called, with its query; empty where nobody has told us."""
+    """The public address that was called, with its query; empty if it is not configured."""
     query: bytes
     headers: Sequence[tuple[bytes, bytes]]
     body: bytes
 
     def header(self, name: bytes) -> bytes | Failure | None:
-        """The value, None where there is none. Two of a kind are a trick: MALFORMED."""
-        found = [value for known, value in self.headers if known == name]
-        if len(found) > 1:
+        """The value; None without one, MALFORMED for several: no provider repeats a header."""
+        values = [value for each, value in self.headers if each == name]
+        if len(values) > 1:
             return Failure.MALFORMED
-        return found[0].strip() if found else None
+        return values[0].strip() if values else None
 
 
 def instant(text: bytes) -> int | None:
-    """A number of seconds or milliseconds, or None for what is no such number."""
+    """A number of seconds or milliseconds; None for other text."""
     return int(text) if text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 
@@ -63,14 +63,14 @@ def is_current(seconds: float, now: datetime) -> bool:
 
 
 def any_equal(presented: Iterable[bytes], expected: Iterable[bytes]) -> bool:
-    """Whether one of these is one of those, in time that tells nothing about how nearly.
+    """Whether one of `presented` equals one of `expected`, in time that does not depend on the contents.
 
-    Hashed first, so that lengths do not show either.
+    Both are hashed first, so that time does not depend on lengths either.
     """
     digests = [sha256(each).digest() for each in presented]
-    found = False
+    is_equal = False
     for each in expected:
         wanted = sha256(each).digest()
         for digest in digests:
-            found |= hmac.compare_digest(digest, wanted)
-    return found
+            is_equal |= hmac.compare_digest(digest, wanted)
+    return is_equal

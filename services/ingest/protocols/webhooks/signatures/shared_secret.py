@@ -1,8 +1,7 @@
-"""Senders that show a secret instead of signing: in a header, as bearer, as password, in the query.
+"""Senders that send a secret instead of signing: in a header, as bearer token, as password, in the query.
 
-`X-Hub-Signature-256` and `X-Hub-Signature` (HMAC over the body, as Intercom and GitHub sign) are taken
-too where a source allows it. None of these knows the time: that a delivery counts once is the work of
-its message id.
+`X-Hub-Signature-256` and `X-Hub-Signature` (HMAC over the body, as Intercom and GitHub sign) are accepted too
+where a source allows it. None of these has a timestamp: a repeated delivery counts once by its message id.
 """
 
 import base64
@@ -23,11 +22,11 @@ HEADER = b"x-stageline-secret"
 QUERY = b"secret"
 
 _HUB = {b"x-hub-signature-256": "sha256", b"x-hub-signature": "sha1"}
-"""SHA-1 is broken for collisions, not for HMAC, and Intercom knows no other."""
+"""SHA-1 is broken for collisions, not for HMAC, and Intercom offers nothing else."""
 
 
 def verify(signed: SignedRequest, secrets: Sequence[bytes], *, takes_hub: bool) -> Verdict:
-    """Check whatever the request shows; one that is right suffices."""
+    """Check every secret and signature in the request; one valid one suffices."""
     for name in (b"authorization", HEADER, *_HUB):
         if isinstance(signed.header(name), Failure):
             return Failure.MALFORMED

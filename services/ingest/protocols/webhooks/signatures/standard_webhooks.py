@@ -1,6 +1,6 @@
 """Standard Webhooks, as Svix and many others sign: HMAC-SHA256 over `{id}.{timestamp}.{body}`.
 
-The asymmetric scheme (`v1a`) is not taken. Source: the Standard Webhooks specification; its own
+The asymmetric scheme (`v1a`) is not supported. Source: the Standard Webhooks specification; its own
 library makes the signatures of the tests.
 """
 
@@ -23,18 +23,18 @@ from services.ingest.protocols.webhooks.signatures.request import (
 _MOST_SIGNATURES = 32
 _MOST_ID_CHARS = 256
 _PREFIXES = (b"webhook-", b"svix-")
-"""Svix came first and still sends its own names; one of the two is there."""
+"""Svix preceded the standard and still sends its own names."""
 
 
 def verify(signed: SignedRequest, secrets: Sequence[bytes], *, now: datetime) -> Verdict:
     """Check every `v1` against every secret. The id is the same for every attempt."""
     for prefix in _PREFIXES:
-        told = [signed.header(prefix + name) for name in (b"id", b"timestamp", b"signature")]
-        if any(each is not None for each in told):
+        headers = [signed.header(prefix + name) for name in (b"id", b"timestamp", b"signature")]
+        if any(each is not None for each in headers):
             break
-    if any(isinstance(each, Failure) for each in told):
+    if any(isinstance(each, Failure) for each in headers):
         return Failure.MALFORMED
-    delivery_id, timestamp, header = (each if isinstance(each, bytes) else b"" for each in told)
+    delivery_id, timestamp, header = (each if isinstance(each, bytes) else b"" for each in headers)
     if not (delivery_id and timestamp and header):
         return Failure.MISSING
     seconds = instant(timestamp)
@@ -60,7 +60,7 @@ def verify(signed: SignedRequest, secrets: Sequence[bytes], *, now: datetime) ->
 
 
 def _key(secret: bytes) -> bytes | None:
-    """`whsec_` and base64, or None for what is not: nothing is signed by it."""
+    """The key of `whsec_` and base64; None for other text, which cannot have signed anything."""
     try:
         return base64.b64decode(secret.removeprefix(b"whsec_"), validate=True) or None
     except binascii.Error:

@@ -1,4 +1,4 @@
-"""Which scheme a source's sender uses."""
+"""Checks a request by the scheme of its source's provider. Pure."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from shared.sources.source import Source, SourceKind
 
 
 def needs_url(source: Source) -> bool:
-    """Whether the public address of this service must be known to check the signature."""
+    """Whether the signature covers the public address of this service."""
     return source.kind is SourceKind.HUBSPOT and hubspot.needs_url(
         source.settings.hubspot_signatures
     )
@@ -22,9 +22,9 @@ def needs_url(source: Source) -> bool:
 def verify(  # noqa: PLR0911 - a table
     source: Source, signed: SignedRequest, *, now: datetime
 ) -> Verdict:
-    """Whether `signed` is from the sender that `source` stands for. Never raises for any input.
+    """Check the signature by the secrets of `source`, all of which may be tried. Never raises.
 
-    A source without a secret believes nobody.
+    A source without a secret accepts no request.
     """
     secrets = [secret for secret in source.secrets if secret]
     match source.kind:
@@ -42,5 +42,5 @@ def verify(  # noqa: PLR0911 - a table
         case SourceKind.GENERIC:
             return shared_secret.verify(signed, secrets, takes_hub=True)
         case _:
-            # A web or server source has keys; no webhook is its.
+            # Web and server sources have keys and receive no webhooks.
             return Failure.MISSING
