@@ -22,10 +22,10 @@ from shared.keys.principal import Scope
 from shared.keys.token import KeyKind
 from shared.maps import parse
 from shared.storage import journeys, keys
-from shared.storage.connect import DatabaseRole, connect, create_engine
+from shared.storage.connect import DatabaseRole, create_engine
 from shared.telemetry.metrics import Metrics
 from tests.integration.api_rows import Rows
-from tests.support.database import owner_transaction
+from tests.support.database import connected, owner_transaction
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
@@ -156,22 +156,21 @@ async def api_world(database_url: str, **settings: Any) -> AsyncIterator[World]:
         clock=clock,
         metrics=Metrics(CollectorRegistry()),
     )
-    owner = await connect(database_url, role=DatabaseRole.OWNER, application_name="seed")
-    app = create_app(api)
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
-        yield World(
-            app=app,
-            api=api,
-            clock=clock,
-            owner=owner,
-            client=client,
-            secret=secret.token,
-            write=write.token,
-            foreign=other.token,
-            foreign_workspace=foreign,
-            database_url=database_url,
-        )
-    await owner.close()
+    async with connected(database_url) as owner:
+        app = create_app(api)
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
+            yield World(
+                app=app,
+                api=api,
+                clock=clock,
+                owner=owner,
+                client=client,
+                secret=secret.token,
+                write=write.token,
+                foreign=other.token,
+                foreign_workspace=foreign,
+                database_url=database_url,
+            )
     await api.close()
     await key_engine.dispose()

@@ -5,8 +5,8 @@ from typing import Any
 from services.cli.client.database import transact
 from services.cli.operate.verify import examine
 from shared.contracts.envelope import Envelope
-from shared.storage.connect import DatabaseRole, connect
 from tests.integration.stager_world import World
+from tests.support.database import connected
 
 
 def erase(w: World, day: float = 20, **names: Any) -> Envelope:
@@ -21,18 +21,17 @@ TABLES_WITH_NAMES = (
 
 async def holds(w: World, *texts: str) -> list[str]:
     """Tables in which one of the texts still occurs, in whatever column."""
-    owner = await connect(w.url, role=DatabaseRole.OWNER, application_name="test")
-    tables = []
-    for table in TABLES_WITH_NAMES:
-        rows = await owner.fetch(
-            "SELECT 1 FROM (SELECT t::text || coalesce(encode("  # noqa: S608 - our own names
-            + ("t.record_value" if table == "dead_letter" else "NULL")
-            + f", 'escape'), '') AS all FROM {table} t) x WHERE x.all ILIKE ANY($1::text[])",
-            [f"%{text}%" for text in texts],
-        )
-        if rows:
-            tables.append(table)
-    await owner.close()
+    async with connected(w.url) as owner:
+        tables = []
+        for table in TABLES_WITH_NAMES:
+            rows = await owner.fetch(
+                "SELECT 1 FROM (SELECT t::text || coalesce(encode("  # noqa: S608 - our own names
+                + ("t.record_value" if table == "dead_letter" else "NULL")
+                + f", 'escape'), '') AS all FROM {table} t) x WHERE x.all ILIKE ANY($1::text[])",
+                [f"%{text}%" for text in texts],
+            )
+            if rows:
+                tables.append(table)
     return tables
 
 

@@ -26,10 +26,10 @@ from shared.eventlog.port import Record
 from shared.ids import DEFAULT_WORKSPACE
 from shared.maps import parse
 from shared.storage import journeys
-from shared.storage.connect import DatabaseRole, connect, open_pool
+from shared.storage.connect import DatabaseRole, open_pool
 from shared.telemetry.metrics import Metrics
 from tests.support import touchpoints
-from tests.support.database import owner_transaction
+from tests.support.database import connected, owner_transaction
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
@@ -315,13 +315,12 @@ def cycles(w: World, random: Random, number: int) -> list[Envelope]:
 
 async def wipe(w: World) -> None:
     """Delete all events and everything that followed from them; maps stay."""
-    owner = await connect(w.url, role=DatabaseRole.OWNER, application_name="wipe")
-    for table in (
-        "identifier", "member", "subject", "placement", "touchpoint", "transition", "deadline",
-        "alert", "outbox", "consumer_offset", "dead_letter", "erasure", "suppression",
-        "source_event",
-    ):  # fmt: skip
-        await owner.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
-    await owner.close()
+    async with connected(w.url) as owner:
+        for table in (
+            "identifier", "member", "subject", "placement", "touchpoint", "transition", "deadline",
+            "alert", "outbox", "consumer_offset", "dead_letter", "erasure", "suppression",
+            "source_event",
+        ):  # fmt: skip
+            await owner.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
     w.positions.clear()
     w.restart()

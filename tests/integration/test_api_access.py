@@ -15,7 +15,7 @@ from tests.integration.api_world import World, api_world
 
 DESCRIBED: dict[str, Any] = document("Stageline API", [part()])
 ALERT = "0198f2c4-7d1e-7c3a-9a51-2f6f0c6f1b11"
-KNOWN = {
+EXISTING = {
     "account_id": "acme-of-default",
     "alert_id": ALERT,
     "journey": "sales",
@@ -50,9 +50,9 @@ async def world(database_url: str) -> AsyncIterator[World]:
         await world.name("user:leah", subject_id="acme-of-default")
         await world.touchpoint("acme-of-default", "m-1", occurred="02 09:30")
         await world.alert(ALERT, subject_id="acme-of-default")
-        await world.source(KNOWN["source_id"], kind="web")
-        await world.source_secret(KNOWN["source_id"], ALERT)
-        await world.bound_key(KNOWN["source_id"], KNOWN["key_id"])
+        await world.source(EXISTING["source_id"], kind="web")
+        await world.source_secret(EXISTING["source_id"], ALERT)
+        await world.bound_key(EXISTING["source_id"], EXISTING["key_id"])
         yield world
 
 
@@ -61,7 +61,7 @@ def calls() -> Iterator[tuple[str, str, str, Scope]]:
     for path, methods in DESCRIBED["paths"].items():
         for method, described in methods.items():
             name = described["operationId"]
-            url = path.format(**KNOWN)
+            url = path.format(**EXISTING)
             query = "?account_id=acme-of-default" if name == "getStage" else ""
             yield name, method.upper(), url + query, Scope(described["x-scope"])
 

@@ -12,8 +12,9 @@ from shared.keys.principal import Scope
 from shared.sources.hashing import hashed, person_digest
 from shared.sources.registry import SourceRegistry
 from shared.storage import sources
-from shared.storage.connect import DatabaseRole, connect, create_engine
+from shared.storage.connect import DatabaseRole, create_engine
 from tests.integration.api_world import AWKWARD_IDS, World, api_world
+from tests.support.database import connected
 
 ANN = "email:ann@acme.example"
 
@@ -207,21 +208,15 @@ async def test_an_invalid_person_or_reason_is_refused(
 async def test_the_api_cannot_read_the_key_or_hash_without_a_workspace(
     database_url: str,
 ) -> None:
-    connection = await connect(database_url, role=DatabaseRole.API, application_name="test")
-    try:
+    async with connected(database_url, role=DatabaseRole.API) as connection:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.fetchval("SELECT keyed_hashes(ARRAY['x'])")
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.fetchval("SELECT hash_key FROM workspace")
-    finally:
-        await connection.close()
 
 
 @pytest.mark.parametrize("role", [DatabaseRole.INGEST, DatabaseRole.STAGER])
 async def test_other_roles_cannot_hash(database_url: str, role: DatabaseRole) -> None:
-    connection = await connect(database_url, role=role, application_name="test")
-    try:
+    async with connected(database_url, role=role) as connection:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.fetchval("SELECT keyed_hashes(ARRAY['x'])")
-    finally:
-        await connection.close()

@@ -3,7 +3,7 @@
 from shared.eventlog.factory import ensure_topics, open_writer, trim
 from shared.eventlog.port import NewRecord
 from shared.settings import CommonSettings
-from shared.storage.connect import DatabaseRole, connect
+from tests.support.database import connected
 
 TOPIC = "stageline.touchpoints.v1"
 
@@ -12,29 +12,27 @@ async def _filled(database_url: str) -> CommonSettings:
     """A log of two partitions with five records each; the first three of each are an hour old."""
     settings = CommonSettings.model_validate({"database_url": database_url, "partitions": 2})
     await ensure_topics(settings)
-    connection = await connect(database_url, role=DatabaseRole.OWNER, application_name="tests")
-    await connection.execute(
-        """INSERT INTO log_record (topic, partition, record_offset, record_value, appended_at)
-           SELECT $1, partition, at, 'x',
-                  CASE WHEN at < 3 THEN now() - interval '1 hour' ELSE now() END
-           FROM generate_series(0, 1) AS partition, generate_series(0, 4) AS at""",
-        TOPIC,
-    )
-    await connection.execute("UPDATE log_partition SET next_offset = 5 WHERE topic = $1", TOPIC)
-    await connection.close()
+    async with connected(database_url) as connection:
+        await connection.execute(
+            """INSERT INTO log_record (topic, partition, record_offset, record_value, appended_at)
+               SELECT $1, partition, at, 'x',
+                      CASE WHEN at < 3 THEN now() - interval '1 hour' ELSE now() END
+               FROM generate_series(0, 1) AS partition, generate_series(0, 4) AS at""",
+            TOPIC,
+        )
+        await connection.execute("UPDATE log_partition SET next_offset = 5 WHERE topic = $1", TOPIC)
     return settings
 
 
 async def _left(database_url: str) -> list[tuple[int, int, int]]:
     """(partition, first offset by the book, first offset by the records)."""
-    connection = await connect(database_url, role=DatabaseRole.OWNER, application_name="tests")
-    rows = await connection.fetch(
-        """SELECT partition, first_offset, min(record_offset) AS kept
-           FROM log_partition JOIN log_record USING (topic, partition)
-           WHERE topic = $1 GROUP BY partition, first_offset ORDER BY partition""",
-        TOPIC,
-    )
-    await connection.close()
+    async with connected(database_url) as connection:
+        rows = await connection.fetch(
+            """SELECT partition, first_offset, min(record_offset) AS kept
+               FROM log_partition JOIN log_record USING (topic, partition)
+               WHERE topic = $1 GROUP BY partition, first_offset ORDER BY partition""",
+            TOPIC,
+        )
     return [tuple(row) for row in rows]
 
 

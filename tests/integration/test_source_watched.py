@@ -16,9 +16,10 @@ from shared.keys.token import KeyKind
 from shared.sources.settings_reader import read_settings
 from shared.sources.source import SourceKind
 from shared.storage import keys, source_changes
-from shared.storage.connect import DatabaseRole, connect, create_engine
+from shared.storage.connect import DatabaseRole, create_engine
 from shared.storage.source_events import writer
 from tests.integration.ingest_server import Response, Server, serving
+from tests.support.database import connected
 
 LEAH = "leah@acme.example"
 
@@ -68,11 +69,9 @@ async def watched(database_url: str, **settings: Any) -> AsyncIterator[Watched]:
         )
     await engine.dispose()
     writing = create_engine(database_url, role=DatabaseRole.INGEST, application_name="test")
-    owner = await connect(database_url, role=DatabaseRole.OWNER, application_name="test")
-    async with serving(database_url) as server:
+    async with connected(database_url) as owner, serving(database_url) as server:
         server.ingest.accounting.recorder = Recorder(writer(writing), server.ingest.metrics)
         yield Watched(server=server, owner=owner, token=key.token)
-    await owner.close()
     await writing.dispose()
 
 

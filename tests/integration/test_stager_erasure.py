@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from shared.sources.hashing import hashed
-from shared.storage.connect import DatabaseRole, connect
 from tests.integration.erasure_checks import erase, erased_records, holds, is_sound
 from tests.integration.stager_world import HABIT, SALES, snapshot, wipe, world
+from tests.support.database import connected
 
 
 async def test_nothing_is_left_of_a_person_under_any_name(database_url: str) -> None:
@@ -205,16 +205,15 @@ async def test_dead_letters_that_hold_the_person_are_emptied_and_others_are_not(
 async def test_what_the_debugger_of_sources_shows_of_the_person_goes(database_url: str) -> None:
     async with world(database_url, SALES) as w:
         await w.send(w.event("Blog Read", 0, user_id="leah", message_id="of-leah"))
-        owner = await connect(w.url, role=DatabaseRole.OWNER, application_name="test")
-        for person, message_id in (
-            ("user:leah", "x"), (None, "of-leah"), ("user:omar", "y"), (None, None),
-        ):  # fmt: skip
-            await owner.execute(
-                "INSERT INTO source_event (workspace_id, source_id, received_at, route, outcome,"
-                " message_id, person) VALUES (1, 's', now(), 'track', 'accepted', $1, $2)",
-                message_id, person,
-            )  # fmt: skip
-        await owner.close()
+        async with connected(w.url) as owner:
+            for person, message_id in (
+                ("user:leah", "x"), (None, "of-leah"), ("user:omar", "y"), (None, None),
+            ):  # fmt: skip
+                await owner.execute(
+                    "INSERT INTO source_event (workspace_id, source_id, received_at, route, outcome,"
+                    " message_id, person) VALUES (1, 's', now(), 'track', 'accepted', $1, $2)",
+                    message_id, person,
+                )  # fmt: skip
         await w.send(erase(w, user_id="leah"))
 
         assert await w.rows("SELECT person, message_id FROM source_event ORDER BY 1") == [
@@ -226,11 +225,10 @@ async def test_what_the_debugger_of_sources_shows_of_the_person_goes(database_ur
 async def test_the_person_of_another_workspace_is_another_person(database_url: str) -> None:
     async with world(database_url, SALES) as w:
         await w.pool.execute("SELECT 1")
-        owner = await connect(w.url, role=DatabaseRole.OWNER, application_name="test")
-        other: int = await owner.fetchval(
-            "INSERT INTO workspace (name) VALUES ('other') RETURNING workspace_id"
-        )
-        await owner.close()
+        async with connected(w.url) as owner:
+            other: int = await owner.fetchval(
+                "INSERT INTO workspace (name) VALUES ('other') RETURNING workspace_id"
+            )
         await w.send(
             w.event("Blog Read", 0, user_id="leah"),
             w.event("Blog Read", 0, user_id="leah", workspace_id=other),

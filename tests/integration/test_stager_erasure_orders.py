@@ -9,11 +9,11 @@ import pytest
 
 from shared.contracts.envelope import Envelope
 from shared.eventlog.factory import ensure_topics
-from shared.storage.connect import DatabaseRole, connect
 from tests.integration.erasure_checks import erase, erased_records, holds, is_sound
 from tests.integration.stager_world import HABIT, SALES, START, snapshot, story, wipe, world
 from tests.integration.test_stager_identity import _batches
 from tests.integration.test_stager_process import append, running, settings_of, wait_for
+from tests.support.database import connected
 from tests.support.eventually import eventually
 
 
@@ -132,13 +132,12 @@ async def test_erase_then_replay_the_whole_log_and_the_person_is_still_absent(
         await is_sound(w)
 
         # As after a restore of nothing but the log and the list of people to leave alone.
-        owner = await connect(w.url, role=DatabaseRole.OWNER, application_name="test")
-        for table in (
-            "identifier", "member", "subject", "placement", "touchpoint", "transition", "deadline",
-            "alert", "outbox", "consumer_offset", "erasure",
-        ):  # fmt: skip
-            await owner.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
-        await owner.close()
+        async with connected(w.url) as owner:
+            for table in (
+                "identifier", "member", "subject", "placement", "touchpoint", "transition", "deadline",
+                "alert", "outbox", "consumer_offset", "erasure",
+            ):  # fmt: skip
+                await owner.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
 
         async def is_read() -> bool:
             rows = await w.rows("SELECT coalesce(sum(next_offset), 0) FROM consumer_offset")

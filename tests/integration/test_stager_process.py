@@ -18,9 +18,9 @@ from shared.errors import FatalError
 from shared.eventlog.factory import ensure_topics, open_reader, open_writer
 from shared.eventlog.port import NewRecord
 from shared.settings import load
-from shared.storage.connect import DatabaseRole, connect
 from shared.telemetry.metrics import Metrics
 from tests.integration.stager_world import SALES, START, World, world
+from tests.support.database import connected
 from tests.support.eventually import eventually
 from tests.support.processes import ServiceProcess
 
@@ -99,8 +99,7 @@ async def test_a_cut_connection_costs_nothing_but_time(database_url: str) -> Non
         await ensure_topics(settings)
         sent = events(w, 3000)
         await append(settings, *sent)
-        killer = await connect(database_url, role=DatabaseRole.OWNER, application_name="killer")
-        async with running(settings):
+        async with connected(database_url) as killer, running(settings):
             for _ in range(8):
                 await killer.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -109,7 +108,6 @@ async def test_a_cut_connection_costs_nothing_but_time(database_url: str) -> Non
                 )
                 await asyncio.sleep(0.05)
             await wait_for(w, (3000, 0, 0))
-        await killer.close()
 
         rows = await w.rows("SELECT count(*) FROM touchpoint")
         assert rows == [(3000,)]

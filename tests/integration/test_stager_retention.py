@@ -9,8 +9,8 @@ from services.stager.settings import StagerSettings
 from shared.contracts.topics import DEAD_LETTERS, TOUCHPOINTS
 from shared.eventlog.factory import ensure_topics, open_writer
 from shared.eventlog.port import NewRecord
-from shared.storage.connect import DatabaseRole, connect
 from tests.integration.stager_world import SALES, world
+from tests.support.database import connected
 
 
 def settings_for(url: str) -> StagerSettings:
@@ -24,15 +24,12 @@ async def fill(settings: StagerSettings, topic: str, records: int, *, days_old: 
     await writer.start()
     await writer.append([NewRecord(key=b"k", value=b"v") for _ in range(records)])
     await writer.stop()
-    connection = await connect(
-        settings.database_url.get_secret_value(), role=DatabaseRole.OWNER, application_name="test"
-    )
-    await connection.execute(
-        "UPDATE log_record SET appended_at = now() - $2 * interval '1 day' WHERE topic = $1",
-        topic,
-        days_old,
-    )
-    await connection.close()
+    async with connected(settings.database_url.get_secret_value()) as connection:
+        await connection.execute(
+            "UPDATE log_record SET appended_at = now() - $2 * interval '1 day' WHERE topic = $1",
+            topic,
+            days_old,
+        )
 
 
 async def test_stored_records_go_after_their_days_and_unread_ones_stay(database_url: str) -> None:

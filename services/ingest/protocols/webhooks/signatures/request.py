@@ -45,7 +45,7 @@ class SignedRequest:
     body: bytes
 
     def header(self, name: bytes) -> bytes | Failure | None:
-        """The value; None without one, MALFORMED for several, which only a forger sends."""
+        """The value; None without one, MALFORMED for several: no provider repeats a header."""
         values = [value for each, value in self.headers if each == name]
         if len(values) > 1:
             return Failure.MALFORMED
