@@ -108,7 +108,7 @@ def python_for_everybody() -> str:
 
 
 def test_an_ordinary_user_can_run_it_as_well_as_root(folder: Path) -> None:
-    require(available=os.geteuid() == 0, reason="only root can become somebody else")
+    require(available=os.geteuid() == 0, reason="only root can become another user")
     os.chown(folder, UNPRIVILEGED_USER, UNPRIVILEGED_USER)
     packages = os.pathsep.join([str(ROOT), *(path for path in sys.path if "site-packages" in path)])
 
