@@ -9,7 +9,7 @@ import pytest
 from shared.clock import ManualClock
 from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
 from shared.sources.registry import SourceRegistry
-from shared.sources.source import Usage
+from shared.sources.source import DailyUsage
 from shared.storage import sources
 from shared.storage.connect import DatabaseRole, create_engine
 from tests.integration.api.world import MAP, NOW, SHOP, World, api_world
@@ -72,7 +72,7 @@ async def test_usage_is_that_of_the_day_in_utc(world: World, registry: SourceReg
 
     assert await registry.refresh()
 
-    assert registry.usage("src_1") == Usage(TODAY, 7)
+    assert registry.usage("src_1") == DailyUsage(TODAY, 7)
     assert registry.usage("src_2") is None
 
 
