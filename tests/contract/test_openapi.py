@@ -18,7 +18,7 @@ from shared.http.problem import TYPE_BASE
 from shared.keys.principal import Scope
 from tests.conftest import ROOT
 from tests.contract.questions import Case, fuzz
-from tests.integration.api_world import SHOP, World, api_world
+from tests.integration.api.world import SHOP, World, api_world
 
 DOCUMENT = ROOT / "docs" / "openapi.json"
 DESCRIBED: dict[str, Any] = msgspec.json.decode(DOCUMENT.read_bytes())

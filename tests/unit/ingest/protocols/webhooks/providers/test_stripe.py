@@ -1,4 +1,4 @@
-"""What each thing that Stripe tells becomes; expectations are written by hand."""
+"""What each event of Stripe becomes; expectations are written by hand."""
 
 from typing import Any
 
