@@ -1,6 +1,7 @@
 """Responses of ingest: Starlette responses with ready headers, open to browsers on any origin.
 
-`without_cors` closes one. `*` without credentials: the key in the request is the credential, a cookie never is.
+`without_cors` closes one. `*` without credentials: the key in the request is the credential, a cookie
+never is.
 """
 
 from collections.abc import Mapping, Sequence
