@@ -39,14 +39,25 @@ def read_command(credentials: Credentials) -> str:
     )
 
 
-def welcome(credentials: Credentials, path: Path) -> str:
+PUBLISH = ".venv/bin/stageline map publish b2b-jtbd-7"
+"""Command that publishes a ready map."""
+
+_NO_MAP = f"""
+
+No map is published, so no account has a stage yet. Publish one of the ready maps, or your own (docs/maps.md):
+
+.venv/bin/stageline map templates
+{PUBLISH}"""
+
+
+def welcome(credentials: Credentials, path: Path, *, has_map: bool) -> str:
     """Addresses, keys and first commands, in the order in which a newcomer needs them."""
     return f"""
 Stageline is ready at {credentials.base_url}
 
   keys        {path.resolve()}
   write key   {credentials.write_key}
-  secret key  {credentials.secret_key}
+  secret key  {credentials.secret_key}{"" if has_map else _NO_MAP}
 
 Post an event:
 
