@@ -2,17 +2,23 @@
 
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
-from services.standalone.credentials import Credentials
+from services.standalone.credentials import HOME, Credentials
 
 _EVENT = (
     '{"event": "Demo Requested", "account_id": "acme", "user_id": "leah", "channel": "website"}'
 )
 
+_COMMANDS = (
+    "tail website",
+    "accounts --status stalled",
+    "explain acme",
+    "alerts --state open",
+)
 
-WATCH = ".venv/bin/stageline tail website"
-"""Command that shows the events of the write key's source."""
+_PUBLISHING = ("map templates", "map publish b2b-jtbd-7")
 
 
 def say(text: str) -> None:
@@ -39,15 +45,20 @@ def read_command(credentials: Credentials) -> str:
     )
 
 
-PUBLISH = ".venv/bin/stageline map publish b2b-jtbd-7"
-"""Command that publishes a ready map."""
+def commands(home: Path, words: Iterable[str] = _COMMANDS) -> str:
+    """Commands, a line each; they name the data folder where it is not the default one."""
+    variable = (
+        "" if home.resolve() == HOME.resolve() else f"STAGELINE_HOME={shlex.quote(str(home))} "
+    )
+    return "\n".join(f"{variable}.venv/bin/stageline {command}" for command in words)
 
-_NO_MAP = f"""
 
-No map is published, so no account has a stage yet. Publish one of the ready maps, or your own (docs/maps.md):
+def _without_map(home: Path) -> str:
+    return f"""
+No map is published, so no account has a stage yet. Publish a ready map, or your own (docs/maps.md):
 
-.venv/bin/stageline map templates
-{PUBLISH}"""
+{commands(home, _PUBLISHING)}
+"""
 
 
 def welcome(credentials: Credentials, path: Path, *, has_map: bool) -> str:
@@ -57,8 +68,8 @@ Stageline is ready at {credentials.base_url}
 
   keys        {path.resolve()}
   write key   {credentials.write_key}
-  secret key  {credentials.secret_key}{"" if has_map else _NO_MAP}
-
+  secret key  {credentials.secret_key}
+{"" if has_map else _without_map(path.parent)}
 Post an event:
 
 {post_command(credentials)}
@@ -67,8 +78,8 @@ Read the stage:
 
 {read_command(credentials)}
 
-Watch what arrives, and what becomes of it (in another terminal, in this folder):
+Watch what arrives, who is stuck, why, and what needs a person (in another terminal, in this folder):
 
-{WATCH}
+{commands(path.parent)}
 
 Ctrl-C stops it; the data stays."""

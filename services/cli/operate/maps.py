@@ -24,7 +24,9 @@ _ENDPOINT = "/v1/journeys"
 _STDIN = Path("-")
 
 _Url = Annotated[str | None, typer.Option(help="Address of the api; also STAGELINE_URL.")]
-_Key = Annotated[str | None, typer.Option(help="Secret key with maps:write; also STAGELINE_KEY.")]
+_Key = Annotated[
+    str | None, typer.Option(help="Secret key with maps:write; also STAGELINE_SECRET_KEY.")
+]
 _Journey = Annotated[str, typer.Argument(help="Key of the journey.")]
 _Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 
@@ -98,11 +100,11 @@ def list_(*, url: _Url = None, key: _Key = None, as_json: _Json = False) -> None
     if as_json:
         print_json(answer)
         return
-    table = Table("journey", "version", "title", "subject", "stages", "published")
+    table = Table("journey", "default", "version", "title", "subject", "stages", "published")
     for item in answer["items"]:
-        mark = " (default)" if item["is_default"] else ""
         table.add_row(
-            escape(item["key"] + mark),
+            escape(item["key"]),
+            "yes" if item["is_default"] else "",
             *(escape(str(item[name])) for name in ("version", "title", "subject")),
             escape(" > ".join(item["stages"])),
             escape(item["published_at"]),

@@ -89,13 +89,14 @@ async def test_the_default_is_marked_and_a_retired_journey_is_gone_from_the_list
     await command("publish", "-", stdin=SMALL)
 
     chosen = await command("default", "small")
-    listed = await command("list")
+    listed = await command("list", "--json")
     retired = await command("retire", "sales")
     again = await command("retire", "sales")
     rest = await command("list", "--json")
 
     assert (chosen.exit_code, chosen.stdout) == (0, "small is the default journey\n")
-    assert "small (default)" in listed.stdout
+    defaults = [each["key"] for each in json.loads(listed.stdout)["items"] if each["is_default"]]
+    assert defaults == ["small"]
     assert retired.stdout.splitlines() == [
         "sales is retired; its placements and alerts go in the background",
         "To undo: stageline map show sales --version 1 | stageline map publish -",

@@ -76,6 +76,7 @@ class ProtocolEndpoint(ABC):
         if method in self._methods:
             exchange = Exchange(scope, receive, self.ingest, self.limits, self.path)
             try:
+                exchange.check_address()
                 sent = await self.respond(exchange)
             except RequestRejected as rejection:
                 sent = self._rejected(rejection, exchange)
