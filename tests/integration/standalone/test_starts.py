@@ -176,4 +176,4 @@ def test_without_the_sample_a_ready_map_and_one_event_give_a_stage(start: Start)
     assert journeys == []
     assert (published.returncode, published.stdout) == (0, "b2b-jtbd-7 version 1 is published\n")
     assert (stage["account_id"], stage["stage"]) == ("acme", "evaluation")
-    assert [each["id"] for each in started.get("/v1/accounts")["items"]] == ["acme"]
+    assert [each["account_id"] for each in started.get("/v1/accounts")["items"]] == ["acme"]
