@@ -6,6 +6,7 @@ No function commits: the caller's transaction does.
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -90,7 +91,7 @@ def _in_use() -> WorkspaceRefused:
     )
 
 
-def _stored(row: Row[tuple[int, str, datetime]]) -> StoredWorkspace:
+def _stored(row: Row[*tuple[Any, ...]]) -> StoredWorkspace:
     return StoredWorkspace(
         workspace_id=WorkspaceId(row.workspace_id), name=row.name, created_at=row.created_at
     )

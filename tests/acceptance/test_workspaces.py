@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +77,7 @@ class Tenant:
         body: dict[str, Any] = answer.json()
         return body
 
-    async def everything(self, names: dict[str, Sequence[str]]) -> str:
+    async def everything(self, names: Mapping[str, Sequence[str]]) -> str:
         """Text of the response to every read of the api, with each of `names` in its path."""
         texts: list[str] = []
         for route in _READS:
