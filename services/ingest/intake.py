@@ -16,6 +16,7 @@ from datetime import datetime
 
 from services.ingest.accounting import Accounting
 from services.ingest.decisions import Decisions, decide
+from services.ingest.event_counts import EventCounts
 from services.ingest.events.candidate import Candidate
 from services.ingest.events.verdicts import Refused
 from services.ingest.gatekeeper.gatekeeper import Gatekeeper
@@ -48,8 +49,9 @@ class Ingest:
         limits: Limits | None = None,
         public_base_url: str = "",
         recorder: Recorder | None = None,
+        event_counts: EventCounts | None = None,
     ) -> None:
-        """Without a `recorder` sources have no live view."""
+        """Without a `recorder` sources have no live view; without `event_counts` no name is counted."""
         self.writer = writer
         self.keys = keys
         self.sources = sources
@@ -60,7 +62,7 @@ class Ingest:
         """Address of this service for senders; empty: taken from their requests."""
         self.gatekeeper = Gatekeeper(sources, clock, self.limits)
         self.budget = Budget(self.limits.max_held_bytes)
-        self.accounting = Accounting(metrics, recorder)
+        self.accounting = Accounting(metrics, recorder, event_counts)
 
     async def authenticate(
         self, token: str | None, route: str, *, scope: Scope = Scope.EVENTS_WRITE
