@@ -39,7 +39,7 @@ def events(
             text(item["event"]),
             number(item["accepted"]),
             instant(item["last_seen_at"]),
-            _known(item),
+            _knowing_maps(item),
         )
         for item in items
     ]
@@ -47,7 +47,7 @@ def events(
     print_rows(columns, rows, empty="no event has come, and no map waits for one")
 
 
-def _known(item: dict[str, Any]) -> Text:
+def _knowing_maps(item: dict[str, Any]) -> Text:
     if item["journeys"]:
         return text(", ".join(item["journeys"]))
     if item["meant"]:
