@@ -260,7 +260,7 @@ def test_whatever_is_sent_no_hashed_address_and_nothing_denied_is_left(
     assert "acme.example" not in str(_values(envelope)).lower()
     assert "a.b" not in envelope.traits
     assert "ip" not in envelope.context
-    assert redact(envelope, redaction(settings, KEY)) == envelope
+    assert redact(envelope, redaction(settings, KEY), max_bytes=1_000_000) == envelope
 
 
 def _values(envelope: Envelope) -> list[object]:
