@@ -18,6 +18,7 @@ from services.ingest.http.body import (
     too_large,
     too_many_parts,
 )
+from services.ingest.http.query import secret_key_in_address
 from services.ingest.http.rejections import (
     RequestRejected,
     body_rejected,
@@ -54,7 +55,7 @@ _DESCRIPTION = """\
 Touchpoints come in by Stageline's own call, or by those of others, so that existing SDKs work with a
 changed address. A 2xx leaves only after the event log has acknowledged every event that was accepted; after a
 503 send the same events again with the same message ids: a `message_id` counts once. Any origin may
-send: `OPTIONS` on these paths answers browsers.
+send events: `OPTIONS` on these paths answers browsers. Erasing is for servers alone.
 """
 
 _WHEN = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -107,6 +108,7 @@ def rejections(refused: Iterable[BodyRefused]) -> list[RequestRejected]:
         *map(body_rejected, refused),
         key_rejected(NotAuthenticated(AuthFailure.MISSING)),
         key_rejected(MissingScope(Scope.EVENTS_WRITE)),
+        secret_key_in_address(),
         key_rejected(NotAuthenticated(AuthFailure.UNAVAILABLE)),
         origin_not_allowed(),
         rate_limited('"default";q=500;w=10', 7, _WHEN),

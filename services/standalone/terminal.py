@@ -4,15 +4,18 @@ import shlex
 import sys
 from pathlib import Path
 
-from services.standalone.credentials import Credentials
+from services.standalone.credentials import HOME, Credentials
 
 _EVENT = (
     '{"event": "Demo Requested", "account_id": "acme", "user_id": "leah", "channel": "website"}'
 )
 
-
-WATCH = ".venv/bin/stageline tail website"
-"""Command that shows the events of the write key's source."""
+_COMMANDS = (
+    "tail website",
+    "accounts --status stalled",
+    "explain acme",
+    "alerts --state open",
+)
 
 
 def say(text: str) -> None:
@@ -39,6 +42,14 @@ def read_command(credentials: Credentials) -> str:
     )
 
 
+def commands(home: Path) -> str:
+    """First commands, a line each; they name the data folder where it is not the default one."""
+    variable = (
+        "" if home.resolve() == HOME.resolve() else f"STAGELINE_HOME={shlex.quote(str(home))} "
+    )
+    return "\n".join(f"{variable}.venv/bin/stageline {command}" for command in _COMMANDS)
+
+
 def welcome(credentials: Credentials, path: Path) -> str:
     """Addresses, keys and first commands, in the order in which a newcomer needs them."""
     return f"""
@@ -56,8 +67,8 @@ Read the stage:
 
 {read_command(credentials)}
 
-Watch what arrives, and what becomes of it (in another terminal, in this folder):
+Watch what arrives, who is stuck, why, and what needs a person (in another terminal, in this folder):
 
-{WATCH}
+{commands(path.parent)}
 
 Ctrl-C stops it; the data stays."""

@@ -14,7 +14,7 @@ from services.api.schemas.journeys import MAP_EXAMPLE
 from services.api.schemas.stage import Stage, StageAnswer
 from services.standalone.document import published
 from shared.http.openapi import Json, Part, document
-from shared.http.problem import TYPE_BASE
+from shared.http.problem import TYPE
 from shared.keys.principal import Scope
 from tests.conftest import ROOT
 from tests.contract.questions import Case, fuzz
@@ -167,7 +167,7 @@ def test_every_error_is_declared_in_the_form_of_its_call() -> None:
             for example in examples(answer["content"][media_type]):
                 if media_type == PROBLEM:
                     assert example["status"] == status
-                    assert example["type"] == TYPE_BASE + example["code"].replace("_", "-")
+                    assert example["type"] == TYPE
 
 
 def test_every_code_of_the_api_has_a_status_and_a_sentence() -> None:

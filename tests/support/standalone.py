@@ -84,9 +84,14 @@ class Standalone:
         return answer.json()
 
     def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return self.command_in(self.folder, *arguments)
+
+    @staticmethod
+    def command_in(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run `stageline` where nothing needs to run."""
         return subprocess.run(  # noqa: S603 - our own command line
             [sys.executable, "-m", "services.cli", *arguments],
-            cwd=self.folder,
+            cwd=folder,
             capture_output=True,
             text=True,
             check=False,
@@ -122,10 +127,15 @@ def curls(output: str) -> list[str]:
 
 def run_copied(command: str, folder: Path | None = None) -> Any:
     """What a command for a shell prints, read as JSON."""
+    return json.loads(printed_by(command, folder))
+
+
+def printed_by(command: str, folder: Path | None = None) -> str:
+    """What a command for a shell prints; it must not fail."""
     done = subprocess.run(  # noqa: S602 - what a person does
         command, shell=True, cwd=folder, capture_output=True, text=True, check=True
     )
-    return json.loads(done.stdout)
+    return done.stdout
 
 
 def stage_of(command: str, folder: Path | None = None) -> Any:

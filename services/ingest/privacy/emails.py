@@ -18,8 +18,8 @@ _DOMAIN = r"(?!hmac1:)\w(?:[\w.-]{0,253}\w)?"
 _NEXT = rf"(?:{_ATOM}*+{_JOINED}(?={_AT}))?"
 MORE = rf"(?:{_NEXT}{_AT}{_DOMAIN})*"
 """What may follow an address without a gap, as a pattern."""
-# Time is linear in the text: a name begins where no other character of a name stands before it, it is possessive,
-# and domains are bounded. A bound on the name would leave the beginning of a longer one.
+# Time is linear in the text: a name begins where no character of a name stands before it, and is possessive;
+# domains are bounded. A bound on names would leave the beginning of a longer one.
 ANY = re.compile(rf"(?<!{_ATOM}){_ATOM}++{_JOINED}{_AT}{_DOMAIN}{MORE}")
 """An address, plain or percent-encoded. A name of two `@` is matched as a whole."""
 

@@ -56,7 +56,7 @@ class ImportResult:
 
 
 async def run_import(url: str, key: str, folder: Path, *arguments: str | Path) -> ImportResult:
-    environ = os.environ | {"STAGELINE_URL": url, "STAGELINE_KEY": key}
+    environ = os.environ | {"STAGELINE_URL": url, "STAGELINE_WRITE_KEY": key}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.cli", "import", *map(str, arguments)),
         cwd=folder,

@@ -37,7 +37,7 @@ async def shell(stack: Stack, folder: Path, name: str) -> tuple[int | None, str]
         *("sh", "-eu", "-c", snippet(name).text),
         cwd=folder,
         env=os.environ
-        | {"PATH": path, "STAGELINE_URL": str(stack.read.base_url), "STAGELINE_KEY": key},
+        | {"PATH": path, "STAGELINE_URL": str(stack.read.base_url), "STAGELINE_SECRET_KEY": key},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

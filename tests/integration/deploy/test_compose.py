@@ -46,7 +46,7 @@ def keys(compose_stack: ComposeStack) -> dict[str, str]:
 def journey(compose_stack: ComposeStack, keys: dict[str, str]) -> str:
     """A published map, put there as deploy/README.md says."""
     done = compose_stack.run_once(
-        "cli", "map", "publish", "-", stdin=MAP, STAGELINE_KEY=keys["secret"]
+        "cli", "map", "publish", "-", stdin=MAP, STAGELINE_SECRET_KEY=keys["secret"]
     )
     assert done.returncode == 0, done.stderr + done.stdout
     return "compose-check"

@@ -62,7 +62,7 @@ async def shell(stack: Stack, folder: Path, name: str) -> str:
     environ = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "STAGELINE_URL": stack.base_url,
-        "STAGELINE_KEY": key,
+        "STAGELINE_SECRET_KEY": key,
         **SECRETS,
     }
     process = await asyncio.create_subprocess_exec(

@@ -19,7 +19,14 @@ import pytest
 from tests.conftest import ROOT, require
 from tests.support.eventually import wait_for
 from tests.support.processes import free_port
-from tests.support.standalone import Standalone, curls, run_copied, stage_of, starting
+from tests.support.standalone import (
+    Standalone,
+    curls,
+    printed_by,
+    run_copied,
+    stage_of,
+    starting,
+)
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +34,8 @@ def running() -> Iterator[Standalone]:
     """One that the tests only look at."""
     with TemporaryDirectory(prefix="stageline-") as name:
         Path(name).chmod(0o755)
+        # As in a checkout.
+        Path(name, ".venv").symlink_to(sys.prefix)
         with starting(Path(name)) as start:
             started = start()
             started.wait_ready()
@@ -44,24 +53,32 @@ def test_the_printed_commands_work_as_they_are(running: Standalone) -> None:
     assert (stage["account_id"], stage["stage"]) == ("acme", "evaluation")
 
 
+def blocks_of_readme(heading: str) -> list[str]:
+    section = (ROOT / "README.md").read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
+    return re.findall(r"^```sh\n(.*?)```", section, re.MULTILINE | re.DOTALL)
+
+
 def test_the_commands_of_the_readme_work_in_the_folder(running: Standalone) -> None:
     require(available=shutil.which("curl") is not None, reason="no curl on this machine")
-    (block,) = re.findall(
-        r"^```sh\n(export KEY.*?)```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
-    )
-    base_url = running.credentials()["base_url"]
-    script = block.replace(".venv/bin/python", sys.executable).replace(
-        "http://127.0.0.1:8080", base_url
-    )
-    assert script.count(base_url) == 2
+    calls, commands = blocks_of_readme("Post an event, read a stage")
+    environment, post, read = calls.split("\n\n")
 
-    export, post, read = script.split("\n\n")
-
-    posted = run_copied(f"{export}\n{post}", running.folder)
-    stage = wait_for(lambda: stage_of(f"{export}\n{read}", running.folder), within=20)
+    posted = run_copied(f"{environment}\n{post}", running.folder)
+    stage = wait_for(lambda: stage_of(f"{environment}\n{read}", running.folder), within=20)
+    shown = printed_by(f"set -e\n{environment}\n{commands}", running.folder)
 
     assert posted == {"accepted": 1, "rejected": []}
     assert stage["stage"] == "evaluation"
+    assert "acme on b2b-jtbd-7 version 1: evaluation" in shown
+
+
+def test_the_commands_of_the_welcome_work_in_the_folder(running: Standalone) -> None:
+    commands = re.findall(r"^\.venv/bin/stageline .*", running.output(), re.MULTILINE)
+
+    assert commands[0] == ".venv/bin/stageline tail website"  # it never ends; watched below
+    assert len(commands) == 4
+    for command in (*commands[1:2], *commands[3:]):
+        assert len(printed_by(command, running.folder).splitlines()) > 1
 
 
 @contextmanager

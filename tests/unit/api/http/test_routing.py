@@ -172,7 +172,16 @@ async def test_an_id_in_a_path_may_hold_anything(
             "Input should be a valid integer, unable to parse string as an integer",
         ),
         ("name=bad", "/query/name", "this is not a good name"),
-        ("secret=word", "/query", "something here is not known to this call"),
+        (
+            "limti=5",
+            "/query",
+            "something here is not known to this call: did you mean `limit`?",
+        ),
+        (
+            "secret=word",
+            "/query",
+            "something here is not known to this call; there are: limit, name",
+        ),
     ],
 )
 async def test_a_wrong_parameter_is_pointed_at_and_not_repeated(
@@ -215,8 +224,20 @@ async def test_an_ambiguous_query_is_refused(client: httpx.AsyncClient, query: s
             (422, "invalid_body", [("/labels", "Input should be an object")]),
         ),
         (
+            b'{"parts": [1], "Label": {}}',
+            (
+                422,
+                "invalid_body",
+                [("", "something here is not known to this call: did you mean `labels`?")],
+            ),
+        ),
+        (
             b'{"parts": [1], "other": 1}',
-            (422, "invalid_body", [("", "something here is not known to this call")]),
+            (
+                422,
+                "invalid_body",
+                [("", "something here is not known to this call; there are: parts, labels")],
+            ),
         ),
         (b" " * 65, (413, "body_too_large", [])),
     ],

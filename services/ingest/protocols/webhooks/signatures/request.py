@@ -28,6 +28,8 @@ class Verified:
     """The signature is valid. `delivery_id` is the sender's signed id of the delivery, if it has one."""
 
     delivery_id: str | None = None
+    is_by_address: bool = False
+    """The secret came in the query alone, where logs and referrers show it."""
 
 
 Verdict = Verified | Failure
