@@ -135,7 +135,9 @@ async def get_journey(
     async with database.transaction() as connection:
         version = await stored.get(connection, workspace_id, journey, query.version)
         if version is None:
-            raise RequestRefused(Code.JOURNEY_UNKNOWN)
+            newest = await stored.get(connection, workspace_id, journey)
+            detail = newest and f"The journey has no such version; the newest is {newest.version}."
+            raise RequestRefused(Code.JOURNEY_UNKNOWN, detail)
         jobs = await progress(connection, workspace_id, journey)
     return schemas.JourneyDetail(
         key=version.journey,
