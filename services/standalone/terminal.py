@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from services.standalone.credentials import HOME, Credentials
@@ -16,6 +17,8 @@ _COMMANDS = (
     "explain acme",
     "alerts --state open",
 )
+
+_PUBLISHING = ("map templates", "map publish b2b-jtbd-7")
 
 
 def say(text: str) -> None:
@@ -42,15 +45,23 @@ def read_command(credentials: Credentials) -> str:
     )
 
 
-def commands(home: Path) -> str:
-    """First commands, a line each; they name the data folder where it is not the default one."""
+def commands(home: Path, words: Iterable[str] = _COMMANDS) -> str:
+    """Commands, a line each; they name the data folder where it is not the default one."""
     variable = (
         "" if home.resolve() == HOME.resolve() else f"STAGELINE_HOME={shlex.quote(str(home))} "
     )
-    return "\n".join(f"{variable}.venv/bin/stageline {command}" for command in _COMMANDS)
+    return "\n".join(f"{variable}.venv/bin/stageline {command}" for command in words)
 
 
-def welcome(credentials: Credentials, path: Path) -> str:
+def _without_map(home: Path) -> str:
+    return f"""
+No map is published, so no account has a stage yet. Publish a ready map, or your own (docs/maps.md):
+
+{commands(home, _PUBLISHING)}
+"""
+
+
+def welcome(credentials: Credentials, path: Path, *, has_map: bool) -> str:
     """Addresses, keys and first commands, in the order in which a newcomer needs them."""
     return f"""
 Stageline is ready at {credentials.base_url}
@@ -58,7 +69,7 @@ Stageline is ready at {credentials.base_url}
   keys        {path.resolve()}
   write key   {credentials.write_key}
   secret key  {credentials.secret_key}
-
+{"" if has_map else _without_map(path.parent)}
 Post an event:
 
 {post_command(credentials)}
