@@ -30,5 +30,5 @@ def test_a_port_of_the_system_names_the_way_out(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(socket.socket, "bind", refuse)
 
-    with pytest.raises(FatalError, match="port 80 may not be opened by this user.*above 1023"):
+    with pytest.raises(FatalError, match=r"port 80 may not be opened by this user.*above 1023"):
         bind("127.0.0.1", 80)
