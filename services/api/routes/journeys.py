@@ -140,7 +140,11 @@ async def get_journey(
         version = await stored.get(connection, workspace_id, journey, query.version)
         if version is None:
             newest = await stored.get(connection, workspace_id, journey)
-            detail = newest and f"The journey has no such version; the newest is {newest.version}."
+            detail = (
+                f"The journey has no such version; the newest is {newest.version}."
+                if newest
+                else None
+            )
             raise RequestRefused(Code.JOURNEY_UNKNOWN, detail)
         jobs = await progress(connection, workspace_id, journey)
     return schemas.JourneyDetail(

@@ -44,7 +44,11 @@ def tail(
     At high rates not every accepted event is shown; refusals come first.
     """
     to = target(url, key, secret=True)
-    watched = f"the source {printable(source)}" if source else "every source"
+    watched = (
+        f"the source {printable(source)}"
+        if source
+        else "every source (events of keys without a source are not shown)"
+    )
     typer.secho(f"Watching {watched}; times are UTC, Ctrl-C ends it.", err=True, dim=True)
     with contextlib.suppress(KeyboardInterrupt), client(to) as session:
         for name, event in events(to, session, source, last):
