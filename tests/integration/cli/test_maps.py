@@ -129,3 +129,13 @@ async def test_a_key_that_is_not_known_ends_in_a_sentence(command: MapCommand) -
 
     assert listed.exit_code == 3
     assert "refused with 401" in listed.stderr
+
+
+async def test_a_version_that_is_not_there_is_told_apart_from_a_journey_that_is_not_there(
+    command: MapCommand,
+) -> None:
+    version = await command("show", "sales", "--version", "9")
+    journey = await command("show", "sails")
+
+    assert "The journey has no such version; the newest is 1." in version.stderr
+    assert "This workspace has no such journey." in journey.stderr
