@@ -150,3 +150,13 @@ async def test_the_names_of_events_are_a_table_with_a_hint_at_misspelt_ones(
         "Deal Lost 0 - sales",
     ]
     assert [each["event"] for each in json.loads(unknown.stdout)["items"]] == ["Demo Requestd"]
+
+
+async def test_a_version_that_is_not_there_is_told_apart_from_a_journey_that_is_not_there(
+    command: MapCommand,
+) -> None:
+    version = await command("show", "sales", "--version", "9")
+    journey = await command("show", "sails")
+
+    assert "The journey has no such version; the newest is 1." in version.stderr
+    assert "This workspace has no such journey." in journey.stderr
