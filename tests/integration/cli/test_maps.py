@@ -131,7 +131,7 @@ async def test_a_key_that_is_not_known_ends_in_a_sentence(command: MapCommand) -
     assert "refused with 401" in listed.stderr
 
 
-async def test_a_version_that_is_not_there_is_told_apart_from_a_journey_that_is_not_there(
+async def test_a_missing_version_gets_another_sentence_than_a_missing_journey(
     command: MapCommand,
 ) -> None:
     version = await command("show", "sales", "--version", "9")
