@@ -7,7 +7,9 @@
 5. privacy        an envelope is refused, dropped or redacted            `privacy.rules.EventRules.apply`
 6. append         the log acknowledges; only then the response is a 2xx  `Ingest.store`
 
-A protocol whose key is inside the body parses before it authenticates; nothing is stored before all six.
+A protocol whose key may be inside the body takes steps 1 and 2 with the first valid key in the text of the
+body, which is not decoded before, and again where parsing finds another key in the key's place. Nothing is
+stored before all six.
 Step 2 looks the rules of the sender up, once; steps 4 and 5 use what it has returned.
 """
 
@@ -60,6 +62,8 @@ class Ingest:
         """Address of this service for senders; empty: taken from their requests."""
         self.gatekeeper = Gatekeeper(sources, clock, self.limits)
         self.budget = Budget(self.limits.max_held_bytes)
+        self.keyless_budget = Budget(self.limits.max_held_keyless_bytes, whole=self.budget)
+        """For bodies of senders that are not authenticated yet: others are served meanwhile."""
         self.accounting = Accounting(metrics, recorder)
 
     async def authenticate(
