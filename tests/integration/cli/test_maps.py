@@ -152,7 +152,7 @@ async def test_the_names_of_events_are_a_table_with_a_hint_at_misspelt_ones(
     assert [each["event"] for each in json.loads(unknown.stdout)["items"]] == ["Demo Requestd"]
 
 
-async def test_a_version_that_is_not_there_is_told_apart_from_a_journey_that_is_not_there(
+async def test_a_missing_version_gets_another_sentence_than_a_missing_journey(
     command: MapCommand,
 ) -> None:
     version = await command("show", "sales", "--version", "9")
