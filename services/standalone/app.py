@@ -3,6 +3,7 @@
 import asyncio
 import socket
 
+from services.ingest.compose import warn_of_foreign_hosts
 from services.standalone import terminal
 from services.standalone.bootstrap import bootstrap, has_journey, play_sample
 from services.standalone.compose import AllServices, Settings, composed
@@ -35,6 +36,7 @@ async def _run(
     embedded_url: str,
     stop: asyncio.Event,
 ) -> None:
+    warn_of_foreign_hosts(parts.ingest)
     clock = SystemClock()
     target = await bootstrap(
         parts.ingest.database_url.get_secret_value(),
