@@ -18,6 +18,7 @@ from datetime import datetime
 
 from services.ingest.accounting import Accounting
 from services.ingest.decisions import Decisions, decide
+from services.ingest.event_counts import EventCounts
 from services.ingest.events.candidate import Candidate
 from services.ingest.events.verdicts import Refused
 from services.ingest.gatekeeper.gatekeeper import Gatekeeper
@@ -50,8 +51,9 @@ class Ingest:
         limits: Limits | None = None,
         public_base_url: str = "",
         recorder: Recorder | None = None,
+        event_counts: EventCounts | None = None,
     ) -> None:
-        """Without a `recorder` sources have no live view."""
+        """Without a `recorder` sources have no live view; without `event_counts` no name is counted."""
         self.writer = writer
         self.keys = keys
         self.sources = sources
@@ -64,7 +66,7 @@ class Ingest:
         self.budget = Budget(self.limits.max_held_bytes)
         self.keyless_budget = Budget(self.limits.max_held_keyless_bytes, whole=self.budget)
         """For bodies of senders that are not authenticated yet: others are served meanwhile."""
-        self.accounting = Accounting(metrics, recorder)
+        self.accounting = Accounting(metrics, recorder, event_counts)
 
     async def authenticate(
         self, token: str | None, route: str, *, scope: Scope = Scope.EVENTS_WRITE
