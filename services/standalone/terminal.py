@@ -31,22 +31,29 @@ def post_command(credentials: Credentials) -> str:
     )
 
 
-def read_command(credentials: Credentials) -> str:
-    """A curl that reads the stage of that event's account with the secret key."""
+def read_command(credentials: Credentials, path: Path) -> str:
+    """A curl that reads the stage of that event's account with the secret key from `path`."""
+    key = f"""$(sed -n 's/.*"secret_key": "\\(.*\\)".*/\\1/p' {shlex.quote(str(path))})"""
     return (
         f"curl -sS '{credentials.read_url}/v1/stage?account_id=acme' \\\n"
-        f"  -H 'Authorization: Bearer {credentials.secret_key}'"
+        f'  -H "Authorization: Bearer {key}"'
     )
 
 
-def welcome(credentials: Credentials, path: Path) -> str:
-    """Addresses, keys and first commands, in the order in which a newcomer needs them."""
+def welcome(credentials: Credentials, path: Path, *, shows_secret: bool) -> str:
+    """Addresses, keys and first commands, in the order in which a newcomer needs them.
+
+    `shows_secret`: with the secret key itself. False for what goes to a file, and after the first time.
+    """
+    path = path.resolve()
+    again = f"see it by: cat {shlex.quote(str(path))}"
+    secret = f"{credentials.secret_key} (shown this once; {again})" if shows_secret else again
     return f"""
 Stageline is ready at {credentials.base_url}
 
-  keys        {path.resolve()}
+  keys        {path}
   write key   {credentials.write_key}
-  secret key  {credentials.secret_key}
+  secret key  {secret}
 
 Post an event:
 
@@ -54,7 +61,7 @@ Post an event:
 
 Read the stage:
 
-{read_command(credentials)}
+{read_command(credentials, path)}
 
 Watch what arrives, and what becomes of it (in another terminal, in this folder):
 

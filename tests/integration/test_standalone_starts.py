@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +14,15 @@ import pytest
 from tests.conftest import ROOT, require
 from tests.support.eventually import wait_for
 from tests.support.processes import free_port
-from tests.support.standalone import Start, curls, run_copied, stage_of, starting
-
-UNPRIVILEGED_USER = 65534
+from tests.support.standalone import (
+    UNPRIVILEGED_USER,
+    Start,
+    curls,
+    python_for_everybody,
+    run_copied,
+    stage_of,
+    starting,
+)
 
 
 @pytest.fixture
@@ -89,22 +94,6 @@ def test_a_wrong_setting_is_named_and_nothing_starts(start: Start) -> None:
     assert running.process.wait(60) == 1
     assert "STAGELINE_PARTITIONS" in running.output()
     assert "Traceback" not in running.output()
-
-
-def python_for_everybody() -> str:
-    """An interpreter of our version that an ordinary user may start."""
-    named = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    for python in (sys.executable, shutil.which(named, path="/usr/local/bin:/usr/bin")):
-        if python is None:
-            continue
-        try:
-            subprocess.run([python, "-c", ""], user=UNPRIVILEGED_USER, check=True)  # noqa: S603 - as above
-        except (OSError, subprocess.CalledProcessError):
-            continue
-        return python
-    reason = "every Python of this machine is private to root"
-    require(available=False, reason=reason)
-    raise AssertionError(reason)
 
 
 def test_an_ordinary_user_can_run_it_as_well_as_root(folder: Path) -> None:
