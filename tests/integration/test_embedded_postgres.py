@@ -35,7 +35,7 @@ def folder() -> Iterator[Path]:
 
 async def answers(server: EmbeddedPostgres) -> bool:
     async with connected(server.url) as connection:
-        return await connection.fetchval("SELECT 1") == 1
+        return bool(await connection.fetchval("SELECT 1"))
 
 
 def postmaster_of(server: EmbeddedPostgres) -> int:

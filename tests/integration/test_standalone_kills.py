@@ -1,10 +1,10 @@
 """Kills and Ctrl-C at any instant of a first start: the next start works."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
@@ -60,7 +60,7 @@ def servers_of(folder: Path) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def first_start_seconds() -> Iterator[float]:
+def first_start_seconds() -> float:
     """How long a first start takes on this machine, from the first line to a ready server."""
     with postgres_folder() as folder, begun(folder / "pg") as process:
         began_at = monotonic()
@@ -69,7 +69,7 @@ def first_start_seconds() -> Iterator[float]:
         seconds = monotonic() - began_at
         os.killpg(process.pid, signal.SIGINT)
         process.wait(60)
-    yield seconds
+    return seconds
 
 
 @pytest.mark.parametrize("instant", range(INSTANTS))
@@ -80,7 +80,7 @@ async def test_a_database_whose_first_start_was_ended_at_any_instant_starts_agai
     with postgres_folder() as folder:
         data = folder / "pg"
         with begun(data) as process:
-            sleep(first_start_seconds * instant / INSTANTS)
+            await asyncio.sleep(first_start_seconds * instant / INSTANTS)
             os.killpg(process.pid, ending)
             output, _ = process.communicate(timeout=60)
 
