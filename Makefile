@@ -7,18 +7,25 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 RUN_READY := .venv/.ready-run
 DEV_READY := .venv/.ready-dev
+# Left by `make files`: from then on every set-up keeps the readers of workbooks and Parquet.
+WITH_FILES := .venv/.with-files
+RUN_LOCK := $(if $(wildcard $(WITH_FILES)),requirements-files.lock,requirements.lock)
 # Options for pytest, e.g. `make test PYTEST_ARGS='-k import'`; `-n 0` runs the tests one by one.
 PYTEST_ARGS ?=
 TEST_WORKERS ?= 3
 PYTHON ?=
 
-.PHONY: help run test quick check lint types bench up-kafka migrate docs
+.PHONY: help run files test quick check lint types bench up-kafka migrate docs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 run: $(RUN_READY) ## start Stageline on one port (STAGELINE_PORT, default 8080), data in ./.stageline
 	@exec $(BIN)/python -m services.standalone
+
+files: $(RUN_READY) ## add the readers of workbooks (XLSX) and Parquet to `stageline import`
+	@if [ ! -e $(DEV_READY) ]; then deploy/setup/packages.sh "$(PYTHON)" requirements-files.lock; fi
+	@touch $(WITH_FILES)
 
 up-kafka: $(RUN_READY) ## the same as three processes on a local Apache Kafka (needs Java 17+ and Maven)
 	@exec $(BIN)/python -m deploy.dev.kafka_stack
@@ -59,11 +66,11 @@ docs: $(DEV_READY) ## generate the documents again (schemas, OpenAPI, metrics)
 
 # -- set-up: repeated only when a lock file changes --------------------------------------------
 
-$(RUN_READY): requirements-bootstrap.lock requirements.lock
+$(RUN_READY): requirements-bootstrap.lock $(RUN_LOCK)
 	@if [ -e $(DEV_READY) ] && [ -z "$$(find $? -newer $(DEV_READY) 2>/dev/null)" ]; then \
 		touch $@; \
 	else \
-		rm -f $(DEV_READY); deploy/setup/packages.sh "$(PYTHON)" requirements.lock; touch $@; \
+		rm -f $(DEV_READY); deploy/setup/packages.sh "$(PYTHON)" $(RUN_LOCK); touch $@; \
 	fi
 
 $(DEV_READY): requirements-bootstrap.lock requirements-dev.lock

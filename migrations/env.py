@@ -33,8 +33,8 @@ def _run(connection: Connection) -> None:
 def _refuse_newer_schema() -> None:
     """Raises FatalError when the database is at a revision that this Stageline does not have."""
     scripts = ScriptDirectory.from_config(context.config)
-    known = {script.revision for script in scripts.walk_revisions()}
-    unknown = set(context.get_context().get_current_heads()) - known
+    revisions = {script.revision for script in scripts.walk_revisions()}
+    unknown = set(context.get_context().get_current_heads()) - revisions
     if unknown:
         message = (
             f"this data was written by a newer Stageline (schema {', '.join(sorted(unknown))}; this one"

@@ -1,1 +1,1 @@
-"""Postgres in, answers out: stage, history, alerts, maps."""
+"""The read side: stages, history, alerts and sources over HTTP, from Postgres."""

@@ -35,6 +35,7 @@ FRONT = Front(
     example='curl "$STAGELINE_URL/v1/stage?account_id=acme" \\\n'
     '  -H "Authorization: Bearer $STAGELINE_SECRET_KEY"',
     documents={
+        "docs/reading.md": "how to read accounts, stages and alerts, on a terminal and by HTTP",
         "docs/maps.md": "how a journey is written down",
         "docs/sources.md": "who sends events, and how to watch them arrive",
         "docs/problems.md": "every error and what to do about it",

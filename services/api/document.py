@@ -23,11 +23,11 @@ Lists answer `items` and `next_cursor`.
 _TAGS = {
     "stage": "Where subjects stand now: the fast path for personalization.",
     "accounts": "Lists, profiles, history, touchpoints and reasons.",
-    "alerts": "Findings that somebody should act on.",
+    "alerts": "Findings that need attention.",
     "kpis": "Numbers that are measured elsewhere.",
     "journeys": "Maps as data: versioned, immutable once published.",
-    "people": "People who want to be left alone, or forgotten.",
-    "sources": "Who sends events, what is done to them before they are kept, and what arrived.",
+    "people": "People whose events are suppressed or erased.",
+    "sources": "Senders of events, how their events are treated, and what arrived.",
 }
 
 

@@ -6,7 +6,7 @@ from shared.settings import CommonSettings
 
 
 class ApiSettings(CommonSettings):
-    """What the api needs to know beyond the common settings."""
+    """Settings of the api beyond the common ones."""
 
     stage_connections: int = Field(
         default=8, ge=1, le=100, description="Connections that answer GET /v1/stage."

@@ -73,6 +73,11 @@ class Stageline(Commands):
     """`stageline`."""
 
     later: ClassVar[Mapping[str, Later]] = {
+        "accounts": Later(module="reading.accounts", name="accounts", panel="Read"),
+        "stage": Later(module="reading.stage", name="stage", panel="Read"),
+        "explain": Later(module="reading.explain", name="explain", panel="Read"),
+        "timeline": Later(module="reading.timeline", name="timeline", panel="Read"),
+        "alerts": Later(module="reading.alerts", name="alerts", panel="Read"),
         "migrate": Later(module="operate.migrate", name="migrate", panel="Data"),
         "import": Later(module="importing.command", name="import_file", panel="Data"),
         "verify": Later(module="operate.verify", name="verify", panel="Data"),
@@ -84,6 +89,7 @@ class Stageline(Commands):
             help="Who sends events, and what is done to them.",
             group=SourceCommands,
         ),
+        "env": Later(module="operate.environment", name="env", panel="Data"),
         "keys": Later(module="operate.keys", help="API keys."),
     }
 

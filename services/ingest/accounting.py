@@ -48,6 +48,7 @@ class Accounting:
             metrics.ingest_dropped.labels(reason)
         for failure in AuthFailure:
             metrics.ingest_auth_failures.labels(failure)
+        metrics.ingest_auth_failures.labels("secret_key_in_address")
 
     def stored(
         self,

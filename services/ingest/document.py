@@ -11,6 +11,7 @@ from typing import Any
 from services.ingest.events import strict_json
 from services.ingest.events.verdicts import BodyRefused, too_many_events
 from services.ingest.http.body import BROKEN, BUSY, TIMEOUT, UNSUPPORTED, too_large
+from services.ingest.http.query import secret_key_in_address
 from services.ingest.http.rejections import (
     RequestRejected,
     body_rejected,
@@ -99,6 +100,7 @@ def rejections(refused: Iterable[BodyRefused]) -> list[RequestRejected]:
         *map(body_rejected, refused),
         key_rejected(NotAuthenticated(AuthFailure.MISSING)),
         key_rejected(MissingScope(Scope.EVENTS_WRITE)),
+        secret_key_in_address(),
         key_rejected(NotAuthenticated(AuthFailure.UNAVAILABLE)),
         origin_not_allowed(),
         rate_limited('"default";q=500;w=10', 7, _WHEN),

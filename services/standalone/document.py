@@ -19,6 +19,7 @@ FRONT = Front(
     """  -d '{"event": "Demo Requested", "account_id": "acme"}'""",
     documents={
         "docs/ingest.md": "how to send events",
+        "docs/reading.md": "how to read accounts, stages and alerts, on a terminal and by HTTP",
         "docs/maps.md": "how a journey is written down",
         "docs/problems.md": "every error and what to do about it",
     },

@@ -4,15 +4,18 @@ import shlex
 import sys
 from pathlib import Path
 
-from services.standalone.credentials import Credentials
+from services.standalone.credentials import HOME, Credentials
 
 _EVENT = (
     '{"event": "Demo Requested", "account_id": "acme", "user_id": "leah", "channel": "website"}'
 )
 
-
-WATCH = ".venv/bin/stageline tail website"
-"""Command that shows the events of the write key's source."""
+_COMMANDS = (
+    "tail website",
+    "accounts --status stalled",
+    "explain acme",
+    "alerts --state open",
+)
 
 
 def say(text: str) -> None:
@@ -31,27 +34,36 @@ def post_command(credentials: Credentials) -> str:
     )
 
 
-def read_command(credentials: Credentials, path: Path) -> str:
-    """A curl that reads the stage of that event's account with the secret key from `path`."""
-    key = f"""$(sed -n 's/.*"secret_key": "\\(.*\\)".*/\\1/p' {shlex.quote(str(path))})"""
+def read_command(credentials: Credentials, home: Path) -> str:
+    """Commands that read the stage of that event's account with the secret key of `home`."""
     return (
+        f'eval "$({_command(home, "env")})"\n'
         f"curl -sS '{credentials.read_url}/v1/stage?account_id=acme' \\\n"
-        f'  -H "Authorization: Bearer {key}"'
+        f'  -H "Authorization: Bearer $STAGELINE_SECRET_KEY"'
     )
+
+
+def _command(home: Path, arguments: str) -> str:
+    variable = (
+        "" if home.resolve() == HOME.resolve() else f"STAGELINE_HOME={shlex.quote(str(home))} "
+    )
+    return f"{variable}.venv/bin/stageline {arguments}"
 
 
 def welcome(credentials: Credentials, path: Path, *, shows_secret: bool) -> str:
     """Addresses, keys and first commands, in the order in which a newcomer needs them.
 
-    `shows_secret`: with the secret key itself. False for what goes to a file, and after the first time.
+    `path`: the file of the keys. Commands name its folder where that is not the default one.
+    `shows_secret`: with the secret key itself; never into a file, nor after the first time.
     """
-    path = path.resolve()
-    again = f"see it by: cat {shlex.quote(str(path))}"
+    home = path.parent
+    again = f"see it by: {_command(home, 'env')}"
     secret = f"{credentials.secret_key} (shown this once; {again})" if shows_secret else again
+    commands = "\n".join(_command(home, command) for command in _COMMANDS)
     return f"""
 Stageline is ready at {credentials.base_url}
 
-  keys        {path}
+  keys        {path.resolve()}
   write key   {credentials.write_key}
   secret key  {secret}
 
@@ -61,10 +73,10 @@ Post an event:
 
 Read the stage:
 
-{read_command(credentials, path)}
+{read_command(credentials, home)}
 
-Watch what arrives, and what becomes of it (in another terminal, in this folder):
+Watch what arrives, who is stuck, why, and what needs a person (in another terminal, in this folder):
 
-{WATCH}
+{commands}
 
 Ctrl-C stops it; the data stays."""

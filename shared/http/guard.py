@@ -13,6 +13,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from shared.http.problem import TYPE
+
 HEAD_SECONDS = 10.0
 MAX_HEAD_BYTES = 64 * 1024
 """Also of the framing of a body: chunk headers and trailers."""
@@ -28,7 +30,7 @@ CODES = {"head_timeout": 408, "head_too_large": 431, "too_many_connections": 503
 
 def _answer(status: str, code: str, detail: str, extra: str = "") -> bytes:
     body = (
-        f'{{"type":"https://stageline.dev/problems/{code.replace("_", "-")}",'
+        f'{{"type":"{TYPE}",'
         f'"title":"{status[4:]}","status":{status[:3]},"code":"{code}","detail":"{detail}"}}'
     )
     head = (

@@ -33,18 +33,18 @@ before there is a request: 408 `head_timeout`, 431 `head_too_large`, 503 `too_ma
 """
 
 _PHRASES = {
-    400: "The request is not one that can be understood.",
+    400: "The request cannot be understood.",
     401: "No valid key.",
     403: "The key does not hold the scope of this call.",
     404: "There is no such thing in this workspace.",
     408: "The body did not arrive in time.",
     409: "The state of the thing does not allow it.",
     413: "The body is too large.",
-    415: "The body's type or encoding is not taken.",
-    422: "The body is understood and wrong.",
-    429: "More comes than may; try again after Retry-After seconds.",
+    415: "The body's type or encoding is not supported.",
+    422: "The body is well-formed and invalid.",
+    429: "The sender exceeds its rate; try again after Retry-After seconds.",
     500: "Something failed here.",
-    503: "Something that is needed does not answer now; try again after Retry-After seconds.",
+    503: "A dependency is unavailable; try again after Retry-After seconds.",
 }
 
 _HEADERS = {

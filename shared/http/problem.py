@@ -1,7 +1,8 @@
 """Errors as `application/problem+json` (RFC 9457).
 
 A problem names what was wrong and where; it never repeats input, so a request cannot put content of its
-own into a response. `type` points into docs/problems.md.
+own into a response. `type` is RFC 9457's `about:blank`: `code` says what it would, and a domain of ours would
+have to be registered for as long as any response names it. docs/problems.md explains each code.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-TYPE_BASE = "https://stageline.dev/problems/"
+TYPE = "about:blank"
 MEDIA_TYPE = "application/problem+json"
 
 _TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
@@ -57,7 +58,7 @@ def problem(
 def members(status: int, code: str, detail: str) -> dict[str, object]:
     """The members that every problem has, as a new dictionary."""
     return {
-        "type": TYPE_BASE + code.replace("_", "-"),
+        "type": TYPE,
         "title": _TITLES.get(status) or HTTPStatus(status).phrase,
         "status": status,
         "code": code,

@@ -11,7 +11,6 @@ def json_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of a map; docs/schemas/map.schema.json is this, frozen by a test."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": "https://stageline.dev/schemas/map.schema.json",
         **MapDocument.model_json_schema(by_alias=True, mode="validation"),
         "title": "Stageline journey map",
     }

@@ -201,7 +201,7 @@ def compile_mapping(document: Mapping[str, Any]) -> CompiledMapping:
         raise MappingProblem(_message(exc)) from exc
     except RecursionError as exc:
         raise MappingProblem("the mapping nests too deep") from exc
-    compiler = _Compiler()
+    compiler = _MappingCompiler()
     return CompiledMapping(
         _rules=[
             compiler.rule(rule, read, f"rules[{index}]") for index, rule in enumerate(read.rules)
@@ -211,7 +211,7 @@ def compile_mapping(document: Mapping[str, Any]) -> CompiledMapping:
     )
 
 
-class _Compiler:
+class _MappingCompiler:
     """Compiles the expressions of one mapping and bounds their number."""
 
     def __init__(self) -> None:

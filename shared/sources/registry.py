@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from shared.errors import TransientError
 from shared.ids import WorkspaceId
 from shared.refresher import Refresher
-from shared.sources.source import Source, Suppressed, Usage, WorkspaceRules
+from shared.sources.source import DailyUsage, Source, Suppressed, WorkspaceRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class SourceSnapshot:
     rules: Mapping[WorkspaceId, WorkspaceRules]
     suppressed: Sequence[Suppressed] = field(default=())
     """In the order of `change`, each above the number that the read was given."""
-    usage: Mapping[str, Usage] = field(default_factory=dict)
+    usage: Mapping[str, DailyUsage] = field(default_factory=dict)
     """Usage of today, by source id."""
 
 
@@ -55,7 +55,7 @@ class SourceRegistry:
         self._sources: Mapping[str, Source] = {}
         self._rules: Mapping[WorkspaceId, WorkspaceRules] = {}
         self._suppressed: dict[WorkspaceId, set[bytes]] = {}
-        self._usage: Mapping[str, Usage] = {}
+        self._usage: Mapping[str, DailyUsage] = {}
         self._change = 0
         self.generation = 0
         """Number of reads so far; a value derived under another generation may be out of date."""
@@ -77,7 +77,7 @@ class SourceRegistry:
         """Digests of the suppression list; the caller must not change the set."""
         return self._suppressed.get(workspace_id, _EMPTY)
 
-    def usage(self, source_id: str) -> Usage | None:
+    def usage(self, source_id: str) -> DailyUsage | None:
         """Usage of a source as last read; None without any. Never waits."""
         return self._usage.get(source_id)
 

@@ -121,7 +121,7 @@ class WorkspaceRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class DailyUsage:
     """Accepted events of a source on a UTC day, by all processes, as far as they have reported them."""
 
     day: date

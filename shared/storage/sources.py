@@ -17,11 +17,11 @@ from shared.clock import Clock
 from shared.ids import WorkspaceId
 from shared.sources.registry import SourceLoader, SourceSnapshot
 from shared.sources.source import (
+    DailyUsage,
     Source,
     SourceKind,
     SourceSettings,
     Suppressed,
-    Usage,
     WorkspaceRules,
     settings_from,
 )
@@ -123,11 +123,11 @@ async def _suppressed(connection: AsyncConnection, above: int) -> Sequence[Suppr
     ]
 
 
-async def _usage(connection: AsyncConnection, day: date) -> Mapping[str, Usage]:
+async def _usage(connection: AsyncConnection, day: date) -> Mapping[str, DailyUsage]:
     rows = await connection.execute(
         select(source_usage.c.source_id, source_usage.c.accepted).where(source_usage.c.day == day)
     )
-    return {row.source_id: Usage(day, row.accepted) for row in rows}
+    return {row.source_id: DailyUsage(day, row.accepted) for row in rows}
 
 
 def as_source(

@@ -7,8 +7,8 @@ from tests.acceptance.stories import event, live, path
 from tests.support.services import Stack
 
 ANONYMOUS = {"anonymous_id": "browser-7"}
-KNOWN = {"user_id": "leah", "email": "leah@acme.example"}
-AT_ACME = {**KNOWN, "account_id": "acme"}
+SIGNED_UP = {"user_id": "leah", "email": "leah@acme.example"}
+AT_ACME = {**SIGNED_UP, "account_id": "acme"}
 
 
 def at(month: int, day: int, hour: int, minute: int = 0) -> datetime:
@@ -18,7 +18,7 @@ def at(month: int, day: int, hour: int, minute: int = 0) -> datetime:
 STORY = [
     event("LinkedIn Post Viewed", at(1, 6, 9), "leah-1", channel="social", **ANONYMOUS),
     event("Guide Downloaded", at(1, 8, 10), "leah-2", channel="website", **ANONYMOUS),
-    event("Webinar Attended", at(1, 15, 15), "leah-3", channel="webinar", **ANONYMOUS, **KNOWN),
+    event("Webinar Attended", at(1, 15, 15), "leah-3", channel="webinar", **ANONYMOUS, **SIGNED_UP),
     event("Discovery Call Booked", at(1, 20, 11), "leah-4", channel="phone", **AT_ACME),
     event("Proposal Signed", at(2, 3, 16, 30), "leah-5", channel="sales", **AT_ACME),
     event("Team Onboarded", at(2, 10, 9), "leah-6", channel="product", **AT_ACME),

@@ -34,7 +34,7 @@ from shared.maps import templates
 from shared.storage.connect import DatabaseRole, connect
 from tests.benchmarks.bench_ingest import event as half_a_kilobyte
 from tests.benchmarks.http_load import post_all
-from tests.integration.ingest_server import make_key
+from tests.integration.ingest.server import make_key
 from tests.support.database import execute, with_database
 from tests.support.folders import postgres_folder
 

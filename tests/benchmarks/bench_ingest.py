@@ -28,7 +28,7 @@ from deploy.dev.kafka import LocalKafka
 from migrations.upgrade import upgrade
 from services.standalone.postgres import EmbeddedPostgres
 from tests.benchmarks.http_load import Load, Target, drive, together
-from tests.integration.ingest_server import make_key
+from tests.integration.ingest.server import make_key
 from tests.support.folders import postgres_folder
 
 BATCH = 100

@@ -48,7 +48,7 @@ ROOT = Path(__file__).parent.parent.parent
 BATCH = 2000
 ACCOUNTS = 25_000
 USERS = 2
-KNOWN = ACCOUNTS * USERS
+FIRST_SIGHTS = ACCOUNTS * USERS
 """Events of the first pass: each account meets each of its users."""
 PARTITIONS = 4
 EVENTS = (
@@ -69,9 +69,9 @@ def make_records(number: int, random: Random, start: datetime) -> list[Record]:
     """
     records = []
     offsets = [0] * PARTITIONS
-    for at in range(KNOWN + number):
-        account = at % ACCOUNTS if at < KNOWN else random.randrange(ACCOUNTS)
-        user = at // ACCOUNTS if at < KNOWN else random.randrange(USERS)
+    for at in range(FIRST_SIGHTS + number):
+        account = at % ACCOUNTS if at < FIRST_SIGHTS else random.randrange(ACCOUNTS)
+        user = at // ACCOUNTS if at < FIRST_SIGHTS else random.randrange(USERS)
         when = start + timedelta(milliseconds=at)
         envelope = Envelope(
             workspace_id=1,
@@ -148,7 +148,7 @@ async def ours(url: str, records: Sequence[Record], profile: cProfile.Profile | 
             for done in await writer.store(batch, positions):
                 positions.update(done.next_offsets)
 
-    for what, part in (("first sight", records[:KNOWN]), ("steady", records[KNOWN:])):
+    for what, part in (("first sight", records[:FIRST_SIGHTS]), ("steady", records[FIRST_SIGHTS:])):
         started, worked = perf_counter(), process_time()
         if profile and what == "steady":
             profile.enable()
@@ -204,7 +204,7 @@ async def bare(url: str, records: Sequence[Record]) -> float:
         url, role=DatabaseRole.STAGER, application_name="benchmark", max_size=1
     )
     now = batches[0][0][0][4]
-    started, skipped = perf_counter(), KNOWN // BATCH
+    started, skipped = perf_counter(), FIRST_SIGHTS // BATCH
     for number, (rows, workspaces, subjects, states) in enumerate(batches):
         if number == skipped:
             started = perf_counter()
@@ -214,7 +214,7 @@ async def bare(url: str, records: Sequence[Record]) -> float:
             await connection.execute(_OFFSET, number)
     seconds = perf_counter() - started
     await pool.close()
-    return (len(records) - KNOWN) / seconds
+    return (len(records) - FIRST_SIGHTS) / seconds
 
 
 async def preload(url: str, number: int) -> None:

@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,20 +55,22 @@ def prepare_node_sdks() -> Path:
 
 def prepare_chromium() -> Path:
     """Path of a Chromium that starts. Raises FatalError when there is none and no way to one."""
+    return installed("chromium", _chromium)
+
+
+def installed(package: str, find: Callable[[], str | Path | None]) -> Path:
+    """Path that `find` gives, after an installation of Debian's `package` if need be. Raises FatalError."""
     with locked(APT):
-        path = _chromium()
+        path = find()
         if path is None and os.geteuid() == 0 and shutil.which("apt-get"):
             # A fresh image has no package lists.
             _run(["apt-get", "update"], _APT_SECONDS)
-            _run(
-                ["apt-get", "install", "--yes", "--no-install-recommends", "chromium"],
-                _APT_SECONDS,
-            )
-            path = _chromium()
+            _run(["apt-get", "install", "--yes", "--no-install-recommends", package], _APT_SECONDS)
+            path = find()
     if path is None:
-        message = "cannot run a browser: no `chromium` on PATH (on Debian: apt install chromium)"
+        message = f"`{package}` does not run here (on Debian: apt install {package})"
         raise FatalError(message)
-    return path
+    return Path(path)
 
 
 def _chromium() -> Path | None:

@@ -14,18 +14,18 @@ from services.api.schemas.journeys import MAP_EXAMPLE
 from services.api.schemas.stage import Stage, StageAnswer
 from services.standalone.document import published
 from shared.http.openapi import Json, Part, document
-from shared.http.problem import TYPE_BASE
+from shared.http.problem import TYPE
 from shared.keys.principal import Scope
 from tests.conftest import ROOT
 from tests.contract.questions import Case, fuzz
-from tests.integration.api_world import SHOP, World, api_world
+from tests.integration.api.world import SHOP, World, api_world
 
 DOCUMENT = ROOT / "docs" / "openapi.json"
 DESCRIBED: dict[str, Any] = msgspec.json.decode(DOCUMENT.read_bytes())
 API: dict[str, Any] = document("Stageline API", [part()])
 
 _ALERT = "0198f2c4-7d1e-7c3a-9a51-2f6f0c6f1b11"
-_KNOWN = {
+_EXISTING = {
     "account_id": "acme",
     "alert_id": _ALERT,
     "journey": "sales",
@@ -34,7 +34,7 @@ _KNOWN = {
     "key_id": "0123456789ab",
     "person": "email:ann@other.example",
 }
-_ASKED = {
+_QUERIES = {
     "/v1/stage": {"account_id": "acme"},
     "/v1/accounts/{account_id}/explain": {"journey": "sales"},
 }
@@ -65,10 +65,10 @@ async def world(database_url: str) -> AsyncIterator[World]:
             event="Demo Requested",
         )
         await world.alert(_ALERT)
-        await world.source(_KNOWN["source_id"])
+        await world.source(_EXISTING["source_id"])
         await world.source(_PROVIDER, kind="generic")
         await world.source_secret(_PROVIDER, _ALERT)
-        await world.bound_key(_KNOWN["source_id"], _KNOWN["key_id"])
+        await world.bound_key(_EXISTING["source_id"], _EXISTING["key_id"])
         yield world
 
 
@@ -167,7 +167,7 @@ def test_every_error_is_declared_in_the_form_of_its_call() -> None:
             for example in examples(answer["content"][media_type]):
                 if media_type == PROBLEM:
                     assert example["status"] == status
-                    assert example["type"] == TYPE_BASE + example["code"].replace("_", "-")
+                    assert example["type"] == TYPE
 
 
 def test_every_code_of_the_api_has_a_status_and_a_sentence() -> None:
@@ -198,10 +198,10 @@ async def test_the_api_alone_serves_its_own_part(world: World) -> None:
 async def test_no_question_gets_an_undeclared_answer_or_a_fault(world: World) -> None:
     def with_existing_ids(case: Case) -> None:
         for name in case.path_parameters or ():
-            case.path_parameters[name] = _KNOWN[name]
+            case.path_parameters[name] = _EXISTING[name]
         if case.operation.definition.raw["operationId"] in _OF_PROVIDER:
             case.path_parameters["source_id"] = _PROVIDER
-        case.query = _ASKED.get(case.operation.path, case.query)
+        case.query = _QUERIES.get(case.operation.path, case.query)
         if case.operation.definition.raw["operationId"] == "publishJourney":
             case.body, case.media_type = MAP_EXAMPLE, "application/json"
 

@@ -19,7 +19,7 @@ from services.ingest.protocols.touchpoints.document import LATER, TOUCHPOINT, to
 from shared.http.openapi import document
 from tests.contract.questions import Case, fuzz
 from tests.contract.test_openapi import DESCRIBED, answers, examples, operations
-from tests.integration.ingest_server import Server, serving, stored
+from tests.integration.ingest.server import Server, serving, stored
 
 INGEST: dict[str, Any] = document("Stageline ingest", [part(Limits())])
 

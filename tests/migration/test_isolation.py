@@ -14,8 +14,8 @@ import asyncpg
 import pytest
 
 from shared.storage.catalog import TENANT_TABLES
-from shared.storage.connect import DatabaseRole, connect
-from tests.support.database import Connection
+from shared.storage.connect import DatabaseRole
+from tests.support.database import Connection, connected
 
 WITHOUT_WORKSPACE = {
     "alembic_version", "consumer_offset", "log_partition", "log_reader", "log_record",
@@ -294,11 +294,8 @@ async def test_the_stager_serves_all_workspaces_at_once(
     database_url: str, owner: Connection
 ) -> None:
     await _fill(owner)
-    stager = await connect(database_url, role=DatabaseRole.STAGER, application_name="tests")
-    try:
+    async with connected(database_url, role=DatabaseRole.STAGER) as stager:
         seen = await stager.fetch("SELECT DISTINCT workspace_id FROM subject ORDER BY 1")
-    finally:
-        await stager.close()
 
     assert [row["workspace_id"] for row in seen] == [1, 2]
 

@@ -136,16 +136,21 @@ def starting(folder: Path) -> Iterator[Start]:
 
 
 def curls(output: str) -> list[str]:
-    """The commands of the welcome, as a person would copy them."""
-    return re.findall(r"^curl(?:.*\\\n)*.*$", output, re.MULTILINE)
+    """The calls of the welcome, as a person would copy them."""
+    return re.findall(r"^(?:eval .*\n)?curl(?:.*\\\n)*.*$", output, re.MULTILINE)
 
 
 def run_copied(command: str, folder: Path | None = None) -> Any:
     """What a command for a shell prints, read as JSON."""
+    return json.loads(printed_by(command, folder))
+
+
+def printed_by(command: str, folder: Path | None = None) -> str:
+    """What a command for a shell prints; it must not fail."""
     done = subprocess.run(  # noqa: S602 - what a person does
         command, shell=True, cwd=folder, capture_output=True, text=True, check=True
     )
-    return json.loads(done.stdout)
+    return done.stdout
 
 
 def stage_of(command: str, folder: Path | None = None) -> Any:

@@ -201,8 +201,10 @@ def test_the_image_takes_packages_by_hash_and_code_without_any(
     installs = [rest for _, rest in instructions if "pip install" in rest]
 
     assert len(installs) == 2
-    assert "--require-hashes --requirement requirements.lock" in installs[0]
+    assert "--require-hashes --requirement requirements-image.lock" in installs[0]
     assert "--no-deps --no-build-isolation" in installs[1]
+    # What builds the wheel, and pip itself, stay behind.
+    assert "pip uninstall --yes hatchling trove-classifiers editables pip" in installs[1]
 
 
 def test_only_named_sources_reach_the_builder(instructions: list[tuple[str, str]]) -> None:

@@ -107,12 +107,12 @@ def test_a_decision_has_every_section_and_decides_in_one_line(page: Path) -> Non
     assert all(part.strip() for part in re.split(r"^## .+$", text, flags=re.MULTILINE)[1:])
 
 
-def test_decisions_are_numbered_without_gaps_and_listed() -> None:
+def test_every_decision_has_a_number_of_its_own_and_is_listed() -> None:
     listed = re.findall(
         r"^\| \[(\d{4})\]\(([\w-]+\.md)\) \|", _text(DOCS / "decisions/README.md"), re.MULTILINE
     )
 
-    assert [page.name[:4] for page in DECISIONS] == [f"{n + 1:04}" for n in range(len(DECISIONS))]
+    assert len({page.name[:4] for page in DECISIONS}) == len(DECISIONS)
     assert listed == [(page.name[:4], page.name) for page in DECISIONS]
 
 

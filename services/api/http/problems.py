@@ -7,12 +7,13 @@ from typing import Any
 import structlog
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from services.api.errors import STATUS, Code, RequestRefused
+from services.api.http.known_names import unknown_name
 from shared.errors import TransientError
 from shared.http import openapi
 from shared.http.auth import MissingScope, NotAuthenticated, denial
@@ -22,6 +23,9 @@ from shared.http.problem import FieldProblem, problem, unrouted
 log = structlog.get_logger(__name__)
 
 ExceptionHandler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
+
+Models = Mapping[str, type[BaseModel]]
+"""Part of a request, `query` or `body`, to the model that it must fit."""
 
 RETRY_AFTER = {"Retry-After": "2"}
 
@@ -63,7 +67,7 @@ async def _unavailable(request: Request, exc: TransientError) -> Response:
 
 
 async def _invalid(request: Request, exc: RequestValidationError) -> Response:
-    return refusal(validation_refusal(exc.errors()), request)
+    return refusal(validation_refusal(exc.errors(), request.scope["route"].models), request)
 
 
 async def _unrouted(request: Request, exc: HTTPException) -> Response:
@@ -95,7 +99,7 @@ HANDLERS: dict[int | type[Exception], ExceptionHandler] = {
 }
 
 
-def validation_refusal(errors: Sequence[Mapping[str, Any]]) -> RequestRefused:
+def validation_refusal(errors: Sequence[Mapping[str, Any]], models: Models) -> RequestRefused:
     """Refusal for the errors of FastAPI, which collects those of path, query and body together.
 
     The first of these that is wrong decides, in that order. Pointers lead into the body, or to
@@ -107,11 +111,13 @@ def validation_refusal(errors: Sequence[Mapping[str, Any]]) -> RequestRefused:
     if "path" in by_place:
         return RequestRefused(Code.INVALID_PATH)
     if "query" in by_place:
-        return RequestRefused(Code.INVALID_REQUEST, errors=field_problems(by_place["query"]))
+        return RequestRefused(
+            Code.INVALID_REQUEST, errors=field_problems(by_place["query"], models)
+        )
     in_body = by_place["body"]
     if any(_is_no_json(error) for error in in_body):
         return RequestRefused(Code.INVALID_JSON)
-    return RequestRefused(Code.INVALID_BODY, errors=field_problems(in_body))
+    return RequestRefused(Code.INVALID_BODY, errors=field_problems(in_body, models))
 
 
 def _is_no_json(error: Mapping[str, Any]) -> bool:
@@ -120,23 +126,24 @@ def _is_no_json(error: Mapping[str, Any]) -> bool:
     return is_empty or error["type"] == "json_invalid"
 
 
-def query_refusal(exc: ValidationError) -> RequestRefused:
-    """Refusal for a query that was checked without FastAPI."""
+def query_refusal(exc: ValidationError, model: type[BaseModel]) -> RequestRefused:
+    """Refusal for a query that was checked by `model` without FastAPI."""
     errors = exc.errors(include_input=False, include_url=False)
-    return validation_refusal([{**error, "loc": ("query", *error["loc"])} for error in errors])
+    located = [{**error, "loc": ("query", *error["loc"])} for error in errors]
+    return validation_refusal(located, {"query": model})
 
 
-def field_problems(errors: Sequence[Mapping[str, Any]]) -> list[FieldProblem]:
+def field_problems(errors: Sequence[Mapping[str, Any]], models: Models) -> list[FieldProblem]:
     """Places that are wrong; the first step of each location names the part of the request."""
-    return [_field_problem(error) for error in errors[:_MAX_ERRORS]]
+    return [_field_problem(error, models) for error in errors[:_MAX_ERRORS]]
 
 
-def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
+def _field_problem(error: Mapping[str, Any], models: Models) -> FieldProblem:
     part, *location = error["loc"]
     if error["type"] == "extra_forbidden":
+        detail = unknown_name(models.get(part), location)
         # The last step is a name that the caller made up: point at what holds it.
         location.pop()
-        detail = "something here is not known to this call"
     elif error["type"] == "value_error":
         detail = str(error["ctx"]["error"])
     else:

@@ -10,12 +10,13 @@ from fastapi import APIRouter, Depends, Security
 from fastapi.params import Query
 from fastapi.routing import APIRoute
 from fastapi.security import SecurityScopes
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
 from services.api.errors import Code
 from services.api.http.limits import BoundedRequest, JsonRequest, read_body, unambiguous_query
-from services.api.http.problems import documented
+from services.api.http.problems import Models, documented
 from services.api.http.security import KEY, authorized
 from shared.http.openapi import Json
 from shared.keys.principal import Scope
@@ -66,6 +67,7 @@ class ScopedRoute(APIRoute):
     required_scope: Scope
     max_body_bytes: int | None = None
     codes: Sequence[Code] = ()
+    models: Models
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler, with the body bounded and the response not to be cached by default."""
@@ -125,7 +127,8 @@ class ScopedRouter(APIRouter):
         **options: Any,  # noqa: ANN401 - the rest of FastAPI's own
     ) -> None:
         """Add the route, and with GET also HEAD, which the document leaves out."""
-        has_query = _has_query(endpoint)
+        models = _models(endpoint)
+        has_query = "query" in models
         codes = [*_EVERYWHERE, *refusals, *_implied(path, body, has_query=has_query)]
         dependencies = [Security(authorized, scopes=[scope.value])]
         if has_query:
@@ -163,6 +166,7 @@ class ScopedRouter(APIRouter):
             route.required_scope = scope
             route.max_body_bytes = body.max_bytes if body else None
             route.codes = codes
+            route.models = models
 
     def get(  # type: ignore[override]
         self, path: str, **declaration: Unpack[Declaration]
@@ -198,11 +202,16 @@ class ScopedRouter(APIRouter):
         return decorate
 
 
-def _has_query(endpoint: Callable[..., Any]) -> bool:
-    hints = get_type_hints(endpoint, include_extras=True).values()
-    return any(
-        isinstance(each, Query) for hint in hints for each in getattr(hint, "__metadata__", ())
-    )
+def _models(endpoint: Callable[..., Any]) -> Models:
+    """Models of query and body, by the annotations of the endpoint's parameters."""
+    models: dict[str, type[BaseModel]] = {}
+    hints = get_type_hints(endpoint, include_extras=True)
+    for hint in (hint for name, hint in hints.items() if name != "return"):
+        if any(isinstance(each, Query) for each in getattr(hint, "__metadata__", ())):
+            models["query"] = hint.__origin__
+        elif isinstance(hint, type) and issubclass(hint, BaseModel):
+            models["body"] = hint
+    return models
 
 
 def _implied(path: str, body: RequestBody | None, *, has_query: bool) -> list[Code]:

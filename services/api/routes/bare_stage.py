@@ -33,7 +33,7 @@ class BareStage:
         try:
             query = StageQuery.model_validate(single_values(scope["query_string"]))
         except ValidationError as exc:
-            raise query_refusal(exc) from exc
+            raise query_refusal(exc, StageQuery) from exc
         response = await stage_response(
             self._context, principal.workspace_id, query, headers.get("if-none-match")
         )

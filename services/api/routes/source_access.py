@@ -6,7 +6,8 @@ from uuid import UUID
 
 from fastapi import Path, Query
 
-from services.api.dependencies import DECODED, Database, Now
+from services.api import source_rights
+from services.api.dependencies import DECODED, Caller, Database, Now
 from services.api.errors import Code, RequestRefused
 from services.api.http.routing import RequestBody, ScopedRouter
 from services.api.queries import sources as queries
@@ -16,6 +17,7 @@ from shared.http.problem import FieldProblem
 from shared.keys.principal import Scope
 from shared.keys.token import KeyKind
 from shared.sources import secret as secrets
+from shared.sources.effects import effects_of_senders
 from shared.sources.secret import SecretInvalid
 from shared.sources.source import KINDS_WITH_KEYS, SourceKind
 from shared.storage import keys
@@ -47,11 +49,13 @@ KeyId = Annotated[str, Path(min_length=1, description="The key's id."), DECODED]
     ),
 )
 async def add_source_secret(
-    source_id: SourceId, new: schemas.NewSecret, database: Database, now: Now
+    source_id: SourceId, new: schemas.NewSecret, caller: Caller, database: Database, now: Now
 ) -> schemas.CreatedSecret:
     """Valid beside the others: during a rotation several are.
 
-    A generated secret is shown only in this response. For kinds that have a `webhook_path`.
+    A generated secret is shown only in this response. For kinds that have a `webhook_path`. A source
+    that can erase people (by its mapping, or of HubSpot) needs `people:erase` as well, one that merges
+    accounts by its mapping `people:write`.
     """
     workspace_id = database.workspace_id
     seconds = new.others_expire_in_seconds
@@ -60,6 +64,7 @@ async def add_source_secret(
         if not secrets.takes_secrets(source.kind):
             detail = "Senders of this kind show a key: make one with /keys."
             raise RequestRefused(Code.SOURCE_KIND_MISMATCH, detail)
+        source_rights.require(caller, effects_of_senders(source.kind, source.settings))
         value = _secret(source.kind, new.value)
         try:
             added = await stored.add_secret(

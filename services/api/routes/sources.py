@@ -6,7 +6,8 @@ from typing import Annotated
 from fastapi import Path, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.api.dependencies import DECODED, Database, Now
+from services.api import source_rights
+from services.api.dependencies import DECODED, Caller, Database, Now
 from services.api.errors import Code, RequestRefused
 from services.api.http.routing import RequestBody, ScopedRouter
 from services.api.queries import sources as queries
@@ -16,6 +17,7 @@ from shared.http.openapi import header
 from shared.http.problem import FieldProblem
 from shared.ids import WorkspaceId
 from shared.keys.principal import Scope
+from shared.sources.effects import effects_of_mapping
 from shared.sources.settings_reader import SettingsInvalid, read_settings
 from shared.sources.source import Source, SourceSettings, settings_json, webhook_path
 from shared.storage import source_changes as stored
@@ -64,14 +66,16 @@ async def list_sources(database: Database) -> schemas.Sources:
     ),
 )
 async def create_source(
-    new: schemas.NewSource, response: Response, database: Database, now: Now
+    new: schemas.NewSource, response: Response, caller: Caller, database: Database, now: Now
 ) -> schemas.SourceDetail:
     """One for each sender: a website, an app, a system.
 
     Senders of the kinds `web` and `server` authenticate with a key of the source; providers post to
-    its `webhook_path` and sign with a secret. Create the key or the secret next.
+    its `webhook_path` and sign with a secret. Create the key or the secret next. A mapping that erases
+    people needs `people:erase` as well, one that merges accounts `people:write`.
     """
     settings = _settings(new.settings)
+    source_rights.require(caller, effects_of_mapping(settings))
     try:
         async with database.transaction() as connection:
             source = await stored.create(
@@ -162,21 +166,30 @@ async def get_source(source_id: SourceId, database: Database, now: Now) -> schem
     ),
 )
 async def change_source(
-    source_id: SourceId, change: schemas.SourceChange, database: Database, now: Now
+    source_id: SourceId,
+    change: schemas.SourceChange,
+    caller: Caller,
+    database: Database,
+    now: Now,
 ) -> schemas.SourceDetail:
     """Settings that are named are replaced, each as a whole; null restores the default.
 
-    Ingest applies the new settings within seconds.
+    Ingest applies the new settings within seconds. Settings of a source whose mapping erases people
+    need `people:erase` as well, of one that merges accounts `people:write`.
     """
     try:
         async with database.transaction() as connection:
             source = await existing(connection, database.workspace_id, source_id, is_locked=True)
+            settings = source.settings
+            if change.settings:
+                settings = _settings({**settings_json(settings), **change.settings})
+                source_rights.require(caller, effects_of_mapping(settings))
             await stored.change(
                 connection,
                 database.workspace_id,
                 source.source_id,
                 name=change.name or source.name,
-                settings=_settings({**settings_json(source.settings), **change.settings}),
+                settings=settings,
             )
             return await _reloaded(connection, source, now)
     except NameInUse as exc:

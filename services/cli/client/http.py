@@ -7,6 +7,7 @@ import msgspec
 import typer
 
 from services.cli.client.errors import REFUSED, fail
+from services.cli.client.hints import HINTS
 from services.cli.client.target import ApiTarget
 
 _REQUEST_SECONDS = 30.0
@@ -38,7 +39,9 @@ def response_json(to: ApiTarget, response: httpx.Response) -> Any:  # noqa: ANN4
         for error in refusal.get("errors", ()):
             typer.echo(f"{error.get('pointer', '')}: {error.get('detail', '')}", err=True)
         reason = refusal.get("detail", "no reason given")
-        fail(f"refused with {response.status_code}: {reason}", REFUSED)
+        hint = HINTS.get(refusal.get("code", ""))
+        way_out = f"\n  {hint}" if hint else ""
+        fail(f"refused with {response.status_code}: {reason}{way_out}", REFUSED)
     return answer
 
 

@@ -1,4 +1,4 @@
-"""Address and key of Stageline: from options, the environment, or this folder's `.stageline`."""
+"""Address and keys of Stageline: from options, the environment, or the data folder of `make run`."""
 
 import os
 from dataclasses import dataclass
@@ -8,6 +8,10 @@ from services.cli.client.errors import fail
 from services.standalone import credentials
 from services.standalone.credentials import HOME, Credentials
 
+_HOME = "STAGELINE_HOME"
+_URL = "STAGELINE_URL"
+_WRITE_KEY = "STAGELINE_WRITE_KEY"
+_SECRET_KEY = "STAGELINE_SECRET_KEY"  # noqa: S105 - a variable's name
 _DATABASE_URL = "STAGELINE_DATABASE_URL"
 
 
@@ -19,35 +23,52 @@ class ApiTarget:
     key: str
 
 
+def home() -> Path:
+    """Data folder of `make run`: STAGELINE_HOME, else `.stageline` in the current folder."""
+    return Path(os.environ.get(_HOME) or HOME)
+
+
 def of_this_folder() -> Credentials | None:
-    """Credentials that `make run` wrote in this folder. Raises FatalError for a broken file."""
-    return credentials.read(HOME)
+    """Credentials that `make run` wrote in its data folder. Raises FatalError for a broken file."""
+    return credentials.read(home())
 
 
 def target(url: str | None, key: str | None, *, secret: bool) -> ApiTarget:
     """Resolve address and key; exits with a sentence where one of them is missing.
 
-    `secret`: use the folder's secret key, and the api's address, rather than write key and ingest.
+    `secret`: use the secret key, and the api's address, rather than write key and ingest. An empty
+    variable counts as unset.
     """
     here = of_this_folder()
-    url = (url or os.environ.get("STAGELINE_URL") or "").rstrip("/")
-    if not url and here is not None:
+    url = (url or os.environ.get(_URL) or "").rstrip("/")
+    if here is not None and url in {"", here.base_url}:
         url = here.read_url if secret else here.base_url
-    key = key or os.environ.get("STAGELINE_KEY")
+    key = key or given_key(secret=secret)
     # The folder's keys are sent to the folder's Stageline only, never to another address.
     if key is None and here is not None and url in {here.read_url, here.base_url}:
         key = here.secret_key if secret else here.write_key
     if not url or not key:
         fail(
-            "no address or key: give --url and --key, set STAGELINE_URL and STAGELINE_KEY,"
-            f" or run this where `make run` was started ({Path(HOME, credentials.FILE_NAME)})"
+            f"no address or key: give --url and --key, set {_URL} and"
+            f" {_SECRET_KEY if secret else _WRITE_KEY},"
+            f" or run this where `make run` was started ({home() / credentials.FILE_NAME})"
         )
     return ApiTarget(url=url, key=key)
 
 
+def given_key(*, secret: bool) -> str | None:
+    """Key in the environment, or None."""
+    return os.environ.get(_SECRET_KEY if secret else _WRITE_KEY) or None
+
+
+def exports(here: Credentials) -> dict[str, str]:
+    """Variables that the commands, and the calls in the documents, read: name -> value."""
+    return {_URL: here.base_url, _WRITE_KEY: here.write_key, _SECRET_KEY: here.secret_key}
+
+
 def adopt_folder_database() -> None:
     """Point STAGELINE_DATABASE_URL at this folder's embedded database, unless it is set."""
-    if _DATABASE_URL in os.environ or f"{_DATABASE_URL}_FILE" in os.environ:
+    if os.environ.get(_DATABASE_URL) or os.environ.get(f"{_DATABASE_URL}_FILE"):
         return
     here = of_this_folder()
     if here is not None and here.database_url:

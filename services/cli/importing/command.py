@@ -1,7 +1,6 @@
 """`stageline import FILE`: sends the events of a file to ingest."""
 
 import asyncio
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ import httpx
 import typer
 
 from services.cli.client.errors import fail, sentence
-from services.cli.client.target import ApiTarget, of_this_folder, target
+from services.cli.client.target import ApiTarget, given_key, home, of_this_folder, target
 from services.cli.importing.check import check_rows
 from services.cli.importing.formats.cells import Format, Shape
 from services.cli.importing.formats.opening import format_of, is_tab_separated
@@ -21,7 +20,6 @@ from services.cli.importing.refused import RefusedFile
 from services.cli.importing.report import STOPPED_BY_YOU, ImportReport, print_findings
 from services.cli.importing.rows import Rows, file_hash, open_rows
 from services.cli.importing.sender import Batch, BatchSender, batches
-from services.standalone.credentials import HOME
 from shared.clock import SystemClock
 
 _USAGE = 2
@@ -164,7 +162,7 @@ def import_file(
         return
     destination = _destination(url, key)
     state_file = ProgressFile(
-        HOME,
+        home(),
         file_hash=file_hash(file),
         mapping=settled,
         shape=shape,
@@ -189,10 +187,11 @@ def import_file(
 
 
 def _destination(url: str | None, key: str | None) -> ApiTarget:
-    """Address and key. Of this folder's keys the secret one: a write key may not set every field."""
+    """Address and key; the secret key wherever there is one: a write key may not set every field."""
+    key = key or given_key(secret=True) or given_key(secret=False)
     chosen, here = target(url, key, secret=False), of_this_folder()
     # A given key is used as it is; it is never replaced by the folder's.
-    if key or os.environ.get("STAGELINE_KEY") or here is None:
+    if key or here is None:
         return chosen
     return ApiTarget(url=chosen.url, key=here.secret_key)
 

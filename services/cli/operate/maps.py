@@ -23,7 +23,9 @@ _ENDPOINT = "/v1/journeys"
 _STDIN = Path("-")
 
 _Url = Annotated[str | None, typer.Option(help="Address of the api; also STAGELINE_URL.")]
-_Key = Annotated[str | None, typer.Option(help="Secret key with maps:write; also STAGELINE_KEY.")]
+_Key = Annotated[
+    str | None, typer.Option(help="Secret key with maps:write; also STAGELINE_SECRET_KEY.")
+]
 _Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 
 

@@ -31,7 +31,7 @@ _File = Annotated[
 ]
 _Url = Annotated[str | None, typer.Option(help="Address of the api; also STAGELINE_URL.")]
 _Key = Annotated[
-    str | None, typer.Option(help="Secret key with sources:write; also STAGELINE_KEY.")
+    str | None, typer.Option(help="Secret key with sources:write; also STAGELINE_SECRET_KEY.")
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 

@@ -34,7 +34,7 @@ def tail(
     ] = False,
     url: Annotated[str | None, typer.Option(help="Address of the api; also STAGELINE_URL.")] = None,
     key: Annotated[
-        str | None, typer.Option(help="Secret key with sources:read; also STAGELINE_KEY.")
+        str | None, typer.Option(help="Secret key with sources:read; also STAGELINE_SECRET_KEY.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:

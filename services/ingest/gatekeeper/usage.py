@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from services.ingest.gatekeeper.rates import MAX_WAIT_SECONDS
-from shared.sources.source import Usage
+from shared.sources.source import DailyUsage
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class DailyCounts:
     def __init__(self) -> None:
         self._days: dict[str, _Day] = {}
 
-    def used(self, source_id: str, day: date, *, read: Usage | None, generation: int) -> int:
+    def used(self, source_id: str, day: date, *, read: DailyUsage | None, generation: int) -> int:
         """Events of `day` so far. `read` is the database's total as of read number `generation`."""
         own = self._of(source_id, day)
         if own.generation != generation:

@@ -1,12 +1,14 @@
 """Query parameters, for senders that can set neither header nor body. Pure."""
 
-from urllib.parse import parse_qsl
+import re
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 from services.ingest.http.rejections import RequestRejected
 
 MAX_PARAMETERS = 60
 KEY_NAMES = ("key", "write_key", "writeKey", "access_token")
 """Parameters that may hold a key."""
+_SECRET_KEY = re.compile(rb"sl_sk_[0-9A-Za-z]+_[0-9A-Za-z]+")
 
 
 def parameters(query: bytes) -> dict[str, str]:
@@ -45,4 +47,19 @@ def invalid_query() -> RequestRejected:
         400,
         "invalid_query",
         f"A query has at most {MAX_PARAMETERS} parameters, percent-encoded UTF-8.",
+    )
+
+
+def holds_secret_key(part: bytes) -> bool:
+    """Whether a query or a path holds a secret key, under whatever name, percent-encoded or not."""
+    return _SECRET_KEY.search(unquote_to_bytes(part)) is not None
+
+
+def secret_key_in_address() -> RequestRejected:
+    """The address holds a secret key."""
+    return RequestRejected(
+        403,
+        "secret_key_in_address",
+        "A secret key does not belong into an address, which logs and referrers keep: send it in"
+        " the header `Authorization`, or use a write key. Revoke this one if it was sent for real.",
     )

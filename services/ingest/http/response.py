@@ -29,7 +29,7 @@ CLOSE: RawHeaders = [(b"connection", b"close")]
 class RawResponse(Response):
     """A response made of raw headers; the same object may be sent any number of times.
 
-    Starlette's own constructor encodes headers each time, which costs a request more than its parsing.
+    Starlette's own constructor would encode the same headers for each response.
     """
 
     def __init__(self, status: int, headers: RawHeaders, body: bytes) -> None:

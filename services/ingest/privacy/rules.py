@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from services.ingest.events.verdicts import Dropped, DropReason, RefusalCode, Refused
 from services.ingest.privacy.consent import consents
 from services.ingest.privacy.redaction import Redaction, redact, redaction
-from services.ingest.privacy.suppression import Suppression
+from services.ingest.privacy.suppression import SuppressionList
 from shared.contracts.envelope import Envelope
 from shared.keys.token import KeyKind
 from shared.sources.source import ConsentRule, SourceSettings, WorkspaceRules
@@ -30,7 +30,7 @@ class EventRules:
     """The rules for events of one source (or of keys without one) by one kind of key."""
 
     server_only: frozenset[str]
-    suppression: Suppression | None
+    suppression: SuppressionList | None
     """None while the list is empty."""
     consent: ConsentRule | None
     redaction: Redaction
@@ -71,7 +71,7 @@ def event_rules(
     of_source = redaction(settings, rules.hash_key)
     return EventRules(
         server_only=server_only,
-        suppression=Suppression(suppressed, rules.hash_key) if suppressed else None,
+        suppression=SuppressionList(suppressed, rules.hash_key) if suppressed else None,
         is_open=of_source.is_plain and not (server_only or suppressed or settings.consent),
         consent=settings.consent,
         redaction=of_source,

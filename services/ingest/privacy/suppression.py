@@ -16,7 +16,7 @@ _MAX_CLEAR = 50_000
 """Bound of the negative cache: some megabytes."""
 
 
-class Suppression:
+class SuppressionList:
     """The suppression list of a workspace.
 
     Caches names that are not on it: the keyed hash of a name costs as much as validating an event.

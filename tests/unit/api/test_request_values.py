@@ -7,8 +7,11 @@ from pydantic import BaseModel, ValidationError
 
 from services.api.errors import Code
 from services.api.http.problems import validation_refusal
+from services.api.schemas.accounts import AccountsQuery
+from services.api.schemas.alerts import AlertsQuery
 from services.api.schemas.campaigns import CampaignsQuery
 from services.api.schemas.kpis import KpiQuery, KpiValues
+from services.api.schemas.stage import StageBatchBody, StageQuery
 
 VALUE = {
     "journey": "growth",
@@ -25,7 +28,7 @@ def refused(part: str, model: type[BaseModel], values: dict[str, Any]) -> tuple[
     with pytest.raises(ValidationError) as caught:
         model.model_validate(values)
     refusal = validation_refusal(
-        [{**error, "loc": (part, *error["loc"])} for error in caught.value.errors()]
+        [{**error, "loc": (part, *error["loc"])} for error in caught.value.errors()], {part: model}
     )
     return refusal.code, refusal.errors[0].pointer
 
@@ -59,3 +62,40 @@ def test_a_query_beyond_the_calendar_or_without_offset_is_refused(
     model: type[KpiQuery | CampaignsQuery], name: str, at: str
 ) -> None:
     assert refused("query", model, {name: at}) == (Code.INVALID_REQUEST, f"/query/{name}")
+
+
+@pytest.mark.parametrize(
+    ("part", "model", "values", "pointer", "detail"),
+    [
+        ("query", AccountsQuery, {"joruney": "x"}, "/query", "did you mean `journey`?"),
+        ("query", AlertsQuery, {"status": "open"}, "/query", "did you mean `state`?"),
+        ("query", StageQuery, {"acount_id": "x"}, "/query", "did you mean `account_id`?"),
+        (
+            "body",
+            StageBatchBody,
+            {"subjects": [{"account_id": "a"}, {"e-mail": "x"}]},
+            "/subjects/1",
+            "did you mean `email`?",
+        ),
+        (
+            "body",
+            KpiValues,
+            {"items": [{**VALUE, "sgement": "x"}]},
+            "/items/0",
+            "did you mean `segment`?",
+        ),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_known_one_that_resembles_it(
+    part: str, model: type[BaseModel], values: dict[str, Any], pointer: str, detail: str
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        model.model_validate(values)
+    errors = [{**error, "loc": (part, *error["loc"])} for error in caught.value.errors()]
+
+    (problem,) = validation_refusal(errors, {part: model}).errors
+
+    assert (problem.pointer, problem.detail) == (
+        pointer,
+        f"something here is not known to this call: {detail}",
+    )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.api.queries.stage import name_of
-from services.ingest.privacy.suppression import Suppression
+from services.ingest.privacy.suppression import SuppressionList
 from shared.contracts import names
 from shared.contracts.envelope import Envelope
 from shared.sources.hashing import hashed, person_digest
@@ -70,7 +70,7 @@ def test_a_pseudonym_has_the_digest_of_its_name(name: str) -> None:
 
 @given(people, people)
 def test_ingest_turns_away_the_folded_name(listed: str, sent: str) -> None:
-    suppression = Suppression({person_digest(listed, key=KEY)}, KEY)
+    suppression = SuppressionList({person_digest(listed, key=KEY)}, KEY)
 
     if names.folded(listed) == names.folded(sent):
         assert suppression.covers(_event(sent))

@@ -20,11 +20,11 @@ from shared.keys.principal import SCOPES_OF_KIND, Principal, Scope, StoredKey
 from shared.keys.token import KeyKind, NewKey, generate
 from shared.sources.registry import SourceRegistry, SourceSnapshot
 from shared.sources.source import (
+    DailyUsage,
     Source,
     SourceKind,
     SourceSettings,
     Suppressed,
-    Usage,
     WorkspaceRules,
 )
 from shared.telemetry.metrics import Metrics
@@ -68,7 +68,7 @@ class FakeDatabase:
         self.rules_of: dict[WorkspaceId, WorkspaceRules] = {}
         """Of other workspaces."""
         self.suppressed: list[Suppressed] = []
-        self.usage: dict[str, Usage] = {}
+        self.usage: dict[str, DailyUsage] = {}
         self.is_away = False
 
     def put(

@@ -1,46 +1,40 @@
 """What `make run` prints of the keys."""
 
-import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from services.standalone import credentials, terminal
+from services.standalone import terminal
 from services.standalone.credentials import Credentials
 
 MADE = Credentials(base_url="http://127.0.0.1:1", write_key="sl_wk_open", secret_key="sl_sk_closed")
 
 
-def test_the_secret_key_is_shown_at_the_first_start_with_the_way_to_see_it_again(
-    tmp_path: Path,
-) -> None:
-    text = terminal.welcome(MADE, tmp_path / "credentials.json", shows_secret=True)
+def test_the_secret_key_is_shown_at_the_first_start_with_the_way_to_see_it_again() -> None:
+    text = terminal.welcome(MADE, Path(".stageline/credentials.json"), shows_secret=True)
 
     assert text.count("sl_sk_closed") == 1
-    assert f"cat {tmp_path}/credentials.json" in text
+    assert "see it by: .venv/bin/stageline env" in text
 
 
-def test_later_and_in_a_file_the_text_names_the_file_with_the_key_and_never_the_key(
-    tmp_path: Path,
-) -> None:
-    text = terminal.welcome(MADE, tmp_path / "credentials.json", shows_secret=False)
+def test_later_and_in_a_file_the_text_names_the_way_to_the_key_and_never_the_key() -> None:
+    text = terminal.welcome(MADE, Path(".stageline/credentials.json"), shows_secret=False)
 
     assert "sl_sk_closed" not in text
-    assert f"cat {tmp_path}/credentials.json" in text
+    assert "see it by: .venv/bin/stageline env" in text
     assert "sl_wk_open" in text
 
 
-@pytest.mark.parametrize("name", ["plain", "a b", "ü'$x"])
-def test_the_printed_command_reads_the_key_from_its_file(tmp_path: Path, name: str) -> None:
-    folder = tmp_path / name
-    folder.mkdir()
-    path = credentials.write(folder, MADE)
-    printed = terminal.read_command(MADE, path).replace("curl -sS", "printf '%s\\n'")
+@pytest.mark.parametrize(
+    ("home", "first_line"),
+    [
+        (".stageline", 'eval "$(.venv/bin/stageline env)"'),
+        ("/srv/data", 'eval "$(STAGELINE_HOME=/srv/data .venv/bin/stageline env)"'),
+        ("/a b/x", "eval \"$(STAGELINE_HOME='/a b/x' .venv/bin/stageline env)\""),
+    ],
+)
+def test_the_printed_call_takes_the_key_from_the_folder(home: str, first_line: str) -> None:
+    printed = terminal.read_command(MADE, Path(home))
 
-    done = subprocess.run(  # noqa: S602 - what a person does
-        printed, shell=True, capture_output=True, text=True, check=True
-    )
-
-    assert "Authorization: Bearer sl_sk_closed" in done.stdout
-    assert json.loads(path.read_text())["secret_key"] == "sl_sk_closed"
+    assert printed.splitlines()[0] == first_line
+    assert "sl_sk_closed" not in printed

@@ -52,8 +52,8 @@ def open_table(path: Path, shape: Shape) -> Iterator[OpenedFile]:
     """Open a table; the reading process ends with the context. Raises FatalError. May block."""
     if find_spec(_PACKAGE[shape.format]) is None:
         raise FatalError(
-            f"to read {_TITLE[shape.format]}, install the extra `files`:"
-            ' pip install "stageline[files]", in a checkout .venv/bin/pip install -e ".[files]"'
+            f"to read {_TITLE[shape.format]}, add the readers of such files:"
+            " `make files` in the checkout"
         )
     request = {
         "path": str(path),

@@ -1,5 +1,6 @@
 """What browser SDKs fetch at start, in the OpenAPI document."""
 
+from services.ingest.http.query import secret_key_in_address
 from services.ingest.http.rejections import RequestRejected
 from services.ingest.protocols.browser import route as browser
 from services.ingest.protocols.common.document import DocumentContext, Section, responses
@@ -101,5 +102,8 @@ def _operation(
         "description": description,
         "security": [{}],
         "parameters": [_PATH_KEY if refused else _VERSION],
-        "responses": responses({"200": {"description": "As asked.", "content": content}}, refused),
+        "responses": responses(
+            {"200": {"description": "As asked.", "content": content}},
+            [*refused, secret_key_in_address()],
+        ),
     }

@@ -1,6 +1,6 @@
 """Endpoints: methods, preflight, memory, rejections and rate-limit headers, the same for every protocol.
 
-Touchpoints and Segment's calls are raw ASGI apps, subclasses of `Endpoint`: Starlette's request and
+Touchpoints and Segment's calls are raw ASGI apps, subclasses of `ProtocolEndpoint`: Starlette's request and
 response cost more than all the work on one event. The other protocols are functions, by `plain_route`.
 """
 
@@ -55,7 +55,7 @@ class Conventions:
         return replace(limits, max_body_bytes=limits.max_capture_bytes)
 
 
-class Endpoint(ABC):
+class ProtocolEndpoint(ABC):
     """One route as an ASGI app."""
 
     def __init__(self, ingest: Ingest, path: str, conventions: Conventions) -> None:
@@ -76,6 +76,7 @@ class Endpoint(ABC):
         if method in self._methods:
             exchange = Exchange(scope, receive, self.ingest, self.limits, self.path)
             try:
+                exchange.check_address()
                 sent = await self.respond(exchange)
             except RequestRejected as rejection:
                 sent = self._rejected(rejection, exchange)
@@ -106,7 +107,7 @@ class Endpoint(ABC):
         return self._conventions.rejected(rejection)
 
 
-class _PlainEndpoint(Endpoint):
+class _PlainEndpoint(ProtocolEndpoint):
     def __init__(
         self, ingest: Ingest, path: str, conventions: Conventions, handle: Handler
     ) -> None:

@@ -10,6 +10,7 @@ from services.ingest.events.verdicts import BodyRefused
 from services.ingest.gatekeeper.rules import Sender
 from services.ingest.http import body
 from services.ingest.http.body import Lease
+from services.ingest.http.query import holds_secret_key, secret_key_in_address
 from services.ingest.http.rejections import body_rejected
 from services.ingest.intake import Ingest
 from services.ingest.limits import Limits
@@ -61,6 +62,16 @@ class Exchange:
                 self.expect = value
             elif name == b"origin":
                 self.origin = value.decode("latin-1")
+
+    def check_address(self) -> None:
+        """Refuse a secret key in the query or the path, whatever it is for. Raises RequestRejected."""
+        parts = [self.query] if self.query else []
+        # A path without parameters is one of ours.
+        if self.scope.get("path_params"):
+            parts.append(self.scope["path"].encode("utf-8", "surrogatepass"))
+        if any(map(holds_secret_key, parts)):
+            self.ingest.accounting.unauthenticated("secret_key_in_address", self.route)
+            raise secret_key_in_address()
 
     @property
     def request(self) -> Request:

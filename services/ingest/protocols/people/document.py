@@ -32,7 +32,7 @@ def section(context: DocumentContext) -> Section:
     }
     accepted = {"description": "The log has it: the person will be forgotten.", "content": content}
     return Section(
-        tags={"people": "People who want to be left alone, or forgotten."},
+        tags={"people": "People whose events are suppressed or erased."},
         paths={
             PATH: {
                 "post": {

@@ -1,5 +1,6 @@
 """RudderStack's own calls in the OpenAPI document; its others are Segment's."""
 
+from services.ingest.http.query import secret_key_in_address
 from services.ingest.protocols.common.document import (
     DocumentContext,
     Section,
@@ -88,6 +89,7 @@ def _source_config() -> Json:
         "security": [{"writeKey": []}, {}],
         "parameters": [_KEY],
         "responses": responses(
-            {"200": {"description": "As asked.", "content": content}}, [rudder.no_write_key()]
+            {"200": {"description": "As asked.", "content": content}},
+            [rudder.no_write_key(), secret_key_in_address()],
         ),
     }

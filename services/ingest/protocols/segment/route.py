@@ -10,7 +10,7 @@ from services.ingest.http.rejections import RequestRejected, body_rejected
 from services.ingest.http.response import CLOSE, RawResponse
 from services.ingest.intake import Ingest
 from services.ingest.protocols.common import strict_mode
-from services.ingest.protocols.common.endpoint import Conventions, Endpoint
+from services.ingest.protocols.common.endpoint import Conventions, ProtocolEndpoint
 from services.ingest.protocols.common.exchange import Exchange
 from services.ingest.protocols.segment.call import KINDS, CallKind
 from services.ingest.protocols.segment.parse import parse
@@ -44,7 +44,7 @@ def as_error(rejection: RequestRejected) -> RawResponse:
 _CONVENTIONS = Conventions(rejected=as_error, takes_large_bodies=True)
 
 
-class TrackingEndpoint(Endpoint):
+class TrackingEndpoint(ProtocolEndpoint):
     """One path of the API; see the module."""
 
     def __init__(self, ingest: Ingest, path: str, kind: CallKind | None) -> None:

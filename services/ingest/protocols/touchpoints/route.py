@@ -11,7 +11,7 @@ from services.ingest.http import response
 from services.ingest.http.rejections import body_rejected
 from services.ingest.http.response import RawResponse
 from services.ingest.intake import Ingest
-from services.ingest.protocols.common.endpoint import Conventions, Endpoint
+from services.ingest.protocols.common.endpoint import Conventions, ProtocolEndpoint
 from services.ingest.protocols.common.exchange import Exchange
 from services.ingest.protocols.touchpoints.parse import parse
 from shared.http.auth import bearer_token
@@ -29,7 +29,7 @@ _NDJSON = (
 _ACCEPTED_ONE = response.json(202, {"accepted": 1, "rejected": []})
 
 
-class TouchpointsEndpoint(Endpoint):
+class TouchpointsEndpoint(ProtocolEndpoint):
     """The route; see the module."""
 
     def __init__(self, ingest: Ingest) -> None:

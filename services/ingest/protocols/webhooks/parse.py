@@ -12,7 +12,7 @@ import msgspec
 
 from services.ingest.events import strict_json
 from services.ingest.events.candidate import NOT_AN_OBJECT, ForeignCandidate, ForeignItem, build
-from services.ingest.events.verdicts import BodyRefused, Refused, too_many_events
+from services.ingest.events.verdicts import BodyRefused, RefusalCode, Refused, too_many_events
 from services.ingest.limits import Limits
 from services.ingest.protocols.webhooks.providers import hubspot, pipedrive, salesforce, stripe
 from services.ingest.protocols.webhooks.providers import salesforce_soap as soap
@@ -77,6 +77,11 @@ FOREIGN_ORGANIZATION = DeliveryRejected(
     "The message is of an organization that this source does not name.",
 )
 
+ERASURE_BY_ADDRESS = Refused(
+    RefusalCode.ERASURE_BY_ADDRESS,
+    "A secret in the address erases nobody: send it in a header, or sign.",
+)
+
 _ORGANIZATION_CHARS = 15
 """The last three of 18 characters are a checksum."""
 
@@ -114,6 +119,27 @@ def parse(
     # Several items under one message id would count as one event.
     name = message_id(context.kind, context.source_id, delivery_id) if len(values) == 1 else None
     return _delivery(values, context, name=name)
+
+
+def without_erasures(delivery: Delivery) -> Delivery:
+    """The delivery with every erasure refused.
+
+    For a sender whose secret came in the address. A refused erasure is not kept as a dead letter: replaying
+    it would erase.
+    """
+    erasing = {
+        position
+        for position, items in enumerate(delivery.items)
+        if any(not isinstance(item, Refused) and item.type == "erase" for item in items)
+    }
+    return replace(
+        delivery,
+        items=[
+            [ERASURE_BY_ADDRESS] if position in erasing else items
+            for position, items in enumerate(delivery.items)
+        ],
+        unmapped=lambda position: None if position in erasing else delivery.unmapped(position),
+    )
 
 
 def _delivery(

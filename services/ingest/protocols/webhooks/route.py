@@ -29,6 +29,7 @@ from services.ingest.protocols.webhooks.parse import (
     DeliveryContext,
     DeliveryRejected,
     parse,
+    without_erasures,
 )
 from services.ingest.protocols.webhooks.providers.salesforce_soap import ACKNOWLEDGED
 from services.ingest.protocols.webhooks.rejections import (
@@ -98,6 +99,8 @@ def _receiver(mappings: MappingCache) -> Callable[[Exchange], Awaitable[RawRespo
             raise body_rejected(delivery)
         if isinstance(delivery, DeliveryRejected):
             raise delivery_rejected(delivery)
+        if verified.is_by_address:
+            delivery = without_erasures(delivery)
         return await _store(exchange, delivery, source, sender, received_at)
 
     return receive

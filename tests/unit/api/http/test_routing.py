@@ -20,6 +20,8 @@ from services.api.routes import ROUTERS
 from services.api.schemas.base import RequestModel, ResponseModel
 from services.api.settings import ApiSettings
 from shared.clock import ManualClock
+from shared.errors import DatabaseUnavailable
+from shared.http.observe import Observe
 from shared.http.raw_path import RawPath
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.cache import KeyCache
@@ -89,6 +91,21 @@ async def change_thing(
     return Answer(value=f"{thing_id} {sum(thing.parts)}")
 
 
+@router.get(
+    "/{thing_id:encoded}/state",
+    operation_id="getState",
+    scope=Scope.STAGES_READ,
+    refusals=[],
+    summary="",
+    response_description="",
+)
+async def get_state(thing_id: Annotated[str, Path(min_length=1), DECODED]) -> Answer:
+    """A state that cannot be read."""
+    if thing_id == "unavailable":
+        raise DatabaseUnavailable("away") from OSError("away")
+    raise ValueError(thing_id)
+
+
 async def keys() -> list[StoredKey]:
     return [
         StoredKey(
@@ -117,6 +134,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     )
     app.include_router(router)
     app.add_middleware(RawPath)
+    app.add_middleware(Observe, service="api", metrics=app.state.context.metrics)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app),
         base_url="http://api.test",
@@ -154,7 +172,16 @@ async def test_an_id_in_a_path_may_hold_anything(
             "Input should be a valid integer, unable to parse string as an integer",
         ),
         ("name=bad", "/query/name", "this is not a good name"),
-        ("secret=word", "/query", "something here is not known to this call"),
+        (
+            "limti=5",
+            "/query",
+            "something here is not known to this call: did you mean `limit`?",
+        ),
+        (
+            "secret=word",
+            "/query",
+            "something here is not known to this call; there are: limit, name",
+        ),
     ],
 )
 async def test_a_wrong_parameter_is_pointed_at_and_not_repeated(
@@ -197,8 +224,20 @@ async def test_an_ambiguous_query_is_refused(client: httpx.AsyncClient, query: s
             (422, "invalid_body", [("/labels", "Input should be an object")]),
         ),
         (
+            b'{"parts": [1], "Label": {}}',
+            (
+                422,
+                "invalid_body",
+                [("", "something here is not known to this call: did you mean `labels`?")],
+            ),
+        ),
+        (
             b'{"parts": [1], "other": 1}',
-            (422, "invalid_body", [("", "something here is not known to this call")]),
+            (
+                422,
+                "invalid_body",
+                [("", "something here is not known to this call; there are: parts, labels")],
+            ),
         ),
         (b" " * 65, (413, "body_too_large", [])),
     ],
@@ -237,6 +276,33 @@ async def test_nothing_of_a_body_is_read_before_the_key_is_checked(
     )
 
     assert (answer.status_code, answer.json()["code"], read) == (401, "unauthenticated", False)
+
+
+async def test_a_key_is_checked_before_path_and_query(client: httpx.AsyncClient) -> None:
+    for path in ("/things/%FF/parts", "/things/a/parts?limit=0", "/things/a/parts?x=%FF"):
+        answer = await client.get(path, headers={"Authorization": "Bearer wrong"})
+
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+
+
+async def test_a_database_that_is_away_is_a_503_to_be_tried_again(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = await client.get("/things/unavailable/state")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+    assert answer.headers["retry-after"] == "2"
+
+
+async def test_a_fault_is_a_problem_that_names_the_request_and_nothing_else(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = await client.get("/things/secret/state")
+
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (500, "internal_error")
+    assert problem["request_id"] == answer.headers["x-request-id"]
+    assert "secret" not in answer.text
 
 
 async def test_a_method_that_a_path_does_not_take_names_those_it_does(

@@ -15,7 +15,7 @@ HERE = "http://127.0.0.1:8080"
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("STAGELINE_URL", "STAGELINE_KEY"):
+    for name in ("STAGELINE_URL", "STAGELINE_SECRET_KEY", "STAGELINE_WRITE_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     home = tmp_path / credentials.HOME
@@ -30,7 +30,7 @@ def test_of_the_folders_keys_it_is_the_secret_one_which_may_say_everything() -> 
 
 def test_a_key_that_was_given_is_never_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     given = _destination("http://elsewhere.example", "write-here")
-    monkeypatch.setenv("STAGELINE_KEY", "write-here")
+    monkeypatch.setenv("STAGELINE_WRITE_KEY", "write-here")
     destination = _destination("http://elsewhere.example", None)
 
     assert (given.key, destination.key) == ("write-here", "write-here")

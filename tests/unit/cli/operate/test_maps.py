@@ -24,7 +24,12 @@ stages:
 def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """No instance in this folder, none in the environment."""
     monkeypatch.chdir(tmp_path)
-    for name in ("STAGELINE_URL", "STAGELINE_KEY", "STAGELINE_DATABASE_URL"):
+    for name in (
+        "STAGELINE_URL",
+        "STAGELINE_SECRET_KEY",
+        "STAGELINE_WRITE_KEY",
+        "STAGELINE_DATABASE_URL",
+    ):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
 

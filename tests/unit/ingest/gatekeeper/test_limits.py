@@ -10,8 +10,8 @@ from services.ingest.limits import Limits
 from shared.clock import ManualClock
 from shared.sources.source import (
     ConsentRule,
+    DailyUsage,
     SourceSettings,
-    Usage,
 )
 from tests.unit.ingest.conftest import NOW, FakeDatabase, ListLog
 from tests.unit.ingest.gatekeeper.requests import CALL, NATIVE, SEGMENT, post, verdict
@@ -111,7 +111,7 @@ async def test_what_other_processes_accepted_counts(
     client: httpx.AsyncClient, database: FakeDatabase
 ) -> None:
     key = database.bind(SourceSettings(events_per_day=5))
-    database.usage["src"] = Usage(NOW.date(), 5)
+    database.usage["src"] = DailyUsage(NOW.date(), 5)
 
     assert verdict(await post(client, key)) == (429, "quota_exceeded")
 

@@ -12,7 +12,7 @@ from services.ingest.gatekeeper.rates import (
     rate_limit,
 )
 from services.ingest.gatekeeper.usage import DailyCounts, seconds_to_midnight
-from shared.sources.source import Usage
+from shared.sources.source import DailyUsage
 
 TEN_A_SECOND = RateLimit(per_second=10.0, burst=100)
 
@@ -153,12 +153,12 @@ def test_what_this_process_accepts_counts_at_once() -> None:
 
 def test_what_was_read_is_not_counted_twice_and_what_others_accepted_is_counted() -> None:
     counts = DailyCounts()
-    assert counts.used("src", MONDAY, read=Usage(MONDAY, 100), generation=1) == 100
+    assert counts.used("src", MONDAY, read=DailyUsage(MONDAY, 100), generation=1) == 100
     counts.add("src", MONDAY, 7)
-    assert counts.used("src", MONDAY, read=Usage(MONDAY, 100), generation=1) == 107
+    assert counts.used("src", MONDAY, read=DailyUsage(MONDAY, 100), generation=1) == 107
 
     # The next read holds our seven, and five of another process.
-    used = counts.used("src", MONDAY, read=Usage(MONDAY, 112), generation=2)
+    used = counts.used("src", MONDAY, read=DailyUsage(MONDAY, 112), generation=2)
 
     assert used == 112
 
@@ -167,14 +167,14 @@ def test_a_database_that_lags_behind_takes_nothing_back() -> None:
     counts = DailyCounts()
     counts.add("src", MONDAY, 7)
 
-    assert counts.used("src", MONDAY, read=Usage(MONDAY, 2), generation=1) == 7
+    assert counts.used("src", MONDAY, read=DailyUsage(MONDAY, 2), generation=1) == 7
 
 
 def test_a_new_day_begins_at_nothing() -> None:
     counts = DailyCounts()
     counts.add("src", MONDAY, 7)
 
-    assert counts.used("src", TUESDAY, read=Usage(MONDAY, 7), generation=1) == 0
+    assert counts.used("src", TUESDAY, read=DailyUsage(MONDAY, 7), generation=1) == 0
 
 
 def test_a_source_does_not_use_up_what_another_may_send() -> None:

@@ -130,7 +130,7 @@ class _Change:
         if "status" in self._before and status is not None:
             lost = text(self._now.get("lost_reason")) if status == "Deal Lost" else None
             closed = present({**facts, "friction": lost and lost[:100]})
-            # Its own message id, also as the only touchpoint: a redelivery may differ in the others.
+            # The same message id whether or not another touchpoint comes before it.
             own = None if name is None else values.shortened(f"{name}:status")
             touchpoints.append({**self._touchpoint(status, **closed), "message_id": own})
         return touchpoints or [self._touchpoint("Deal Updated", **facts)]

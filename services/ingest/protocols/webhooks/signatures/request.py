@@ -28,6 +28,8 @@ class Verified:
     """The signature is valid. `delivery_id` is the sender's signed id of the delivery, if it has one."""
 
     delivery_id: str | None = None
+    is_by_address: bool = False
+    """The secret came in the query alone, where logs and referrers show it."""
 
 
 Verdict = Verified | Failure
@@ -45,7 +47,7 @@ class SignedRequest:
     body: bytes
 
     def header(self, name: bytes) -> bytes | Failure | None:
-        """The value; None without one, MALFORMED for several, which only a forger sends."""
+        """The value; None without one, MALFORMED for several: no provider repeats a header."""
         values = [value for each, value in self.headers if each == name]
         if len(values) > 1:
             return Failure.MALFORMED

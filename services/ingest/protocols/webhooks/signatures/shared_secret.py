@@ -26,11 +26,14 @@ _HUB = {b"x-hub-signature-256": "sha256", b"x-hub-signature": "sha1"}
 
 
 def verify(signed: SignedRequest, secrets: Sequence[bytes], *, takes_hub: bool) -> Verdict:
-    """Check every secret and signature in the request; one valid one suffices."""
+    """Check every secret and signature in the request; one valid one suffices.
+
+    One in a header counts before one in the query, which is marked as such.
+    """
     for name in (b"authorization", HEADER, *_HUB):
         if isinstance(signed.header(name), Failure):
             return Failure.MALFORMED
-    shown = [each for each in _shown(signed) if each]
+    shown = [each for each in _in_headers(signed) if each]
     if any_equal(shown, secrets):
         return Verified()
     hubs = [(signed.header(name), algorithm) for name, algorithm in _HUB.items() if takes_hub]
@@ -43,7 +46,10 @@ def verify(signed: SignedRequest, secrets: Sequence[bytes], *, takes_hub: bool) 
             ]
             if any_equal([header.lower()], expected):
                 return Verified()
-    return Failure.WRONG if shown else Failure.MISSING
+    in_query = _in_query(signed)
+    if in_query and any_equal([in_query], secrets):
+        return Verified(is_by_address=True)
+    return Failure.WRONG if shown or in_query else Failure.MISSING
 
 
 def verify_password(signed: SignedRequest, secrets: Sequence[bytes]) -> Verdict:
@@ -57,7 +63,7 @@ def verify_password(signed: SignedRequest, secrets: Sequence[bytes]) -> Verdict:
     return Verified() if any_equal(shown, secrets) else Failure.WRONG
 
 
-def _shown(signed: SignedRequest) -> Iterator[bytes]:
+def _in_headers(signed: SignedRequest) -> Iterator[bytes]:
     own = signed.header(HEADER)
     if isinstance(own, bytes):
         yield own
@@ -67,11 +73,14 @@ def _shown(signed: SignedRequest) -> Iterator[bytes]:
         if scheme.lower() == b"bearer":
             yield token.strip()
         yield from _basic(authorization)
+
+
+def _in_query(signed: SignedRequest) -> bytes | None:
     for pair in signed.query.split(b"&"):
         name, _, value = pair.partition(b"=")
         if name == QUERY:
-            yield unquote_to_bytes(value)
-            return
+            return unquote_to_bytes(value)
+    return None
 
 
 def _basic(authorization: bytes) -> Iterator[bytes]:

@@ -220,7 +220,7 @@ def test_without_the_extra_the_file_names_what_to_install(
     monkeypatch.setitem(sys.modules, package, None)
 
     with (
-        pytest.raises(FatalError, match=r'pip install "stageline\[files\]"'),
+        pytest.raises(FatalError, match="`make files` in the checkout"),
         open_table(tmp_path / "a", Shape(format=form)),
     ):
         pass

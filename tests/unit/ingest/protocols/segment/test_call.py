@@ -29,7 +29,7 @@ def _sent(around: str | None = FAST, **times: str) -> dict[str, Any]:
             _sent(timestamp="2026-03-01T13:00:00Z", sentAt="2026-03-01T13:00:01Z"),
             "2026-03-01T11:00:00+00:00",
         ),
-        # Told on purpose beside the clock's own reading: RudderStack keeps it as it is.
+        # Sent on purpose beside the clock's own reading: RudderStack keeps it as it is.
         (
             _sent(timestamp="2026-02-01T09:00:00Z", originalTimestamp="2026-03-01T13:00:00Z"),
             "2026-02-01T09:00:00+00:00",

@@ -30,7 +30,7 @@ async def test_every_failed_authentication_looks_the_same(
     assert answer.status_code == status
     assert answer.headers["www-authenticate"] == 'Bearer realm="stageline"'
     assert answer.json() == {
-        "type": "https://stageline.dev/problems/unauthenticated",
+        "type": "about:blank",
         "title": "Unauthorized",
         "status": 401,
         "code": "unauthenticated",

@@ -111,7 +111,7 @@ def signed(of: Source, body: bytes, *, at: datetime = NOW) -> Mapping[str, str]:
 
 
 AT = datetime(2026, 3, 1, 11, 30, tzinfo=UTC)
-"""When what the providers tell has happened."""
+"""Instant of the events that the providers send."""
 MILLISECONDS = int(AT.timestamp() * 1000)
 
 

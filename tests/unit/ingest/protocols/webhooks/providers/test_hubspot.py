@@ -1,4 +1,4 @@
-"""What each thing that HubSpot tells becomes; expectations are written by hand."""
+"""What each event of HubSpot becomes; expectations are written by hand."""
 
 from typing import Any
 

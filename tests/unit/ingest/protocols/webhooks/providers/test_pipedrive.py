@@ -1,4 +1,4 @@
-"""What each thing that Pipedrive tells becomes; expectations are written by hand."""
+"""What each event of Pipedrive becomes; expectations are written by hand."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What each thing that Salesforce tells becomes; expectations are written by hand."""
+"""What each event of Salesforce becomes; expectations are written by hand."""
 
 from typing import Any
 

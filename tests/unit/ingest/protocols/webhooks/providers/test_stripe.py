@@ -1,4 +1,4 @@
-"""What each thing that Stripe tells becomes; expectations are written by hand."""
+"""What each event of Stripe becomes; expectations are written by hand."""
 
 from typing import Any
 
@@ -53,7 +53,7 @@ PRICED: dict[str, Any] = {
         "price_id": "p1",
     },
 }
-KNOWN = {**CUSTOMER, "email": "ann@acme.example"}
+WITH_EMAIL = {**CUSTOMER, "email": "ann@acme.example"}
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ KNOWN = {**CUSTOMER, "email": "ann@acme.example"}
             happened("invoice.paid", **INVOICE, billing_reason="subscription_cycle"),
             [
                 {
-                    **KNOWN,
+                    **WITH_EMAIL,
                     "event": event,
                     "value": 19.99,
                     "properties": {
@@ -79,7 +79,7 @@ KNOWN = {**CUSTOMER, "email": "ann@acme.example"}
             happened("invoice.payment_failed", **INVOICE, attempt_count=2),
             [
                 {
-                    **KNOWN,
+                    **WITH_EMAIL,
                     "event": "Payment Failed",
                     "friction": "payment failed",
                     "value": 19.99,
@@ -133,7 +133,7 @@ KNOWN = {**CUSTOMER, "email": "ann@acme.example"}
         ),
         (
             happened("customer.created", object="customer", id="cus_1", email="ann@acme.example", name="Ann"),
-            [{**KNOWN, "type": "identify", "event": "Customer Created", "traits": {"name": "Ann"}}],
+            [{**WITH_EMAIL, "type": "identify", "event": "Customer Created", "traits": {"name": "Ann"}}],
         ),
         (
             happened(

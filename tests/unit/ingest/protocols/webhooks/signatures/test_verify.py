@@ -250,7 +250,7 @@ def test_standard_webhooks_signs_its_id_and_svix_has_its_own_names() -> None:
         ({"X-Stageline-Secret": SHARED_SECRET}, ""),
         ({"Authorization": f"Bearer {SHARED_SECRET}"}, ""),
         (senders.basic("anybody", SHARED_SECRET), ""),
-        ({}, f"?x=1&secret={quote(SHARED_SECRET)}"),
+        ({"X-Stageline-Secret": SHARED_SECRET}, f"?secret={quote(SHARED_SECRET)}"),
     ],
 )
 def test_a_shared_secret_may_stand_in_several_places(
@@ -259,6 +259,15 @@ def test_a_shared_secret_may_stand_in_several_places(
     of = source(kind)
 
     assert verify(of, request(of, headers, query=query), now=NOW) == Verified()
+
+
+@pytest.mark.parametrize("kind", [SourceKind.GENERIC, SourceKind.SALESFORCE])
+def test_a_secret_in_the_query_alone_is_marked_as_such(kind: SourceKind) -> None:
+    of = source(kind)
+
+    verdict = verify(of, request(of, {}, query=f"?x=1&secret={quote(SHARED_SECRET)}"), now=NOW)
+
+    assert verdict == Verified(is_by_address=True)
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha1"])

@@ -1,0 +1,14 @@
+"""Next steps for refusals of the api: its details are for programs, these are for a terminal."""
+
+from collections.abc import Mapping
+
+HINTS: Mapping[str, str] = {
+    "unauthenticated": 'the key is not valid here; of this folder: eval "$(stageline env)"',
+    "missing_scope": "make a key with it: stageline keys create --kind secret --scope SCOPE",
+    "subject_unknown": "`stageline accounts` lists those that there are",
+    "journey_unknown": "`stageline map list` shows the journeys",
+    "journey_required": "add --journey KEY; `stageline map list` shows the journeys",
+    "source_unknown": "`stageline source list` shows the sources",
+    "source_name_taken": "choose another name; `stageline source list` shows the sources",
+}
+"""Code of a problem to the sentence that follows its detail."""

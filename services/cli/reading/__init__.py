@@ -1,0 +1,1 @@
+"""Commands that read accounts, stages and alerts through the api."""

@@ -1,0 +1,1 @@
+"""Commands against a real database and running services."""

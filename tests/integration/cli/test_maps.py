@@ -1,0 +1,109 @@
+"""`stageline map publish|list|show` against a real api on a real port and database."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from services.cli.main import app
+from shared.http.server import serve
+from shared.maps import templates
+from shared.process.listener import bind
+from tests.integration.api.world import api_world
+
+SMALL = """\
+journey: small
+title: Small
+subject: account
+stages:
+  - {key: one, title: One}
+  - {key: two, title: Two, enter: {event: Order Completed}}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapCommand:
+    """The command line with a secret key in its environment."""
+
+    url: str
+    key: str
+
+    async def __call__(self, *arguments: str, stdin: str | None = None) -> Any:
+        """Run in a thread: the api that it talks to runs on this loop."""
+        words = ["map", *arguments, "--url", self.url, "--key", self.key]
+        return await asyncio.to_thread(CliRunner().invoke, app, words, input=stdin)
+
+
+@pytest.fixture
+async def command(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> AsyncIterator[MapCommand]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STAGELINE_DATABASE_URL", database_url)
+    stop = asyncio.Event()
+    listener = bind("127.0.0.1", 0)
+    async with api_world(database_url) as world, asyncio.TaskGroup() as tasks:
+        tasks.create_task(serve(world.app, listener, stop), name="api")
+        yield MapCommand(url=f"http://127.0.0.1:{listener.getsockname()[1]}", key=world.secret)
+        stop.set()
+
+
+async def test_a_map_is_published_once_listed_and_shown_as_it_was_written(
+    command: MapCommand,
+) -> None:
+    written = templates.read("b2b-jtbd-7")
+
+    first = await command("publish", "-", stdin=written)
+    again = await command("publish", "-", stdin=written)
+    changed = await command("publish", "-", stdin=written.replace("stall_after: 60d", ""))
+    listed = await command("list", "--json")
+    newest = await command("show", "b2b-jtbd-7", "--json")
+    shown = await command("show", "b2b-jtbd-7", "--version", "1")
+
+    assert (first.exit_code, first.stdout) == (0, "b2b-jtbd-7 version 1 is published\n")
+    assert again.stdout == "b2b-jtbd-7 version 1 says the same already\n"
+    assert changed.stdout == "b2b-jtbd-7 version 2 is published\n"
+    keys = [(each["key"], each["version"]) for each in json.loads(listed.stdout)["items"]]
+    assert keys == [("b2b-jtbd-7", 2), ("sales", 1)]
+    assert json.loads(newest.stdout)["version"] == 2
+    assert shown.stdout == written
+
+
+async def test_the_table_of_journeys_names_key_and_version(command: MapCommand) -> None:
+    await command("publish", "-", stdin=SMALL)
+
+    listed = await command("list")
+
+    assert listed.exit_code == 0
+    assert "small" in listed.stdout
+
+
+async def test_publishing_tells_the_warnings_apart_from_the_answer(command: MapCommand) -> None:
+    published = await command("publish", "-", "--json", stdin=SMALL)
+
+    assert json.loads(published.stdout) == {"key": "small", "version": 1, "changed": True}
+    assert "warning: stages[0]: the stage `one` has no owner" in published.stderr
+
+
+@pytest.mark.parametrize("journey", ["unknown", "a/b", "..", "é?x=1"])
+async def test_a_journey_that_is_not_there_ends_in_a_sentence(
+    command: MapCommand, journey: str
+) -> None:
+    shown = await command("show", journey)
+
+    assert shown.exit_code == 3
+    assert shown.stderr.startswith("stageline: refused with 40")
+
+
+async def test_a_key_that_is_not_known_ends_in_a_sentence(command: MapCommand) -> None:
+    stranger = MapCommand(url=command.url, key="sl_sk_unknown")
+
+    listed = await stranger("list")
+
+    assert listed.exit_code == 3
+    assert "refused with 401" in listed.stderr

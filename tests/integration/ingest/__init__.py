@@ -1,0 +1,1 @@
+"""Ingest on a real port, with real keys and a real log."""

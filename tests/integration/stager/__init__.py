@@ -1,0 +1,1 @@
+"""The stager on a real database and a real log."""

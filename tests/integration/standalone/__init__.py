@@ -1,0 +1,1 @@
+"""`make run`: what it makes, how it starts, what answers at `/`."""

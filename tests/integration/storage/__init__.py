@@ -1,0 +1,1 @@
+"""Storage functions on a real database, in the roles of the services."""
