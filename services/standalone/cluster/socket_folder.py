@@ -11,6 +11,7 @@ import shutil
 import stat
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
+from urllib.parse import parse_qs, urlsplit
 
 from services.standalone.cluster.system_user import SystemUser
 from shared.errors import FatalError
@@ -44,6 +45,21 @@ def open_folder(data_dir: Path, user: SystemUser) -> Path:
 def remove_folder(folder: Path) -> None:
     """Remove it with all that is in it."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_of_another_user(database_url: str, data_dir: Path) -> bool:
+    """Whether the socket folder in the address exists and is not that of the server of `data_dir`.
+
+    The folder ends with the server, so another user may make one of its name in /tmp, with a server
+    of their own in it.
+    """
+    hosts = parse_qs(urlsplit(database_url).query).get("host", [])
+    try:
+        state = Path(hosts[0]).lstat()
+        owners = {os.geteuid(), data_dir.stat().st_uid}
+    except (IndexError, OSError):
+        return False
+    return not stat.S_ISDIR(state.st_mode) or state.st_uid not in owners
 
 
 def _read(memo: Path) -> Path | None:

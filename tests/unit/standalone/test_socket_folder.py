@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.standalone.cluster.socket_folder import open_folder, remove_folder
+from services.standalone.cluster.socket_folder import is_of_another_user, open_folder, remove_folder
 from services.standalone.cluster.system_user import SystemUser
 
 OURSELVES = SystemUser(uid=os.geteuid(), gid=os.getegid())
@@ -66,3 +66,17 @@ def test_a_folder_of_another_user_in_its_place_is_not_used(opened: Path, tmp_pat
     remove_folder(other)
 
     assert other != opened
+
+
+def test_a_command_does_not_connect_to_a_server_in_a_folder_of_another_user(
+    opened: Path, tmp_path: Path
+) -> None:
+    url = f"postgresql://stageline_owner@/postgres?host={opened}"
+    is_foreign_at_first = is_of_another_user(url, tmp_path)
+    remove_folder(opened)
+    is_foreign_when_gone = is_of_another_user(url, tmp_path)
+    opened.symlink_to(tmp_path)
+    is_foreign_as_link = is_of_another_user(url, tmp_path)
+    opened.unlink()
+
+    assert (is_foreign_at_first, is_foreign_when_gone, is_foreign_as_link) == (False, False, True)
