@@ -80,6 +80,8 @@ class Stageline(Commands):
         "alerts": Later(module="reading.alerts", name="alerts", panel="Read"),
         "migrate": Later(module="operate.migrate", name="migrate", panel="Data"),
         "import": Later(module="importing.command", name="import_file", panel="Data"),
+        "backup": Later(module="operate.backup", name="backup", panel="Data"),
+        "restore": Later(module="operate.backup", name="restore", panel="Data"),
         "verify": Later(module="operate.verify", name="verify", panel="Data"),
         "tail": Later(module="sources.tail", name="tail", panel="Data"),
         "dlq": Later(module="operate.dlq", help="Records that could not be applied."),

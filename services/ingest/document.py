@@ -48,7 +48,7 @@ _DESCRIPTION = """\
 Touchpoints come in by Stageline's own call, or by those of others, so that existing SDKs work with a
 changed address. A 2xx leaves only after the event log has acknowledged every event that was accepted; after a
 503 send the same events again with the same message ids: a `message_id` counts once. Any origin may
-send: `OPTIONS` on these paths answers browsers.
+send events: `OPTIONS` on these paths answers browsers. Erasing is for servers alone.
 """
 
 _WHEN = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

@@ -115,7 +115,7 @@ class WorkspaceRules:
     """Rules of a workspace that hold for all of its sources."""
 
     hash_key: bytes = field(repr=False)
-    """Key of the keyed hash for personal data; never leaves the database and ingest."""
+    """Key of the keyed hash for personal data; only the database, ingest and the stager read it."""
     server_only: frozenset[str] = frozenset()
     """Events that a write key may not send, by the published maps."""
 

@@ -1,6 +1,7 @@
 """Responses of ingest: Starlette responses with ready headers, open to browsers on any origin.
 
-`*` without credentials: the key in the request is the credential, a cookie never is.
+`without_cors` closes one. `*` without credentials: the key in the request is the credential, a cookie
+never is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -53,6 +54,11 @@ class RawResponse(Response):
     def with_headers(self, headers: Sequence[tuple[bytes, bytes]]) -> "RawResponse":
         """A copy with further headers."""
         return RawResponse(self.status_code, [*self.raw_headers, *headers], bytes(self.body))
+
+    def without_cors(self) -> "RawResponse":
+        """A copy that no page of another origin can read."""
+        own = [each for each in self.raw_headers if not each[0].startswith(b"access-control-")]
+        return RawResponse(self.status_code, own, bytes(self.body))
 
 
 def json(

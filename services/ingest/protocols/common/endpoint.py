@@ -45,6 +45,8 @@ class Conventions:
     preflight: Callable[[Exchange], RawResponse] = lambda _: PREFLIGHT
     rejected: Callable[[RequestRejected], RawResponse] = as_problem
     """The form in which senders expect errors."""
+    is_for_browsers: bool = True
+    """Whether pages of other origins may call it. Calls that need a secret key are none of theirs."""
     takes_large_bodies: bool = False
     """Bodies up to `max_capture_bytes`: foreign SDKs and providers do not divide one that was too large."""
 
@@ -93,6 +95,8 @@ class ProtocolEndpoint(ABC):
             )
         else:
             sent = self._not_allowed
+        if not self._conventions.is_for_browsers:
+            sent = sent.without_cors()
         await sent(scope, receive, send)
 
     @abstractmethod

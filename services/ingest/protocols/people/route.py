@@ -12,7 +12,7 @@ from services.ingest.http import response
 from services.ingest.http.rejections import RequestRejected
 from services.ingest.http.response import RawResponse
 from services.ingest.intake import Ingest
-from services.ingest.protocols.common.endpoint import plain_route
+from services.ingest.protocols.common.endpoint import Conventions, plain_route
 from services.ingest.protocols.common.exchange import Exchange
 from services.ingest.protocols.people.parse import parse_body, parse_person
 from shared.http.auth import bearer_token
@@ -25,7 +25,8 @@ _ROUTER_PATH = "/v1/people/{person:encoded}:erase"
 
 def routes(ingest: Ingest) -> list[Route]:
     """The one path."""
-    return [plain_route(ingest, _ROUTER_PATH, _erase, label=PATH)]
+    conventions = Conventions(is_for_browsers=False)
+    return [plain_route(ingest, _ROUTER_PATH, _erase, conventions, label=PATH)]
 
 
 async def _erase(exchange: Exchange) -> RawResponse:

@@ -186,3 +186,23 @@ async def test_an_erasure_that_the_log_does_not_acknowledge_is_not_done(
 
     assert (answer.status_code, answer.json()["code"]) == (503, "log_unavailable")
     assert answer.headers["retry-after"] == "2"
+
+
+async def test_no_page_of_another_origin_may_erase_or_read_the_answer(
+    eraser: httpx.AsyncClient, client: httpx.AsyncClient
+) -> None:
+    origin = {"Origin": "https://shop.example"}
+    wanted = {**origin, "Access-Control-Request-Method": "POST"}
+    path = "/v1/people/user%3Au:erase"
+
+    answers = [
+        await client.options(path, headers=wanted),
+        await erase(eraser, "user:u", headers=origin),
+        await erase(eraser, "nobody", headers=origin),
+        await client.post(path, headers={**origin, "Authorization": "Bearer x"}),
+        await client.get(path, headers=origin),
+    ]
+
+    assert [answer.status_code for answer in answers] == [204, 202, 400, 401, 405]
+    for answer in answers:
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
