@@ -26,6 +26,7 @@ def run() -> int:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         return run_program("stageline", "standalone", StandaloneSettings, _run)
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         terminal.say("\nStopped.")
         return 0
     finally:
