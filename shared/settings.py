@@ -87,6 +87,11 @@ class CommonSettings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto", description="Log lines as JSON, for a console, or by what stderr is."
     )
+    metrics_peers: Literal["loopback", "all"] = Field(
+        default="loopback",
+        description="Who may read /metrics, which needs no key: this machine alone, or all that reach"
+        " the port.",
+    )
     shutdown_seconds: float = Field(
         default=10.0, gt=0, le=120, description="Budget of a graceful stop."
     )

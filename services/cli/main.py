@@ -91,6 +91,7 @@ class Stageline(Commands):
             help="Who sends events, and what is done to them.",
             group=SourceCommands,
         ),
+        "workspace": Later(module="operate.workspaces", help="Workspaces, apart from each other."),
         "env": Later(module="operate.environment", name="env", panel="Data"),
         "keys": Later(module="operate.keys", help="API keys."),
     }

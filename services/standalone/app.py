@@ -3,15 +3,15 @@
 import asyncio
 import socket
 import sys
-from pathlib import Path
 
 from services.standalone import credentials, terminal
-from services.standalone.bootstrap import bootstrap, play_sample
+from services.standalone.bootstrap import bootstrap, has_journey, play_sample
 from services.standalone.compose import AllServices, Settings, composed
 from services.standalone.credentials import FILE_NAME, Credentials
 from services.standalone.settings import StandaloneSettings
 from shared.clock import SystemClock
 from shared.errors import FatalError, TransientError
+from shared.maps import templates
 from shared.process.frame import run_until_stopped
 from shared.storage.logins import DatabaseAddresses
 
@@ -40,19 +40,36 @@ def run(
             base_url=_base_url(listener),
             operator_url=operator_url,
             now=SystemClock().now(),
+            map_name=templates.DEFAULT if settings.sample else None,
         )
         is_key_new = previous is None or previous.secret_key != target.secret_key
-        welcome = terminal.welcome(
-            target, settings.home / FILE_NAME, shows_secret=is_key_new and sys.stdout.isatty()
+        await _serve(
+            settings,
+            parts,
+            listener,
+            stop,
+            target,
+            shows_secret=is_key_new and sys.stdout.isatty(),
         )
-        async with composed(parts, SystemClock()) as services, asyncio.TaskGroup() as group:
-            greeter = _greet(services, welcome, target, settings.home if settings.sample else None)
-            greeting = group.create_task(greeter, name="greeter")
-            group.create_task(_end(greeting, stop), name="greeter-end")
-            await services.run(listener, stop, shutdown_seconds=settings.shutdown_seconds)
-        terminal.say("\nStopped; the data stays.")
 
     run_until_stopped(work)
+
+
+async def _serve(
+    settings: StandaloneSettings,
+    parts: Settings,
+    listener: socket.socket,
+    stop: asyncio.Event,
+    target: Credentials,
+    *,
+    shows_secret: bool,
+) -> None:
+    async with composed(parts, SystemClock()) as services, asyncio.TaskGroup() as group:
+        greeting = _greet(settings, services, target, shows_secret=shows_secret)
+        greeter = group.create_task(greeting, name="greeter")
+        group.create_task(_end(greeter, stop), name="greeter-end")
+        await services.run(listener, stop, shutdown_seconds=settings.shutdown_seconds)
+    terminal.say("\nStopped; the data stays.")
 
 
 async def _end(task: asyncio.Task[None], stop: asyncio.Event) -> None:
@@ -62,9 +79,13 @@ async def _end(task: asyncio.Task[None], stop: asyncio.Event) -> None:
 
 
 async def _greet(
-    services: AllServices, welcome: str, target: Credentials, sample_home: Path | None
+    settings: StandaloneSettings,
+    services: AllServices,
+    target: Credentials,
+    *,
+    shows_secret: bool,
 ) -> None:
-    """Wait until all services are ready, send the sample once (None: never), print the welcome."""
+    """Wait until all services are ready, send the sample once, and print the welcome."""
     try:
         async with asyncio.timeout(_READY_SECONDS):
             # Readiness is asked of the database and the log: there is no event to await.
@@ -73,12 +94,14 @@ async def _greet(
     except TimeoutError as exc:
         failed = ", ".join(name for name, is_ok in results.items() if not is_ok)
         raise FatalError(f"not ready after {_READY_SECONDS:.0f} s: {failed}") from exc
-    if sample_home is not None:
+    if settings.sample:
         try:
-            await play_sample(target, sample_home, SystemClock().now())
+            await play_sample(target, settings.home, SystemClock().now())
         except TransientError as exc:
             terminal.say(f"Sample journeys: {exc}")
-    terminal.say(welcome)
+    has_map = await has_journey(target)
+    path = settings.home / FILE_NAME
+    terminal.say(terminal.welcome(target, path, has_map=has_map, shows_secret=shows_secret))
 
 
 def _base_url(listener: socket.socket) -> str:

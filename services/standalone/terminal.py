@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from services.standalone.credentials import HOME, Credentials
@@ -16,6 +17,8 @@ _COMMANDS = (
     "explain acme",
     "alerts --state open",
 )
+
+_PUBLISHING = ("map templates", "map publish b2b-jtbd-7")
 
 
 def say(text: str) -> None:
@@ -37,36 +40,44 @@ def post_command(credentials: Credentials) -> str:
 def read_command(credentials: Credentials, home: Path) -> str:
     """Commands that read the stage of that event's account with the secret key of `home`."""
     return (
-        f'eval "$({_command(home, "env")})"\n'
+        f'eval "$({commands(home, ["env"])})"\n'
         f"curl -sS '{credentials.read_url}/v1/stage?account_id=acme' \\\n"
         f'  -H "Authorization: Bearer $STAGELINE_SECRET_KEY"'
     )
 
 
-def _command(home: Path, arguments: str) -> str:
+def commands(home: Path, words: Iterable[str] = _COMMANDS) -> str:
+    """Commands, a line each; they name the data folder where it is not the default one."""
     variable = (
         "" if home.resolve() == HOME.resolve() else f"STAGELINE_HOME={shlex.quote(str(home))} "
     )
-    return f"{variable}.venv/bin/stageline {arguments}"
+    return "\n".join(f"{variable}.venv/bin/stageline {command}" for command in words)
 
 
-def welcome(credentials: Credentials, path: Path, *, shows_secret: bool) -> str:
+def _without_map(home: Path) -> str:
+    return f"""
+No map is published, so no account has a stage yet. Publish a ready map, or your own (docs/maps.md):
+
+{commands(home, _PUBLISHING)}
+"""
+
+
+def welcome(credentials: Credentials, path: Path, *, has_map: bool, shows_secret: bool) -> str:
     """Addresses, keys and first commands, in the order in which a newcomer needs them.
 
-    `path`: the file of the keys. Commands name its folder where that is not the default one.
-    `shows_secret`: with the secret key itself; never into a file, nor after the first time.
+    `path`: the file of the keys. `shows_secret`: with the secret key itself; never into a file, nor
+    after the first time.
     """
     home = path.parent
-    again = f"see it by: {_command(home, 'env')}"
+    again = f"see it by: {commands(home, ['env'])}"
     secret = f"{credentials.secret_key} (shown this once; {again})" if shows_secret else again
-    commands = "\n".join(_command(home, command) for command in _COMMANDS)
     return f"""
 Stageline is ready at {credentials.base_url}
 
   keys        {path.resolve()}
   write key   {credentials.write_key}
   secret key  {secret}
-
+{"" if has_map else _without_map(home)}
 Post an event:
 
 {post_command(credentials)}
@@ -77,6 +88,6 @@ Read the stage:
 
 Watch what arrives, who is stuck, why, and what needs a person (in another terminal, in this folder):
 
-{commands}
+{commands(home)}
 
 Ctrl-C stops it; the data stays."""

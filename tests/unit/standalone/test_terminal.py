@@ -11,14 +11,18 @@ MADE = Credentials(base_url="http://127.0.0.1:1", write_key="sl_wk_open", secret
 
 
 def test_the_secret_key_is_shown_at_the_first_start_with_the_way_to_see_it_again() -> None:
-    text = terminal.welcome(MADE, Path(".stageline/credentials.json"), shows_secret=True)
+    text = terminal.welcome(
+        MADE, Path(".stageline/credentials.json"), has_map=True, shows_secret=True
+    )
 
     assert text.count("sl_sk_closed") == 1
     assert "see it by: .venv/bin/stageline env" in text
 
 
 def test_later_and_in_a_file_the_text_names_the_way_to_the_key_and_never_the_key() -> None:
-    text = terminal.welcome(MADE, Path(".stageline/credentials.json"), shows_secret=False)
+    text = terminal.welcome(
+        MADE, Path(".stageline/credentials.json"), has_map=True, shows_secret=False
+    )
 
     assert "sl_sk_closed" not in text
     assert "see it by: .venv/bin/stageline env" in text
