@@ -1,11 +1,11 @@
-"""What `make run` prints of the keys."""
+"""What `make run` prints: keys and first commands."""
 
 from pathlib import Path
 
 import pytest
 
 from services.standalone import terminal
-from services.standalone.credentials import Credentials
+from services.standalone.credentials import HOME, Credentials
 
 MADE = Credentials(base_url="http://127.0.0.1:1", write_key="sl_wk_open", secret_key="sl_sk_closed")
 
@@ -42,3 +42,17 @@ def test_the_printed_call_takes_the_key_from_the_folder(home: str, first_line: s
 
     assert printed.splitlines()[0] == first_line
     assert "sl_sk_closed" not in printed
+
+
+def test_commands_in_the_default_folder_need_no_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert terminal.commands(HOME).splitlines()[0] == ".venv/bin/stageline tail website"
+
+
+def test_commands_of_another_folder_name_it_so_that_a_shell_reads_it() -> None:
+    first, *_ = terminal.commands(Path("/data/Müller's $x")).splitlines()
+
+    assert first == ("""STAGELINE_HOME='/data/Müller'"'"'s $x' .venv/bin/stageline tail website""")
