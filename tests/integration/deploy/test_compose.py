@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -15,6 +14,7 @@ from tests.conftest import ROOT
 from tests.integration.deploy.compose import SERVICES, ComposeStack, declared
 from tests.integration.deploy.expressions import selectors
 from tests.support.eventually import eventually
+from tests.support.folders import postgres_folder
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -40,11 +40,7 @@ stages:
 def compose_stack(kafka_jars: Path) -> Iterator[ComposeStack]:
     """The running services of docker-compose.yml, on a broker and a database of their own."""
     assert kafka_jars.is_dir()
-    # Not below pytest's own folder: another run as root closes that to the server's user.
-    with (
-        TemporaryDirectory(prefix="stageline-compose-", ignore_cleanup_errors=True) as folder,
-        ComposeStack(Path(folder)) as stack,
-    ):
+    with postgres_folder() as folder, ComposeStack(folder) as stack:
         yield stack
 
 
