@@ -17,6 +17,11 @@ _COMMANDS = (
     "alerts --state open",
 )
 
+_CLOSE = (
+    "source set website allowed_origins=https://YOUR-SITE.example max_age_days=7 value=drop"
+    " account_traits=drop"
+)
+
 
 def say(text: str) -> None:
     """Write a line to standard output at once, also into a pipe."""
@@ -43,11 +48,16 @@ def read_command(credentials: Credentials) -> str:
 
 
 def commands(home: Path) -> str:
-    """First commands, a line each; they name the data folder where it is not the default one."""
+    """First commands, a line each."""
+    return "\n".join(command(home, each) for each in _COMMANDS)
+
+
+def command(home: Path, arguments: str) -> str:
+    """A command that can be pasted; it names the data folder where that is not the default one."""
     variable = (
         "" if home.resolve() == HOME.resolve() else f"STAGELINE_HOME={shlex.quote(str(home))} "
     )
-    return "\n".join(f"{variable}.venv/bin/stageline {command}" for command in _COMMANDS)
+    return f"{variable}.venv/bin/stageline {arguments}"
 
 
 def welcome(credentials: Credentials, path: Path) -> str:
@@ -70,5 +80,9 @@ Read the stage:
 Watch what arrives, who is stuck, why, and what needs a person (in another terminal, in this folder):
 
 {commands(path.parent)}
+
+Before the write key goes into a page, let it send from that page alone, and neither money nor the past:
+
+{command(path.parent, _CLOSE)}
 
 Ctrl-C stops it; the data stays."""
