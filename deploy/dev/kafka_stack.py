@@ -17,12 +17,13 @@ from deploy.dev.kafka import LocalKafka
 from migrations.upgrade import upgrade
 from services.standalone import home as folder
 from services.standalone import terminal
-from services.standalone.bootstrap import bootstrap, play_sample
+from services.standalone.bootstrap import bootstrap, has_journey, play_sample
 from services.standalone.credentials import FILE_NAME
 from services.standalone.postgres import EmbeddedPostgres
 from services.standalone.settings import StandaloneSettings
 from shared.clock import SystemClock
 from shared.errors import FatalError
+from shared.maps import templates
 from shared.process.listener import bind
 from shared.settings import load
 
@@ -92,11 +93,13 @@ def _run(settings: StandaloneSettings, home: Path, stack: ExitStack) -> None:
             api_url=children["api"].url,
             operator_url=database.url,
             now=SystemClock().now(),
+            map_name=templates.DEFAULT if settings.sample else None,
         )
     )
     if settings.sample:
         asyncio.run(play_sample(made, home, SystemClock().now()))
-    terminal.say(terminal.welcome(made, home / FILE_NAME))
+    has_map = asyncio.run(has_journey(made))
+    terminal.say(terminal.welcome(made, home / FILE_NAME, has_map=has_map))
     for child in children.values():
         terminal.say(f"  {child.service:8} {child.url}  log: {child.log_file}")
     while True:

@@ -3,10 +3,13 @@
 # a superuser or an owner of tables but `stageline_owner`, which migrates.
 set -eu
 
-: "${STAGELINE_OWNER_PASSWORD:?}" "${STAGELINE_INGEST_PASSWORD:?}"
-: "${STAGELINE_STAGER_PASSWORD:?}" "${STAGELINE_API_PASSWORD:?}"
-
 # psql reads the passwords from its environment, so that no process list shows them.
+STAGELINE_OWNER_PASSWORD=$(cat "${STAGELINE_OWNER_PASSWORD_FILE:?}")
+STAGELINE_INGEST_PASSWORD=$(cat "${STAGELINE_INGEST_PASSWORD_FILE:?}")
+STAGELINE_STAGER_PASSWORD=$(cat "${STAGELINE_STAGER_PASSWORD_FILE:?}")
+STAGELINE_API_PASSWORD=$(cat "${STAGELINE_API_PASSWORD_FILE:?}")
+export STAGELINE_OWNER_PASSWORD STAGELINE_INGEST_PASSWORD STAGELINE_STAGER_PASSWORD STAGELINE_API_PASSWORD
+
 psql -v ON_ERROR_STOP=1 --no-psqlrc --quiet \
     --username "${POSTGRES_USER:-postgres}" --dbname "${POSTGRES_DB:-stageline}" <<'SQL'
 \getenv owner_password STAGELINE_OWNER_PASSWORD

@@ -47,7 +47,7 @@ async def _serve(
     """Serve until `stop`; then not ready first, so that balancers stop sending before it closes."""
     health = create_health(context)
     await serve_and_drain(
-        create_app(context, health),
+        create_app(context, health, metrics_peers=settings.metrics_peers),
         health,
         listener,
         stop,

@@ -18,7 +18,7 @@ from services.api.stage_gauges import StageGauges
 from shared.clock import Clock
 from shared.http import front as front_page
 from shared.http.front import Front
-from shared.http.health import Health
+from shared.http.health import Health, MetricsPeers
 from shared.http.health import routes as health_routes
 from shared.http.observe import Observe
 from shared.http.openapi import Json, document, served
@@ -87,6 +87,7 @@ def create_app(
     front: Front = FRONT,
     described: Json | None = None,
     is_stage_bare: bool = True,
+    metrics_peers: MetricsPeers = "loopback",
 ) -> FastAPI:
     """The application of the api process: calls, document, `/`, and `/livez` `/readyz` `/metrics`.
 
@@ -106,7 +107,7 @@ def create_app(
         routes=[
             *([BareStageRoute(context)] if is_stage_bare else []),
             front_page.route(front),
-            *health_routes(health, context.metrics.registry),
+            *health_routes(health, context.metrics.registry, metrics_peers=metrics_peers),
         ],
         exception_handlers=HANDLERS,
     )

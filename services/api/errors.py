@@ -22,7 +22,6 @@ class Code(StrEnum):
     INVALID_PERSON = "invalid_person"
     INVALID_JSON = "invalid_json"
     SUBJECT_REQUIRED = "subject_required"
-    JOURNEY_REQUIRED = "journey_required"
     UNAUTHENTICATED = "unauthenticated"
     MISSING_SCOPE = "missing_scope"
     NOT_FOUND = "not_found"
@@ -56,7 +55,6 @@ STATUS: Mapping[Code, int] = {
     Code.INVALID_PERSON: 400,
     Code.INVALID_JSON: 400,
     Code.SUBJECT_REQUIRED: 400,
-    Code.JOURNEY_REQUIRED: 400,
     Code.UNAUTHENTICATED: 401,
     Code.MISSING_SCOPE: 403,
     Code.NOT_FOUND: 404,
@@ -94,7 +92,6 @@ DETAIL: Mapping[Code, str] = {
     Code.SUBJECT_REQUIRED: (
         "Name the subject by exactly one of account_id, user_id, anonymous_id, email."
     ),
-    Code.JOURNEY_REQUIRED: "Several journeys could be meant: name one with journey.",
     Code.INVALID_PERSON: (
         "A person is named by user:, email: or anonymous: and their id, at most 512 characters."
     ),

@@ -3,8 +3,8 @@
 import runpy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, ClassVar
+from importlib import import_module, metadata
+from typing import Annotated, Any, ClassVar
 
 import typer
 from typer.main import get_group
@@ -80,6 +80,8 @@ class Stageline(Commands):
         "alerts": Later(module="reading.alerts", name="alerts", panel="Read"),
         "migrate": Later(module="operate.migrate", name="migrate", panel="Data"),
         "import": Later(module="importing.command", name="import_file", panel="Data"),
+        "backup": Later(module="operate.backup", name="backup", panel="Data"),
+        "restore": Later(module="operate.backup", name="restore", panel="Data"),
         "verify": Later(module="operate.verify", name="verify", panel="Data"),
         "tail": Later(module="sources.tail", name="tail", panel="Data"),
         "dlq": Later(module="operate.dlq", help="Records that could not be applied."),
@@ -89,6 +91,7 @@ class Stageline(Commands):
             help="Who sends events, and what is done to them.",
             group=SourceCommands,
         ),
+        "workspace": Later(module="operate.workspaces", help="Workspaces, apart from each other."),
         "env": Later(module="operate.environment", name="env", panel="Data"),
         "keys": Later(module="operate.keys", help="API keys."),
     }
@@ -103,8 +106,25 @@ app = typer.Typer(
 )
 
 
+def _print_version(*, is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"stageline {metadata.version('stageline')}")
+        raise typer.Exit
+
+
 @app.callback()
-def prepare() -> None:
+def prepare(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and end.",
+            is_eager=True,
+            callback=lambda value: _print_version(is_wanted=value),
+        ),
+    ] = False,
+) -> None:
     """Set the database URL of this folder for the commands that work on it."""
     adopt_folder_database()
 

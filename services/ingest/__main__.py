@@ -40,7 +40,7 @@ async def _serve(
     """Serve until `stop`; then not ready first, so that balancers stop sending before it closes."""
     health = create_health(ingest)
     await serve_and_drain(
-        create_app(ingest, health),
+        create_app(ingest, health, metrics_peers=settings.metrics_peers),
         health,
         listener,
         stop,

@@ -25,7 +25,7 @@ from services.ingest.protocols.webhooks import route as webhooks
 from shared.http import front
 from shared.http import health as health_routes
 from shared.http.front import Front
-from shared.http.health import Health
+from shared.http.health import Health, MetricsPeers
 from shared.http.observe import Observe
 from shared.http.openapi import document, served
 from shared.http.problem import unrouted
@@ -76,7 +76,9 @@ def create_health(ingest: Ingest) -> Health:
     return Health({"keys": keys_loaded, "sources": sources_loaded, "log": ingest.writer.healthy})
 
 
-def create_app(ingest: Ingest, health: Health | None = None) -> FastAPI:
+def create_app(
+    ingest: Ingest, health: Health | None = None, *, metrics_peers: MetricsPeers = "loopback"
+) -> FastAPI:
     """The application of an ingest process: calls, document, `/`, `/livez` `/readyz` `/metrics`."""
     health = health or create_health(ingest)
     hot = routes(ingest)
@@ -92,7 +94,7 @@ def create_app(ingest: Ingest, health: Health | None = None) -> FastAPI:
         routes=[
             *hot,
             front.route(FRONT),
-            *health_routes.routes(health, ingest.metrics.registry),
+            *health_routes.routes(health, ingest.metrics.registry, metrics_peers=metrics_peers),
         ],
         exception_handlers={HTTPException: unrouted},
         middleware=[Middleware(observe)],

@@ -50,7 +50,7 @@ async def _run(settings: StagerSettings, listener: socket.socket, stop: asyncio.
         group.create_task(work(), name="stager")
         host, port = listener.getsockname()[:2]
         log.info("listening", host=host, port=port)
-        app = create_app(health, catalogue)
+        app = create_app(health, catalogue, metrics_peers=settings.metrics_peers)
         await serve(app, listener, closing, shutdown_seconds=_CLOSE_SECONDS)
         turning.cancel()
 

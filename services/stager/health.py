@@ -10,7 +10,7 @@ from services.stager.consume.consumer import Consumer
 from services.stager.store.session import Pool, answers
 from shared.errors import TransientError
 from shared.eventlog.port import LogReader
-from shared.http.health import Check, Health, routes
+from shared.http.health import Check, Health, MetricsPeers, routes
 from shared.http.observe import Observe
 from shared.process.waiting import pause
 from shared.telemetry.metrics import Metrics
@@ -32,9 +32,11 @@ def checks(pool: "Pool | None", consumer: Consumer | None) -> dict[str, Check]:
     return {"database": database, "storing": storing}
 
 
-def create_app(health: Health, metrics: Metrics) -> ASGIApp:
+def create_app(
+    health: Health, metrics: Metrics, *, metrics_peers: MetricsPeers = "loopback"
+) -> ASGIApp:
     """The health port's application."""
-    app = Starlette(routes=routes(health, metrics.registry))
+    app = Starlette(routes=routes(health, metrics.registry, metrics_peers=metrics_peers))
     return Observe(app, service="stager", metrics=metrics, health=health)
 
 

@@ -4,12 +4,13 @@ import asyncio
 import socket
 
 from services.standalone import terminal
-from services.standalone.bootstrap import bootstrap, play_sample
+from services.standalone.bootstrap import bootstrap, has_journey, play_sample
 from services.standalone.compose import AllServices, Settings, composed
 from services.standalone.credentials import FILE_NAME, Credentials
 from services.standalone.settings import StandaloneSettings
 from shared.clock import SystemClock
 from shared.errors import FatalError, TransientError
+from shared.maps import templates
 from shared.process.frame import run_until_stopped
 
 _READY_SECONDS = 60.0
@@ -41,6 +42,7 @@ async def _run(
         base_url=_base_url(listener),
         operator_url=embedded_url,
         now=clock.now(),
+        map_name=templates.DEFAULT if settings.sample else None,
     )
     async with composed(parts, clock) as services, asyncio.TaskGroup() as group:
         greeter = group.create_task(_greet(settings, services, target), name="greeter")
@@ -70,7 +72,8 @@ async def _greet(settings: StandaloneSettings, services: AllServices, target: Cr
             await play_sample(target, settings.home, SystemClock().now())
         except TransientError as exc:
             terminal.say(f"Sample journeys: {exc}")
-    terminal.say(terminal.welcome(target, settings.home / FILE_NAME))
+    has_map = await has_journey(target)
+    terminal.say(terminal.welcome(target, settings.home / FILE_NAME, has_map=has_map))
 
 
 def _base_url(listener: socket.socket) -> str:

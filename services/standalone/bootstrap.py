@@ -1,4 +1,4 @@
-"""First start of a folder: two keys, a source, a map, a year of sample journeys."""
+"""First start of a folder: two keys, a source, and a year of sample journeys with their map."""
 
 import asyncio
 from datetime import datetime
@@ -39,6 +39,7 @@ async def bootstrap(
 ) -> Credentials:
     """Create valid keys and publish a template map, where they are missing; safe to repeat.
 
+    `map_name` None publishes none. A template that was retired stays retired.
     `operator_url`: the database's address as it may be written down for operator commands.
     """
     engine = create_engine(
@@ -103,6 +104,15 @@ async def _has_stage(target: Credentials, account_id: str) -> bool:
     async with httpx.AsyncClient(base_url=target.read_url, headers=headers) as client:
         answer = await client.get("/v1/stage", params={"account_id": account_id})
     return answer.status_code == httpx.codes.OK
+
+
+async def has_journey(target: Credentials) -> bool:
+    """Whether a journey is in force: without one, no account has a stage."""
+    headers = {"Authorization": f"Bearer {target.secret_key}"}
+    async with httpx.AsyncClient(base_url=target.read_url, headers=headers) as client:
+        answer = await client.get("/v1/journeys")
+    answer.raise_for_status()
+    return bool(answer.json()["items"])
 
 
 async def _publish_ready(connection: AsyncConnection, name: str, now: datetime) -> None:

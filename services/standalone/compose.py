@@ -24,7 +24,7 @@ from services.stager.settings import StagerSettings
 from services.standalone import document as product_document
 from shared.clock import Clock
 from shared.eventlog.factory import ensure_topics
-from shared.http.health import Health
+from shared.http.health import Health, MetricsPeers
 from shared.http.raw_path import RawPath
 from shared.http.server import serve
 from shared.settings import load
@@ -58,6 +58,7 @@ class AllServices:
         ingest: Ingest,
         stager: Stager,
         api: ApiContext,
+        metrics_peers: MetricsPeers = "loopback",
     ) -> None:
         self.ingest = ingest
         self.stager = stager
@@ -79,6 +80,7 @@ class AllServices:
                     self.health,
                     front=product_document.FRONT,
                     described=product_document.served(ingest),
+                    metrics_peers=metrics_peers,
                 ),
                 ingest=ingest_app.create_app(ingest, self.health),
                 ingest_routes=ingest_app.routes(ingest),
@@ -109,7 +111,9 @@ async def composed(settings: Settings, clock: Clock) -> AsyncIterator[AllService
         try:
             await ingest.writer.start()
             stager = Stager(settings.stager, clock=clock, metrics=metrics)
-            yield AllServices(ingest=ingest, stager=stager, api=api)
+            yield AllServices(
+                ingest=ingest, stager=stager, api=api, metrics_peers=settings.api.metrics_peers
+            )
         finally:
             await api.close()
 

@@ -18,7 +18,8 @@ class StandaloneSettings(CommonSettings):
     )
     home: Path = Field(default=HOME, description="Folder of data, keys and imports' progress.")
     sample: bool = Field(
-        default=True, description="Play the sample journeys into a database that has none."
+        default=True,
+        description="Publish a sample map, and play sample journeys into a database that has none.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="WARNING", description="Least severe log record written."

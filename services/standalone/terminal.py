@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from services.standalone.credentials import HOME, Credentials
@@ -16,6 +17,8 @@ _COMMANDS = (
     "explain acme",
     "alerts --state open",
 )
+
+_PUBLISHING = ("map templates", "map publish b2b-jtbd-7")
 
 _CLOSE = (
     "source set website allowed_origins=https://YOUR-SITE.example max_age_days=7 value=drop"
@@ -47,20 +50,23 @@ def read_command(credentials: Credentials) -> str:
     )
 
 
-def commands(home: Path) -> str:
-    """First commands, a line each."""
-    return "\n".join(command(home, each) for each in _COMMANDS)
-
-
-def command(home: Path, arguments: str) -> str:
-    """A command that can be pasted; it names the data folder where that is not the default one."""
+def commands(home: Path, words: Iterable[str] = _COMMANDS) -> str:
+    """Commands, a line each; they name the data folder where it is not the default one."""
     variable = (
         "" if home.resolve() == HOME.resolve() else f"STAGELINE_HOME={shlex.quote(str(home))} "
     )
-    return f"{variable}.venv/bin/stageline {arguments}"
+    return "\n".join(f"{variable}.venv/bin/stageline {command}" for command in words)
 
 
-def welcome(credentials: Credentials, path: Path) -> str:
+def _without_map(home: Path) -> str:
+    return f"""
+No map is published, so no account has a stage yet. Publish a ready map, or your own (docs/maps.md):
+
+{commands(home, _PUBLISHING)}
+"""
+
+
+def welcome(credentials: Credentials, path: Path, *, has_map: bool) -> str:
     """Addresses, keys and first commands, in the order in which a newcomer needs them."""
     return f"""
 Stageline is ready at {credentials.base_url}
@@ -68,7 +74,7 @@ Stageline is ready at {credentials.base_url}
   keys        {path.resolve()}
   write key   {credentials.write_key}
   secret key  {credentials.secret_key}
-
+{"" if has_map else _without_map(path.parent)}
 Post an event:
 
 {post_command(credentials)}
@@ -83,6 +89,6 @@ Watch what arrives, who is stuck, why, and what needs a person (in another termi
 
 Before the write key goes into a page, let it send from that page alone, and neither money nor the past:
 
-{command(path.parent, _CLOSE)}
+{commands(path.parent, [_CLOSE])}
 
 Ctrl-C stops it; the data stays."""

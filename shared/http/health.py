@@ -1,12 +1,15 @@
 """`/livez`, `/readyz`, `/metrics`: the same three on every service.
 
 `/livez` depends on the process alone; `/readyz` runs the service's checks, with a time limit and cached for
-a second, and answers 503 as soon as the service is stopping.
+a second, and answers 503 as soon as the service is stopping. `/metrics` counts customers by stage and
+needs no key, so on a port that others reach it is there for this machine alone, unless a setting says more.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from ipaddress import IPv6Address, ip_address
 from time import monotonic
+from typing import Literal
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -14,6 +17,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from shared.http.problem import problem
+
+MetricsPeers = Literal["loopback", "all"]
 Check = Callable[[], Awaitable[bool]]
 
 _CHECK_SECONDS = 1.5
@@ -52,10 +58,16 @@ class Health:
         return JSONResponse(results, status_code=200 if all(results.values()) else 503)
 
 
-def routes(health: Health, registry: CollectorRegistry) -> list[BaseRoute]:
-    """Build the three routes."""
+def routes(
+    health: Health, registry: CollectorRegistry, *, metrics_peers: MetricsPeers = "loopback"
+) -> list[BaseRoute]:
+    """Build the three routes. To other peers than `metrics_peers`, `/metrics` is not there."""
 
     def metrics(request: Request) -> Response:
+        if metrics_peers != "all" and not _is_loopback(request):
+            detail = "Figures are shown to this machine alone; see STAGELINE_METRICS_PEERS."
+            request_id = request.scope.get("state", {}).get("request_id")
+            return problem(404, "not_found", detail, request_id=request_id)
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={"Content-Type": content_type})
 
@@ -64,6 +76,18 @@ def routes(health: Health, registry: CollectorRegistry) -> list[BaseRoute]:
         Route("/readyz", health.readyz),
         Route("/metrics", metrics),
     ]
+
+
+def _is_loopback(request: Request) -> bool:
+    if request.client is None:
+        return False
+    try:
+        peer = ip_address(request.client.host)
+    except ValueError:
+        return False
+    if isinstance(peer, IPv6Address) and peer.ipv4_mapped is not None:
+        return peer.ipv4_mapped.is_loopback
+    return peer.is_loopback
 
 
 async def _bounded(check: Check) -> bool:

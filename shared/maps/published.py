@@ -40,6 +40,8 @@ class PublishedMap:
     publication: int
     """Number among all publications of all workspaces; grows with time."""
     definition: Mapping[str, Any]
+    is_retired: bool = False
+    """Whether this row ends the journey; its definition is that of the version before."""
 
     @property
     def title(self) -> str:

@@ -6,6 +6,7 @@ all workspaces. Text that is compared or sorted in Python as well is COLLATE "C"
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Double,
     ForeignKey,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     func,
     text,
 )
@@ -38,6 +40,8 @@ workspace = Table(
     Column("created_at", Instant, nullable=False, server_default=func.now()),
     # Key of the keyed hash for personal data; 244 random bits, made by the migration.
     Column("hash_key", LargeBinary, nullable=False, server_default=RANDOM_KEY),
+    # The journey of answers to queries that name none; null: the one that was published first.
+    Column("default_journey", Ref),
 )
 
 api_key = Table(
@@ -73,6 +77,8 @@ journey_version = Table(
     Column("published_by", Text, nullable=False, server_default=""),
     # Events that a browser may not send: hoisted, because ingest does not read maps.
     Column("server_only", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    # This row ends the journey; publishing it again adds a row that does not.
+    Column("is_retired", Boolean, nullable=False, server_default=false()),
     PrimaryKeyConstraint("workspace_id", "journey", "version"),
 )
 

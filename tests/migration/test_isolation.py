@@ -34,6 +34,7 @@ API_MAY_WRITE = {
     "source_secret": {"INSERT", "UPDATE", "DELETE"},
     "source_usage": {"DELETE"},
     "suppression": {"INSERT", "UPDATE"},
+    "workspace": {"UPDATE"},
 }
 """What people set, and what goes with a source that they remove; nothing that events bring about."""
 
@@ -41,6 +42,7 @@ API_MAY_CHANGE = {
     "api_key": {"revoked_at"},
     "source": {"name", "settings", "paused_at"},
     "source_secret": {"expires_at"},
+    "workspace": {"default_journey"},
 }
 """Where UPDATE is a right on single columns."""
 

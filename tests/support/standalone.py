@@ -84,9 +84,14 @@ class Standalone:
         return answer.json()
 
     def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return self.command_in(self.folder, *arguments)
+
+    @staticmethod
+    def command_in(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run `stageline` where nothing needs to run."""
         return subprocess.run(  # noqa: S603 - our own command line
             [sys.executable, "-m", "services.cli", *arguments],
-            cwd=self.folder,
+            cwd=folder,
             capture_output=True,
             text=True,
             check=False,

@@ -47,12 +47,39 @@ def test_our_containers_can_write_nothing_and_are_unprivileged(
 ) -> None:
     definition = compose["services"][service]
 
-    assert definition["read_only"] is True
     assert [mount.split(":")[0] for mount in definition["tmpfs"]] == ["/tmp"]  # noqa: S108 - in the container
     assert int(definition["user"].split(":")[0]) >= 10_000
-    assert definition["cap_drop"] == ["ALL"]
-    assert definition["security_opt"] == ["no-new-privileges:true"]
+    assert "cap_add" not in definition
     assert "volumes" not in definition
+
+
+def test_every_container_is_closed_and_bounded(compose: dict[str, Any]) -> None:
+    for name, definition in compose["services"].items():
+        assert definition["read_only"] is True, name
+        assert definition["cap_drop"] == ["ALL"], name
+        assert definition["security_opt"] == ["no-new-privileges:true"], name
+        assert re.fullmatch(r"\d+[mg]", definition["mem_limit"]), name
+        assert "privileged" not in definition, name
+    added = {name: d["cap_add"] for name, d in compose["services"].items() if "cap_add" in d}
+    # What the entry point of the image needs to become its own user.
+    assert added == {"postgres": ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]}
+
+
+def test_only_the_services_reach_the_stores(compose: dict[str, Any]) -> None:
+    networks = {name: definition["networks"] for name, definition in compose["services"].items()}
+
+    assert compose["networks"]["data"] == {"internal": True}
+    assert networks == {
+        "kafka": ["data"],
+        "postgres": ["data"],
+        "migrate": ["data"],
+        "ingest": ["data", "watch"],
+        "stager": ["data", "watch"],
+        "api": ["data", "watch"],
+        "cli": ["data"],
+        "prometheus": ["watch"],
+        "grafana": ["watch"],
+    }
 
 
 def test_our_containers_share_one_image_and_differ_by_command(compose: dict[str, Any]) -> None:
@@ -126,25 +153,46 @@ def test_every_file_that_is_mounted_is_there(compose: dict[str, Any]) -> None:
     assert [source for source in sources if not (ROOT / source).exists()] == []
 
 
-def test_no_password_has_a_default_and_each_comes_from_the_generated_file(tmp_path: Path) -> None:
-    text = (ROOT / "docker-compose.yml").read_text("utf-8")
-    asked_for = set(re.findall(r"\$\{(\w*PASSWORD)", text))
+def test_secrets_are_files_that_a_script_makes(compose: dict[str, Any], tmp_path: Path) -> None:
+    made = _made_secrets(tmp_path / "secrets")
 
-    file = _made_env(tmp_path / ".env")
-    made = dict(line.split("=") for line in file.read_text().splitlines())
+    assert {name: secret["file"] for name, secret in compose["secrets"].items()} == {
+        name: f".secrets/{name}" for name in made
+    }
+    passwords = {name: text for name, text in made.items() if name.endswith("_password")}
+    assert len(passwords) == 6
+    assert all(re.fullmatch(r"[0-9a-f]{48}", password) for password in passwords.values())
+    assert len(set(passwords.values())) == 6
+    assert made["api_database_url"] == (
+        f"postgresql://stageline_api:{passwords['api_password']}@postgres:5432/stageline\n"
+    )
 
-    assert set(made) == asked_for
-    assert not re.search(r"\$\{\w*PASSWORD(?!:\?)", text)
-    assert all(re.fullmatch(r"[0-9a-f]{48}", password) for password in made.values())
-    assert len(set(made.values())) == len(made)
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+def test_the_folder_of_secrets_is_closed_and_its_files_are_for_any_user_of_a_container(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "secrets"
+    _made_secrets(folder)
+
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o444}
 
 
-def test_passwords_that_are_there_are_kept(tmp_path: Path) -> None:
-    first = _made_env(tmp_path / ".env").read_text()
+def test_no_variable_of_a_container_holds_a_password(compose: dict[str, Any]) -> None:
+    for name, definition in compose["services"].items():
+        files = set()
+        for variable, value in definition.get("environment", {}).items():
+            if re.search("PASSWORD|DATABASE_URL", variable):
+                assert variable.endswith("_FILE"), variable
+                files.add(value)
+        assert files == {f"/run/secrets/{secret}" for secret in definition.get("secrets", [])}, name
 
-    assert _made_env(tmp_path / ".env").read_text() == first
-    assert ".env" in (ROOT / ".gitignore").read_text().split()
+
+def test_secrets_that_are_there_are_kept(tmp_path: Path) -> None:
+    first = _made_secrets(tmp_path / "secrets")
+
+    assert _made_secrets(tmp_path / "secrets") == first
+    assert ".secrets/" in (ROOT / ".gitignore").read_text().split()
 
 
 def test_ports_are_published_on_this_machine_alone(compose: dict[str, Any]) -> None:
@@ -227,8 +275,9 @@ def _last_from(instructions: list[tuple[str, str]]) -> int:
     return max(i for i, (instruction, _) in enumerate(instructions) if instruction == "FROM")
 
 
-def _made_env(file: Path) -> Path:
+def _made_secrets(folder: Path) -> dict[str, str]:
+    """Content of each file by its name."""
     subprocess.run(  # noqa: S603 - our own script
-        [str(DEPLOY / "make-env"), str(file)], check=True, capture_output=True, timeout=10
+        [str(DEPLOY / "make-secrets"), str(folder)], check=True, capture_output=True, timeout=10
     )
-    return file
+    return {file.name: file.read_text() for file in folder.iterdir()}

@@ -106,7 +106,10 @@ class MapCache:
         return None if stored is None else self._prepare(workspace_id, stored)
 
     async def newest(self, workspace_id: WorkspaceId) -> Mapping[str, PreparedMap]:
-        """Every journey of the workspace in its newest version, by key. Raises DatabaseUnavailable."""
+        """Every journey in force, in its newest version, by key, in order of precedence.
+
+        The default journey is the first. Raises DatabaseUnavailable.
+        """
         read_at, newest = self._newest.get(workspace_id, (float("-inf"), {}))
         if monotonic() - read_at < _NEWEST_SECONDS:
             return newest

@@ -41,7 +41,6 @@ _states = msgspec.json.Decoder(dict[str, _Folded])
     refusals=[
         Code.SUBJECT_UNKNOWN,
         Code.JOURNEY_UNKNOWN,
-        Code.JOURNEY_REQUIRED,
         Code.EXPLANATION_PENDING,
     ],
     summary="Rules that could move an account next",
@@ -108,19 +107,22 @@ def _journey(
     newest: Mapping[str, PreparedMap],
     named: str | None,
 ) -> str:
-    """Key of the journey to explain. Raises RequestRefused(journey_required) if several are possible."""
+    """Key of the journey to explain: the first in order of precedence that the account is on, or any.
+
+    Raises RequestRefused(journey_unknown) if there is none.
+    """
     if named is not None:
         return named
     on = {
         key
         for journeys in states.values()
         for key, folded in journeys.items()
-        if folded.s.status is not Status.NOT_STARTED and key in newest
+        if folded.s.status is not Status.NOT_STARTED
     }
-    candidates = on or set(newest)
-    if len(candidates) != 1:
-        raise RequestRefused(Code.JOURNEY_REQUIRED)
-    return candidates.pop()
+    key = next((key for key in newest if key in on), next(iter(newest), None))
+    if key is None:
+        raise RequestRefused(Code.JOURNEY_UNKNOWN)
+    return key
 
 
 def _subject(resolved: Resolved, prepared: PreparedMap) -> str:

@@ -36,12 +36,15 @@ _MEDIA_TYPES = frozenset(
     operation_id="listJourneys",
     scope=Scope.STAGES_READ,
     refusals=[],
-    summary="Every journey in its newest version",
+    summary="Every journey in force",
     response_description="The journeys.",
     example=schemas.JOURNEYS_EXAMPLE,
 )
 async def list_journeys(database: Database) -> schemas.Journeys:
-    """By key, all at once: a workspace has few. `next_cursor` is null."""
+    """Each in its newest version, by key, all at once: a workspace has few. `next_cursor` is null.
+
+    Retired journeys are left out.
+    """
     async with database.transaction() as connection:
         maps = await stored.current(connection, database.workspace_id)
         jobs = await progress(connection, database.workspace_id)
@@ -54,9 +57,10 @@ async def list_journeys(database: Database) -> schemas.Journeys:
                 version=each.version,
                 published_at=each.published_at,
                 stages=[stage.key for stage in each.stages],
+                is_default=each is maps[0],
                 refold=_refold(jobs.get((each.journey, each.version))),
             )
-            for each in maps
+            for each in sorted(maps, key=lambda each: each.journey)
         ]
     )
 
@@ -135,7 +139,13 @@ async def get_journey(
     async with database.transaction() as connection:
         version = await stored.get(connection, workspace_id, journey, query.version)
         if version is None:
-            raise RequestRefused(Code.JOURNEY_UNKNOWN)
+            newest = await stored.get(connection, workspace_id, journey)
+            detail = (
+                f"The journey has no such version; the newest is {newest.version}."
+                if newest
+                else None
+            )
+            raise RequestRefused(Code.JOURNEY_UNKNOWN, detail)
         jobs = await progress(connection, workspace_id, journey)
     return schemas.JourneyDetail(
         key=version.journey,
@@ -146,6 +156,7 @@ async def get_journey(
         published_by=version.published_by,
         definition=version.definition,
         source=version.source,
+        is_retired=version.is_retired,
         refold=_refold(jobs.get((version.journey, version.version))),
     )
 

@@ -4,6 +4,7 @@ The stage query is served by `services.api.routes.bare_stage`; what is declared 
 answers the same (tested). docs/decisions/0016 has the figures.
 """
 
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Annotated
 
@@ -49,7 +50,6 @@ _DOCUMENTED_HEADERS: Json = {
     scope=Scope.STAGES_READ,
     refusals=[
         Code.SUBJECT_REQUIRED,
-        Code.JOURNEY_REQUIRED,
         Code.SUBJECT_UNKNOWN,
         Code.JOURNEY_UNKNOWN,
     ],
@@ -76,7 +76,8 @@ async def get_stage(
 ) -> Response:
     """Takes exactly one of `account_id`, `user_id`, `anonymous_id`, `email`.
 
-    `journey` is required only if the subject is on several. A known subject that is not on the journey
+    Without `journey`, a subject on several is answered for the default journey if it is on that, else for
+    the one of its journeys that was published first. A known subject that is not on the journey
     is `not_started`, with stage null. With the ETag as If-None-Match, an unchanged response is an empty
     304.
     """
@@ -102,7 +103,7 @@ async def get_stage(
 async def get_stages(batch: schemas.StageBatchBody, caller: Caller, context: Context) -> Response:
     """Items are in the order of the subjects in the request.
 
-    A subject that is unknown or ambiguous has an `error` in its item; the others are not affected.
+    A subject that is unknown has an `error` in its item; the others are not affected.
     """
     workspace_id, maps = caller.workspace_id, context.maps
     if batch.journey is not None and batch.journey not in await maps.newest(workspace_id):
@@ -166,23 +167,38 @@ async def _answer(
         return Code.SUBJECT_UNKNOWN
     if not subject.placements:
         return await _not_started(maps, workspace_id, subject, journey)
-    if len(subject.placements) > 1 and len({each.journey for each in subject.placements}) > 1:
-        return Code.JOURNEY_REQUIRED
+    placements = subject.placements
+    if len(placements) > 1 and len({each.journey for each in placements}) > 1:
+        placements = _of_first_journey(placements, await maps.newest(workspace_id))
     # Two placements on one journey exist only while a new version that is about persons instead of
     # accounts (or the reverse) is being applied: the newer version counts.
-    placement = max(subject.placements, key=lambda each: each.map_version)
+    placement = max(placements, key=lambda each: each.map_version)
     prepared = maps.prepared(workspace_id, placement.journey, placement.map_version)
     if prepared is None:
         prepared = await maps.version(workspace_id, placement.journey, placement.map_version)
     return _placed(subject, placement, prepared)
 
 
+def _of_first_journey(
+    placements: Sequence[StagePlacement], newest: Iterable[str]
+) -> Sequence[StagePlacement]:
+    """The placements on the first of the journeys `newest`, which are in order of precedence.
+
+    Of a retired journey, the placements are still being removed: they count if there are no others.
+    """
+    for key in newest:
+        of_journey = [each for each in placements if each.journey == key]
+        if of_journey:
+            return of_journey
+    return placements
+
+
 async def _not_started(
     maps: MapCache, workspace_id: WorkspaceId, subject: SubjectPlacements, journey: str | None
 ) -> StageAnswer | Code:
     newest = await maps.newest(workspace_id)
-    if journey is None and len(newest) == 1:
-        (journey,) = newest
+    if journey is None:
+        journey = next(iter(newest), None)
     if journey is not None and journey not in newest:
         return Code.JOURNEY_UNKNOWN
     prepared = newest[journey] if journey is not None else None

@@ -13,7 +13,8 @@ class ExplainQuery(RequestModel):
 
     journey: JourneyKey | None = Field(
         default=None,
-        description="Journey to explain; required only if the account is on several.",
+        description="Journey to explain; absent: the default journey, or, of the journeys that the"
+        " account is on, the one that was published first.",
     )
 
 

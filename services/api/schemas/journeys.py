@@ -26,11 +26,12 @@ class JourneyItem(ResponseModel):
     version: int
     published_at: Instant
     stages: list[str] = Field(description="Stage keys in order.")
+    is_default: bool = Field(description="Whether it answers queries that name no journey.")
     refold: Refold | None = Field(description="Null where no account had to be refolded.")
 
 
 class Journeys(ResponseModel):
-    """Every journey of the workspace in its newest version, by key."""
+    """Every journey in force, in its newest version, by key."""
 
     items: list[JourneyItem]
     next_cursor: None = None
@@ -55,6 +56,7 @@ class JourneyDetail(ResponseModel):
     published_by: str
     definition: dict[str, Any] = Field(description="The map as data, defaults included.")
     source: str = Field(description="The text as it was published.")
+    is_retired: bool = Field(description="This version ended the journey; none has followed.")
     refold: Refold | None
 
 
@@ -64,6 +66,20 @@ class Published(ResponseModel):
     key: str
     version: int
     changed: bool = Field(description="False if the newest version has the same definition.")
+
+
+class Retired(ResponseModel):
+    """Result of retiring a journey."""
+
+    key: str
+    version: int = Field(description="Number of the retirement among the journey's versions.")
+    changed: bool = Field(description="False if the journey was retired already.")
+
+
+class DefaultJourney(ResponseModel):
+    """The journey that answers queries which name none."""
+
+    key: str
 
 
 _REFOLD_EXAMPLE: Example = {"done": 1200, "total": 4000, "is_finished": False, "finished_at": None}
@@ -77,6 +93,7 @@ JOURNEYS_EXAMPLE: Example = {
             "version": 2,
             "published_at": "2026-03-01T08:00:00Z",
             "stages": ["started", "activated"],
+            "is_default": True,
             "refold": _REFOLD_EXAMPLE,
         }
     ],
@@ -114,9 +131,14 @@ JOURNEY_EXAMPLE: Example = {
     "published_by": "4be0643f1d98",
     "definition": MAP_EXAMPLE,
     "source": MAP_YAML_EXAMPLE,
+    "is_retired": False,
     "refold": _REFOLD_EXAMPLE,
 }
 
 PUBLISHED_EXAMPLE: Example = {"key": "trial", "version": 2, "changed": True}
 
 UNCHANGED_EXAMPLE: Example = {"key": "trial", "version": 2, "changed": False}
+
+RETIRED_EXAMPLE: Example = {"key": "trial", "version": 3, "changed": True}
+
+DEFAULT_EXAMPLE: Example = {"key": "trial"}

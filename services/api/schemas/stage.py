@@ -34,7 +34,8 @@ class StageQuery(RequestModel):
     email: Id | None = Field(default=None, description="Person, by e-mail in any case.")
     journey: JourneyKey | None = Field(
         default=None,
-        description="Journey to answer for; required only if the subject is on several.",
+        description="Journey to answer for; absent: the default journey, or, of the journeys that the"
+        " subject is on, the one that was published first.",
     )
 
 
@@ -72,7 +73,7 @@ class Stage(ResponseModel):
         " or the journey is about persons."
     )
     journey: str | None = Field(
-        description="Null only for a subject on no journey in a workspace without exactly one."
+        description="Null only for a subject on no journey in a workspace without any."
     )
     map_version: int | None = Field(description="Map version that placed the subject.")
     stage: str | None = Field(description="On an ended journey, the stage in which it ended.")
@@ -100,7 +101,7 @@ class Stage(ResponseModel):
 class BatchError(ResponseModel):
     """Error of one subject of a batch."""
 
-    code: str = Field(description="`subject_unknown`, `subject_required` or `journey_required`.")
+    code: str = Field(description="`subject_unknown` or `subject_required`.")
     detail: str
 
 

@@ -7,7 +7,6 @@ HINTS: Mapping[str, str] = {
     "missing_scope": "make a key with it: stageline keys create --kind secret --scope SCOPE",
     "subject_unknown": "`stageline accounts` lists those that there are",
     "journey_unknown": "`stageline map list` shows the journeys",
-    "journey_required": "add --journey KEY; `stageline map list` shows the journeys",
     "source_unknown": "`stageline source list` shows the sources",
     "source_name_taken": "choose another name; `stageline source list` shows the sources",
 }

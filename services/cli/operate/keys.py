@@ -1,5 +1,6 @@
 """`stageline keys`: make, list and revoke API keys. Works on the database, not through the api."""
 
+import shlex
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
@@ -17,11 +18,12 @@ from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
 from shared.keys.principal import Scope, StoredKey
 from shared.keys.token import KeyKind, NewKey
 from shared.sources.source import KINDS_WITH_KEYS
-from shared.storage import keys, source_changes
+from shared.storage import keys, source_changes, workspaces
 
 app = typer.Typer(no_args_is_help=True)
 
-_Workspace = Annotated[int, typer.Option(help="Workspace that the key leads to.")]
+_Workspace = Annotated[str, typer.Option(help="Name or id of the workspace that the key leads to.")]
+_DEFAULT = str(DEFAULT_WORKSPACE)
 _Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 
 
@@ -47,7 +49,7 @@ def create(
     source: Annotated[
         str | None, typer.Option(help="Name or id of the source that a write key is for.")
     ] = None,
-    workspace: _Workspace = DEFAULT_WORKSPACE,
+    workspace: _Workspace = _DEFAULT,
     as_json: _Json = False,
 ) -> None:
     """Make a key. It is shown only once: the database has only its hash."""
@@ -55,9 +57,9 @@ def create(
         fail("a source has write keys; a secret key is for the whole workspace", 2)
     now = SystemClock().now()
     expires_at = now + timedelta(days=expires_in_days) if expires_in_days else None
-    workspace_id = WorkspaceId(workspace)
 
     async def make(connection: AsyncConnection) -> NewKey:
+        workspace_id = (await workspaces.find(connection, workspace)).workspace_id
         return await keys.create(
             connection,
             workspace_id=workspace_id,
@@ -94,15 +96,23 @@ async def _source_id(
     if stored is None:
         fail("there is no such source in this workspace; `stageline source list` shows them")
     if stored.kind not in KINDS_WITH_KEYS:
-        fail(f"{stored.kind} sources are known by a secret: stageline source secret add {source}")
+        fail(
+            f"{stored.kind} sources are known by a secret:"
+            f" stageline source secret add {shlex.quote(source)}"
+        )
     return stored.source_id
 
 
 @app.command("list")
-def list_(*, workspace: _Workspace = DEFAULT_WORKSPACE, as_json: _Json = False) -> None:
+def list_(*, workspace: _Workspace = _DEFAULT, as_json: _Json = False) -> None:
     """Show the keys of a workspace, never their secrets."""
     now = SystemClock().now()
-    stored = in_transaction(lambda connection: keys.list_keys(connection, WorkspaceId(workspace)))
+
+    async def read(connection: AsyncConnection) -> list[StoredKey]:
+        within = await workspaces.find(connection, workspace)
+        return await keys.list_keys(connection, within.workspace_id)
+
+    stored = in_transaction(read)
     if as_json:
         _print_json({"items": [_shown(key, now) for key in stored]})
         return
@@ -127,15 +137,17 @@ def list_(*, workspace: _Workspace = DEFAULT_WORKSPACE, as_json: _Json = False) 
 def revoke(
     key_id: Annotated[str, typer.Argument(help="Id of the key: its part after sl_wk_ or sl_sk_.")],
     *,
-    workspace: _Workspace = DEFAULT_WORKSPACE,
+    workspace: _Workspace = _DEFAULT,
     as_json: _Json = False,
 ) -> None:
     """Revoke a key for good. Running services refuse it within seconds."""
     now = SystemClock().now()
-    is_revoked = in_transaction(
-        lambda connection: keys.revoke(connection, WorkspaceId(workspace), key_id, now)
-    )
-    if not is_revoked:
+
+    async def end(connection: AsyncConnection) -> bool:
+        within = await workspaces.find(connection, workspace)
+        return await keys.revoke(connection, within.workspace_id, key_id, now)
+
+    if not in_transaction(end):
         fail("there is no such key in this workspace; `stageline keys list` shows them")
     if as_json:
         _print_json({"key_id": key_id, "state": KeyState.REVOKED})

@@ -1,5 +1,6 @@
 """`stageline map`: checks maps offline; publishes and shows them through the api."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +27,7 @@ _Url = Annotated[str | None, typer.Option(help="Address of the api; also STAGELI
 _Key = Annotated[
     str | None, typer.Option(help="Secret key with maps:write; also STAGELINE_SECRET_KEY.")
 ]
+_Journey = Annotated[str, typer.Argument(help="Key of the journey.")]
 _Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 
 
@@ -93,15 +95,17 @@ def publish(
 
 @app.command("list")
 def list_(*, url: _Url = None, key: _Key = None, as_json: _Json = False) -> None:
-    """List the journeys of the workspace, each in its newest version."""
+    """List the journeys in force, each in its newest version."""
     answer = call(target(url, key, secret=True), "GET", _ENDPOINT)
     if as_json:
         print_json(answer)
         return
-    table = Table("journey", "version", "title", "subject", "stages", "published")
+    table = Table("journey", "default", "version", "title", "subject", "stages", "published")
     for item in answer["items"]:
         table.add_row(
-            *(escape(str(item[name])) for name in ("key", "version", "title", "subject")),
+            escape(item["key"]),
+            "yes" if item["is_default"] else "",
+            *(escape(str(item[name])) for name in ("version", "title", "subject")),
             escape(" > ".join(item["stages"])),
             escape(item["published_at"]),
         )
@@ -110,7 +114,7 @@ def list_(*, url: _Url = None, key: _Key = None, as_json: _Json = False) -> None
 
 @app.command()
 def show(
-    journey: Annotated[str, typer.Argument(help="Key of the journey.")],
+    journey: _Journey,
     *,
     version: Annotated[int | None, typer.Option(min=1, help="Default: the newest.")] = None,
     url: _Url = None,
@@ -119,12 +123,50 @@ def show(
 ) -> None:
     """Print a published map as its author wrote it; with --json as data."""
     parameters = {} if version is None else {"version": str(version)}
-    path = f"{_ENDPOINT}/{quote(journey, safe='')}"
-    answer = call(target(url, key, secret=True), "GET", path, params=parameters)
+    answer = call(target(url, key, secret=True), "GET", _path(journey), params=parameters)
     if as_json:
         print_json(answer)
     else:
         typer.echo(answer["source"], nl=not answer["source"].endswith("\n"))
+
+
+@app.command("default")
+def default_(
+    journey: _Journey,
+    *,
+    url: _Url = None,
+    key: _Key = None,
+    as_json: _Json = False,
+) -> None:
+    """Make a journey the one that answers queries which name none."""
+    answer = call(target(url, key, secret=True), "POST", f"{_path(journey)}:make_default")
+    if as_json:
+        print_json(answer)
+    else:
+        typer.echo(f"{answer['key']} is the default journey")
+
+
+@app.command()
+def retire(
+    journey: _Journey,
+    *,
+    url: _Url = None,
+    key: _Key = None,
+    as_json: _Json = False,
+) -> None:
+    """End a journey: its placements go, its open alerts are resolved; publishing it again undoes that."""
+    answer = call(target(url, key, secret=True), "POST", f"{_path(journey)}:retire")
+    if as_json:
+        print_json(answer)
+    elif answer["changed"]:
+        before = answer["version"] - 1
+        shown = shlex.quote(journey)
+        typer.echo(f"{answer['key']} is retired; its placements and alerts go in the background")
+        typer.echo(
+            f"To undo: stageline map show {shown} --version {before} | stageline map publish -"
+        )
+    else:
+        typer.echo(f"{answer['key']} is retired already")
 
 
 @app.command("templates")
@@ -150,6 +192,10 @@ def templates_(
 def schema_() -> None:
     """Print the JSON Schema of maps, for editors."""
     typer.echo(schema.as_text(), nl=False)
+
+
+def _path(journey: str) -> str:
+    return f"{_ENDPOINT}/{quote(journey, safe='')}"
 
 
 def _text(file: Path) -> bytes:

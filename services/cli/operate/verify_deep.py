@@ -41,7 +41,10 @@ async def compare(connection: AsyncConnection, now: datetime) -> Checked:
     """Fold every history again. Cost: reads every touchpoint up to twice, a subject at a time."""
     maps: dict[tuple[int, str], CompiledJourney] = {}
     for stored in await journeys.newer_than(connection, 0):
-        maps[stored.workspace_id, stored.journey] = stored.compiled()
+        if stored.is_retired:
+            maps.pop((stored.workspace_id, stored.journey), None)
+        else:
+            maps[stored.workspace_id, stored.journey] = stored.compiled()
     checked = Checked()
     after = (0, "")
     while page := await verification.subjects_after(connection, after, _PAGE):

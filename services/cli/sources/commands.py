@@ -1,5 +1,6 @@
 """`stageline source`: creates, shows and changes sources through the api."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +11,13 @@ from services.cli.client.errors import fail, printable
 from services.cli.client.http import call, print_json
 from services.cli.client.target import ApiTarget, of_this_folder, target
 from services.cli.sources import view
-from services.cli.sources.lookup import ENDPOINT, find_source, ingest_url, source_path
+from services.cli.sources.lookup import (
+    ENDPOINT,
+    address_warning,
+    find_source,
+    ingest_url,
+    source_path,
+)
 from services.cli.sources.settings import changed_settings
 from services.cli.sources.snippet import snippet as snippet_of
 from shared.sources.source import SourceKind
@@ -58,9 +65,10 @@ def create(
     typer.echo(f"{created['name']} is made: {created['source_id']}")
     if created["webhook_path"]:
         typer.echo(f"Let the provider post to: {_address(created, to)['webhook_url']}")
-        _hint(f"stageline source secret add {name}")
+        _hint(f"stageline source secret add {shlex.quote(name)}")
     else:
-        _hint(f"stageline source key {name}")
+        _hint(f"stageline source key {shlex.quote(name)}")
+    _warn(address_warning(created))
 
 
 @app.command("list")
@@ -95,6 +103,7 @@ def show(
         print_json(source | _address(source, to) | {"usage": usage})
     else:
         view.print_one(source, usage, ingest_url(to))
+    _warn(address_warning(source))
 
 
 @app.command("set")
@@ -166,8 +175,14 @@ def key_(
 ) -> None:
     """Make a write key for this source. It is shown only once."""
     to = target(url, key, secret=True)
+    source = find_source(to, name)
+    if source["webhook_path"] is not None:
+        fail(
+            f"a {source['kind']} source is known by a secret:"
+            f" stageline source secret add {shlex.quote(name)}"
+        )
     body = {"label": label, "expires_in_days": expires_in_days}
-    created = call(to, "POST", f"{source_path(find_source(to, name))}/keys", json=body)
+    created = call(to, "POST", f"{source_path(source)}/keys", json=body)
     if as_json:
         print_json(created)
         return
@@ -197,6 +212,12 @@ def add(
 ) -> None:
     """Add a secret; the others stay valid unless an end is given."""
     to = target(url, key, secret=True)
+    source = find_source(to, name)
+    if source["webhook_path"] is None:
+        fail(
+            f"senders of a {source['kind']} source show a key:"
+            f" stageline source key {shlex.quote(name)}"
+        )
     if value == "-":
         value = sys.stdin.readline()
     hours = others_end_in_hours
@@ -204,13 +225,16 @@ def add(
         "value": value,
         "others_expire_in_seconds": None if hours is None else round(hours * 3_600),
     }
-    created = call(to, "POST", f"{source_path(find_source(to, name))}/secrets", json=body)
+    created = call(to, "POST", f"{source_path(source)}/secrets", json=body)
     if as_json:
         print_json(created)
         return
     if created["value"]:
         typer.echo(created["value"])
-    _hint(f"stageline source secret expire {name} {created['secret_id']}", "In use. To end it:")
+    _hint(
+        f"stageline source secret expire {shlex.quote(name)} {created['secret_id']}",
+        "In use. To end it:",
+    )
 
 
 @secret.command()
@@ -248,7 +272,7 @@ def _print_snippet(source: dict[str, Any], to: ApiTarget) -> None:
     write_key = here.write_key if here is not None and is_ours else "<write key>"
     typer.echo(snippet_of(base_url=ingest_url(to), write_key=write_key))
     if not is_ours:
-        _hint(f"stageline source key {source['name']}", "Put in a key of this source:")
+        _hint(f"stageline source key {shlex.quote(source['name'])}", "Put in a key of this source:")
 
 
 def _confirmed(source: dict[str, Any]) -> bool:
@@ -261,6 +285,11 @@ def _print_result(source: dict[str, Any], what: str, *, as_json: bool) -> None:
         print_json(source)
     else:
         typer.echo(f"{printable(source['name'])} {what}")
+
+
+def _warn(sentence: str | None) -> None:
+    if sentence is not None:
+        typer.secho(sentence, err=True, fg="yellow" if sys.stderr.isatty() else None)
 
 
 def _hint(command: str, before: str = "Next:") -> None:

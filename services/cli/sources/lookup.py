@@ -6,6 +6,8 @@ from typing import Any
 from services.cli.client.errors import fail, printable
 from services.cli.client.http import call
 from services.cli.client.target import ApiTarget, of_this_folder
+from services.ingest.protocols.webhooks.signatures.hubspot import needs_url
+from shared.sources.source import SourceKind
 from shared.wording import nearest
 
 ENDPOINT = "/v1/sources"
@@ -34,6 +36,23 @@ def source_path(source: dict[str, Any]) -> str:
 
 def ingest_url(to: ApiTarget) -> str:
     """Address of ingest: STAGELINE_PUBLIC_BASE_URL, else this folder's, else that of the api."""
-    public = os.environ.get(_PUBLIC_URL, "").rstrip("/")
     here = of_this_folder()
+    public = _public_url()
     return public or (here.base_url if here and to.url == here.read_url else to.url)
+
+
+def address_warning(source: dict[str, Any]) -> str | None:
+    """What the service needs before the provider may post, where its signature covers the address."""
+    signs_address = source["kind"] == SourceKind.HUBSPOT and needs_url(
+        tuple(source["settings"]["hubspot_signatures"])
+    )
+    if not signs_address or _public_url():
+        return None
+    return (
+        f"HubSpot signs the address that it posts to: until Stageline runs with {_PUBLIC_URL} set"
+        " to its public address (https://events.example.com), each delivery is answered 503."
+    )
+
+
+def _public_url() -> str:
+    return os.environ.get(_PUBLIC_URL, "").rstrip("/")

@@ -19,13 +19,13 @@ from services.ingest.protocols.webhooks.parse import DeliveryContext, parse_dead
 from services.ingest.settings import IngestSettings
 from shared.clock import SystemClock
 from shared.contracts.envelope import Envelope, decode
-from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
+from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.principal import Principal
 from shared.keys.token import KeyKind
 from shared.settings import load
 from shared.sources.mapping import MappingProblem, compile_mapping
 from shared.sources.source import Source
-from shared.storage import source_changes
+from shared.storage import source_changes, workspaces
 from shared.storage.connect import DatabaseRole, create_engine
 from shared.telemetry.metrics import Metrics
 
@@ -38,7 +38,9 @@ _READ_SECONDS = 30.0
 def replay(
     name: Annotated[str, typer.Argument(help="Name or id of the source.")],
     *,
-    workspace: Annotated[int, typer.Option(help="Workspace of the source.")] = DEFAULT_WORKSPACE,
+    workspace: Annotated[
+        str, typer.Option(help="Name or id of the workspace of the source.")
+    ] = str(DEFAULT_WORKSPACE),
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
 ) -> None:
     """Apply the current mapping of a source to its unmapped dead letters.
@@ -46,7 +48,7 @@ def replay(
     Touchpoints go into the event log with the time at which they happened; items that the mapping
     skips are marked as done; the rest stays unmapped. Works on the database. Safe to repeat.
     """
-    done = asyncio.run(_replay_source(load(IngestSettings), WorkspaceId(workspace), name))
+    done = asyncio.run(_replay_source(load(IngestSettings), workspace, name))
     counts = {each: done[each] for each in ("replayed", "skipped", "unmapped", "rejected")}
     if as_json:
         print_json(counts)
@@ -56,16 +58,14 @@ def replay(
         raise typer.Exit(REFUSED)
 
 
-async def _replay_source(
-    settings: IngestSettings, workspace_id: WorkspaceId, name: str
-) -> Counter[str]:
+async def _replay_source(settings: IngestSettings, workspace: str, name: str) -> Counter[str]:
     engine = create_engine(
         settings.database_url.get_secret_value(),
         role=DatabaseRole.OWNER,
         application_name="stageline-cli",
     )
     try:
-        source = await _find_source(engine, workspace_id, name)
+        source = await _find_source(engine, workspace, name)
         async with composed(
             settings,
             clock=SystemClock(),
@@ -83,9 +83,10 @@ async def _replay_source(
         await engine.dispose()
 
 
-async def _find_source(engine: AsyncEngine, workspace_id: WorkspaceId, name: str) -> Source:
+async def _find_source(engine: AsyncEngine, workspace: str, name: str) -> Source:
     async with engine.begin() as connection:
-        stored = await source_changes.list_sources(connection, workspace_id)
+        within = await workspaces.find(connection, workspace)
+        stored = await source_changes.list_sources(connection, within.workspace_id)
     chosen = next((each for each in stored if name in (each.source_id, each.name)), None)
     if chosen is None:
         fail("there is no source of that name; `stageline source list` shows them")

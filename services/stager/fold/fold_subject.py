@@ -1,7 +1,7 @@
 """A subject and its events -> the subject afterwards and the rows to write. Pure.
 
-Three ways: `fold_newer` adds events that are newer than the subject's, `fold_history` replaces everything
-by the fold of a whole history, `fold_time` applies deadlines.
+`fold_newer` adds events that are newer than the subject's, `fold_history` replaces everything by the fold
+of a whole history, `fold_time` applies deadlines, `leave_journey` removes a retired journey.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -177,7 +177,7 @@ def fold_history(
             output.writes.deadlines_removed.append(journey_key)
         states[name] = StoredState(compiled.journey.version, state, FORMAT, due)
     for name in subject.states.keys() - states.keys():
-        _leave((*key, name), stored, output)
+        _leave((*key, name), stored, AlertResolution.MERGED, output)
     traits, value = _newest(history)
     output.tally.refold(reason)
     last: Order | None = history[-1].order if history else None
@@ -223,6 +223,15 @@ def fold_time(
             output.writes.deadlines.append((*journey_key, armed))
         states[name] = StoredState(compiled.journey.version, state, FORMAT, armed)
     _put_subject(key, replace(subject, version=version, states=states), output)
+
+
+def leave_journey(
+    key: Key, subject: Subject, name: str, stored: StoredRows, output: FoldOutput
+) -> None:
+    """Remove the state and the rows of the journey `name`, which was retired; its history is superseded."""
+    _leave((*key, name), stored, AlertResolution.RETIRED, output)
+    states = {other: state for other, state in subject.states.items() if other != name}
+    _put_subject(key, replace(subject, version=subject.version + 1, states=states), output)
 
 
 def _put_subject(key: Key, subject: Subject, output: FoldOutput) -> None:
@@ -292,11 +301,13 @@ def _reconcile(
     output.tally.alerts_resolved += len(ended) + len(write) - len(new)
 
 
-def _leave(key: JourneyKey, stored: StoredRows, output: FoldOutput) -> None:
+def _leave(
+    key: JourneyKey, stored: StoredRows, resolution: AlertResolution, output: FoldOutput
+) -> None:
     """Supersede and remove the rows of a journey that no longer applies to the subject."""
     current = stored.transitions.get(key, ())
     output.writes.superseded += [(key[0], each.transition_id) for each in current]
-    ended = rows.alerts_to_end(stored.alerts.get(key, ()), {}, AlertResolution.MERGED)
+    ended = rows.alerts_to_end(stored.alerts.get(key, ()), {}, resolution)
     output.writes.alerts_resolved += [(key[0], *each) for each in ended]
     output.tally.alerts_resolved += len(ended)
     output.writes.placements_removed.append(key)

@@ -20,6 +20,8 @@ class WorkspaceJourneys:
     """The journeys of one workspace."""
 
     by_key: dict[str, CompiledJourney] = field(default_factory=dict)
+    retired: dict[str, int] = field(default_factory=dict)
+    """Number of the row that ended each retired journey."""
     of_accounts: tuple[CompiledJourney, ...] = ()
     of_persons: tuple[CompiledJourney, ...] = ()
     of_lone_persons: tuple[CompiledJourney, ...] = ()
@@ -28,6 +30,16 @@ class WorkspaceJourneys:
     def put(self, compiled: CompiledJourney) -> None:
         """Bring a version into force."""
         self.by_key[compiled.journey.key] = compiled
+        self.retired.pop(compiled.journey.key, None)
+        self._sort()
+
+    def retire(self, key: str, version: int) -> None:
+        """Take a journey out of force."""
+        self.by_key.pop(key, None)
+        self.retired[key] = version
+        self._sort()
+
+    def _sort(self) -> None:
         every = tuple(self.by_key[key] for key in sorted(self.by_key))
         self.of_accounts = tuple(c for c in every if c.journey.subject is SubjectKind.ACCOUNT)
         self.of_persons = tuple(c for c in every if c.journey.subject is SubjectKind.PERSON)
@@ -56,6 +68,16 @@ class Journeys:
         """
         for each in published:
             self.publication = max(self.publication, each.publication)
+            if each.is_retired:
+                journeys = self._workspaces.setdefault(each.workspace_id, WorkspaceJourneys())
+                journeys.retire(each.journey, each.version)
+                log.info(
+                    "map_retired",
+                    workspace_id=each.workspace_id,
+                    journey=each.journey,
+                    version=each.version,
+                )
+                continue
             try:
                 compiled = each.compiled()
             except (MapInvalid, ValueError):

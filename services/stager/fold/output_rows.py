@@ -33,6 +33,8 @@ class AlertResolution(StrEnum):
     """After a late event or by a new map version there is no stall."""
     MERGED = "merged"
     """The subject became part of another one, or left the journey's kind of subject."""
+    RETIRED = "retired"
+    """The journey was retired."""
 
 
 class Notice(StrEnum):

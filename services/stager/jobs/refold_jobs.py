@@ -1,4 +1,4 @@
-"""Applies a newly published map to the stored history, a few subjects at a time.
+"""Applies a newly published or retired map to the stored history, a few subjects at a time.
 
 Each step is a transaction that stores its cursor with its work, so a job survives any restart; the job's
 row is locked meanwhile, so that one stager works on it at a time. Subjects with new events are re-folded
@@ -17,6 +17,7 @@ from services.stager.fold.journeys import Journeys, refresh_journeys
 from services.stager.fold.output_rows import RefoldReason
 from services.stager.fold.refold import MemberChanges, RefoldTask, fold_mode, refold_subjects
 from services.stager.identity.names import Key
+from services.stager.jobs.retirement import leave_retired
 from services.stager.store import queues, read, write
 from services.stager.store.rows import Job
 from services.stager.store.session import Connection, Pool, transaction
@@ -97,7 +98,15 @@ class RefoldJobs:
             # Once, before anything is folded: every later batch has read the map.
             await queues.wait_for_batches(connection)
         await refresh_journeys(connection, self._journeys)
-        compiled = self._journeys.of(job.workspace_id).by_key.get(job.journey)
+        journeys = self._journeys.of(job.workspace_id)
+        if journeys.retired.get(job.journey) == job.version:
+            if job.total == 0:
+                job = replace(job, total=await queues.retirement_total(connection, job))
+            keys = await leave_retired(connection, job, limit, output)
+            await write.fold_output(connection, output.writes, output.now)
+            await self._advance(connection, job, keys, limit, output)
+            return output, members, True
+        compiled = journeys.by_key.get(job.journey)
         if compiled is None or compiled.journey.version != job.version:
             # A newer version is in force, whose own job visits all subjects.
             await queues.job_progress(connection, job, output.now)
@@ -112,12 +121,17 @@ class RefoldJobs:
         output.writes.members = [member_row(*item) for item in members.written.items()]
         output.writes.members_removed = sorted(members.removed)
         await write.fold_output(connection, output.writes, output.now)
+        await self._advance(connection, job, keys, limit, output)
+        return output, members, True
+
+    async def _advance(
+        self, connection: Connection, job: Job, keys: list[Key], limit: int, output: FoldOutput
+    ) -> None:
         is_done = len(keys) < limit
         job = replace(job, cursor=keys[-1][1] if keys else job.cursor, done=job.done + len(keys))
         await queues.job_progress(connection, job, output.now if is_done else None)
         if is_done:
             log.info("refold_done", journey=job.journey, version=job.version, subjects=job.done)
-        return output, members, True
 
     async def _tasks(
         self, connection: Connection, keys: list[Key], compiled: CompiledJourney
@@ -154,7 +168,10 @@ class RefoldJobs:
         return True
 
     async def _next_keys(self, connection: Connection, job: Job) -> list[Key]:
-        compiled = self._journeys.of(job.workspace_id).by_key.get(job.journey)
+        journeys = self._journeys.of(job.workspace_id)
+        if journeys.retired.get(job.journey) == job.version:
+            return await queues.retirement_keys(connection, job, 1)
+        compiled = journeys.by_key.get(job.journey)
         of_persons = compiled is not None and compiled.journey.subject is SubjectKind.PERSON
         return await queues.job_keys(connection, job, 1, of_persons=of_persons)
 

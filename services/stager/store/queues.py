@@ -49,7 +49,7 @@ _NEWEST = """
 """
 
 _PUBLISHED = """
-    SELECT publication, workspace_id, journey, version, definition
+    SELECT publication, workspace_id, journey, version, definition, is_retired
     FROM journey_version WHERE publication > $1 ORDER BY publication
 """
 
@@ -74,6 +74,12 @@ _SUBJECTS_AFTER = """
     SELECT subject_id FROM subject
     WHERE workspace_id = $1 AND subject_id > $2 AND merged_into IS NULL ORDER BY subject_id LIMIT $3
 """
+# Merged ones, too: they may be persons, whose own journeys they still have.
+_ROWS_AFTER = """
+    SELECT subject_id FROM subject WHERE workspace_id = $1 AND subject_id > $2
+    ORDER BY subject_id LIMIT $3
+"""
+_ROW_COUNT = "SELECT count(*) FROM subject WHERE workspace_id = $1"
 _SUBJECT_COUNT = "SELECT count(*) FROM subject WHERE workspace_id = $1 AND merged_into IS NULL"
 
 _PERSONS_AFTER = """
@@ -172,6 +178,7 @@ async def publications_after(connection: Connection, publication: int) -> list[P
             journey=row[2],
             version=row[3],
             definition=msgspec.json.decode(row[4]),
+            is_retired=row[5],
         )
         for row in await connection.fetch(_PUBLISHED, publication)
     ]
@@ -217,6 +224,17 @@ async def job_keys(connection: Connection, job: Job, limit: int, *, of_persons: 
     """The next subjects of a job, in key order."""
     statement = _PERSONS_AFTER if of_persons else _SUBJECTS_AFTER
     rows = await connection.fetch(statement, job.workspace_id, job.cursor, limit)
+    return [(job.workspace_id, row[0]) for row in rows]
+
+
+async def retirement_total(connection: Connection, job: Job) -> int:
+    """Number of rows of `subject` that the job of a retired journey visits."""
+    return await connection.fetchval(_ROW_COUNT, job.workspace_id) or 0
+
+
+async def retirement_keys(connection: Connection, job: Job, limit: int) -> list[Key]:
+    """The next subjects of the job of a retired journey, in key order."""
+    rows = await connection.fetch(_ROWS_AFTER, job.workspace_id, job.cursor, limit)
     return [(job.workspace_id, row[0]) for row in rows]
 
 

@@ -254,7 +254,7 @@ _ALERTS = bulk(
         value_at_risk = excluded.value_at_risk,
         evidence = excluded.evidence, summary = excluded.summary
     WHERE (alert.state <> 'resolved' AND excluded.state = 'resolved')
-       OR alert.resolution IN ('corrected', 'merged', 'moved')
+       OR alert.resolution IN ('corrected', 'merged', 'moved', 'retired')
 """,
     "int",
     "uuid",

@@ -351,7 +351,9 @@ async def test_explain_reads_a_state_by_the_map_version_that_folded_it(world: Wo
     assert answer["reachable"][1]["condition"]["events"] == ["Order Completed"]
 
 
-async def test_explain_requires_a_journey_only_if_several_are_possible(world: World) -> None:
+async def test_explain_without_a_journey_takes_the_first_that_the_account_is_on(
+    world: World,
+) -> None:
     await world.publish(SHOP)
     await world.subject("acme", states=_states([("01 10:00", "Demo Requested")]))
     await world.subject("fresh")
@@ -359,8 +361,8 @@ async def test_explain_requires_a_journey_only_if_several_are_possible(world: Wo
     assert (await world.get(path("acme", "/explain"))).json()["journey"] == "sales"
     named = (await world.get(path("acme", "/explain"), journey="shop")).json()
     assert (named["journey"], named["status"]) == ("shop", "not_started")
-    unclear = await world.get(path("fresh", "/explain"))
-    assert (unclear.status_code, unclear.json()["code"]) == (400, "journey_required")
+    on_none = (await world.get(path("fresh", "/explain"))).json()
+    assert (on_none["journey"], on_none["status"]) == ("sales", "not_started")
     unknown = await world.get(path("acme", "/explain"), journey="nowhere")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "journey_unknown")
 

@@ -83,6 +83,28 @@ async def test_the_table_of_journeys_names_key_and_version(command: MapCommand) 
     assert "small" in listed.stdout
 
 
+async def test_the_default_is_marked_and_a_retired_journey_is_gone_from_the_list(
+    command: MapCommand,
+) -> None:
+    await command("publish", "-", stdin=SMALL)
+
+    chosen = await command("default", "small")
+    listed = await command("list", "--json")
+    retired = await command("retire", "sales")
+    again = await command("retire", "sales")
+    rest = await command("list", "--json")
+
+    assert (chosen.exit_code, chosen.stdout) == (0, "small is the default journey\n")
+    defaults = [each["key"] for each in json.loads(listed.stdout)["items"] if each["is_default"]]
+    assert defaults == ["small"]
+    assert retired.stdout.splitlines() == [
+        "sales is retired; its placements and alerts go in the background",
+        "To undo: stageline map show sales --version 1 | stageline map publish -",
+    ]
+    assert again.stdout == "sales is retired already\n"
+    assert [each["key"] for each in json.loads(rest.stdout)["items"]] == ["small"]
+
+
 async def test_publishing_tells_the_warnings_apart_from_the_answer(command: MapCommand) -> None:
     published = await command("publish", "-", "--json", stdin=SMALL)
 
@@ -107,3 +129,13 @@ async def test_a_key_that_is_not_known_ends_in_a_sentence(command: MapCommand) -
 
     assert listed.exit_code == 3
     assert "refused with 401" in listed.stderr
+
+
+async def test_a_version_that_is_not_there_is_told_apart_from_a_journey_that_is_not_there(
+    command: MapCommand,
+) -> None:
+    version = await command("show", "sales", "--version", "9")
+    journey = await command("show", "sails")
+
+    assert "The journey has no such version; the newest is 1." in version.stderr
+    assert "This workspace has no such journey." in journey.stderr

@@ -225,3 +225,40 @@ async def test_the_tail_of_all_sources_follows_those_made_later_and_outlives_tho
         await seen("app", "Second")
 
         assert (before, await shown()) == (("shop", "First"), ("app", "Second"))
+
+
+async def test_a_provider_that_signs_the_address_warns_until_the_public_one_is_set(
+    command: SourceCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await command("create", "our crm", "--kind", "hubspot")
+    shown = await command("show", "our crm", "--json")
+    other = await command("create", "payments", "--kind", "stripe")
+    body_only = await command("create", "flows", "--kind", "hubspot", "hubspot_signatures=v1")
+    monkeypatch.setenv("STAGELINE_PUBLIC_BASE_URL", "https://events.acme.example")
+    ready = await command("show", "our crm")
+
+    for warned in (made, shown):
+        assert "until Stageline runs with STAGELINE_PUBLIC_BASE_URL set" in warned.stderr
+    assert json.loads(shown.stdout)["kind"] == "hubspot"
+    assert "STAGELINE_PUBLIC_BASE_URL" not in other.stderr + body_only.stderr
+    assert ready.stderr == ""
+
+
+async def test_the_next_command_can_be_copied_whatever_the_name_is(command: SourceCommand) -> None:
+    made = await command("create", "Anna's shop", "--kind", "web")
+
+    assert made.stderr == """Next: stageline source key 'Anna'"'"'s shop'\n"""
+
+
+async def test_the_wrong_credential_for_a_kind_is_answered_with_the_right_command(
+    command: SourceCommand,
+) -> None:
+    await command("create", "our crm", "--kind", "hubspot")
+    await command("create", "our shop", "--kind", "web")
+
+    key = await command("key", "our crm")
+    secret = await command("secret", "add", "our shop")
+
+    assert (key.exit_code, secret.exit_code) == (1, 1)
+    assert "is known by a secret: stageline source secret add 'our crm'" in key.stderr
+    assert "show a key: stageline source key 'our shop'" in secret.stderr

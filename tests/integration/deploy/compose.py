@@ -1,8 +1,8 @@
 """Runs what docker-compose.yml declares as processes of this machine, with that environment alone.
 
 Images of others are replaced: an embedded PostgreSQL for `postgres`, the local broker for `kafka`.
-Roles come from the script that the postgres image would run, passwords from deploy/make-env. A service
-gets the variables that the file gives it and no other; addresses are mapped to this machine.
+Roles come from the script that the postgres image would run, passwords from deploy/make-secrets. A service
+gets the variables and secrets that the file gives it and no other; addresses are mapped to this machine.
 """
 
 import os
@@ -28,6 +28,7 @@ COMPOSE_FILE = ROOT / "docker-compose.yml"
 SERVICES = ("ingest", "stager", "api")
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
+_SECRETS = "/run/secrets"
 _READY_SECONDS = 60.0
 _ONE_SHOT_SECONDS = 60.0
 
@@ -75,14 +76,15 @@ class ComposeStack:
     kafka: LocalKafka = field(init=False)
     addresses: dict[str, str] = field(default_factory=dict)
     _services: dict[str, Any] = field(default_factory=dict)
-    _variables: dict[str, str] = field(default_factory=dict)
+    secrets: Path = field(init=False)
+    """Folder of the secrets, as deploy/make-secrets made them."""
     _processes: "dict[str, subprocess.Popen[bytes]]" = field(default_factory=dict)
     _postgres: EmbeddedPostgres = field(init=False)
 
     def __enter__(self) -> Self:
         """Bring up the stores, migrate, and start every service in the order it depends on."""
         self._services = declared()["services"]
-        self._variables = _make_env(self.folder / ".env")
+        self.secrets = _make_secrets(self.folder / "secrets")
         self._postgres = EmbeddedPostgres(self.folder / "postgres", durable=False)
         self._postgres.__enter__()
         try:
@@ -193,11 +195,21 @@ class ComposeStack:
         } | {f"http://{name}:8080": address for name, address in self.addresses.items()}
         environment = {"PATH": os.environ["PATH"]}
         for name, value in self._services[service]["environment"].items():
-            text = filled_in(value, self._variables)
-            for theirs, ours in here.items():
-                text = text.replace(theirs, ours)
-            environment[name] = text
+            text = filled_in(value, {})
+            if secret := self._secret_file(service, text):
+                file = secret.with_name(f"{secret.name}.here")
+                file.write_text(_replaced(secret.read_text(), here))
+                text = str(file)
+            environment[name] = _replaced(text, here)
         return environment
+
+    def _secret_file(self, service: str, path: str) -> Path | None:
+        """File of a secret that `path` names; the service must be given it."""
+        folder, _, name = path.rpartition("/")
+        if folder != _SECRETS:
+            return None
+        assert name in self._services[service]["secrets"], f"{service} is not given {name}"
+        return self.secrets / name
 
     def _socket_folder(self) -> str:
         return self._postgres.url.partition("host=")[2]
@@ -211,7 +223,10 @@ class ComposeStack:
             "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
             "PGHOST": self._socket_folder(),
             "POSTGRES_USER": "postgres",
-        } | {k: filled_in(v, self._variables) for k, v in declared_environment.items()}
+        } | {
+            name: str(self._secret_file("postgres", str(value)) or value)
+            for name, value in declared_environment.items()
+        }
         name = environment["POSTGRES_DB"]
         for command in (
             ["createdb", "--username", "postgres", name],
@@ -223,8 +238,17 @@ class ComposeStack:
             assert done.returncode == 0, done.stderr
 
 
-def _make_env(file: Path) -> dict[str, str]:
+def _replaced(text: str, here: dict[str, str]) -> str:
+    for theirs, ours in here.items():
+        text = text.replace(theirs, ours)
+    return text
+
+
+def _make_secrets(folder: Path) -> Path:
     subprocess.run(  # noqa: S603 - our own script
-        [str(ROOT / "deploy" / "make-env"), str(file)], check=True, capture_output=True, timeout=10
+        [str(ROOT / "deploy" / "make-secrets"), str(folder)],
+        check=True,
+        capture_output=True,
+        timeout=10,
     )
-    return dict(line.split("=", 1) for line in file.read_text().splitlines())
+    return folder

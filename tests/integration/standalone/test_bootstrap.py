@@ -5,7 +5,9 @@ from pathlib import Path
 from services.standalone.bootstrap import bootstrap
 from services.standalone.credentials import Credentials
 from shared.clock import SystemClock
-from tests.support.database import Connection
+from shared.ids import DEFAULT_WORKSPACE
+from shared.storage import journeys
+from tests.support.database import Connection, owner_transaction
 
 
 async def bootstrapped(database_url: str, home: Path) -> Credentials:
@@ -68,3 +70,27 @@ async def test_a_source_of_that_name_that_takes_no_keys_is_left_alone(
     credentials = await bootstrapped(database_url, tmp_path)
 
     assert await source_of(owner, credentials.write_key) is None
+
+
+async def test_without_a_sample_no_map_is_published(
+    database_url: str, owner: Connection, tmp_path: Path
+) -> None:
+    now = SystemClock().now()
+    await bootstrap(database_url, tmp_path, base_url="http://localhost", now=now, map_name=None)
+
+    assert await owner.fetchval("SELECT count(*) FROM journey_version") == 0
+
+
+async def test_a_sample_map_that_was_retired_stays_retired_at_the_next_start(
+    database_url: str, owner: Connection, tmp_path: Path
+) -> None:
+    await bootstrapped(database_url, tmp_path)
+    async with owner_transaction(database_url) as connection:
+        await journeys.retire(
+            connection, DEFAULT_WORKSPACE, "b2b-jtbd-7", "key", SystemClock().now()
+        )
+
+    await bootstrapped(database_url, tmp_path)
+
+    newest = "SELECT version, is_retired FROM journey_version ORDER BY version DESC LIMIT 1"
+    assert tuple(await owner.fetchrow(newest) or ()) == (2, True)

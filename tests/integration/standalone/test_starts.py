@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -157,3 +158,22 @@ def test_the_three_processes_on_kafka_start_answer_and_stop_together(
     assert stage["stage"] == "evaluation"
     assert code == 0
     assert not (running.folder / ".stageline" / "kafka" / "postgres" / "postmaster.pid").exists()
+
+
+def test_without_the_sample_a_ready_map_and_one_event_give_a_stage(start: Start) -> None:
+    started = start(STAGELINE_SAMPLE="false")
+    started.wait_ready()
+    journeys = started.get("/v1/journeys")["items"]
+    (publish,) = re.findall(
+        r"^\.venv/bin/stageline (map publish .*)$", started.output(), re.MULTILINE
+    )
+
+    published = started.command(*publish.split())
+    post, read = curls(started.output())
+    run_copied(post)
+    stage = wait_for(lambda: stage_of(read), within=20)
+
+    assert journeys == []
+    assert (published.returncode, published.stdout) == (0, "b2b-jtbd-7 version 1 is published\n")
+    assert (stage["account_id"], stage["stage"]) == ("acme", "evaluation")
+    assert [each["account_id"] for each in started.get("/v1/accounts")["items"]] == ["acme"]

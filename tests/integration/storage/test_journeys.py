@@ -148,7 +148,7 @@ async def test_versions_are_found_one_by_one_and_all_together(api: AsyncEngine) 
         missing = await journeys.get(connection, DEFAULT_WORKSPACE, "small", 3)
         unknown = await journeys.get(connection, DEFAULT_WORKSPACE, "unknown")
 
-    assert [(each.journey, each.version) for each in current] == [("another", 1), ("small", 2)]
+    assert [(each.journey, each.version) for each in current] == [("small", 2), ("another", 1)]
     assert old is not None
     assert old.definition["title"] == "One"
     assert missing is None

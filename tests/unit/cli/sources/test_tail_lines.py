@@ -97,7 +97,10 @@ def test_memory_is_bounded_by_what_is_looked_at_again() -> None:
 @pytest.mark.parametrize(
     ("seen", "said"),
     [
-        (event(1), "09:30:00.980 /v1/touchpoints Demo Requested user:leah acme  applied"),
+        (
+            event(1),
+            "2026-03-02 09:30:00.980Z /v1/touchpoints Demo Requested user:leah acme  applied",
+        ),
         (event(1, "duplicate"), "acme  duplicate"),
         (
             event(1, None, outcome="refused", code="no_json", detail="Send JSON.", event=None),
