@@ -147,17 +147,17 @@ def misspelt(kind: type[BaseSettings], names: Iterable[str] | None = None) -> di
     `names`: those to look at; default: the environment's.
     """
     names = os.environ if names is None else names
-    known = {
+    read_here = {
         variable(name, field).removeprefix(PREFIX) for name, field in kind.model_fields.items()
     }
     suspected: dict[str, str] = {}
     for name in sorted(names):
         own = name.removeprefix(PREFIX).removesuffix("_FILE")
-        if not name.startswith(PREFIX) or own in known | _OF_COMMANDS:
+        if not name.startswith(PREFIX) or own in read_here | _OF_COMMANDS:
             continue
         # One letter may be wrong, missing, added or exchanged: settings of other processes are not
         # suspected, though they may share most of their letters.
-        near = nearest(own, sorted(known), cutoff=1 - 1.2 / max(len(own), 4))
+        near = nearest(own, sorted(read_here), cutoff=1 - 1.2 / max(len(own), 4))
         if near is not None:
             suspected[name] = PREFIX + near
     return suspected

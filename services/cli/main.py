@@ -73,6 +73,7 @@ class Stageline(Commands):
     """`stageline`."""
 
     later: ClassVar[Mapping[str, Later]] = {
+        "events": Later(module="reading.events", name="events", panel="Read"),
         "accounts": Later(module="reading.accounts", name="accounts", panel="Read"),
         "stage": Later(module="reading.stage", name="stage", panel="Read"),
         "explain": Later(module="reading.explain", name="explain", panel="Read"),

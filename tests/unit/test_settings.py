@@ -102,13 +102,13 @@ def test_secrets_are_masked_where_settings_are_logged() -> None:
         ("STAGELINE_HOSTT_FILE", "STAGELINE_HOST"),
     ],
 )
-def test_a_variable_that_nothing_reads_is_told_apart_from_the_one_it_resembles(
+def test_a_variable_that_nothing_reads_leads_to_the_one_it_resembles(
     name: str, resembled: str
 ) -> None:
     assert misspelt(CommonSettings, [name, "STAGELINE_PORT", "PROT"]) == {name: resembled}
 
 
-def test_no_setting_of_another_process_is_taken_for_a_misspelling() -> None:
+def test_no_setting_of_another_process_is_suspected() -> None:
     names = {
         variable(name, field) for _, kind in SECTIONS for name, field in kind.model_fields.items()
     }

@@ -80,7 +80,11 @@ def line(event: Event, source: str | None) -> Text:
     for name in (event["person"], event["account_id"]):
         if name:
             text.append(f" {printable(name)}")
-    return text.append("  ").append_text(_became(event))
+    text.append("  ").append_text(_became(event))
+    if event.get("meant"):
+        hint = f"  no map knows this event; did you mean: {printable(event['meant'])}?"
+        text.append(hint, style="yellow")
+    return text
 
 
 def _instant(received_at: str) -> str:

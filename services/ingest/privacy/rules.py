@@ -12,6 +12,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from services.ingest.events.verdicts import Dropped, DropReason, RefusalCode, Refused
+from services.ingest.limits import MAX_UNMAPPED_BYTES
 from services.ingest.privacy.consent import consents
 from services.ingest.privacy.redaction import Redaction, redact, redaction
 from services.ingest.privacy.suppression import SuppressionList
@@ -46,9 +47,12 @@ class EventRules:
     drops_value: bool = False
     drops_account_traits: bool = False
 
-    def apply(self, envelope: Envelope) -> Envelope | Refused | Dropped:
+    def apply(
+        self, envelope: Envelope, *, max_bytes: int = MAX_UNMAPPED_BYTES
+    ) -> Envelope | Refused | Dropped:
         """The event as it may be stored, or why it is not.
 
+        `max_bytes` bounds events whose fields are hashed, see `redact`.
         Raises RecursionError for an event that nests too deep.
         """
         if envelope.type != "erase":
@@ -71,7 +75,7 @@ class EventRules:
                 "ip" in context or "ip" in properties or "$ip" in properties or "$ip" in context
             ):
                 return envelope
-        return redact(envelope, self.redaction)
+        return redact(envelope, self.redaction, max_bytes=max_bytes)
 
 
 def _is_older(envelope: Envelope, age: timedelta) -> bool:

@@ -18,7 +18,7 @@ def test_a_port_in_use_names_the_way_out() -> None:
 
 
 @pytest.mark.parametrize("host", ["203.0.113.9", "no-such-host.invalid"])
-def test_an_address_of_another_machine_is_not_taken_for_a_port_in_use(host: str) -> None:
+def test_an_address_of_another_machine_is_named_as_such(host: str) -> None:
     with pytest.raises(FatalError, match=f"{host} is no address of this machine.*STAGELINE_HOST"):
         bind(host, 0)
 
