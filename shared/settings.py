@@ -4,6 +4,8 @@ Settings are built once at start-up and handed down frozen; no other module read
 docs/configuration.md has a row for each field (tested).
 """
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -18,6 +20,7 @@ from pydantic_settings import (
 )
 
 from shared.errors import FatalError
+from shared.wording import nearest
 
 PREFIX = "STAGELINE_"
 _UNREADABLE = "unreadable_file"
@@ -132,6 +135,32 @@ def load(kind: type[S], **overrides: str) -> S:
         ]
         message = "cannot start, the configuration is wrong:\n  " + "\n  ".join(problems)
         raise FatalError(message) from None
+
+
+_OF_COMMANDS = frozenset({"URL", "WRITE_KEY", "SECRET_KEY", "HOME"})
+"""Variables that the command line reads; they may be set for everything that is started."""
+
+
+def misspelt(kind: type[BaseSettings], names: Iterable[str] | None = None) -> dict[str, str]:
+    """Variables that no setting of `kind` reads -> the variable that each resembles.
+
+    `names`: those to look at; default: the environment's.
+    """
+    names = os.environ if names is None else names
+    read_here = {
+        variable(name, field).removeprefix(PREFIX) for name, field in kind.model_fields.items()
+    }
+    suspected: dict[str, str] = {}
+    for name in sorted(names):
+        own = name.removeprefix(PREFIX).removesuffix("_FILE")
+        if not name.startswith(PREFIX) or own in read_here | _OF_COMMANDS:
+            continue
+        # One letter may be wrong, missing, added or exchanged: settings of other processes are not
+        # suspected, though they may share most of their letters.
+        near = nearest(own, sorted(read_here), cutoff=1 - 1.2 / max(len(own), 4))
+        if near is not None:
+            suspected[name] = PREFIX + near
+    return suspected
 
 
 def redacted(settings: BaseSettings) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 import runpy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, ClassVar
+from importlib import import_module, metadata
+from typing import Annotated, Any, ClassVar
 
 import typer
 from typer.main import get_group
@@ -73,6 +73,7 @@ class Stageline(Commands):
     """`stageline`."""
 
     later: ClassVar[Mapping[str, Later]] = {
+        "events": Later(module="reading.events", name="events", panel="Read"),
         "accounts": Later(module="reading.accounts", name="accounts", panel="Read"),
         "stage": Later(module="reading.stage", name="stage", panel="Read"),
         "explain": Later(module="reading.explain", name="explain", panel="Read"),
@@ -106,8 +107,25 @@ app = typer.Typer(
 )
 
 
+def _print_version(*, is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"stageline {metadata.version('stageline')}")
+        raise typer.Exit
+
+
 @app.callback()
-def prepare() -> None:
+def prepare(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and end.",
+            is_eager=True,
+            callback=lambda value: _print_version(is_wanted=value),
+        ),
+    ] = False,
+) -> None:
     """Set the database URL of this folder for the commands that work on it."""
     adopt_folder_database()
 

@@ -9,6 +9,7 @@ import structlog
 from prometheus_client import Counter
 
 from services.ingest.decisions import Decisions
+from services.ingest.event_counts import EventCounts
 from services.ingest.events.candidate import Candidate
 from services.ingest.events.verdicts import DropReason, RefusalCode, Refused
 from services.ingest.gatekeeper.rules import Sender
@@ -27,10 +28,14 @@ _LOG_EVERY_SECONDS = 10.0
 class Accounting:
     """Reports; none of its methods waits or raises."""
 
-    def __init__(self, metrics: Metrics, recorder: Recorder | None) -> None:
+    def __init__(
+        self, metrics: Metrics, recorder: Recorder | None, event_counts: EventCounts | None
+    ) -> None:
         self._metrics = metrics
         self.recorder = recorder
         """Writes the live view; None: sources have none."""
+        self.event_counts = event_counts
+        """Writes the names of accepted events; None: they are not counted."""
         self._logged_at: dict[str, float] = {}
         # Looking up a child by its labels costs more than counting.
         self._accepted_by_route: dict[str, Counter] = {}
@@ -68,6 +73,8 @@ class Accounting:
             self._metrics.ingest_dropped.labels(drop.reason).inc()
         for correction, times in decisions.corrections.items():
             self._corrected[correction].inc(times)
+        if self.event_counts is not None:
+            self.event_counts.add(sender.principal.workspace_id, decisions.envelopes, received_at)
         if self.recorder is not None:
             self.recorder.stored(
                 items,

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from services.ingest.event_counts import EventCounts
 from services.ingest.intake import Ingest
 from services.ingest.recorder import LAST_WRITE_SECONDS, Recorder
 from services.ingest.settings import IngestSettings
@@ -16,7 +17,7 @@ from shared.eventlog.factory import open_writer
 from shared.eventlog.port import LogWriter
 from shared.keys.cache import KeyCache
 from shared.sources.registry import SourceRegistry
-from shared.storage import keys, source_events, sources
+from shared.storage import event_names, keys, source_events, sources
 from shared.storage.connect import DatabaseRole, create_engine
 from shared.telemetry.metrics import Metrics
 
@@ -50,6 +51,7 @@ async def composed(
         url, role=role, application_name=f"{application_name}-recorder", pool_size=1
     )
     recorder = Recorder(source_events.writer(recorder_engine), metrics) if is_recording else None
+    event_counts = EventCounts(event_names.writer(recorder_engine)) if is_recording else None
     ingest = Ingest(
         writer=writer or open_writer(settings),
         keys=KeyCache(keys.loader(engine), clock, refresh_seconds=settings.key_refresh_seconds),
@@ -62,6 +64,7 @@ async def composed(
         metrics=metrics,
         limits=settings.limits(),
         recorder=recorder,
+        event_counts=event_counts,
         public_base_url=settings.public_base_url,
     )
     try:
@@ -71,6 +74,8 @@ async def composed(
         if recorder is not None:
             # The last requests were answered after the recorder's task had ended.
             await recorder.flush(LAST_WRITE_SECONDS)
+        if event_counts is not None:
+            await event_counts.flush(LAST_WRITE_SECONDS)
         await recorder_engine.dispose()
         await engine.dispose()
 
@@ -81,3 +86,5 @@ def refresh(ingest: Ingest, group: asyncio.TaskGroup, stop: asyncio.Event) -> No
     group.create_task(ingest.sources.run(stop), name="sources")
     if ingest.accounting.recorder is not None:
         group.create_task(ingest.accounting.recorder.run(stop), name="recorder")
+    if ingest.accounting.event_counts is not None:
+        group.create_task(ingest.accounting.event_counts.run(stop), name="event-counts")

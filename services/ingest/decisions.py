@@ -49,7 +49,9 @@ def decide(
             refused.append((index, valid))
             continue
         try:
-            envelope = apply_rules(valid.envelope)
+            is_unmapped = valid.envelope.type == "unmapped"
+            max_bytes = MAX_UNMAPPED_BYTES if is_unmapped else limits.max_event_bytes
+            envelope = apply_rules(valid.envelope, max_bytes=max_bytes)
             if isinstance(envelope, Refused):
                 refused.append((index, envelope))
                 continue
@@ -60,12 +62,9 @@ def decide(
         except RecursionError:
             refused.append((index, TOO_DEEP))
             continue
-        if len(value) > limits.max_event_bytes:
-            is_unmapped = envelope.type == "unmapped"
-            max_bytes = MAX_UNMAPPED_BYTES if is_unmapped else limits.max_event_bytes
-            if len(value) > max_bytes:
-                refused.append((index, event_too_large(max_bytes)))
-                continue
+        if len(value) > max_bytes:
+            refused.append((index, event_too_large(max_bytes)))
+            continue
         # Deep nesting takes many brackets: an event with few of them needs no walk.
         if value.count(b"{") + value.count(b"[") > MAX_DEPTH and _nests_too_deep(envelope):
             refused.append((index, TOO_DEEP))

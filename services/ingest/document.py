@@ -10,7 +10,14 @@ from typing import Any
 
 from services.ingest.events import strict_json
 from services.ingest.events.verdicts import BodyRefused, too_many_events
-from services.ingest.http.body import BROKEN, BUSY, TIMEOUT, UNSUPPORTED, too_large
+from services.ingest.http.body import (
+    BROKEN,
+    BUSY,
+    TIMEOUT,
+    UNSUPPORTED,
+    too_large,
+    too_many_parts,
+)
 from services.ingest.http.query import secret_key_in_address
 from services.ingest.http.rejections import (
     RequestRejected,
@@ -88,6 +95,7 @@ def refused_bodies(limits: Limits) -> list[BodyRefused]:
         BROKEN,
         TIMEOUT,
         too_large(limits),
+        too_many_parts(limits),
         too_many_events(limits.max_events),
         UNSUPPORTED,
         BUSY,

@@ -7,7 +7,9 @@
 5. privacy        an envelope is refused, dropped or redacted            `privacy.rules.EventRules.apply`
 6. append         the log acknowledges; only then the response is a 2xx  `Ingest.store`
 
-A protocol whose key is inside the body parses before it authenticates; nothing is stored before all six.
+A protocol whose key may be inside the body takes steps 1 and 2 with the first valid key in the text of the
+body, which is not decoded before, and again where parsing finds another key in the key's place. Nothing is
+stored before all six.
 Step 2 looks the rules of the sender up, once; steps 4 and 5 use what it has returned.
 """
 
@@ -16,6 +18,7 @@ from datetime import datetime
 
 from services.ingest.accounting import Accounting
 from services.ingest.decisions import Decisions, decide
+from services.ingest.event_counts import EventCounts
 from services.ingest.events.candidate import Candidate
 from services.ingest.events.verdicts import Refused
 from services.ingest.gatekeeper.gatekeeper import Gatekeeper
@@ -48,8 +51,9 @@ class Ingest:
         limits: Limits | None = None,
         public_base_url: str = "",
         recorder: Recorder | None = None,
+        event_counts: EventCounts | None = None,
     ) -> None:
-        """Without a `recorder` sources have no live view."""
+        """Without a `recorder` sources have no live view; without `event_counts` no name is counted."""
         self.writer = writer
         self.keys = keys
         self.sources = sources
@@ -60,7 +64,9 @@ class Ingest:
         """Address of this service for senders; empty: taken from their requests."""
         self.gatekeeper = Gatekeeper(sources, clock, self.limits)
         self.budget = Budget(self.limits.max_held_bytes)
-        self.accounting = Accounting(metrics, recorder)
+        self.keyless_budget = Budget(self.limits.max_held_keyless_bytes, whole=self.budget)
+        """For bodies of senders that are not authenticated yet: others are served meanwhile."""
+        self.accounting = Accounting(metrics, recorder, event_counts)
 
     async def authenticate(
         self, token: str | None, route: str, *, scope: Scope = Scope.EVENTS_WRITE

@@ -18,6 +18,12 @@ class IngestSettings(CommonSettings):
         le=20_000_000,
         description="Largest body of a request, after decompression.",
     )
+    max_body_parts: int = Field(
+        default=200_000,
+        ge=1_000,
+        le=10_000_000,
+        description="Most commas and opening brackets in one body: a measure of its values and keys.",
+    )
     max_events: int = Field(
         default=2_500, ge=1, le=10_000, description="Most events in one request."
     )
@@ -68,6 +74,7 @@ class IngestSettings(CommonSettings):
             max_event_bytes=self.max_event_bytes,
             max_body_bytes=self.max_body_bytes,
             max_capture_bytes=self.max_capture_bytes,
+            max_body_parts=self.max_body_parts,
             max_events=self.max_events,
             events_per_second=self.events_per_second,
             body_timeout_seconds=self.body_timeout_seconds,

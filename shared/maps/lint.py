@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from datetime import date
 
 from shared.maps.document import CHANNELS, MapDocument
+from shared.maps.events import events_known, events_read, touchpoint_events
 from shared.maps.problems import MapProblem, Path, did_you_mean, excerpt
-from shared.maps.references import conditions_of, metrics_of
 from shared.maps.rules import walk
+from shared.wording import likely_meant
 
 MAX_TOUCHPOINTS = 12
 """Touchpoints in one stage that a reader still surveys at a glance."""
@@ -26,7 +27,6 @@ def lint(document: MapDocument, *, today: date | None = None) -> list[MapProblem
     warnings = [
         *_stages(document),
         *_touchpoints(document),
-        *_metrics(document),
         *_internal_milestones(document),
         *_after_purchase(document),
         *_unlisted_events(document),
@@ -47,16 +47,6 @@ def _stages(document: MapDocument) -> Iterator[MapProblem]:
             message = f"the stage `{name}` has no job"
             hint = "say in the customer's words what they want done here: add `job`"
             yield document.positions.problem(here, message, hint)
-        metrics = stage.metrics
-        missing = [
-            word
-            for word in ("volume", "health")
-            if metrics is None or getattr(metrics, word) is None
-        ]
-        if missing:
-            message = f"the stage `{name}` has no metric for {' and '.join(missing)}"
-            hint = "volume says how many get here, health how well it works"
-            yield document.positions.problem(here, message, hint)
 
 
 def _touchpoints(document: MapDocument) -> Iterator[MapProblem]:
@@ -75,14 +65,6 @@ def _touchpoints(document: MapDocument) -> Iterator[MapProblem]:
                 message = f"`{excerpt(touchpoint.channel)}` is not one of the usual channels"
                 usual = did_you_mean(touchpoint.channel, CHANNELS)
                 yield document.positions.problem((*place, "channel"), message, usual)
-
-
-def _metrics(document: MapDocument) -> Iterator[MapProblem]:
-    for path, metric in metrics_of(document):
-        if metric.leads_to is None:
-            message = f"the metric `{excerpt(metric.name)}` leads to nothing"
-            hint = "a number that moves no outcome is vanity: add `leads_to` with an outcome or milestone"
-            yield document.positions.problem(path, message, hint)
 
 
 def _internal_milestones(document: MapDocument) -> Iterator[MapProblem]:
@@ -118,34 +100,24 @@ def _after_purchase(document: MapDocument) -> Iterator[MapProblem]:
 
 
 def _unlisted_events(document: MapDocument) -> Iterator[MapProblem]:
-    """Events of rules whose name differs from a touchpoint's in case and punctuation only."""
-    listed = {t.event for stage in document.stages for t in stage.touchpoints}
-    folded = {"".join(filter(str.isalnum, event)).lower(): event for event in listed}
-    for path, event in _events_read(document):
-        near = folded.get("".join(filter(str.isalnum, event)).lower())
-        if near is not None and event not in listed:
-            message = f"`{excerpt(event)}` is a touchpoint under another spelling"
-            hint = f"names are compared letter by letter: `{excerpt(near)}`"
+    """Events of rules that are no touchpoint, but nearly one: misspelt, or spelt in another way."""
+    listed = touchpoint_events(document)
+    for path, event in events_read(document):
+        near = None if event in listed else likely_meant(event, listed)
+        if near is not None:
+            message = f"`{excerpt(event)}` is no touchpoint, but nearly one"
+            hint = f"names are compared letter by letter; did you mean `{excerpt(near)}`?"
             yield document.positions.problem(path, message, hint)
 
 
 def _server_only(document: MapDocument) -> Iterator[MapProblem]:
     """Events of `server_only` that the map does not use: a typing error would protect nothing."""
-    used = {t.event for stage in document.stages for t in stage.touchpoints}
-    used.update(event for _, event in _events_read(document))
+    used = events_known(document)
     for number, event in enumerate(document.server_only or ()):
         if event not in used:
             message = f"`{excerpt(event)}` is no touchpoint, and no rule waits for it"
             hint = did_you_mean(event, sorted(used)) or "names are compared letter by letter"
             yield document.positions.problem(("server_only", number), message, hint)
-
-
-def _events_read(document: MapDocument) -> Iterator[tuple[Path, str]]:
-    """Every event that a rule reads, with its place."""
-    for place, outermost in conditions_of(document):
-        for path, rule in walk(place, outermost):
-            for inner, event in rule.events():
-                yield (*path, *inner), event
 
 
 def _review(document: MapDocument, today: date | None) -> Iterator[MapProblem]:

@@ -18,7 +18,7 @@ from shared.errors import StagelineError
 from shared.process.collector import tune_collector
 from shared.process.listener import bind
 from shared.process.logging import configure
-from shared.settings import CommonSettings, load, redacted
+from shared.settings import CommonSettings, load, misspelt, redacted
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +53,8 @@ def run_program(title: str, service: str, kind: type[S], run: Callable[[S], None
     try:
         settings = load(kind)
         configure(service=service, level=settings.log_level, log_format=settings.log_format)
+        for name, resembled in misspelt(kind).items():
+            log.warning("variable_ignored", variable=name, resembles=resembled)
         run(settings)
     except (StagelineError, BaseExceptionGroup) as exc:
         fault = _first_fault(exc)

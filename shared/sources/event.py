@@ -57,3 +57,18 @@ class SourceUsage:
 
 SourceEventWriter = Callable[[Sequence[SourceEvent], Sequence[SourceUsage]], Awaitable[None]]
 """Stores events and adds usage in one transaction. Raises TransientError while the database is away."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventNameCount:
+    """Accepted events of one name, to be added to those before."""
+
+    workspace_id: WorkspaceId
+    event: str
+    accepted: int
+    seen_at: datetime
+    """When the newest of them was received."""
+
+
+EventNameWriter = Callable[[Sequence[EventNameCount]], Awaitable[None]]
+"""Adds counts, which come sorted. Raises TransientError while the database is away."""

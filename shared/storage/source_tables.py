@@ -89,6 +89,19 @@ source_usage = Table(
     postgresql_with={"fillfactor": 50},
 )
 
+# Names of accepted events, with counts; ingest bounds the names of a workspace.
+event_name = Table(
+    "event_name",
+    metadata,
+    Column("workspace_id", Integer, nullable=False),
+    Column("event", Ref, nullable=False),
+    Column("accepted", BigInteger, nullable=False),
+    Column("first_seen_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "event"),
+    postgresql_with={"fillfactor": 50},
+)
+
 suppression_change = Sequence("suppression_change_seq", metadata=metadata)
 """A number for each change of the list, so that ingest reads only new changes."""
 

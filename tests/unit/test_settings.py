@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import Field
 
+from services.cli.docs.settings import SECTIONS
 from shared.errors import FatalError
-from shared.settings import CommonSettings, load, redacted
+from shared.settings import CommonSettings, load, misspelt, redacted, variable
 
 URL = "postgresql://stageline@db.example/stageline"
 
@@ -91,3 +92,26 @@ def test_a_file_that_is_not_text_is_named(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 def test_secrets_are_masked_where_settings_are_logged() -> None:
     assert redacted(load(CommonSettings))["database_url"] == "***"
+
+
+@pytest.mark.parametrize(
+    ("name", "resembled"),
+    [
+        ("STAGELINE_PROT", "STAGELINE_PORT"),
+        ("STAGELINE_DATABSE_URL", "STAGELINE_DATABASE_URL"),
+        ("STAGELINE_HOSTT_FILE", "STAGELINE_HOST"),
+    ],
+)
+def test_a_variable_that_nothing_reads_leads_to_the_one_it_resembles(
+    name: str, resembled: str
+) -> None:
+    assert misspelt(CommonSettings, [name, "STAGELINE_PORT", "PROT"]) == {name: resembled}
+
+
+def test_no_setting_of_another_process_is_suspected() -> None:
+    names = {
+        variable(name, field) for _, kind in SECTIONS for name, field in kind.model_fields.items()
+    }
+    names |= {"STAGELINE_URL", "STAGELINE_WRITE_KEY", "STAGELINE_SECRET_KEY", "STAGELINE_HOME"}
+
+    assert [misspelt(kind, names) for _, kind in SECTIONS] == [{}] * len(SECTIONS)

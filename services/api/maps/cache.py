@@ -15,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.api.queries.connections import workspace_transaction
 from shared.ids import WorkspaceId
 from shared.journey.compile import CompiledJourney
+from shared.maps import MapInvalid
+from shared.maps.events import events_known
 from shared.maps.published import PublishedStage
 from shared.storage import journeys
 from shared.storage.journeys import StoredMap
@@ -61,6 +63,17 @@ class PreparedMap:
     def compiled(self) -> CompiledJourney:
         """The map in the engine's form. Cost: some milliseconds, once."""
         return self._stored.compiled()
+
+    @cached_property
+    def events(self) -> frozenset[str]:
+        """The events that the map knows. Cost: some milliseconds, once.
+
+        Empty for a definition that this release cannot read: see `StoredMap.document`.
+        """
+        try:
+            return events_known(self._stored.document())
+        except MapInvalid:
+            return frozenset()
 
 
 def _cards(stages: Sequence[PublishedStage]) -> list[StageCard]:

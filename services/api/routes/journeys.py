@@ -139,7 +139,13 @@ async def get_journey(
     async with database.transaction() as connection:
         version = await stored.get(connection, workspace_id, journey, query.version)
         if version is None:
-            raise RequestRefused(Code.JOURNEY_UNKNOWN)
+            newest = await stored.get(connection, workspace_id, journey)
+            detail = (
+                f"The journey has no such version; the newest is {newest.version}."
+                if newest
+                else None
+            )
+            raise RequestRefused(Code.JOURNEY_UNKNOWN, detail)
         jobs = await progress(connection, workspace_id, journey)
     return schemas.JourneyDetail(
         key=version.journey,

@@ -7,9 +7,10 @@ from typing import Annotated
 from fastapi import Query
 
 from services.api.cursors import SourceEventPosition
-from services.api.dependencies import Database, Now
+from services.api.dependencies import Database, Maps, Now
 from services.api.errors import Code
 from services.api.http.routing import ScopedRouter
+from services.api.maps.events import KnownEvents, known_events
 from services.api.pagination import paginate, position
 from services.api.queries import sources as queries
 from services.api.queries.sources import ResultRow
@@ -31,7 +32,10 @@ router = ScopedRouter(prefix="/v1/sources", tags=["sources"])
     example=schemas.SOURCE_EVENTS_EXAMPLE,
 )
 async def list_source_events(
-    source_id: SourceId, query: Annotated[schemas.SourceEventsQuery, Query()], database: Database
+    source_id: SourceId,
+    query: Annotated[schemas.SourceEventsQuery, Query()],
+    database: Database,
+    maps: Maps,
 ) -> schemas.SourceEvents:
     """A live debugger: shows an event, or its refusal and the reason, within a second of its arrival.
 
@@ -54,8 +58,9 @@ async def list_source_events(
         )
         page = paginate(rows, query, listing, lambda row: SourceEventPosition(row.source_event_id))
         moves = await queries.transitions(connection, workspace_id, page.rows)
+    map_events = known_events(await maps.newest(workspace_id))
     return schemas.SourceEvents(
-        items=[_event(row, moves) for row in page.rows], next_cursor=page.next_cursor
+        items=[_event(row, moves, map_events) for row in page.rows], next_cursor=page.next_cursor
     )
 
 
@@ -83,7 +88,9 @@ async def get_source_usage(
     return schemas.Usage(items=items)
 
 
-def _event(row: ResultRow, moves: Mapping[str, Sequence[ResultRow]]) -> schemas.SourceEventItem:
+def _event(
+    row: ResultRow, moves: Mapping[str, Sequence[ResultRow]], map_events: KnownEvents
+) -> schemas.SourceEventItem:
     is_accepted = row.outcome == Outcome.ACCEPTED
     return schemas.SourceEventItem(
         id=row.source_event_id,
@@ -94,6 +101,7 @@ def _event(row: ResultRow, moves: Mapping[str, Sequence[ResultRow]]) -> schemas.
         detail=row.detail,
         message_id=row.message_id,
         event=row.event,
+        meant=None if row.event is None else map_events.meant(row.event),
         person=row.person,
         account_id=row.account_id,
         became=_became(row, moves) if is_accepted else None,

@@ -60,6 +60,9 @@ class SourceEventItem(ResponseModel):
     detail: str | None
     message_id: str | None
     event: str | None = Field(description="Null where a whole request was refused.")
+    meant: str | None = Field(
+        description="Where no map knows the event: the known one of which its name is likely a misspelling."
+    )
     person: str | None = Field(description="Its strongest name, hashed if the source is set to.")
     account_id: str | None
     became: Became | None = Field(description="Null if it was not accepted.")
@@ -103,6 +106,7 @@ SOURCE_EVENTS_EXAMPLE: Example = {
             " email.",
             "message_id": "m-118",
             "event": "Pricing Viewed",
+            "meant": None,
             "person": None,
             "account_id": None,
             "became": None,
@@ -116,6 +120,7 @@ SOURCE_EVENTS_EXAMPLE: Example = {
             "detail": None,
             "message_id": "m-117",
             "event": "Demo Requested",
+            "meant": None,
             "person": "user:leah",
             "account_id": "acme",
             "became": {

@@ -56,6 +56,16 @@ def target(url: str | None, key: str | None, *, secret: bool) -> ApiTarget:
     return ApiTarget(url=url, key=key)
 
 
+def reading_target(url: str | None, key: str | None) -> ApiTarget | None:
+    """Address of the api and a key that may read, for hints; None where one of them is missing."""
+    here = of_this_folder()
+    url = (url or os.environ.get(_URL) or "").rstrip("/")
+    key = key or given_key(secret=True)
+    if here is not None and url in {"", here.base_url, here.read_url}:
+        return ApiTarget(url=here.read_url, key=key or here.secret_key)
+    return ApiTarget(url=url, key=key) if url and key else None
+
+
 def given_key(*, secret: bool) -> str | None:
     """Key in the environment, or None."""
     return os.environ.get(_SECRET_KEY if secret else _WRITE_KEY) or None

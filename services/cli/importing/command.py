@@ -10,8 +10,16 @@ import httpx
 import typer
 
 from services.cli.client.errors import fail, sentence
-from services.cli.client.target import ApiTarget, given_key, home, of_this_folder, target
+from services.cli.client.target import (
+    ApiTarget,
+    given_key,
+    home,
+    of_this_folder,
+    reading_target,
+    target,
+)
 from services.cli.importing.check import check_rows
+from services.cli.importing.event_hints import misspelt_events
 from services.cli.importing.formats.cells import Format, Shape
 from services.cli.importing.formats.opening import format_of, is_tab_separated
 from services.cli.importing.mapping import ColumnMapping, read_mapping, time_zone, with_options
@@ -161,7 +169,8 @@ def import_file(
             findings = check_rows(
                 rows, settled, now=SystemClock().now(), batch_rows=batch_rows, kept=kept
             )
-        print_findings(findings, as_json=as_json)
+        misspelt = misspelt_events(reading_target(url, key), findings.events)
+        print_findings(findings, as_json=as_json, misspelt=misspelt)
         return
     destination = _destination(url, key)
     state_file = ProgressFile(
@@ -186,7 +195,8 @@ def import_file(
             concurrency=concurrency,
             patience_seconds=patience,
         )
-    report.finish(as_json=as_json, stopped=stopped)
+    misspelt = misspelt_events(reading_target(url, key), report.events)
+    report.finish(as_json=as_json, stopped=stopped, misspelt=misspelt)
 
 
 def _destination(url: str | None, key: str | None) -> ApiTarget:

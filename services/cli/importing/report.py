@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
 import typer
 from rich.console import Console
@@ -9,9 +11,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from services.cli.client.errors import REFUSED, fail
 from services.cli.importing.check import Findings
+from services.cli.importing.event_hints import count_names
 from services.cli.importing.progress import ImportProgress, ProgressFile
 from services.cli.importing.refused import RefusedFile
 from services.cli.importing.sender import RefusedRow, Sent
+from shared.wording import counted
 
 STOPPED_BY_YOU = "stopped by you"
 
@@ -31,6 +35,8 @@ class ImportReport:
         self._state_file = state_file
         self._accepted = self.state.accepted
         self._refused = self.state.refused
+        self.events: Counter[str] = Counter()
+        """Accepted rows by event, of this run and of at most a thousand names."""
         self._waiting: list[Sent] = []
         self._shown = 0
         self._kept = kept
@@ -56,6 +62,7 @@ class ImportReport:
         """Count an answered batch; the progress file covers only the answered prefix."""
         self._accepted += batch.accepted
         self._refused += len(batch.refused)
+        count_names(self.events, batch.events)
         self._waiting.append(batch)
         for refused in batch.refused:
             self._problem(refused)
@@ -74,8 +81,8 @@ class ImportReport:
         """Print that a request is retried."""
         self._print(f"{reason}: trying again in {seconds:.1f} s")
 
-    def finish(self, *, as_json: bool, stopped: str | None) -> None:
-        """Print the summary and exit with the matching code."""
+    def finish(self, *, as_json: bool, stopped: str | None, misspelt: Mapping[str, str]) -> None:
+        """Print the summary and exit with the matching code. `misspelt`: see `event_hints`."""
         if stopped is None:
             self._state_file.clear()
         if as_json:
@@ -83,10 +90,13 @@ class ImportReport:
                 "accepted": self._accepted,
                 "refused": self._refused,
                 "complete": not stopped,
+                "misspelt": dict(misspelt),
             }
             typer.echo(json.dumps(summary))
         else:
             typer.echo(f"{self._accepted:,} events accepted, {self._refused:,} rows refused")
+            for line in _hints(self.events, misspelt):
+                typer.echo(line)
         if stopped is not None:
             resume = "" if "same command" in stopped else "; the same command goes on from here"
             fail(stopped + resume, _INTERRUPTED if stopped == STOPPED_BY_YOU else 1)
@@ -110,9 +120,14 @@ class ImportReport:
             self._bar.console.print(text, markup=False, highlight=False)
 
 
-def print_findings(findings: Findings, *, as_json: bool) -> None:
-    """Print the findings of a dry run and exit with the matching code."""
-    typer.echo(json.dumps(findings.as_json()) if as_json else _summary(findings))
+def print_findings(findings: Findings, *, as_json: bool, misspelt: Mapping[str, str]) -> None:
+    """Print the findings of a dry run and exit with the matching code. `misspelt`: see `event_hints`."""
+    if as_json:
+        typer.echo(json.dumps({**findings.as_json(), "misspelt": dict(misspelt)}))
+    else:
+        typer.echo(_summary(findings))
+        for line in _hints(findings.events, misspelt):
+            typer.echo(line)
     if findings.refused:
         raise typer.Exit(REFUSED)
 
@@ -137,6 +152,13 @@ def _summary(findings: Findings) -> str:
     if findings.unused_columns:
         lines.append(f"columns left out: {', '.join(map(_shown, findings.unused_columns))}")
     return "\n".join(lines)
+
+
+def _hints(events: Mapping[str, int], misspelt: Mapping[str, str]) -> Iterator[str]:
+    for name, meant in misspelt.items():
+        rows = counted(events[name], "event")
+        hint = f"no map knows this event; did you mean: {_shown(meant)}?"
+        yield f"{_shown(name)} ({rows}): {hint}"
 
 
 def _shown(name: str) -> str:

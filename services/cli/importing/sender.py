@@ -2,12 +2,14 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Protocol
 
 import httpx
+import msgspec
 
 from services.cli.client.target import ApiTarget
 from services.cli.importing.formats.cells import RowProblem
@@ -49,6 +51,17 @@ class Sent:
     position: int
     accepted: int
     refused: tuple[RefusedRow, ...]
+    events: Counter[str] = field(default_factory=Counter)
+    """Accepted rows by the name of their event."""
+
+
+class _Named(msgspec.Struct):
+    """The part of a row's touchpoint that is counted."""
+
+    event: str = ""
+
+
+_named = msgspec.json.Decoder(_Named)
 
 
 class Observer(Protocol):
@@ -154,9 +167,16 @@ class BatchSender:
             if row.problem is not None
         ]
         accepted = 0
+        events: Counter[str] = Counter()
         async for rows, answer in self._answers(good):
             rejected = answer.get("rejected", [])
             accepted += int(answer.get("accepted", len(rows) - len(rejected)))
+            indexes = {entry["index"] for entry in rejected}
+            events.update(
+                _named.decode(row.body).event
+                for index, row in enumerate(rows)
+                if index not in indexes
+            )
             for entry in rejected:
                 row = rows[entry["index"]]
                 problem = RowProblem(
@@ -171,6 +191,7 @@ class BatchSender:
             position=last.position,
             accepted=accepted,
             refused=tuple(sorted(refused, key=lambda one: one.problem.line)),
+            events=events,
         )
 
     async def _answers(

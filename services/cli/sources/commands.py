@@ -169,8 +169,14 @@ def key_(
 ) -> None:
     """Make a write key for this source. It is shown only once."""
     to = target(url, key, secret=True)
+    source = find_source(to, name)
+    if source["webhook_path"] is not None:
+        fail(
+            f"a {source['kind']} source is known by a secret:"
+            f" stageline source secret add {shlex.quote(name)}"
+        )
     body = {"label": label, "expires_in_days": expires_in_days}
-    created = call(to, "POST", f"{source_path(find_source(to, name))}/keys", json=body)
+    created = call(to, "POST", f"{source_path(source)}/keys", json=body)
     if as_json:
         print_json(created)
         return
@@ -200,6 +206,12 @@ def add(
 ) -> None:
     """Add a secret; the others stay valid unless an end is given."""
     to = target(url, key, secret=True)
+    source = find_source(to, name)
+    if source["webhook_path"] is None:
+        fail(
+            f"senders of a {source['kind']} source show a key:"
+            f" stageline source key {shlex.quote(name)}"
+        )
     if value == "-":
         value = sys.stdin.readline()
     hours = others_end_in_hours
@@ -207,7 +219,7 @@ def add(
         "value": value,
         "others_expire_in_seconds": None if hours is None else round(hours * 3_600),
     }
-    created = call(to, "POST", f"{source_path(find_source(to, name))}/secrets", json=body)
+    created = call(to, "POST", f"{source_path(source)}/secrets", json=body)
     if as_json:
         print_json(created)
         return

@@ -75,7 +75,14 @@ def _mapping(value: str) -> dict[str, Any]:
     if value in mappings.names():
         ready: dict[str, Any] = yaml.safe_load(mappings.read(value))
         return ready
-    return _from_file(Path(value.removeprefix("@")))
+    file = Path(value.removeprefix("@"))
+    if not value.startswith("@") and not file.exists():
+        fail(
+            f"there is no mapping and no file of that name; ready mappings:"
+            f" {', '.join(mappings.names())}; one of your own: mapping=@FILE",
+            REFUSED,
+        )
+    return _from_file(file)
 
 
 def _check(settings: Mapping[str, Any]) -> None:

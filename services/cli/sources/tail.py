@@ -10,6 +10,7 @@ import msgspec
 import typer
 from rich.console import Console
 
+from services.cli.client.errors import printable
 from services.cli.client.http import call, client, response_json
 from services.cli.client.target import ApiTarget, target
 from services.cli.sources.lookup import ENDPOINT, find_source, source_path
@@ -43,6 +44,12 @@ def tail(
     At high rates not every accepted event is shown; refusals come first.
     """
     to = target(url, key, secret=True)
+    watched = (
+        f"the source {printable(source)}"
+        if source
+        else "every source (events of keys without a source are not shown)"
+    )
+    typer.secho(f"Watching {watched}; times are UTC, Ctrl-C ends it.", err=True, dim=True)
     with contextlib.suppress(KeyboardInterrupt), client(to) as session:
         for name, event in events(to, session, source, last):
             if errors_only and not is_error(event):

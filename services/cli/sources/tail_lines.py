@@ -6,6 +6,7 @@ again when its result is final. Nothing else is shown twice.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.text import Text
@@ -70,8 +71,8 @@ def is_error(event: Event) -> bool:
 
 
 def line(event: Event, source: str | None) -> Text:
-    """One line for a terminal: time, source, route, event, names, result."""
-    text = Text(event["received_at"][11:23].ljust(12, "0").rstrip("Z"), style="dim")
+    """One line for a terminal: time in UTC, source, route, event, names, result."""
+    text = Text(_instant(event["received_at"]), style="dim")
     if source is not None:
         text.append(f" {printable(source)}", style="cyan")
     text.append(f" {event['route']}", style="dim")
@@ -79,7 +80,16 @@ def line(event: Event, source: str | None) -> Text:
     for name in (event["person"], event["account_id"]):
         if name:
             text.append(f" {printable(name)}")
-    return text.append("  ").append_text(_became(event))
+    text.append("  ").append_text(_became(event))
+    if event.get("meant"):
+        hint = f"  no map knows this event; did you mean: {printable(event['meant'])}?"
+        text.append(hint, style="yellow")
+    return text
+
+
+def _instant(received_at: str) -> str:
+    """To the millisecond, with its zone."""
+    return f"{datetime.fromisoformat(received_at).astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3] + "Z"
 
 
 def _became(event: Event) -> Text:

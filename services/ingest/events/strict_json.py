@@ -38,7 +38,7 @@ _LONE = re.compile(rb"((?:[^\\]++|%b|(?!%b)\\.)*+)(%b)?" % (_PAIR, _HALF, _HALF)
 _WORD = rb"-?(?:NaN|Infinity)"
 _TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 _NO_NUMBER = re.compile(rb'((?:[^"NI-]++|%b|(?!%b).)*+)(%b)?' % (_TEXT, _WORD, _WORD), re.DOTALL)
-_MOST_REPAIRS = 100_000
+_MOST_REPAIRS = 10_000
 """Text with more is hostile and stays as it is."""
 
 _CONTAINERS = (dict, list)  # a constant: `dict | list` would be built at every check

@@ -70,6 +70,7 @@ class BodyCode(StrEnum):
     NOT_UTF8 = "not_utf8"
     TOO_DEEP = "too_deep"
     BODY_TOO_LARGE = "body_too_large"
+    TOO_MANY_PARTS = "too_many_parts"
     TOO_MANY_EVENTS = "too_many_events"
     BODY_TIMEOUT = "body_timeout"
     UNSUPPORTED_ENCODING = "unsupported_encoding"

@@ -1,4 +1,4 @@
-"""Reads a request body within bounds: bytes, time, and bytes after decompression.
+"""Reads a request body within bounds: bytes, time, bytes after decompression, and parts.
 
 uvicorn limits none of these. `Content-Length` is only used to refuse a body sooner.
 """
@@ -28,11 +28,21 @@ _PIECE_BYTES = 65_536
 _MAX_MEMBERS = 256
 """Most gzip members of a body. Each costs a copy of the bytes after it, so a body of empty members would take
 quadratic time; parallel compressors write members of 64 KB or more."""
+_FREE_BYTES = 65_536
+_MAX_RATIO = 100
+"""A body of more than `_FREE_BYTES` unpacks to at most so many times its compressed size: a batch of events
+with ids of their own reaches 30, a bomb 1,000, at whose ratio decompression alone costs more than sending."""
+_PARTS = (b",", b"{", b"[")
 
 TIMEOUT = BodyRefused(BodyCode.BODY_TIMEOUT, "The body did not arrive in time.")
 BUSY = BodyRefused(BodyCode.BUSY, "Too much is being taken in right now; try again.")
 BROKEN = BodyRefused(
     BodyCode.BROKEN_ENCODING, "The body is not complete and valid in its Content-Encoding."
+)
+BOMB = BodyRefused(
+    BodyCode.BODY_TOO_LARGE,
+    f"A compressed body unpacks to at most {_MAX_RATIO} times its size, or {_FREE_BYTES} bytes; send it"
+    " uncompressed.",
 )
 UNSUPPORTED = BodyRefused(
     BodyCode.UNSUPPORTED_ENCODING, "Content-Encoding is gzip or deflate, once, or left out."
@@ -42,9 +52,26 @@ UNSUPPORTED = BodyRefused(
 class Budget:
     """Bytes that all requests of the process may hold at once: bounds memory under load."""
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, *, whole: "Budget | None" = None) -> None:
+        """A share of `whole` counts there as well."""
         self.limit_bytes = limit_bytes
         self.held_bytes = 0
+        self._whole = whole
+
+    def reserve(self, size: int) -> bool:
+        """Reserve `size` bytes; False, and nothing reserved, when the budget is exhausted."""
+        if self.held_bytes + size > self.limit_bytes:
+            return False
+        if self._whole is not None and not self._whole.reserve(size):
+            return False
+        self.held_bytes += size
+        return True
+
+    def release(self, size: int) -> None:
+        """Return `size` reserved bytes."""
+        self.held_bytes -= size
+        if self._whole is not None:
+            self._whole.release(size)
 
 
 class Lease:
@@ -58,15 +85,14 @@ class Lease:
 
     def reserve(self, size: int) -> bool:
         """Reserve `size` more bytes; False, and nothing reserved, when the budget is exhausted."""
-        if self._budget.held_bytes + size > self._budget.limit_bytes:
+        if not self._budget.reserve(size):
             return False
-        self._budget.held_bytes += size
         self._bytes += size
         return True
 
     def release(self) -> None:
         """Return all reserved bytes to the budget."""
-        self._budget.held_bytes -= self._bytes
+        self._budget.release(self._bytes)
         self._bytes = 0
 
 
@@ -79,8 +105,11 @@ async def read(
     limits: Limits,
     lease: Lease,
     finds_gzip: bool = False,
+    is_raw: bool = False,
 ) -> bytes | BodyRefused:
     """The body, decompressed, or why it is refused.
+
+    `is_raw`: the body is returned as it came, whatever its encoding; its parts are not counted.
 
     `finds_gzip`: a body that begins like gzip is decompressed without a header, too. A browser cannot set
     `Content-Encoding` without a preflight request, for which a page that is left has no time.
@@ -90,7 +119,7 @@ async def read(
 
     May wait up to `limits.body_timeout_seconds`. Raises ClientGone. Bytes are reserved in `lease`.
     """
-    encoding = _encoding(content_encoding)
+    encoding = b"" if is_raw else _encoding(content_encoding)
     refused = None if encoding is not None else UNSUPPORTED
     if content_length is not None and _exceeds(content_length, limits.max_body_bytes):
         refused = too_large(limits)
@@ -100,16 +129,18 @@ async def read(
         body = await _in_time(_received(receive, limits, lease, refused), limits)
     except TimeoutError:
         return refused or TIMEOUT
-    if isinstance(body, BodyRefused):
+    if is_raw or isinstance(body, BodyRefused):
         return body
     if encoding:
         return _decompressed(body, encoding, limits, lease)
-    return gunzipped(body, limits, lease) if finds_gzip else body
+    return gunzipped(body, limits, lease) if finds_gzip else _of_few_parts(body, limits)
 
 
 def gunzipped(body: bytes, limits: Limits, lease: Lease) -> bytes | BodyRefused:
     """`body`, decompressed if it begins like gzip; within the same bounds."""
-    return _decompressed(body, b"gzip", limits, lease) if body.startswith(_GZIP_MAGIC) else body
+    if body.startswith(_GZIP_MAGIC):
+        return _decompressed(body, b"gzip", limits, lease)
+    return _of_few_parts(body, limits)
 
 
 def inflated(
@@ -123,7 +154,9 @@ def inflated(
     encoding = _encoding(content_encoding)
     if encoding is None:
         return UNSUPPORTED
-    return _decompressed(body, encoding, limits, lease) if encoding else body
+    if encoding:
+        return _decompressed(body, encoding, limits, lease)
+    return _of_few_parts(body, limits)
 
 
 async def _in_time(received: Coroutine[Any, Any, _T], limits: Limits) -> _T:
@@ -204,17 +237,29 @@ def _decompressed(
     """
     chunks: list[bytes] = []
     left = limits.max_body_bytes
+    plausible = _FREE_BYTES + _MAX_RATIO * len(body)
     try:
         for chunk in _inflated(body, encoding):
             left -= len(chunk)
+            plausible -= len(chunk)
             if left < 0:
                 return too_large(limits)
+            if plausible < 0:
+                return BOMB
             if not lease.reserve(len(chunk)):
                 return BUSY
             chunks.append(chunk)
     except zlib.error:
         return BROKEN
-    return b"".join(chunks)
+    return _of_few_parts(b"".join(chunks), limits)
+
+
+def _of_few_parts(body: bytes, limits: Limits) -> bytes | BodyRefused:
+    """`body`, if it has few enough parts. A body of fewer bytes need not be counted."""
+    most = limits.max_body_parts
+    if len(body) > most and sum(map(body.count, _PARTS)) > most:
+        return too_many_parts(limits)
+    return body
 
 
 def _inflated(body: bytes, encoding: bytes) -> Iterator[bytes]:
@@ -265,6 +310,14 @@ _ENCODINGS = {
 
 def _exceeds(header: bytes, limit: int) -> bool:
     return header.isdigit() and (len(header) > len(str(limit)) + 1 or int(header) > limit)
+
+
+def too_many_parts(limits: Limits) -> BodyRefused:
+    """The refusal of a body with more parts than the limit."""
+    return BodyRefused(
+        BodyCode.TOO_MANY_PARTS,
+        f"A body has at most {limits.max_body_parts} commas and opening brackets; send several.",
+    )
 
 
 def too_large(limits: Limits) -> BodyRefused:

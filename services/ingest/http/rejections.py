@@ -157,6 +157,7 @@ _STATUS = {
     BodyCode.NOT_UTF8: 400,
     BodyCode.TOO_DEEP: 400,
     BodyCode.BODY_TOO_LARGE: 413,
+    BodyCode.TOO_MANY_PARTS: 413,
     BodyCode.TOO_MANY_EVENTS: 413,
     BodyCode.BODY_TIMEOUT: 408,
     BodyCode.UNSUPPORTED_ENCODING: 415,

@@ -8,12 +8,19 @@ from shared.contracts.names import normal_email
 from shared.json_values import strings
 
 _ATOM = r"[^\s@%\"'`<>()\[\]{},;:=&?/#|\\]"
-# With an encoded plus sign, and an apostrophe inside of a name, where it opens no quotation.
-_LOCAL = rf"{_ATOM}{{1,64}}+(?:(?:%2[Bb]|'){_ATOM}{{1,64}}+){{0,2}}+"
+# An encoded plus sign, or an apostrophe inside of a name, where it opens no quotation.
+_JOINED = rf"(?:(?:%2[Bb]|'){_ATOM}++){{0,2}}+"
+_AT = r"(?:@|%40)"
 # Ends in a letter or digit: a full stop after it ends the sentence. A pseudonym is not a domain.
 _DOMAIN = r"(?!hmac1:)\w(?:[\w.-]{0,253}\w)?"
-# Bounded and possessive, without backtracking: time is linear in the text.
-ANY = re.compile(rf"{_LOCAL}(?:(?:@|%40){_DOMAIN})+")
+# Between a domain and the next `@`: a name that follows without a gap belongs to the match, as it could not
+# begin one of its own.
+_NEXT = rf"(?:{_ATOM}*+{_JOINED}(?={_AT}))?"
+MORE = rf"(?:{_NEXT}{_AT}{_DOMAIN})*"
+"""What may follow an address without a gap, as a pattern."""
+# Time is linear in the text: a name begins where no character of a name stands before it, and is possessive;
+# domains are bounded. A bound on names would leave the beginning of a longer one.
+ANY = re.compile(rf"(?<!{_ATOM}){_ATOM}++{_JOINED}{_AT}{_DOMAIN}{MORE}")
 """An address, plain or percent-encoded. A name of two `@` is matched as a whole."""
 
 

@@ -15,11 +15,12 @@ from urllib.parse import quote, unquote
 from msgspec.structs import asdict, replace
 
 from services.ingest.events.candidate import is_email
+from services.ingest.events.verdicts import RefusalCode, Refused, event_too_large
 from services.ingest.privacy import nested
 from services.ingest.privacy.addresses import Keeping, cut_down, cut_down_within
-from services.ingest.privacy.emails import ANY, may_be_in
+from services.ingest.privacy.emails import ANY, MORE, may_be_in
 from services.ingest.privacy.nested import JsonValue, Keys
-from shared.contracts.envelope import Envelope
+from shared.contracts.envelope import Envelope, encode
 from shared.contracts.names import normal_email
 from shared.sources.hashing import hashed, is_hashed
 from shared.sources.paths import OBJECTS, WORDS, EventPath, to_hash, to_keep, to_leave_out
@@ -36,6 +37,12 @@ _ALIKE = {
     "anonymous_id": ("anonymous_id", "previous_id"),
 }
 """Field to the fields with its former values: hashed alike, or a merge would not match them."""
+_MOST_NAMED = 50
+"""Addresses that are searched one by one in the texts of their event; with more, any address is hashed."""
+_TOO_MANY_UNUSUAL = Refused(
+    RefusalCode.INVALID_EMAIL,
+    f"An event holds at most {_MOST_NAMED} e-mail addresses of unusual characters.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +84,11 @@ def _by_field(paths: Iterable[EventPath]) -> Mapping[str, tuple[Keys, ...]]:
     return {name: tuple(keys) for name, keys in by_field.items()}
 
 
-def redact(envelope: Envelope, rules: Redaction) -> Envelope:
+def redact(envelope: Envelope, rules: Redaction, *, max_bytes: int) -> Envelope | Refused:
     """The event as it may be stored; the same object where nothing is redacted.
 
-    Raises RecursionError for an event that nests too deep.
+    `max_bytes`: a larger event is refused before its addresses are searched and hashed, which costs more
+    than any other step. Raises RecursionError for an event that nests too deep.
     """
     if envelope.type == "unmapped":
         # An unmapped item may hold an address anywhere.
@@ -97,7 +105,11 @@ def redact(envelope: Envelope, rules: Redaction) -> Envelope:
         parts["context"], parts["properties"], rules.ip
     )
     changed = replace(envelope, **parts, **words)
-    return _hash(changed, rules) if rules.hashed else changed
+    if not rules.hashed:
+        return changed
+    if len(encode(changed)) > max_bytes:
+        return event_too_large(max_bytes)
+    return _hash(changed, rules)
 
 
 def _leave_out(parts: dict[str, JsonValue], words: dict[str, Any], rules: Redaction) -> None:
@@ -112,7 +124,7 @@ def _leave_out(parts: dict[str, JsonValue], words: dict[str, Any], rules: Redact
             parts[name] = nested.only(part, kept) if kept else {}
 
 
-def _hash(envelope: Envelope, rules: Redaction) -> Envelope:
+def _hash(envelope: Envelope, rules: Redaction) -> Envelope | Refused:
     hashed_emails: set[str] = set()
 
     def pseudonym(value: str) -> str:
@@ -136,7 +148,16 @@ def _hash(envelope: Envelope, rules: Redaction) -> Envelope:
     changed = replace(envelope, **changes)
     if not (hashed_emails or rules.hashes_emails):
         return changed
-    return _everywhere(changed, _EmailPattern(hashed_emails, is_any=rules.hashes_emails), rules.key)
+    pattern = _pattern(hashed_emails, is_any=rules.hashes_emails)
+    return pattern if isinstance(pattern, Refused) else _everywhere(changed, pattern, rules.key)
+
+
+def _pattern(hashed_emails: set[str], *, is_any: bool) -> "_EmailPattern | Refused":
+    if len(hashed_emails) > _MOST_NAMED:
+        if sum(not _is_usual(each) for each in hashed_emails) > _MOST_NAMED:
+            return _TOO_MANY_UNUSUAL
+        is_any = True
+    return _EmailPattern(hashed_emails, is_any=is_any)
 
 
 def _hash_path(
@@ -181,17 +202,21 @@ class _EmailPattern:
             for each in named
             for form in (each, each.replace("@", "%40"), quote(each, safe=""))
         ]
-        alternatives = list(map(re.escape, dict.fromkeys(forms)))
+        pattern = "|".join(map(re.escape, dict.fromkeys(forms)))
         if self._is_any:
-            alternatives.append(ANY.pattern)
-        return re.compile("|".join(alternatives), re.IGNORECASE)
+            pattern = f"(?:{pattern}){MORE}|{ANY.pattern}"
+        return re.compile(pattern, re.IGNORECASE)
 
 
 def _everywhere(envelope: Envelope, pattern: Callable[[], re.Pattern[str]], key: bytes) -> Envelope:
     """The event with a pseudonym for every match of `pattern`, which is compiled at its first use."""
+    pseudonyms: dict[str, str] = {}
 
     def pseudonym(match: re.Match[str]) -> str:
-        return hashed(unquote(match[0]), key)
+        address = match[0]
+        if address not in pseudonyms:
+            pseudonyms[address] = hashed(unquote(address), key)
+        return pseudonyms[address]
 
     def change(text: str) -> str:
         if not may_be_in(text):

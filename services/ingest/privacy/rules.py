@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from services.ingest.events.verdicts import Dropped, DropReason, RefusalCode, Refused
+from services.ingest.limits import MAX_UNMAPPED_BYTES
 from services.ingest.privacy.consent import consents
 from services.ingest.privacy.redaction import Redaction, redact, redaction
 from services.ingest.privacy.suppression import SuppressionList
@@ -37,9 +38,12 @@ class EventRules:
     is_open: bool = False
     """No rule can refuse or drop an event, and redaction concerns IP addresses alone."""
 
-    def apply(self, envelope: Envelope) -> Envelope | Refused | Dropped:
+    def apply(
+        self, envelope: Envelope, *, max_bytes: int = MAX_UNMAPPED_BYTES
+    ) -> Envelope | Refused | Dropped:
         """The event as it may be stored, or why it is not.
 
+        `max_bytes` bounds events whose fields are hashed, see `redact`.
         Raises RecursionError for an event that nests too deep.
         """
         if self.is_open and envelope.type != "unmapped":
@@ -56,7 +60,7 @@ class EventRules:
                 return _SUPPRESSED
             if self.consent is not None and not consents(envelope.context, self.consent):
                 return _NO_CONSENT
-        return redact(envelope, self.redaction)
+        return redact(envelope, self.redaction, max_bytes=max_bytes)
 
 
 def event_rules(

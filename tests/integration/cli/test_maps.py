@@ -15,6 +15,7 @@ from shared.http.server import serve
 from shared.maps import templates
 from shared.process.listener import bind
 from tests.integration.api.world import api_world
+from tests.support.database import Connection
 
 SMALL = """\
 journey: small
@@ -129,3 +130,33 @@ async def test_a_key_that_is_not_known_ends_in_a_sentence(command: MapCommand) -
 
     assert listed.exit_code == 3
     assert "refused with 401" in listed.stderr
+
+
+async def test_the_names_of_events_are_a_table_with_a_hint_at_misspelt_ones(
+    command: MapCommand, owner: Connection
+) -> None:
+    await owner.execute(
+        "INSERT INTO event_name VALUES (1, 'Demo Requestd', 1400, now(), '2026-03-02 09:00Z')"
+    )
+    words = ["events", "--url", command.url, "--key", command.key]
+
+    table = await asyncio.to_thread(CliRunner(env={"COLUMNS": "150"}).invoke, app, words)
+    unknown = await asyncio.to_thread(CliRunner().invoke, app, [*words, "--unknown", "--json"])
+
+    lines = [" ".join(line.split()) for line in table.stdout.splitlines()]
+    assert lines[:3] == [
+        "event events last seen (UTC) known to",
+        "Demo Requestd 1,400 2026-03-02 09:00 no map; did you mean: Demo Requested?",
+        "Deal Lost 0 - sales",
+    ]
+    assert [each["event"] for each in json.loads(unknown.stdout)["items"]] == ["Demo Requestd"]
+
+
+async def test_a_missing_version_gets_another_sentence_than_a_missing_journey(
+    command: MapCommand,
+) -> None:
+    version = await command("show", "sales", "--version", "9")
+    journey = await command("show", "sails")
+
+    assert "The journey has no such version; the newest is 1." in version.stderr
+    assert "This workspace has no such journey." in journey.stderr

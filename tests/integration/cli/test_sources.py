@@ -249,3 +249,17 @@ async def test_the_next_command_can_be_copied_whatever_the_name_is(command: Sour
     made = await command("create", "Anna's shop", "--kind", "web")
 
     assert made.stderr == """Next: stageline source key 'Anna'"'"'s shop'\n"""
+
+
+async def test_the_wrong_credential_for_a_kind_is_answered_with_the_right_command(
+    command: SourceCommand,
+) -> None:
+    await command("create", "our crm", "--kind", "hubspot")
+    await command("create", "our shop", "--kind", "web")
+
+    key = await command("key", "our crm")
+    secret = await command("secret", "add", "our shop")
+
+    assert (key.exit_code, secret.exit_code) == (1, 1)
+    assert "is known by a secret: stageline source secret add 'our crm'" in key.stderr
+    assert "show a key: stageline source key 'our shop'" in secret.stderr

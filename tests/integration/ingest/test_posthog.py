@@ -45,7 +45,7 @@ BODIES: dict[str, tuple[bytes, tuple[tuple[str, str], ...], tuple[int, str]]] = 
     "a form of nothing but percent signs": (b"data=" + b"%" * _MEGABYTE, (), (400, "broken_encoding")),
     "a form of nothing but fields": (b"&" * _MEGABYTE, (), (400, "malformed_json")),
     "UTF-16": ('{"event":"A"}'.encode("utf-16"), (), (400, "not_utf8")),
-    "a tower of arrays": (b"[" * _MEGABYTE, (), (400, "too_deep")),
+    "a tower of arrays": (b"[" * _MEGABYTE, (), (413, "too_many_parts")),
     "NaN around the events": (b'{"batch":[],"sent_at":NaN}', (), (400, "invalid_batch")),
 }  # fmt: skip
 

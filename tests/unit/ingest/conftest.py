@@ -154,7 +154,12 @@ def event_log() -> ListLog:
 
 
 @pytest.fixture
-def ingest(event_log: ListLog, database: FakeDatabase) -> Ingest:
+def limits() -> Limits:
+    return Limits(body_timeout_seconds=0.2)
+
+
+@pytest.fixture
+def ingest(event_log: ListLog, database: FakeDatabase, limits: Limits) -> Ingest:
     clock = ManualClock(NOW)
     return Ingest(
         writer=event_log,
@@ -162,7 +167,7 @@ def ingest(event_log: ListLog, database: FakeDatabase) -> Ingest:
         sources=SourceRegistry(database.load_sources, spacing_seconds=0.0),
         clock=clock,
         metrics=Metrics(CollectorRegistry()),
-        limits=Limits(body_timeout_seconds=0.2),
+        limits=limits,
     )
 
 

@@ -56,16 +56,6 @@ def test_a_complete_map_gets_no_advice() -> None:
             ],
         ),
         (
-            "      health: {name: Speed, measure: duration, leads_to: renewed}\n",
-            "",
-            [(6, "stages[0]", "the stage `purchase` has no metric for health")],
-        ),
-        (
-            "measure: reached, leads_to: renewed",
-            "measure: reached",
-            [(12, "stages[0].metrics.volume", "the metric `Orders` leads to nothing")],
-        ),
-        (
             "channel: website",
             "channel: websit",
             [
@@ -88,7 +78,18 @@ def test_a_complete_map_gets_no_advice() -> None:
                 (
                     19,
                     "stages[1].enter.event[0]",
-                    "`kickoff_held` is a touchpoint under another spelling",
+                    "`kickoff_held` is no touchpoint, but nearly one",
+                )
+            ],
+        ),
+        (
+            "enter: {event: Kickoff Held}",
+            "enter: {any: [{event: Kickof Hedl}, {event: Kickoff Planned}]}",
+            [
+                (
+                    19,
+                    "stages[1].enter.any[0].event[0]",
+                    "`Kickof Hedl` is no touchpoint, but nearly one",
                 )
             ],
         ),
@@ -144,6 +145,22 @@ def test_a_map_that_ends_with_the_purchase_gets_a_hint_at_what_comes_after() -> 
     assert [(each.line, each.message) for each in advice] == [
         (14, "no stage comes after the purchase")
     ]
+
+
+def test_metrics_get_no_advice_as_long_as_nothing_computes_them() -> None:
+    lines = GOOD.splitlines(keepends=True)
+    without = "".join(line for line in lines if "measure:" not in line and "metrics:" not in line)
+
+    assert lint(parse(without)) == []
+    assert lint(parse(GOOD.replace(", leads_to: renewed", ""))) == []
+
+
+def test_a_misspelt_event_is_advised_with_the_touchpoint_that_was_meant() -> None:
+    (advice,) = lint(
+        parse(GOOD.replace("enter: {event: Kickoff Held}", "enter: {event: Kcikoff Held}"))
+    )
+
+    assert advice.hint == "names are compared letter by letter; did you mean `Kickoff Held`?"
 
 
 def test_the_day_matters_only_if_it_is_given() -> None:

@@ -81,3 +81,11 @@ def test_the_collector_is_tuned_in_every_process() -> None:
     code, out, _ = _run("print(gc.get_threshold()[0], gc.get_freeze_count() > 0)")
 
     assert (code, out) == (0, "50000 True\n")
+
+
+def test_a_misspelt_variable_is_named_at_the_start() -> None:
+    code, _, err = _run("print('ended')", STAGELINE_PROT="9000")
+
+    assert code == 0
+    assert "STAGELINE_PROT" in err
+    assert "STAGELINE_PORT" in err

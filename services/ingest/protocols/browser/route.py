@@ -126,7 +126,7 @@ async def _serve_config_script(exchange: Exchange) -> RawResponse:
 
 async def _serve_flags(exchange: Exchange) -> RawResponse:
     """No feature flags. The body is read, or the connection could not be used again, and ignored."""
-    await exchange.received(None)
+    await exchange.received(is_raw=True)
     return _NO_FLAGS
 
 

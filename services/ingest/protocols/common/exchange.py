@@ -15,16 +15,22 @@ from services.ingest.http.rejections import body_rejected
 from services.ingest.intake import Ingest
 from services.ingest.limits import Limits
 from shared.http.raw_path import percent_decoded
+from shared.keys import token as tokens
+from shared.keys.cache import AuthFailure
 from shared.keys.principal import Principal
+
+_MOST_KEYS = 3
+"""Different texts in the form of a key that are tried before a body is decoded: an unknown one may cost a
+read of the database."""
 
 
 class Exchange:
     """State of one request. Headers stay raw: decoding all of them costs more than parsing an event."""
 
     __slots__ = (
-        "authorization", "content_encoding", "content_length", "content_type", "expect", "headers",
-        "ingest", "lease", "limits", "method", "origin", "principal", "query", "receive", "route",
-        "scope", "sender",
+        "_key_in_text", "authorization", "content_encoding", "content_length", "content_type",
+        "expect", "headers", "ingest", "lease", "limits", "method", "origin", "principal", "query",
+        "receive", "route", "scope", "sender",
     )  # fmt: skip
 
     def __init__(
@@ -43,6 +49,7 @@ class Exchange:
         self.principal: Principal | None = None
         """Set as soon as it is authenticated: a later rejection shows in the live view of its source."""
         self.sender: Sender | None = None
+        self._key_in_text: str | None = None
         self.authorization: str | None = None
         self.content_type = b""
         self.content_encoding: bytes | None = None
@@ -98,6 +105,28 @@ class Exchange:
         )
         return sender
 
+    async def admit_by_text(self, content: bytes) -> None:
+        """Admit a sender whose key may be inside the body, before the body is decoded.
+
+        The first valid key counts, wherever in the text it is; `confirm` compares it with the key in its
+        place. Nothing happens where a key outside of the body was admitted. Raises RequestRejected.
+        """
+        if self.sender is not None:
+            return
+        chosen: str | None = None
+        for chosen in tokens.keys_in(content, most=_MOST_KEYS):
+            verdict = await self.ingest.keys.authenticate(chosen)
+            if not isinstance(verdict, AuthFailure) or verdict is AuthFailure.UNAVAILABLE:
+                break
+        await self.admit(chosen)
+        self._key_in_text = chosen
+
+    async def confirm(self, key: str | None) -> Sender:
+        """The sender by the `key` in its place in the decoded body. Raises RequestRejected."""
+        if self.sender is None or self._key_in_text not in (None, key):
+            return await self.admit(key)
+        return self.sender
+
     async def admit_principal(self, principal: Principal) -> Sender:
         """Apply the limits of a sender that is authenticated. Raises RequestRejected."""
         self.principal = principal
@@ -108,28 +137,24 @@ class Exchange:
 
     async def read(self) -> bytes:
         """The decompressed body, see `body.read`. Raises RequestRejected and ClientGone."""
-        content = await body.read(
+        content = await self.received()
+        if isinstance(content, BodyRefused):
+            raise body_rejected(content)
+        return content
+
+    async def received(
+        self, *, finds_gzip: bool = False, is_raw: bool = False
+    ) -> bytes | BodyRefused:
+        """The body, or why it is refused, see `body.read`. Raises ClientGone."""
+        if self.principal is None:
+            self.lease = Lease(self.ingest.keyless_budget)
+        return await body.read(
             self.receive,
             content_length=self.content_length,
             content_encoding=self.content_encoding,
             may_answer_first=self.expect is not None,
             limits=self.limits,
             lease=self.lease,
-        )
-        if isinstance(content, BodyRefused):
-            raise body_rejected(content)
-        return content
-
-    async def received(
-        self, content_encoding: bytes | None, *, finds_gzip: bool = False
-    ) -> bytes | BodyRefused:
-        """The body by a content encoding of the caller's choice, see `body.read`. Raises ClientGone."""
-        return await body.read(
-            self.receive,
-            content_length=self.content_length,
-            content_encoding=content_encoding,
-            may_answer_first=self.expect is not None,
-            limits=self.limits,
-            lease=self.lease,
             finds_gzip=finds_gzip,
+            is_raw=is_raw,
         )

@@ -107,16 +107,20 @@ async def _store(
     exchange: Exchange, fields_of: Callable[[Exchange, datetime], RequestFields]
 ) -> tuple[ParsedEvents, Decisions]:
     received_at = exchange.ingest.clock.now()
-    token = bearer_token(exchange.authorization)
-    has_key = token is not None and tokens.parse(token) is not None
-    sender = await exchange.admit(token) if has_key else None
+    for token in (
+        bearer_token(exchange.authorization),
+        parameter(exchange.query, "api_key", "token"),
+    ):
+        if token is not None and tokens.parse(token) is not None:
+            await exchange.admit(token)
+            break
     fields = fields_of(exchange, received_at)
-    parsed = parse(await _read(exchange), fields, exchange.limits)
+    content = await _read(exchange)
+    await exchange.admit_by_text(content)
+    parsed = parse(content, fields, exchange.limits)
     if isinstance(parsed, BodyRefused):
         raise body_rejected(parsed)
-    if sender is None:
-        key = parsed.api_key or parameter(exchange.query, "api_key", "token")
-        sender = await exchange.admit(key)
+    sender = await exchange.confirm(parsed.api_key)
     decisions = await exchange.ingest.store(
         parsed.items, sender=sender, received_at=received_at, route=exchange.route
     )
@@ -125,7 +129,7 @@ async def _store(
 
 async def _read(exchange: Exchange) -> bytes:
     """The body's JSON, unwrapped. Raises RequestRejected and ClientGone."""
-    content = await exchange.received(exchange.content_encoding, finds_gzip=True)
+    content = await exchange.received(finds_gzip=True)
     if not isinstance(content, BodyRefused) and not content.startswith((b"{", b"[")):
         content = _unwrapped(content, exchange)
     if isinstance(content, BodyRefused):

@@ -58,13 +58,14 @@ class TrackingEndpoint(ProtocolEndpoint):
         token = self.token(exchange)
         # Any other bearer token is an OAuth token of the sender, whose key is in the body.
         has_key = token is not None and tokens.looks_like_ours(token)
-        sender = await exchange.admit(token) if has_key else None
+        if has_key:
+            await exchange.admit(token)
         body = await exchange.read()
+        await exchange.admit_by_text(body)
         parsed = parse(body, self._kind, self.limits)
         if isinstance(parsed, BodyRefused):
             raise body_rejected(parsed)
-        if sender is None:
-            sender = await exchange.admit(parsed.write_key or token)
+        sender = await exchange.confirm(parsed.write_key)
         decisions = await ingest.store(
             parsed.items, sender=sender, received_at=received_at, route=self.path
         )

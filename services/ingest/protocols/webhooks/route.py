@@ -78,7 +78,7 @@ def _receiver(mappings: MappingCache) -> Callable[[Exchange], Awaitable[RawRespo
         """Accept one delivery."""
         received_at = exchange.ingest.clock.now()
         source = await _source(exchange)
-        raw = await exchange.received(None)
+        raw = await exchange.received(is_raw=True)
         if isinstance(raw, BodyRefused):
             raise body_rejected(raw)
         source, verified = await _verified(source, exchange, raw, received_at)

@@ -100,3 +100,14 @@ def test_a_file_without_settings_is_reported(
 
 def test_every_setting_says_what_it_wants() -> None:
     assert _EXPECTED.keys() == set(FIELDS)
+
+
+def test_a_mapping_that_is_neither_ready_nor_a_file_is_answered_with_the_ready_ones(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(typer.Exit):
+        changed("mapping=zendsk")
+
+    assert "ready mappings: intercom, zendesk; one of your own: mapping=@FILE" in (
+        capsys.readouterr().err
+    )

@@ -97,7 +97,10 @@ def test_memory_is_bounded_by_what_is_looked_at_again() -> None:
 @pytest.mark.parametrize(
     ("seen", "said"),
     [
-        (event(1), "09:30:00.980 /v1/touchpoints Demo Requested user:leah acme  applied"),
+        (
+            event(1),
+            "2026-03-02 09:30:00.980Z /v1/touchpoints Demo Requested user:leah acme  applied",
+        ),
         (event(1, "duplicate"), "acme  duplicate"),
         (
             event(1, None, outcome="refused", code="no_json", detail="Send JSON.", event=None),
@@ -137,3 +140,10 @@ def test_errors_are_refusals_and_dead_letters() -> None:
 
     assert [is_error(each) for each in (refused, event(1, "dead_letter"))] == [True, True]
     assert [is_error(each) for each in (dropped, event(1), event(1, "pending"))] == [False] * 3
+
+
+def test_a_misspelt_event_is_pointed_out() -> None:
+    text = line(event(1, event="Demo Requestd", meant="Demo Requested"), None).plain
+
+    assert text.endswith("applied  no map knows this event; did you mean: Demo Requested?")
+    assert "did you mean" not in line(event(1, meant=None), None).plain

@@ -1,13 +1,14 @@
 import asyncio
 import gzip
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from starlette.types import Message
 
 from services.ingest.errors import ClientGone
 from services.ingest.events.verdicts import BodyCode, BodyRefused
-from services.ingest.http.body import Budget, Lease, gunzipped, read
+from services.ingest.http.body import BOMB, Budget, Lease, gunzipped, inflated, read, too_many_parts
 from services.ingest.limits import Limits
 
 LIMITS = Limits(max_body_bytes=1_000, body_timeout_seconds=0.05)
@@ -156,3 +157,79 @@ async def test_a_body_of_nothing_but_empty_members_is_not_worked_through() -> No
     refused = gunzipped(many, limits, Lease(Budget(10_000)))
     assert isinstance(refused, BodyRefused)
     assert refused.code is BodyCode.BROKEN_ENCODING
+
+
+async def test_a_body_of_too_many_parts_is_refused_however_it_comes() -> None:
+    limits = replace(LIMITS, max_body_parts=20)
+    lease = Lease(Budget(10_000))
+    few, many = b"[" + b"{}," * 9 + b"{}]", b"[" + b"{}," * 10 + b"{}]"
+
+    answers = {
+        body: [
+            await read(
+                Sender([part(body)]),
+                content_length=None,
+                content_encoding=None,
+                may_answer_first=False,
+                limits=limits,
+                lease=lease,
+            ),
+            inflated(body, None, limits, lease),
+            inflated(gzip.compress(body), b"gzip", limits, lease),
+            gunzipped(body, limits, lease),
+            gunzipped(gzip.compress(body), limits, lease),
+        ]
+        for body in (few, many)
+    }
+
+    assert answers[few] == [few] * 5
+    assert answers[many] == [too_many_parts(limits)] * 5
+    assert too_many_parts(limits).code is BodyCode.TOO_MANY_PARTS
+
+
+async def test_the_parts_of_a_raw_body_are_not_counted() -> None:
+    raw = await read(
+        Sender([part(b",,,")]),
+        content_length=None,
+        content_encoding=b"gzip",
+        may_answer_first=False,
+        limits=replace(LIMITS, max_body_parts=1),
+        lease=Lease(Budget(10)),
+        is_raw=True,
+    )
+
+    assert raw == b",,,"
+
+
+@pytest.mark.parametrize(("size", "is_bomb"), [(65_000, False), (300_000, True)])
+def test_a_small_body_does_not_unpack_to_a_large_one(size: int, *, is_bomb: bool) -> None:
+    limits = Limits(max_body_bytes=1_000_000)
+    packed = gzip.compress(b" " * size)
+
+    answer = inflated(packed, b"gzip", limits, Lease(Budget(1_000_000)))
+
+    assert len(packed) < 500
+    assert (answer is BOMB) == is_bomb
+
+
+def test_a_share_counts_in_the_whole_and_leaves_the_rest_of_it() -> None:
+    whole = Budget(100)
+    share = Budget(30, whole=whole)
+    keyless, other = Lease(share), Lease(whole)
+
+    assert keyless.reserve(30)
+    assert not keyless.reserve(1)
+    assert other.reserve(70)
+    assert not other.reserve(1)
+    keyless.release()
+
+    assert (share.held_bytes, whole.held_bytes) == (0, 70)
+
+
+def test_a_share_without_room_in_the_whole_reserves_nothing() -> None:
+    whole = Budget(100)
+    share = Budget(30, whole=whole)
+    Lease(whole).reserve(90)
+
+    assert not Lease(share).reserve(20)
+    assert (share.held_bytes, whole.held_bytes) == (0, 90)

@@ -12,4 +12,6 @@ ANN = "Ann@Acme.example"
 
 
 def stored(settings: SourceSettings, **fields: Any) -> Envelope:
-    return redact(event(**fields), redaction(settings, KEY))
+    envelope = redact(event(**fields), redaction(settings, KEY), max_bytes=1_000_000)
+    assert isinstance(envelope, Envelope)
+    return envelope

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.ingest.events.verdicts import RefusalCode, Refused, event_too_large
 from services.ingest.privacy.redaction import redact, redaction
 from shared.contracts.envelope import Campaign, Envelope, EventType, encode
 from shared.sources.hashing import hashed
 from shared.sources.source import SourceSettings
+from tests.support.touchpoints import event
 from tests.unit.ingest.privacy.stored import ANN, KEY, stored
 
 ANN_HASHED = hashed("ann@acme.example", KEY)
@@ -87,7 +89,12 @@ def test_an_address_that_is_to_be_hashed_is_so_wherever_it_is_the_only_one(
         ("ann+news@acme.example", "{}"),
         ("To: ann@acme.example. From: bob@acme.example!", "To: {}. From: {}!"),
         ("ann@acme@example", "{}"),
-        ("a" * 70 + "@acme.example", "a" * 6 + "{}"),
+        ("a" * 70 + "@acme.example", "{}"),
+        ("ann@acme+bob@acme.example", "{}"),
+        ("ann@acme+o'neil@acme.example", "{}"),
+        ("ann@acme.@bob@acme.example", "{}"),
+        ("@" + "a-" * 100, None),
+        ("a@" + "." * 100, None),
         ("https://social.example/@ann", None),
         ("npm:@acme/parts, 3 @ 5", None),
     ],
@@ -260,8 +267,50 @@ def test_whatever_is_sent_no_hashed_address_and_nothing_denied_is_left(
     assert "acme.example" not in str(_values(envelope)).lower()
     assert "a.b" not in envelope.traits
     assert "ip" not in envelope.context
-    assert redact(envelope, redaction(settings, KEY)) == envelope
+    assert redact(envelope, redaction(settings, KEY), max_bytes=1_000_000) == envelope
 
 
 def _values(envelope: Envelope) -> list[object]:
     return [envelope.email, envelope.properties, envelope.traits, envelope.context]
+
+
+def test_with_many_hashed_addresses_every_address_of_the_event_is_hashed() -> None:
+    named = [f"ann-{n}@acme.example" for n in range(51)]
+
+    envelope = stored(
+        SourceSettings(hash_fields=("traits.emails",)),
+        user_id="u",
+        traits={"emails": named},
+        properties={"text": f"{ANN} and {named[50]}"},
+    )
+
+    assert envelope.properties["text"] == f"{ANN_HASHED} and {hashed(named[50], KEY)}"
+
+
+def test_an_event_of_many_unusual_addresses_is_refused() -> None:
+    unusual = [f"ann#{n}@acme.example" for n in range(51)]
+    rules = redaction(SourceSettings(hash_fields=("traits.emails",)), KEY)
+
+    refused = redact(event(user_id="u", traits={"emails": unusual}), rules, max_bytes=1_000_000)
+    passed = redact(event(user_id="u", traits={"emails": unusual[:50]}), rules, max_bytes=1_000_000)
+
+    assert isinstance(refused, Refused)
+    assert refused.code is RefusalCode.INVALID_EMAIL
+    assert b"@acme" not in encode(stored_of(passed))
+
+
+def test_a_large_event_is_refused_before_its_addresses_are_searched() -> None:
+    settings = SourceSettings(hash_fields=("email",), deny_properties=("properties.page",))
+    rules = redaction(settings, KEY)
+    small, large = {"a": ANN}, {"a": f"{ANN} " * 100}
+
+    kept = redact(event(user_id="u", properties={**small, "page": large}), rules, max_bytes=1_000)
+    refused = redact(event(user_id="u", properties=large), rules, max_bytes=1_000)
+
+    assert stored_of(kept).properties == {"a": ANN_HASHED}
+    assert refused == event_too_large(1_000)
+
+
+def stored_of(verdict: Envelope | Refused) -> Envelope:
+    assert isinstance(verdict, Envelope)
+    return verdict

@@ -268,14 +268,15 @@ async def test_errors_have_the_form_that_the_sdks_read(
     database: FakeDatabase,
     ingest: Ingest,
 ) -> None:
-    sent = body(write_key)
+    sent, key = body(write_key), write_key.token.encode()
     too_large = b'{"batch":[' + b" " * ingest.limits.max_capture_bytes + b"]}"
     answers = {
         "wrong key": await client.post("/batch/", json={**sent, "api_key": "phc_nobody"}),
         "no key": await client.post("/batch/", json={"batch": [LEAH]}),
-        "bad json": await client.post("/batch/", content=b"{"),
-        "empty": await client.post("/batch/", content=b""),
-        "text": await client.post("/batch/", content=b"hello"),
+        "bad json": await client.post("/batch/", content=b'{"api_key":"%b"' % key),
+        "empty": await client.post(f"/batch/?api_key={write_key.token}", content=b""),
+        "text": await client.post("/batch/", content=b"hello, %b" % key),
+        "keyless bad json": await client.post("/batch/", content=b"{"),
         "no batch": await client.post("/batch/", json={**sent, "batch": 7}),
         "too many": await client.post("/batch/", json=body(write_key, batch=[LEAH] * 2501)),
         "too large": await client.post("/batch/", content=too_large),
@@ -299,6 +300,7 @@ async def test_errors_have_the_form_that_the_sdks_read(
         "bad json": (400, "malformed_json"),
         "empty": (400, "empty_body"),
         "text": (400, "malformed_json"),
+        "keyless bad json": (401, "unauthenticated"),
         "no batch": (400, "invalid_batch"),
         "too many": (413, "too_many_events"),
         "too large": (413, "body_too_large"),
