@@ -17,7 +17,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -37,6 +36,7 @@ from tests.benchmarks.bench_ingest import event as half_a_kilobyte
 from tests.benchmarks.http_load import post_all
 from tests.integration.ingest.server import make_key
 from tests.support.database import execute, with_database
+from tests.support.folders import postgres_folder
 
 BATCH = 100
 CONNECTIONS = 8
@@ -240,12 +240,12 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=150_000)
     options = parser.parse_args()
     with (
-        tempfile.TemporaryDirectory() as folder,
-        EmbeddedPostgres(Path(folder) / "pg") as server,
+        postgres_folder() as folder,
+        EmbeddedPostgres(folder / "pg") as server,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         print(f"end to end over {options.log}, {options.events:,} events in batches of {BATCH}")  # noqa: T201
-        runner.run(measure(options, Path(folder), server.url))
+        runner.run(measure(options, folder, server.url))
 
 
 if __name__ == "__main__":

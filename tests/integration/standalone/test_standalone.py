@@ -47,7 +47,7 @@ def test_the_printed_commands_work_as_they_are(running: Standalone) -> None:
 
     post, read = curls(running.output())
     posted = run_copied(post)
-    stage = wait_for(lambda: stage_of(read), within=20)
+    stage = wait_for(lambda: stage_of(read, running.folder), within=20)
 
     assert posted == {"accepted": 1, "rejected": []}
     assert (stage["account_id"], stage["stage"]) == ("acme", "evaluation")
@@ -144,6 +144,11 @@ def test_everything_is_in_the_folder_and_the_keys_are_for_its_owner_alone(
     assert {"base_url", "write_key", "secret_key"} <= credentials.keys()
     assert str(path) in running.output()
     assert credentials["write_key"] in running.output()
+
+
+def test_the_secret_key_is_in_no_file_that_the_output_goes_to(running: Standalone) -> None:
+    assert "sl_sk_" not in running.output()
+    assert "see it by: .venv/bin/stageline env" in running.output()
 
 
 def test_the_sample_has_accounts_in_every_stage_and_alerts_to_look_at(running: Standalone) -> None:
