@@ -7,9 +7,9 @@ from starlette.status import HTTP_200_OK, HTTP_201_CREATED
 
 from services.api.dependencies import Caller, Context, Database, JourneyId
 from services.api.errors import Code, RequestRefused
+from services.api.http.map_body import MAP_BODY, read_map
 from services.api.http.routing import ScopedRouter
 from services.api.queries.journeys import Progress, progress
-from services.api.routes.map_body import MAP_BODY, read_map
 from services.api.schemas import journeys as schemas
 from shared.http.openapi import header
 from shared.keys.principal import Scope

@@ -6,10 +6,10 @@ from fastapi import Request
 
 from services.api.dependencies import Caller, Context, Database, JourneyId, Now
 from services.api.errors import Code, RequestRefused
+from services.api.http.map_body import MAP_BODY, read_map
 from services.api.http.routing import ScopedRouter
 from services.api.maps.preview import ABSENT, changed_positions, key_changes
 from services.api.queries import preview as queries
-from services.api.routes.map_body import MAP_BODY, read_map
 from services.api.schemas import journeys as schemas
 from shared.journey.compile import compile_journey
 from shared.journey.model import SubjectKind

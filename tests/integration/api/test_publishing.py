@@ -63,7 +63,7 @@ async def test_a_preview_names_what_the_map_adds_removes_and_changes(world: Worl
     assert shown["outcomes_changed"] == ["lost"]
 
 
-async def test_a_preview_of_a_new_journey_moves_nobody_who_is_placed(world: World) -> None:
+async def test_a_preview_of_a_new_journey_moves_no_placed_subject(world: World) -> None:
     await demo(world, "acme")
 
     shown = await preview(world, MAP.replace("journey: sales", "journey: other"))
