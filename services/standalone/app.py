@@ -4,6 +4,7 @@ import asyncio
 import socket
 import sys
 
+from services.ingest.compose import warn_of_foreign_hosts
 from services.standalone import credentials, terminal
 from services.standalone.bootstrap import bootstrap, has_journey, play_sample
 from services.standalone.compose import AllServices, Settings, composed
@@ -64,6 +65,7 @@ async def _serve(
     *,
     shows_secret: bool,
 ) -> None:
+    warn_of_foreign_hosts(parts.ingest)
     async with composed(parts, SystemClock()) as services, asyncio.TaskGroup() as group:
         greeting = _greet(settings, services, target, shows_secret=shows_secret)
         greeter = group.create_task(greeting, name="greeter")
