@@ -20,15 +20,17 @@ PYTHON ?=
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
+# Python comes up with SIGINT ignored, and the program then sets its handler: a Ctrl-C in the interpreter's
+# own first instants would be a traceback.
 run: $(RUN_READY) ## start Stageline on one port (STAGELINE_PORT, default 8080), data in ./.stageline
-	@exec $(BIN)/python -m services.standalone
+	@trap '' INT; exec $(BIN)/python -m services.standalone
 
 files: $(RUN_READY) ## add the readers of workbooks (XLSX) and Parquet to `stageline import`
 	@if [ ! -e $(DEV_READY) ]; then deploy/setup/packages.sh "$(PYTHON)" requirements-files.lock; fi
 	@touch $(WITH_FILES)
 
 up-kafka: $(RUN_READY) ## the same as three processes on a local Apache Kafka (needs Java 17+ and Maven)
-	@exec $(BIN)/python -m deploy.dev.kafka_stack
+	@trap '' INT; exec $(BIN)/python -m deploy.dev.kafka_stack
 
 migrate: $(RUN_READY) ## bring the database in STAGELINE_DATABASE_URL to the newest schema
 	@exec $(BIN)/stageline migrate

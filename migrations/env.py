@@ -7,8 +7,10 @@ import asyncio
 import os
 
 from alembic import context
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from shared.errors import FatalError
 from shared.storage.catalog import metadata
 from shared.storage.connect import DatabaseRole, create_engine
 
@@ -23,8 +25,23 @@ def _run(connection: Connection) -> None:
         transaction_per_migration=True,
         compare_server_default=False,
     )
+    _refuse_newer_schema()
     with context.begin_transaction():
         context.run_migrations()
+
+
+def _refuse_newer_schema() -> None:
+    """Raises FatalError when the database is at a revision that this Stageline does not have."""
+    scripts = ScriptDirectory.from_config(context.config)
+    revisions = {script.revision for script in scripts.walk_revisions()}
+    unknown = set(context.get_context().get_current_heads()) - revisions
+    if unknown:
+        message = (
+            f"this data was written by a newer Stageline (schema {', '.join(sorted(unknown))}; this one"
+            f" knows up to {scripts.get_current_head()}): start that version or a newer one again,"
+            " or start this one with other data (STAGELINE_HOME, STAGELINE_DATABASE_URL)"
+        )
+        raise FatalError(message)
 
 
 async def _run_online(database_url: str) -> None:

@@ -8,9 +8,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
@@ -23,6 +21,7 @@ from services.standalone.postgres import EmbeddedPostgres
 from shared.errors import FatalError
 from tests.support.database import Connection, connected, engine_of, fresh_database, migrate
 from tests.support.eventually import eventually
+from tests.support.folders import postgres_folder
 
 ROOT = Path(__file__).parent.parent
 
@@ -60,16 +59,6 @@ def require(*, available: bool, reason: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
-
-
-@contextmanager
-def postgres_folder() -> Iterator[Path]:
-    """A folder that a server of another system user may enter, for the time of a test.
-
-    Not pytest's: each run that starts takes the access to those of all others away.
-    """
-    with TemporaryDirectory(prefix="stageline-test-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
 
 
 @pytest.fixture(scope="session")

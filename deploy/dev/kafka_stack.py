@@ -15,8 +15,8 @@ from types import FrameType
 from deploy.dev.children import Child
 from deploy.dev.kafka import LocalKafka
 from migrations.upgrade import upgrade
+from services.standalone import credentials, terminal
 from services.standalone import home as folder
-from services.standalone import terminal
 from services.standalone.bootstrap import bootstrap, has_journey, play_sample
 from services.standalone.credentials import FILE_NAME
 from services.standalone.postgres import EmbeddedPostgres
@@ -26,6 +26,7 @@ from shared.errors import FatalError
 from shared.maps import templates
 from shared.process.listener import bind
 from shared.settings import load
+from shared.storage.logins import separate_logins
 
 _SERVICES = ("ingest", "api", "stager")
 _WATCH_SECONDS = 0.5
@@ -69,9 +70,9 @@ def _run(settings: StandaloneSettings, home: Path, stack: ExitStack) -> None:
     kafka.start()
     terminal.say("Starting PostgreSQL ...")
     database = stack.enter_context(EmbeddedPostgres(home / "postgres"))
-    upgrade(database.url)
+    addresses = asyncio.run(separate_logins(database.url))
+    upgrade(addresses.owner)
     environ = {
-        "STAGELINE_DATABASE_URL": database.url,
         "STAGELINE_EVENT_LOG": "kafka",
         "STAGELINE_KAFKA_BOOTSTRAP": kafka.bootstrap,
         "STAGELINE_HOST": settings.host,
@@ -79,19 +80,26 @@ def _run(settings: StandaloneSettings, home: Path, stack: ExitStack) -> None:
         "PYTHONUNBUFFERED": "1",
     }
     children = {
-        name: Child(name, port=ports[name], environ=environ, log_dir=home) for name in _SERVICES
+        name: Child(
+            name,
+            port=ports[name],
+            environ={**environ, "STAGELINE_DATABASE_URL": getattr(addresses, name)},
+            log_dir=home,
+        )
+        for name in _SERVICES
     }
     for child in children.values():
         stack.enter_context(child)
     for child in children.values():
         child.wait_ready()
+    previous = credentials.read(home)
     made = asyncio.run(
         bootstrap(
-            database.url,
+            addresses.owner,
             home,
             base_url=children["ingest"].url,
             api_url=children["api"].url,
-            operator_url=database.url,
+            operator_url=addresses.owner,
             now=SystemClock().now(),
             map_name=templates.DEFAULT if settings.sample else None,
         )
@@ -99,7 +107,10 @@ def _run(settings: StandaloneSettings, home: Path, stack: ExitStack) -> None:
     if settings.sample:
         asyncio.run(play_sample(made, home, SystemClock().now()))
     has_map = asyncio.run(has_journey(made))
-    terminal.say(terminal.welcome(made, home / FILE_NAME, has_map=has_map))
+    is_key_new = previous is None or previous.secret_key != made.secret_key
+    shows_secret = is_key_new and sys.stdout.isatty()
+    path = home / FILE_NAME
+    terminal.say(terminal.welcome(made, path, has_map=has_map, shows_secret=shows_secret))
     for child in children.values():
         terminal.say(f"  {child.service:8} {child.url}  log: {child.log_file}")
     while True:

@@ -4,7 +4,7 @@ import asyncio
 import socket
 
 from services.ingest.app import create_app, create_health
-from services.ingest.compose import composed, refresh
+from services.ingest.compose import composed, refresh, warn_of_foreign_hosts
 from services.ingest.intake import Ingest
 from services.ingest.settings import IngestSettings
 from shared.clock import SystemClock
@@ -21,6 +21,7 @@ def main() -> int:
 
 
 async def _run(settings: IngestSettings, listener: socket.socket, stop: asyncio.Event) -> None:
+    warn_of_foreign_hosts(settings)
     async with composed(settings, clock=SystemClock(), metrics=metrics.of_process()) as ingest:
 
         async def start_log() -> None:

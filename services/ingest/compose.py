@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
+
 from services.ingest.event_counts import EventCounts
 from services.ingest.intake import Ingest
 from services.ingest.recorder import LAST_WRITE_SECONDS, Recorder
@@ -16,10 +18,13 @@ from shared.clock import Clock
 from shared.eventlog.factory import open_writer
 from shared.eventlog.port import LogWriter
 from shared.keys.cache import KeyCache
+from shared.process.listener import is_loopback
 from shared.sources.registry import SourceRegistry
 from shared.storage import event_names, keys, source_events, sources
 from shared.storage.connect import DatabaseRole, create_engine
 from shared.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
 
 _READ_SECONDS = 3.0
 
@@ -78,6 +83,17 @@ async def composed(
             await event_counts.flush(LAST_WRITE_SECONDS)
         await recorder_engine.dispose()
         await engine.dispose()
+
+
+def warn_of_foreign_hosts(settings: IngestSettings) -> None:
+    """Log a warning where the settings of browser SDKs would name the `Host` that a stranger has sent."""
+    if not settings.public_base_url and not is_loopback(settings.host):
+        log.warning(
+            "public_base_url_missing",
+            host=settings.host,
+            effect="SDKs in browsers get the Host of their request as the address of ingest",
+            remedy="set STAGELINE_PUBLIC_BASE_URL",
+        )
 
 
 def refresh(ingest: Ingest, group: asyncio.TaskGroup, stop: asyncio.Event) -> None:

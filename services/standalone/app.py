@@ -2,8 +2,10 @@
 
 import asyncio
 import socket
+import sys
 
-from services.standalone import terminal
+from services.ingest.compose import warn_of_foreign_hosts
+from services.standalone import credentials, terminal
 from services.standalone.bootstrap import bootstrap, has_journey, play_sample
 from services.standalone.compose import AllServices, Settings, composed
 from services.standalone.credentials import FILE_NAME, Credentials
@@ -12,40 +14,61 @@ from shared.clock import SystemClock
 from shared.errors import FatalError, TransientError
 from shared.maps import templates
 from shared.process.frame import run_until_stopped
+from shared.storage.logins import DatabaseAddresses
 
 _READY_SECONDS = 60.0
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared, not bound
 
 
 def run(
-    settings: StandaloneSettings, parts: Settings, listener: socket.socket, *, embedded_url: str
+    settings: StandaloneSettings,
+    parts: Settings,
+    listener: socket.socket,
+    addresses: DatabaseAddresses,
+    *,
+    operator_url: str,
 ) -> None:
-    """Run until SIGINT or SIGTERM. Raises StagelineError, also within an ExceptionGroup."""
+    """Run until SIGINT or SIGTERM. Raises StagelineError, also within an ExceptionGroup.
+
+    `operator_url`: the database's address as it may be written down for operator commands.
+    """
 
     async def work(stop: asyncio.Event) -> None:
-        await _run(settings, parts, listener, embedded_url, stop)
+        previous = credentials.read(settings.home)
+        target = await bootstrap(
+            addresses.owner,
+            settings.home,
+            base_url=_base_url(listener),
+            operator_url=operator_url,
+            now=SystemClock().now(),
+            map_name=templates.DEFAULT if settings.sample else None,
+        )
+        is_key_new = previous is None or previous.secret_key != target.secret_key
+        await _serve(
+            settings,
+            parts,
+            listener,
+            stop,
+            target,
+            shows_secret=is_key_new and sys.stdout.isatty(),
+        )
 
     run_until_stopped(work)
 
 
-async def _run(
+async def _serve(
     settings: StandaloneSettings,
     parts: Settings,
     listener: socket.socket,
-    embedded_url: str,
     stop: asyncio.Event,
+    target: Credentials,
+    *,
+    shows_secret: bool,
 ) -> None:
-    clock = SystemClock()
-    target = await bootstrap(
-        parts.ingest.database_url.get_secret_value(),
-        settings.home,
-        base_url=_base_url(listener),
-        operator_url=embedded_url,
-        now=clock.now(),
-        map_name=templates.DEFAULT if settings.sample else None,
-    )
-    async with composed(parts, clock) as services, asyncio.TaskGroup() as group:
-        greeter = group.create_task(_greet(settings, services, target), name="greeter")
+    warn_of_foreign_hosts(parts.ingest)
+    async with composed(parts, SystemClock()) as services, asyncio.TaskGroup() as group:
+        greeting = _greet(settings, services, target, shows_secret=shows_secret)
+        greeter = group.create_task(greeting, name="greeter")
         group.create_task(_end(greeter, stop), name="greeter-end")
         await services.run(listener, stop, shutdown_seconds=settings.shutdown_seconds)
     terminal.say("\nStopped; the data stays.")
@@ -57,7 +80,13 @@ async def _end(task: asyncio.Task[None], stop: asyncio.Event) -> None:
     task.cancel()
 
 
-async def _greet(settings: StandaloneSettings, services: AllServices, target: Credentials) -> None:
+async def _greet(
+    settings: StandaloneSettings,
+    services: AllServices,
+    target: Credentials,
+    *,
+    shows_secret: bool,
+) -> None:
     """Wait until all services are ready, send the sample once, and print the welcome."""
     try:
         async with asyncio.timeout(_READY_SECONDS):
@@ -73,7 +102,8 @@ async def _greet(settings: StandaloneSettings, services: AllServices, target: Cr
         except TransientError as exc:
             terminal.say(f"Sample journeys: {exc}")
     has_map = await has_journey(target)
-    terminal.say(terminal.welcome(target, settings.home / FILE_NAME, has_map=has_map))
+    path = settings.home / FILE_NAME
+    terminal.say(terminal.welcome(target, path, has_map=has_map, shows_secret=shows_secret))
 
 
 def _base_url(listener: socket.socket) -> str:

@@ -28,12 +28,13 @@ from shared.http.health import Health, MetricsPeers
 from shared.http.raw_path import RawPath
 from shared.http.server import serve
 from shared.settings import load
+from shared.storage.logins import DatabaseAddresses
 from shared.telemetry.metrics import of_process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Settings of the three services; all name the same database and event log."""
+    """Settings of the three services; all name the same database and event log, each its login."""
 
     ingest: IngestSettings
     stager: StagerSettings
@@ -46,6 +47,15 @@ def settings_from(**overrides: str) -> Settings:
         ingest=load(IngestSettings, **overrides),
         stager=load(StagerSettings, **overrides),
         api=load(ApiSettings, **overrides),
+    )
+
+
+def settings_of(addresses: DatabaseAddresses, *, log_level: str) -> Settings:
+    """Read them with a login of its own for each service. Raises FatalError."""
+    return Settings(
+        ingest=load(IngestSettings, database_url=addresses.ingest, log_level=log_level),
+        stager=load(StagerSettings, database_url=addresses.stager, log_level=log_level),
+        api=load(ApiSettings, database_url=addresses.api, log_level=log_level),
     )
 
 

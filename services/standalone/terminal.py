@@ -20,6 +20,11 @@ _COMMANDS = (
 
 _PUBLISHING = ("map templates", "map publish b2b-jtbd-7")
 
+_CLOSE = (
+    "source set website allowed_origins=https://YOUR-SITE.example max_age_days=7 value=drop"
+    " account_traits=drop"
+)
+
 
 def say(text: str) -> None:
     """Write a line to standard output at once, also into a pipe."""
@@ -37,11 +42,12 @@ def post_command(credentials: Credentials) -> str:
     )
 
 
-def read_command(credentials: Credentials) -> str:
-    """A curl that reads the stage of that event's account with the secret key."""
+def read_command(credentials: Credentials, home: Path) -> str:
+    """Commands that read the stage of that event's account with the secret key of `home`."""
     return (
+        f'eval "$({commands(home, ["env"])})"\n'
         f"curl -sS '{credentials.read_url}/v1/stage?account_id=acme' \\\n"
-        f"  -H 'Authorization: Bearer {credentials.secret_key}'"
+        f'  -H "Authorization: Bearer $STAGELINE_SECRET_KEY"'
     )
 
 
@@ -61,25 +67,36 @@ No map is published, so no account has a stage yet. Publish a ready map, or your
 """
 
 
-def welcome(credentials: Credentials, path: Path, *, has_map: bool) -> str:
-    """Addresses, keys and first commands, in the order in which a newcomer needs them."""
+def welcome(credentials: Credentials, path: Path, *, has_map: bool, shows_secret: bool) -> str:
+    """Addresses, keys and first commands, in the order in which a newcomer needs them.
+
+    `path`: the file of the keys. `shows_secret`: with the secret key itself; never into a file, nor
+    after the first time.
+    """
+    home = path.parent
+    again = f"see it by: {commands(home, ['env'])}"
+    secret = f"{credentials.secret_key} (shown this once; {again})" if shows_secret else again
     return f"""
 Stageline is ready at {credentials.base_url}
 
   keys        {path.resolve()}
   write key   {credentials.write_key}
-  secret key  {credentials.secret_key}
-{"" if has_map else _without_map(path.parent)}
+  secret key  {secret}
+{"" if has_map else _without_map(home)}
 Post an event:
 
 {post_command(credentials)}
 
 Read the stage:
 
-{read_command(credentials)}
+{read_command(credentials, home)}
 
 Watch what arrives, who is stuck, why, and what needs a person (in another terminal, in this folder):
 
-{commands(path.parent)}
+{commands(home)}
+
+Before the write key goes into a page, let it send from that page alone, and neither money nor the past:
+
+{commands(path.parent, [_CLOSE])}
 
 Ctrl-C stops it; the data stays."""

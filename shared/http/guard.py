@@ -7,13 +7,20 @@ of them has a deadline and a size, and only the connections beyond the limit are
 """
 
 import asyncio
-from typing import Any
+from typing import Any, NoReturn
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from shared.http.problem import TYPE
+from shared.http.refusals import (
+    HEAD_TIMEOUT,
+    HEAD_TOO_LARGE,
+    INVALID_HOST,
+    MALFORMED_REQUEST,
+    TOO_MANY_CONNECTIONS,
+    Refusal,
+)
 
 HEAD_SECONDS = 10.0
 MAX_HEAD_BYTES = 64 * 1024
@@ -21,35 +28,13 @@ MAX_HEAD_BYTES = 64 * 1024
 REST_SECONDS = 10.0
 MAX_REST_BYTES = 16_000_000
 """Of a body that continues after its response: a correct sender ends it, or closes the connection."""
+_AROUND_HEADER = len(b": \r\n")
 UNREAD_SECONDS = 60.0
 """How long a peer may leave a response unread, once it fills the buffers."""
 
-CODES = {"head_timeout": 408, "head_too_large": 431, "too_many_connections": 503}
-"""Code to status of refusals before there is a request."""
 
-
-def _answer(status: str, code: str, detail: str, extra: str = "") -> bytes:
-    body = (
-        f'{{"type":"{TYPE}",'
-        f'"title":"{status[4:]}","status":{status[:3]},"code":"{code}","detail":"{detail}"}}'
-    )
-    head = (
-        f"HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\n"
-        f"content-length: {len(body)}\r\n{extra}connection: close\r\n\r\n"
-    )
-    return (head + body).encode()
-
-
-_FULL = _answer(
-    "503 Service Unavailable",
-    "too_many_connections",
-    "Too many connections are open; try again.",
-    "retry-after: 2\r\n",
-)
-_TIMEOUT = _answer("408 Request Timeout", "head_timeout", "The request did not arrive in time.")
-_TOO_LARGE = _answer(
-    "431 Request Header Fields Too Large", "head_too_large", "The headers are too large."
-)
+class _Refused(Exception):
+    pass
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -72,6 +57,12 @@ class GuardedProtocol(HttpToolsProtocol):
         self._is_in_head = False
         self._is_in_body = False
         self._head_bytes = 0
+        """Bytes received since a segment began within the head."""
+        self._parsed_bytes = 0
+        """Bytes of the parsed parts of the head, which may all come in one segment."""
+        self._hosts = 0
+        self._refusal = MALFORMED_REQUEST
+        """The answer to a request that the parser does not take."""
         self._other_bytes = 0
         """Bytes of framing since the last byte of the body."""
         self._rest_bytes = 0
@@ -83,7 +74,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """Refuse a connection beyond the limit; else start the deadline of the first head."""
         super().connection_made(transport)
         if self._max_connections is not None and len(self.connections) > self._max_connections:
-            transport.write(_FULL)
+            transport.write(TOO_MANY_CONNECTIONS.response())
             transport.close()
             return
         self._head_timer = self.loop.call_later(self.head_seconds, self._give_up)
@@ -100,7 +91,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._is_in_head:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
-                self.transport.write(_TOO_LARGE)
+                self.transport.write(HEAD_TOO_LARGE.response())
                 self.transport.close()
                 return
         elif self._is_in_body:
@@ -119,10 +110,26 @@ class GuardedProtocol(HttpToolsProtocol):
         """A head begins."""
         self._is_in_head = True
         self._head_bytes = 0
+        self._parsed_bytes = 0
+        self._hosts = 0
         super().on_message_begin()
 
+    def on_url(self, url: bytes) -> None:
+        """A piece of the address."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, or a trailer."""
+        if self._is_in_head:
+            self._count(len(name) + len(value) + _AROUND_HEADER)
+            self._hosts += name.lower() == b"host"
+        super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        """A head is complete."""
+        """A head is complete. RFC 9112, 3.2: one `Host`, which HTTP/1.0 may leave out."""
+        if self._hosts != 1 and (self._hosts or self.parser.get_http_version() == "1.1"):
+            self._refuse(INVALID_HOST)
         self._is_in_head = False
         self._is_in_body = True
         self._other_bytes = 0
@@ -164,6 +171,22 @@ class GuardedProtocol(HttpToolsProtocol):
         self._stop_unread_timer()
         super().resume_writing()
 
+    def send_400_response(self, msg: str) -> None:
+        """Answer a request that the parser does not take; `msg` is uvicorn's text for it."""
+        del msg
+        self.transport.write(self._refusal.response())
+        self.transport.close()
+
+    def _count(self, size: int) -> None:
+        self._parsed_bytes += size
+        if self._parsed_bytes > MAX_HEAD_BYTES:
+            self._refuse(HEAD_TOO_LARGE)
+
+    def _refuse(self, refusal: Refusal) -> NoReturn:
+        """End the connection from within the parser, whose caller sends the answer."""
+        self._refusal = refusal
+        raise _Refused
+
     def _is_idle(self) -> bool:
         """Whether every request that came is answered."""
         return self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]
@@ -171,7 +194,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def _give_up(self) -> None:
         self._head_timer = None
         if not self.transport.is_closing():
-            self.transport.write(_TIMEOUT)
+            self.transport.write(HEAD_TIMEOUT.response())
             self.transport.close()
 
     def _stop_head_timer(self) -> None:

@@ -1,6 +1,7 @@
 """The port of a process, bound before anything else starts."""
 
 import errno
+import ipaddress
 import socket
 
 from shared.errors import FatalError
@@ -21,6 +22,14 @@ def bind(host: str, port: int) -> socket.socket:
         raise FatalError(_message(host, port, exc)) from exc
     listener.set_inheritable(True)
     return listener
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a service that listens on `host` is reached from its own machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _message(host: str, port: int, exc: OSError) -> str:

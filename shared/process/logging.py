@@ -51,7 +51,19 @@ def configure(*, service: str, level: str = "INFO", log_format: LogFormat = "aut
         logger.handlers.clear()
         logger.propagate = True
     logging.getLogger("uvicorn.access").disabled = True
+    logging.getLogger("uvicorn.error").addFilter(_without_noise)
     structlog.contextvars.bind_contextvars(service=service)
+
+
+_NOISE = ("Invalid HTTP request", "Unsupported upgrade request", "No supported WebSocket library")
+"""Beginnings of warnings that any client can cause, without a key and as often as it likes."""
+
+
+def _without_noise(record: logging.LogRecord) -> bool:
+    if record.levelno == logging.WARNING and str(record.msg).startswith(_NOISE):
+        record.levelno, record.levelname = logging.DEBUG, "DEBUG"
+        return logging.getLogger().isEnabledFor(logging.DEBUG)
+    return True
 
 
 def _lowered(record: logging.LogRecord) -> bool:

@@ -8,10 +8,8 @@ appends of 100, eight at a time. The ratio and the client's processor time say m
 
 import argparse
 import asyncio
-import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from time import monotonic, process_time
 
 import uvloop
@@ -25,6 +23,7 @@ from shared.eventlog.port import LogReader, NewRecord
 from shared.settings import CommonSettings
 from shared.storage.connect import DatabaseRole, connect
 from tests.support.database import migrate
+from tests.support.folders import postgres_folder
 
 BATCH = 100
 CONCURRENT = 8
@@ -247,14 +246,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0)
     options = parser.parse_args()
     with (
-        tempfile.TemporaryDirectory() as folder,
+        postgres_folder() as folder,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         if options.log != "postgres":
-            with LocalKafka(Path(folder) / "kafka") as broker:
+            with LocalKafka(folder / "kafka") as broker:
                 runner.run(_kafka(broker.bootstrap, options.seconds))
         if options.log != "kafka":
-            with EmbeddedPostgres(Path(folder) / "pg") as server:
+            with EmbeddedPostgres(folder / "pg") as server:
                 runner.run(_postgres(server.url, options.seconds))
 
 

@@ -15,13 +15,11 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from time import monotonic, sleep
 
 import msgspec
@@ -31,6 +29,7 @@ from migrations.upgrade import upgrade
 from services.standalone.postgres import EmbeddedPostgres
 from tests.benchmarks.http_load import Load, Target, drive, together
 from tests.integration.ingest.server import make_key
+from tests.support.folders import postgres_folder
 
 BATCH = 100
 WANTED = {1: 10_000, BATCH: 40_000}
@@ -219,7 +218,7 @@ def _rate_ratio(load: Load, other: Load) -> float:
 @contextmanager
 def _surroundings(event_log: str) -> Iterator[dict[str, str]]:
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = stack.enter_context(postgres_folder())
         postgres = stack.enter_context(EmbeddedPostgres(folder / "pg"))
         upgrade(postgres.url)
         environment = {

@@ -34,6 +34,7 @@ from shared.keys.token import KeyKind
 from shared.maps import parse, templates
 from shared.storage import journeys, keys
 from shared.storage.connect import DatabaseRole, connect, create_engine
+from tests.support.folders import postgres_folder
 
 WANTED_RATE = 4_000
 WANTED_P99_MS = 10.0
@@ -94,7 +95,7 @@ def main() -> None:
     """Run and print."""
     options = _options()
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = stack.enter_context(postgres_folder())
         server = stack.enter_context(EmbeddedPostgres(folder / "pg", durable=False))
         token = asyncio.run(_seed(server.url, options.subjects))
         environment = {**os.environ, "STAGELINE_DATABASE_URL": server.url}

@@ -14,7 +14,6 @@ import cProfile
 import pstats
 import resource
 import sys
-import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,6 +42,7 @@ from shared.maps import parse, templates
 from shared.process.collector import tune_collector
 from shared.storage import journeys
 from shared.storage.connect import DatabaseRole, connect, create_engine, open_pool
+from tests.support.folders import postgres_folder
 
 ROOT = Path(__file__).parent.parent.parent
 BATCH = 2000
@@ -274,8 +274,8 @@ def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     tune_collector()
     with (
-        tempfile.TemporaryDirectory() as folder,
-        EmbeddedPostgres(Path(folder) / "pg") as server,
+        postgres_folder() as folder,
+        EmbeddedPostgres(folder / "pg") as server,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         runner.run(measure(server.url, arguments))

@@ -11,7 +11,6 @@ import pytest
 from deploy.dev.kafka import LocalKafka
 from services.standalone.postgres import EmbeddedPostgres
 from shared.errors import LogUnavailable
-from tests.conftest import postgres_folder
 from tests.contract.event_log_harness import (
     EventLogHarness,
     KafkaHarness,
@@ -24,6 +23,7 @@ from tests.contract.event_log_harness import (
 )
 from tests.support.database import execute, migrate
 from tests.support.eventually import eventually
+from tests.support.folders import postgres_folder
 
 
 @dataclass(frozen=True, slots=True)

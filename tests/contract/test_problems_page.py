@@ -3,7 +3,7 @@
 import re
 
 from services.api.errors import STATUS
-from shared.http import guard
+from shared.http import refusals
 from shared.http.problem import UNROUTED
 from tests.conftest import ROOT
 from tests.contract.test_openapi import answers, examples, operations
@@ -32,7 +32,7 @@ def test_every_problem_has_one_section_under_its_status() -> None:
         for example in examples(content)
         if status >= 400 and "type" in example
     }
-    elsewhere = (UNROUTED, guard.CODES, STATUS, SEGMENT_ALONE)
+    elsewhere = (UNROUTED, refusals.CODES, STATUS, SEGMENT_ALONE)
     wanted = answered | {(code, str(status)) for each in elsewhere for code, status in each.items()}
 
     assert sorted(explained()) == sorted(

@@ -1,8 +1,10 @@
-"""All of Stageline in the test's own process, driven by HTTP alone.
+"""All of Stageline in the test's own process, driven by HTTP alone; and one service's parts alone.
 
 Ingest, stager and api as `make run` puts them together, on a real port, on either event log, with a
 clock that the test turns. The harness reads the database to see when to go on, never for what
 a test expects.
+
+`api_parts` and `stager_parts` are for tests of one service, which call its parts themselves.
 """
 
 import asyncio
@@ -19,15 +21,30 @@ import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 
+from services.api.app import build
+from services.api.context import ApiContext
+from services.api.settings import ApiSettings
 from services.cli.operate.verify import VerifyReport, examine
+from services.stager.batch.batch_writer import BatchWriter
+from services.stager.batch.context import StagerContext
+from services.stager.jobs.refold_jobs import RefoldJobs
+from services.stager.jobs.timers import Timers
+from services.stager.store.session import Pool
+from services.stager.subjects.cache import RowCache
 from services.standalone.bootstrap import bootstrap
 from services.standalone.compose import AllServices, Settings, composed, settings_from
-from shared.clock import ManualClock
+from shared.clock import Clock, ManualClock
 from shared.contracts.topics import TOUCHPOINTS
 from shared.eventlog.kafka import topics as kafka_topics
+from shared.keys.cache import KeyCache
 from shared.process.listener import bind
-from tests.support.database import connected, owner_transaction
+from shared.storage import keys as stored_keys
+from shared.storage.connect import DatabaseRole
+from shared.telemetry.metrics import Metrics
+from tests.support.database import connected, engine_of, owner_transaction
 from tests.support.eventually import eventually
 
 PARTITIONS = 2
@@ -142,9 +159,15 @@ class Stack:
         published: dict[str, Any] = answer.json()
         return published
 
-    async def post(self, events: Sequence[dict[str, Any]], *, settle: bool = True) -> None:
-        """Send events; every one must be accepted."""
-        answer = await self.write.post("/v1/touchpoints", json=list(events))
+    async def post(
+        self,
+        events: Sequence[dict[str, Any]],
+        *,
+        settle: bool = True,
+        by: httpx.AsyncClient | None = None,
+    ) -> None:
+        """Send events, as a server does unless `by` another key; every one must be accepted."""
+        answer = await (by or self.read).post("/v1/touchpoints", json=list(events))
         assert answer.status_code == 202, answer.text
         verdict = answer.json()
         assert verdict == {"accepted": len(events), "rejected": []}
@@ -269,3 +292,60 @@ async def _served(services: AllServices, listener: socket.socket) -> AsyncIterat
     finally:
         stop.set()
         await serving
+
+
+@asynccontextmanager
+async def api_parts(
+    database_url: str, clock: Clock, **settings: object
+) -> AsyncIterator[ApiContext]:
+    """The parts of an api process: keys on connections of their own, metrics counted from zero."""
+    values = {"database_url": SecretStr(database_url), **settings}
+    async with engine_of(database_url, role=DatabaseRole.API) as engine:
+        api = build(
+            ApiSettings.model_validate(values),
+            keys=KeyCache(stored_keys.loader(engine), clock),
+            clock=clock,
+            metrics=Metrics(CollectorRegistry()),
+        )
+        try:
+            yield api
+        finally:
+            await api.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagerParts:
+    """One stager process without its log: the parts that write, sharing one cache."""
+
+    context: StagerContext
+    writer: BatchWriter
+    timers: Timers
+    jobs: RefoldJobs
+
+
+def stager_parts(
+    pool: Pool, clock: Clock, metrics: Metrics, *, owner: str, subjects: int = 100
+) -> StagerParts:
+    """The parts of a stager named `owner`, with `subjects` subjects in its cache at most."""
+    context = StagerContext(pool=pool, clock=clock, cache=RowCache(subjects))
+    return StagerParts(
+        context=context,
+        writer=BatchWriter(context, owner=owner),
+        timers=Timers(
+            pool=pool,
+            clock=clock,
+            cache=context.cache,
+            journeys=context.journeys,
+            locks=context.locks,
+            metrics=metrics,
+            pause_seconds=float(_QUICK["stager_timer_seconds"]),
+        ),
+        jobs=RefoldJobs(
+            pool=pool,
+            clock=clock,
+            cache=context.cache,
+            journeys=context.journeys,
+            locks=context.locks,
+            metrics=metrics,
+        ),
+    )

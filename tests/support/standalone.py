@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,10 +15,29 @@ from typing import Any
 
 import httpx
 
+from tests.conftest import require
 from tests.support.eventually import wait_for
 from tests.support.processes import free_port
 
 READY_SECONDS = 90.0
+
+UNPRIVILEGED_USER = 65534
+
+
+def python_for_everybody() -> str:
+    """An interpreter of our version that an ordinary user may start."""
+    named = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for python in (sys.executable, shutil.which(named, path="/usr/local/bin:/usr/bin")):
+        if python is None:
+            continue
+        try:
+            subprocess.run([python, "-c", ""], user=UNPRIVILEGED_USER, check=True)  # noqa: S603 - as above
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        return python
+    reason = "every Python of this machine is private to root"
+    require(available=False, reason=reason)
+    raise AssertionError(reason)
 
 
 class Standalone:
@@ -121,8 +141,8 @@ def starting(folder: Path) -> Iterator[Start]:
 
 
 def curls(output: str) -> list[str]:
-    """The commands of the welcome, as a person would copy them."""
-    return re.findall(r"^curl(?:.*\\\n)*.*$", output, re.MULTILINE)
+    """The calls of the welcome, as a person would copy them."""
+    return re.findall(r"^(?:eval .*\n)?curl(?:.*\\\n)*.*$", output, re.MULTILINE)
 
 
 def run_copied(command: str, folder: Path | None = None) -> Any:

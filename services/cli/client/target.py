@@ -6,6 +6,7 @@ from pathlib import Path
 
 from services.cli.client.errors import fail
 from services.standalone import credentials
+from services.standalone.cluster.socket_folder import is_of_another_user
 from services.standalone.credentials import HOME, Credentials
 
 _HOME = "STAGELINE_HOME"
@@ -82,4 +83,6 @@ def adopt_folder_database() -> None:
         return
     here = of_this_folder()
     if here is not None and here.database_url:
+        if is_of_another_user(here.database_url, home() / "postgres"):
+            fail("another user has taken the socket folder of the database: start Stageline again")
         os.environ[_DATABASE_URL] = here.database_url

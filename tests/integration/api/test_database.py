@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import asyncpg
 import pytest
@@ -16,6 +14,7 @@ from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
 from tests.integration.api.world import World, api_world
 from tests.support.database import migrate
 from tests.support.eventually import eventually
+from tests.support.folders import postgres_folder
 
 OTHER = WorkspaceId(2)
 _STAGES = "SELECT subject_id FROM placement"
@@ -147,9 +146,8 @@ async def test_a_locked_table_is_a_503_in_time_and_a_200_afterwards(world: World
 
 async def test_while_postgres_is_down_every_route_answers_503_and_recovers() -> None:
     async with AsyncExitStack() as stack:
-        # Not below pytest's own folder: another run as root closes that to the server's user.
-        folder = stack.enter_context(TemporaryDirectory(prefix="stageline-api-"))
-        server = EmbeddedPostgres(Path(folder) / "pg", durable=False)
+        folder = stack.enter_context(postgres_folder())
+        server = EmbeddedPostgres(folder / "pg", durable=False)
         with server:
             await migrate(server.url)
             world = await stack.enter_async_context(

@@ -7,25 +7,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-from prometheus_client import CollectorRegistry
-from pydantic import SecretStr
 from sqlalchemy import text
 from starlette.types import ASGIApp
 
-from services.api.app import build, create_app
+from services.api.app import create_app
 from services.api.context import ApiContext
-from services.api.settings import ApiSettings
 from shared.clock import ManualClock
 from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
-from shared.keys.cache import KeyCache
 from shared.keys.principal import Scope
 from shared.keys.token import KeyKind
 from shared.maps import parse
 from shared.storage import journeys, keys
-from shared.storage.connect import DatabaseRole, create_engine
-from shared.telemetry.metrics import Metrics
 from tests.integration.api.rows import Rows
 from tests.support.database import connected, owner_transaction
+from tests.support.services import api_parts
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
@@ -148,15 +143,7 @@ async def api_world(database_url: str, **settings: Any) -> AsyncIterator[World]:
         )
         other = await keys.create(connection, workspace_id=foreign, kind=KeyKind.SECRET, now=NOW)
         await journeys.publish(connection, DEFAULT_WORKSPACE, parse(MAP), MAP, "seed", NOW)
-    key_engine = create_engine(database_url, role=DatabaseRole.API, application_name="keys")
-    key_cache = KeyCache(keys.loader(key_engine), clock)
-    api = build(
-        ApiSettings(database_url=SecretStr(database_url), **settings),
-        keys=key_cache,
-        clock=clock,
-        metrics=Metrics(CollectorRegistry()),
-    )
-    async with connected(database_url) as owner:
+    async with api_parts(database_url, clock, **settings) as api, connected(database_url) as owner:
         app = create_app(api)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
@@ -172,5 +159,3 @@ async def api_world(database_url: str, **settings: Any) -> AsyncIterator[World]:
                 foreign_workspace=foreign,
                 database_url=database_url,
             )
-    await api.close()
-    await key_engine.dispose()

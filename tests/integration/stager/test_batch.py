@@ -1,5 +1,7 @@
 """What one batch does: everything of it, once, whatever comes twice, late or broken."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -169,9 +171,9 @@ async def test_a_revived_stager_changes_nothing_twice(database_url: str) -> None
         await w.store(batch)
 
         with pytest.raises(Fenced):
-            await w.writer.store(batch, {0: 0})
+            await w.stager.writer.store(batch, {0: 0})
         with pytest.raises(Fenced):
-            await w.writer.store(
+            await w.stager.writer.store(
                 decode_all(
                     w.records([w.event("Deal Lost", 2, account_id="acme")]), max_bytes=100_000
                 ),
@@ -227,7 +229,8 @@ async def test_a_published_map_reaches_what_was_there_before(database_url: str) 
 
 async def test_a_batch_that_cannot_be_applied_at_all_stops_the_stager(database_url: str) -> None:
     async with world(database_url, SALES) as w:
-        w.writer = BatchWriter(w.another_context(), owner="test", most_unapplicable=5)
+        writer = BatchWriter(w.stager.context, owner="test", most_unapplicable=5)
+        w.stager = replace(w.stager, writer=writer)
         decoded = decode_all(
             w.records([w.event("Blog Read", n, account_id=f"a{n}") for n in range(64)]),
             max_bytes=100_000,

@@ -62,7 +62,7 @@ async def test_stagers_that_meet_give_the_rows_of_one(database_url: str, seed: i
         random.shuffle(shuffled)
         async with asyncio.TaskGroup() as group:
             for number, share in enumerate(deal(shuffled, random)):
-                writer = w.another_writer(f"stager-{number}")
+                writer = w.another_stager(f"stager-{number}").writer
                 group.create_task(stager(w, writer, share, random.randint(1, 4)))
 
         rows_now = await snapshot(w)
@@ -85,7 +85,7 @@ async def test_partition_workers_of_one_stager_give_the_rows_of_one(
         random.shuffle(events)
         async with asyncio.TaskGroup() as group:
             for share in deal(events, random):
-                group.create_task(stager(w, w.writer, share, 3))
+                group.create_task(stager(w, w.stager.writer, share, 3))
 
         rows_now = await snapshot(w)
         for name, rows in expected.items():

@@ -22,10 +22,10 @@ async def test_another_stager_with_the_person_in_its_cache_does_not_bring_them_b
 ) -> None:
     async with world(database_url, SALES) as w:
         await w.send(w.event("Blog Read", 0, user_id="leah", account_id="acme"))
-        other = w.another_writer()
-        mine, w.writer = w.writer, other
+        other = w.another_stager()
+        mine, w.stager = w.stager, other
         await w.send(erase(w, user_id="leah"))
-        w.writer = mine
+        w.stager = mine
         done = await w.send(
             w.event("Blog Read", 1, user_id="leah"),
             w.event("Blog Read", 1, user_id="leah", account_id="acme"),
@@ -40,7 +40,7 @@ async def test_concurrent_requests_and_events_leave_no_erased_person_behind(
     database_url: str,
 ) -> None:
     async with world(database_url, SALES) as w:
-        stagers = [w.another_writer(f"s{n}") for n in range(3)]
+        stagers = [w.another_stager(f"s{n}").writer for n in range(3)]
 
         async def feed(number: int) -> None:
             random = Random(number)  # noqa: S311 - chance that can be repeated

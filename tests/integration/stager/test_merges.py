@@ -219,17 +219,17 @@ async def test_another_stager_that_remembers_the_old_account_finds_the_new_one(
 ) -> None:
     async with world(database_url, SALES) as w:
         await w.send(w.event("Blog Read", 0, account_id="old", user_id="leah"))
-        other = w.another_writer()
-        mine, w.writer = w.writer, other
+        other = w.another_stager()
+        mine, w.stager = w.stager, other
         await w.send(merge(w, "new", "old", 1))
         await w.send(merge(w, "newest", "new", 2))
-        w.writer = mine
+        w.stager = mine
         await w.send(
             w.event("Demo Requested", 3, account_id="old"), w.event("Blog Read", 4, user_id="leah")
         )
-        w.writer = other
+        w.stager = other
         await w.send(merge(w, "first", "old", 0.5))
-        w.writer = mine
+        w.stager = mine
         await w.send(w.event("Contract Signed", 5, account_id="old"))
 
         assert await absorbed(w) == {"old": "first", "new": "newest"}

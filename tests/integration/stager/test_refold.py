@@ -36,11 +36,11 @@ async def test_a_job_goes_on_where_a_dead_process_left_it(database_url: str) -> 
             )
         )
         await w.publish(STRICTER)
-        await w.jobs.step(limit=4)
+        await w.stager.jobs.step(limit=4)
         assert (await w.rows(JOB))[1] == (2, "a3", 4, 10, False)
 
         w.restart()
-        while await w.jobs.step(limit=4):
+        while await w.stager.jobs.step(limit=4):
             pass
 
         assert (await w.rows(JOB))[1] == (2, "a9", 10, 10, True)

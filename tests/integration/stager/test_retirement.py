@@ -96,7 +96,7 @@ async def test_a_job_of_a_retirement_goes_on_where_a_dead_process_left_it(
         await w.finish_jobs()
         await w.send(*(w.event("Demo Requested", 0, account_id=f"a{n}") for n in range(7)))
         await retire(w)
-        await w.jobs.step(limit=3)
+        await w.stager.jobs.step(limit=3)
         job = (
             "SELECT cursor, done, total, finished_at IS NOT NULL FROM refold_job WHERE version = 2"
         )

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import msgspec
 
-from tests.integration.stager.world import SALES, START, timers_of, world
+from tests.integration.stager.world import SALES, START, world
 
 PATIENT = """
 journey: sales
@@ -148,7 +148,7 @@ async def test_a_batch_and_a_sweep_of_two_stagers_do_not_overwrite_each_other(
 ) -> None:
     async with world(database_url, SALES) as w:
         await w.send(w.event("Demo Requested", 0, account_id="acme"))
-        sweeping = timers_of(w.another_context(), w.metrics)
+        sweeping = w.another_stager().timers
         w.clock.advance(timedelta(days=20))
         await sweeping.sweep()
 

@@ -10,14 +10,9 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from services.stager.batch.batch_writer import BatchWriter
-from services.stager.batch.context import StagerContext
-from services.stager.jobs.refold_jobs import RefoldJobs
-from services.stager.jobs.timers import Timers
 from services.stager.records.records import BatchResult, DecodedRecord, decode_all
 from services.stager.store import queues
 from services.stager.store.session import Pool, transaction
-from services.stager.subjects.cache import RowCache
 from shared.clock import ManualClock
 from shared.contracts import envelope as wire
 from shared.contracts.envelope import Envelope
@@ -30,6 +25,7 @@ from shared.storage.connect import DatabaseRole, open_pool
 from shared.telemetry.metrics import Metrics
 from tests.support import touchpoints
 from tests.support.database import connected, owner_transaction
+from tests.support.services import StagerParts, stager_parts
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
@@ -72,11 +68,8 @@ class World:
     url: str
     pool: Pool
     clock: ManualClock
-    context: StagerContext
-    writer: BatchWriter
-    timers: Timers
-    jobs: RefoldJobs
     metrics: Metrics
+    stager: StagerParts
     positions: dict[int, int] = field(default_factory=dict)
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
@@ -94,20 +87,13 @@ class World:
         raw = [wire.encode(v) if isinstance(v, Envelope) else v for v in values]
         return [Record(partition, start + at, b"k", value) for at, value in enumerate(raw)]
 
-    def another_context(self) -> StagerContext:
+    def another_stager(self, owner: str = "other") -> StagerParts:
         """That of another process, which shares nothing but the database."""
-        return StagerContext(pool=self.pool, clock=self.clock, cache=RowCache(100))
-
-    def another_writer(self, owner: str = "other") -> BatchWriter:
-        """That of another process."""
-        return BatchWriter(self.another_context(), owner=owner)
+        return stager_parts(self.pool, self.clock, self.metrics, owner=owner)
 
     def restart(self) -> None:
         """Continue as a new process on the same database."""
-        self.context = self.another_context()
-        self.writer = BatchWriter(self.context, owner="next")
-        self.timers = timers_of(self.context, self.metrics)
-        self.jobs = jobs_of(self.context, self.metrics)
+        self.stager = self.another_stager("next")
 
     def decoded(
         self, events: Sequence[Envelope], partition: int, positions: dict[int, int]
@@ -125,18 +111,18 @@ class World:
         return await self.store(decode_all(self.records(values, partition), max_bytes=100_000))
 
     async def store(self, records: Sequence[DecodedRecord]) -> list[BatchResult]:
-        done = await self.writer.store(records, self.positions)
+        done = await self.stager.writer.store(records, self.positions)
         for each in done:
             self.positions.update(each.next_offsets)
         return done
 
     async def pass_time(self, by: timedelta) -> None:
         self.clock.advance(by)
-        while await self.timers.sweep():
+        while await self.stager.timers.sweep():
             pass
 
     async def finish_jobs(self) -> None:
-        while await self.jobs.step(limit=3):
+        while await self.stager.jobs.step(limit=3):
             pass
 
     def event(self, name: str, at: timedelta | float = timedelta(), **fields: Any) -> Envelope:
@@ -178,29 +164,6 @@ class World:
         return (int(rows[0][0]), int(rows[0][1]), int(rows[0][2]))
 
 
-def timers_of(context: StagerContext, metrics: Metrics) -> Timers:
-    return Timers(
-        pool=context.pool,
-        clock=context.clock,
-        cache=context.cache,
-        journeys=context.journeys,
-        locks=context.locks,
-        metrics=metrics,
-        pause_seconds=0.05,
-    )
-
-
-def jobs_of(context: StagerContext, metrics: Metrics) -> RefoldJobs:
-    return RefoldJobs(
-        pool=context.pool,
-        clock=context.clock,
-        cache=context.cache,
-        journeys=context.journeys,
-        locks=context.locks,
-        metrics=metrics,
-    )
-
-
 @asynccontextmanager
 async def world(url: str, *maps: str, subjects: int = 1000) -> AsyncIterator[World]:
     """A stager around the database at `url`, with maps published."""
@@ -208,17 +171,13 @@ async def world(url: str, *maps: str, subjects: int = 1000) -> AsyncIterator[Wor
         url, role=DatabaseRole.STAGER, application_name="test-stager", max_size=4
     )
     clock = ManualClock(START)
-    context = StagerContext(pool=pool, clock=clock, cache=RowCache(subjects))
     metrics = Metrics(CollectorRegistry())
     made = World(
         url=url,
         pool=pool,
         clock=clock,
-        context=context,
-        writer=BatchWriter(context, owner="test"),
-        timers=timers_of(context, metrics),
-        jobs=jobs_of(context, metrics),
         metrics=metrics,
+        stager=stager_parts(pool, clock, metrics, owner="test", subjects=subjects),
     )
     for text in maps:
         await made.publish(text)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import postgres_folder
 from tests.support.eventually import wait_for
+from tests.support.folders import postgres_folder
 from tests.support.standalone import Standalone, starting
 
 pytestmark = pytest.mark.timeout(300)

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 import httpx
 import pytest
 
+from services.cli.sources.settings import changed_settings
 from tests.conftest import ROOT, require
 from tests.support.eventually import wait_for
 from tests.support.processes import free_port
@@ -47,7 +48,7 @@ def test_the_printed_commands_work_as_they_are(running: Standalone) -> None:
 
     post, read = curls(running.output())
     posted = run_copied(post)
-    stage = wait_for(lambda: stage_of(read), within=20)
+    stage = wait_for(lambda: stage_of(read, running.folder), within=20)
 
     assert posted == {"accepted": 1, "rejected": []}
     assert (stage["account_id"], stage["stage"]) == ("acme", "evaluation")
@@ -75,8 +76,18 @@ def test_the_commands_of_the_readme_work_in_the_folder(running: Standalone) -> N
 def test_the_commands_of_the_welcome_work_in_the_folder(running: Standalone) -> None:
     commands = re.findall(r"^\.venv/bin/stageline .*", running.output(), re.MULTILINE)
 
+    *commands, close = commands
+    pairs = close.removeprefix(".venv/bin/stageline source set website ").split()
+
     assert commands[0] == ".venv/bin/stageline tail website"  # it never ends; watched below
     assert len(commands) == 4
+    # Not run: the tests beside this one send by the key that it closes.
+    assert changed_settings(pairs, None, present={}) == {
+        "allowed_origins": ["https://YOUR-SITE.example"],
+        "max_age_days": 7,
+        "value": "drop",
+        "account_traits": "drop",
+    }
     for command in (*commands[1:2], *commands[3:]):
         assert len(printed_by(command, running.folder).splitlines()) > 1
 
@@ -144,6 +155,11 @@ def test_everything_is_in_the_folder_and_the_keys_are_for_its_owner_alone(
     assert {"base_url", "write_key", "secret_key"} <= credentials.keys()
     assert str(path) in running.output()
     assert credentials["write_key"] in running.output()
+
+
+def test_the_secret_key_is_in_no_file_that_the_output_goes_to(running: Standalone) -> None:
+    assert "sl_sk_" not in running.output()
+    assert "see it by: .venv/bin/stageline env" in running.output()
 
 
 def test_the_sample_has_accounts_in_every_stage_and_alerts_to_look_at(running: Standalone) -> None:

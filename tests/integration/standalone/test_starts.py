@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +15,15 @@ import pytest
 from tests.conftest import ROOT, require
 from tests.support.eventually import wait_for
 from tests.support.processes import free_port
-from tests.support.standalone import Start, curls, run_copied, stage_of, starting
-
-UNPRIVILEGED_USER = 65534
+from tests.support.standalone import (
+    UNPRIVILEGED_USER,
+    Start,
+    curls,
+    python_for_everybody,
+    run_copied,
+    stage_of,
+    starting,
+)
 
 
 @pytest.fixture
@@ -92,22 +97,6 @@ def test_a_wrong_setting_is_named_and_nothing_starts(start: Start) -> None:
     assert "Traceback" not in running.output()
 
 
-def python_for_everybody() -> str:
-    """An interpreter of our version that an ordinary user may start."""
-    named = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    for python in (sys.executable, shutil.which(named, path="/usr/local/bin:/usr/bin")):
-        if python is None:
-            continue
-        try:
-            subprocess.run([python, "-c", ""], user=UNPRIVILEGED_USER, check=True)  # noqa: S603 - as above
-        except (OSError, subprocess.CalledProcessError):
-            continue
-        return python
-    reason = "every Python of this machine is private to root"
-    require(available=False, reason=reason)
-    raise AssertionError(reason)
-
-
 def test_an_ordinary_user_can_run_it_as_well_as_root(folder: Path) -> None:
     require(available=os.geteuid() == 0, reason="only root can become another user")
     os.chown(folder, UNPRIVILEGED_USER, UNPRIVILEGED_USER)
@@ -142,16 +131,18 @@ def three_free_ports() -> int:
 
 
 def test_the_three_processes_on_kafka_start_answer_and_stop_together(
-    kafka_jars: Path, start: Start
+    kafka_jars: Path, folder: Path, start: Start
 ) -> None:
     require(available=shutil.which("curl") is not None, reason="no curl on this machine")
     assert kafka_jars.is_dir()
+    # As in a checkout.
+    Path(folder, ".venv").symlink_to(sys.prefix)
     running = start(three_free_ports(), module="deploy.dev.kafka_stack")
     running.wait_ready()
 
     post, read = curls(running.output())
     posted = run_copied(post)
-    stage = wait_for(lambda: stage_of(read), within=20)
+    stage = wait_for(lambda: stage_of(read, running.folder), within=20)
     code = running.stop()
 
     assert posted == {"accepted": 1, "rejected": []}

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from shared.errors import FatalError
-from shared.process.listener import bind
+from shared.process.listener import bind, is_loopback
 
 
 def test_a_port_in_use_names_the_way_out() -> None:
@@ -32,3 +32,14 @@ def test_a_port_of_the_system_names_the_way_out(monkeypatch: pytest.MonkeyPatch)
 
     with pytest.raises(FatalError, match=r"port 80 may not be opened by this user.*above 1023"):
         bind("127.0.0.1", 80)
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", True), ("127.0.0.2", True), ("::1", True), ("localhost", True),
+        ("0.0.0.0", False), ("::", False), ("10.0.0.7", False), ("ingest", False),  # noqa: S104 - compared
+    ],
+)  # fmt: skip
+def test_a_loopback_address_is_reached_from_the_machine_alone(host: str, *, expected: bool) -> None:
+    assert is_loopback(host) == expected

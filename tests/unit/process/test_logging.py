@@ -84,3 +84,21 @@ def test_off_a_terminal_the_automatic_format_is_json() -> None:
     (line,) = _lines("structlog.get_logger('x').info('hello')", log_format="auto")
 
     assert json.loads(line)["event"] == "hello"
+
+
+NOISE = """
+for text in (
+    "Invalid HTTP request received.", "Unsupported upgrade request.",
+    "No supported WebSocket library detected. Please use this or that",
+):
+    logging.getLogger("uvicorn.error").warning(text)
+logging.getLogger("uvicorn.error").warning("another")
+"""
+
+
+def test_a_client_cannot_fill_the_log_with_broken_requests() -> None:
+    usual = [json.loads(line)["event"] for line in _lines(NOISE)]
+    debugged = [json.loads(line) for line in _lines(NOISE, level="DEBUG")]
+
+    assert usual == ["another"]
+    assert [each["level"] for each in debugged] == ["debug", "debug", "debug", "warning"]

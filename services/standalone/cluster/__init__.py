@@ -1,0 +1,1 @@
+"""Parts of the embedded PostgreSQL: its system user, socket folder, programs, data folder, process."""
