@@ -94,6 +94,16 @@ class SourceRegistry:
             source = self._sources.get(source_id)
         return source
 
+    async def changed(self, source: Source) -> Source | None:
+        """The source after one more read, if that differs from `source`; else None.
+
+        For a secret that does not fit: a new one works at once. Guesses share their reads, as misses do.
+        """
+        if not await self._refresher.refresh():
+            return None
+        now = self._sources.get(source.source_id)
+        return None if now == source else now
+
     async def refresh(self) -> bool:
         """Read now; whether that worked. Never raises, waits up to the time-out."""
         return await self._refresher.refresh()

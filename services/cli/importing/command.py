@@ -104,7 +104,10 @@ def import_file(
     restart: Annotated[bool, typer.Option("--restart", help="Send from the first line.")] = False,
     errors: Annotated[
         Path | None,
-        typer.Option(help="Keep every refused row here, as CSV or NDJSON, to correct and import."),
+        typer.Option(
+            help="Keep every refused row here as it came, as CSV or NDJSON, to correct and import;"
+            " in a spreadsheet, open a CSV as text: its formulas would run."
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read all, say what would be accepted, send nothing.")

@@ -85,9 +85,6 @@ def list_(*, url: _Url = None, key: _Key = None, as_json: _Json = False) -> None
 def show(
     name: _Name,
     *,
-    snippet: Annotated[
-        bool, typer.Option("--snippet", help="Print the tag to paste into a website, alone.")
-    ] = False,
     url: _Url = None,
     key: _Key = None,
     as_json: _Json = False,
@@ -95,9 +92,6 @@ def show(
     """Show one source: settings, keys, secrets (never their values), usage, webhook address."""
     to = target(url, key, secret=True)
     source = find_source(to, name)
-    if snippet:
-        _print_snippet(source, to)
-        return
     usage = call(to, "GET", f"{source_path(source)}/usage", params={"days": _USAGE_DAYS})["items"]
     if as_json:
         print_json(source | _address(source, to) | {"usage": usage})
@@ -263,16 +257,23 @@ def _address(source: dict[str, Any], to: ApiTarget) -> dict[str, str | None]:
     return {"webhook_url": ingest_url(to) + source["webhook_path"] if has_one else None}
 
 
-def _print_snippet(source: dict[str, Any], to: ApiTarget) -> None:
+@app.command()
+def snippet(name: _Name, *, url: _Url = None, key: _Key = None) -> None:
+    """Print the line to paste into the head of a website: it asks for consent, then sends."""
+    to = target(url, key, secret=True)
+    source = find_source(to, name)
     if source["kind"] != SourceKind.WEB:
         fail("a tag is for sources of the kind web")
     here = of_this_folder()
     ids = {key["key_id"] for key in source["keys"] if not key["revoked_at"]}
     is_ours = here is not None and any(f"_{key_id}_" in here.write_key for key_id in ids)
-    write_key = here.write_key if here is not None and is_ours else "<write key>"
+    write_key = here.write_key if here is not None and is_ours else "YOUR_WRITE_KEY"
     typer.echo(snippet_of(base_url=ingest_url(to), write_key=write_key))
     if not is_ours:
-        _hint(f"stageline source key {shlex.quote(source['name'])}", "Put in a key of this source:")
+        _hint(
+            f"stageline source key {shlex.quote(source['name'])}",
+            "Put a key of this source in the place of YOUR_WRITE_KEY:",
+        )
 
 
 def _confirmed(source: dict[str, Any]) -> bool:

@@ -43,6 +43,16 @@ def section(context: DocumentContext) -> Section:
     return Section(
         tags=TAGS,
         paths={
+            browser.SCRIPT: {
+                "get": _operation(
+                    "browserScript",
+                    "Script for a page without an SDK",
+                    "Asks for consent, then sends page views. The tag that loads it holds the key.",
+                    {"application/javascript": {"schema": {"type": "string"}}},
+                    refused=[],
+                    parameters=[],
+                )
+            },
             browser.SETTINGS: {
                 "get": _operation(
                     "browserSettings",
@@ -93,7 +103,13 @@ def _json(example: object) -> Json:
 
 
 def _operation(
-    name: str, summary: str, description: str, content: Json, *, refused: list[RequestRejected]
+    name: str,
+    summary: str,
+    description: str,
+    content: Json,
+    *,
+    refused: list[RequestRejected],
+    parameters: list[Json] | None = None,
 ) -> Json:
     return {
         "operationId": name,
@@ -101,7 +117,7 @@ def _operation(
         "summary": summary,
         "description": description,
         "security": [{}],
-        "parameters": [_PATH_KEY if refused else _VERSION],
+        "parameters": [_PATH_KEY if refused else _VERSION] if parameters is None else parameters,
         "responses": responses(
             {"200": {"description": "As asked.", "content": content}},
             [*refused, secret_key_in_address()],

@@ -5,7 +5,9 @@ reveal which keys exist, a page starts while keys cannot be read, and its events
 are counted. Only text that cannot be a write key is rejected.
 """
 
+import gzip
 import re
+from importlib.resources import files
 
 import msgspec
 from starlette.routing import Route
@@ -23,6 +25,7 @@ from shared.keys.token import KeyKind
 SETTINGS = "/v1/projects/{write_key}/settings"
 CONFIG = "/array/{write_key}/config"
 CONFIG_SCRIPT = "/array/{write_key}/config.js"
+SCRIPT = "/s.js"
 FLAGS = ("/flags/", "/flags", "/decide/", "/decide")
 SCRIPTS = ("/static/{name:path}", "/array/{write_key}/array.js")
 """Scripts that PostHog's own address serves and this one does not."""
@@ -36,6 +39,23 @@ _SCRIPT = [
     (b"content-type", b"application/javascript"),
     (b"cross-origin-resource-policy", b"cross-origin"),
 ]
+_OWN_SCRIPT = files(__package__).joinpath("s.js").read_bytes()
+_OWN_SCRIPT_HEADERS = [
+    *response.raw(
+        {
+            "Cache-Control": "public, max-age=3600",
+            "Vary": "Accept-Encoding",
+            "X-Content-Type-Options": "nosniff",
+        }
+    ),
+    *_SCRIPT[len(_CACHE) :],
+]
+_PLAIN_SCRIPT = response.of_bytes(200, _OWN_SCRIPT, _OWN_SCRIPT_HEADERS)
+_PACKED_SCRIPT = response.of_bytes(
+    200,
+    gzip.compress(_OWN_SCRIPT, mtime=0),
+    [*_OWN_SCRIPT_HEADERS, (b"content-encoding", b"gzip")],
+)
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,255}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
 
 _COMPRESSION = ["gzip", "gzip-js"]
@@ -62,6 +82,7 @@ def routes(ingest: Ingest) -> list[Route]:
     """Every path that browser SDKs fetch."""
     return [
         *(plain_route(ingest, path, _serve_flags, _FLAGS) for path in FLAGS),
+        plain_route(ingest, SCRIPT, _serve_own_script, _GET),
         plain_route(ingest, SETTINGS, _serve_settings, _GET),
         plain_route(ingest, CONFIG, _serve_config, _GET),
         plain_route(ingest, CONFIG_SCRIPT, _serve_config_script, _GET),
@@ -85,6 +106,12 @@ async def _serve_settings(exchange: Exchange) -> RawResponse:
     return response.json(
         200, {"integrations": {"Segment.io": segment}, "metrics": metrics}, headers=_CACHE
     )
+
+
+async def _serve_own_script(exchange: Exchange) -> RawResponse:
+    """The script of a page without an SDK: the same for every key, which the page's tag holds."""
+    accepted = exchange.header(b"accept-encoding") or b""
+    return _PACKED_SCRIPT if b"gzip" in accepted else _PLAIN_SCRIPT
 
 
 async def _serve_config(exchange: Exchange) -> RawResponse:

@@ -81,7 +81,7 @@ def _receiver(mappings: MappingCache) -> Callable[[Exchange], Awaitable[RawRespo
         raw = await exchange.received(is_raw=True)
         if isinstance(raw, BodyRefused):
             raise body_rejected(raw)
-        verified = _verified(source, exchange, raw, received_at)
+        source, verified = await _verified(source, exchange, raw, received_at)
         sender = await exchange.admit_principal(_principal(source))
         content = body.inflated(raw, exchange.content_encoding, exchange.limits, exchange.lease)
         if isinstance(content, BodyRefused):
@@ -120,27 +120,48 @@ async def _source(exchange: Exchange) -> Source:
     return source
 
 
-def _verified(source: Source, exchange: Exchange, raw: bytes, received_at: datetime) -> Verified:
-    base_url = exchange.ingest.public_base_url
-    if not base_url and needs_url(source):
-        log.error("public_base_url_missing", provider=source.kind, source_id=source.source_id)
-        raise public_url_unknown()
-    path = PATH.format(provider=source.kind.value, source_id=source.source_id)
-    query = f"?{exchange.query.decode('latin-1')}" if exchange.query else ""
-    signed = SignedRequest(
-        method=exchange.method,
-        url=f"{base_url}{path}{query}",
-        query=exchange.query,
-        headers=exchange.headers,
-        body=raw,
-    )
-    verdict = verify(source, signed, now=received_at)
+async def _verified(
+    source: Source, exchange: Exchange, raw: bytes, received_at: datetime
+) -> tuple[Source, Verified]:
+    """The source, with what its signature says. Raises RequestRejected.
+
+    A secret that was added a moment ago is not in the cache yet: the source is read once more.
+    """
+    verdict = _verdict(source, exchange, raw, received_at)
+    if verdict is Failure.WRONG:
+        changed = await exchange.ingest.sources.changed(source)
+        if changed is not None and changed.kind is source.kind:
+            source = changed
+            verdict = _verdict(source, exchange, raw, received_at)
     if isinstance(verdict, Failure):
         exchange.ingest.accounting.unauthenticated(verdict, PATH)
         # Not authenticated, yet shown in the live view of the source: its operator must see why.
         exchange.principal = _principal(source)
-        raise invalid_signature(reason_of(verdict, source, f"{base_url}{path}"))
-    return verdict
+        url = f"{exchange.ingest.public_base_url}{_path(source)}"
+        raise invalid_signature(reason_of(verdict, source, url))
+    return source, verdict
+
+
+def _path(source: Source) -> str:
+    return PATH.format(provider=source.kind.value, source_id=source.source_id)
+
+
+def _verdict(
+    source: Source, exchange: Exchange, raw: bytes, received_at: datetime
+) -> Verified | Failure:
+    base_url = exchange.ingest.public_base_url
+    if not base_url and needs_url(source):
+        log.error("public_base_url_missing", provider=source.kind, source_id=source.source_id)
+        raise public_url_unknown()
+    query = f"?{exchange.query.decode('latin-1')}" if exchange.query else ""
+    signed = SignedRequest(
+        method=exchange.method,
+        url=f"{base_url}{_path(source)}{query}",
+        query=exchange.query,
+        headers=exchange.headers,
+        body=raw,
+    )
+    return verify(source, signed, now=received_at)
 
 
 async def _store(
