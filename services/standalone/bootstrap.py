@@ -78,7 +78,7 @@ async def play_sample(target: Credentials, home: Path, now: datetime) -> int:
     if record.is_played and await _has_stage(target, sample.accounts[0].id):
         return 0
     events = sample.events(record.anchor(now))
-    await sample_events.play(events, base_url=target.base_url, write_key=target.write_key)
+    await sample_events.play(events, base_url=target.base_url, key=target.secret_key)
     record.played()
     # Events without an account belong to visitors, who have no stage of an account.
     await _applied(target, sorted({each["account_id"] for each in events if "account_id" in each}))

@@ -119,10 +119,11 @@ class Sample:
 
 
 async def play(
-    events: Sequence[Event], *, base_url: str, write_key: str, show_progress: bool | None = None
+    events: Sequence[Event], *, base_url: str, key: str, show_progress: bool | None = None
 ) -> None:
     """Send the events to ingest over HTTP, in batches; safe to repeat.
 
+    `key` is a secret key: the sample tells of contracts and of the past, which no write key may.
     Raises TransientError when ingest keeps refusing, httpx.HTTPError when it answers wrongly.
     """
     show = sys.stderr.isatty() if show_progress is None else show_progress
@@ -133,7 +134,7 @@ async def play(
         console=Console(stderr=True),
         disable=not show,
     )
-    headers = {"Authorization": f"Bearer {write_key}"}
+    headers = {"Authorization": f"Bearer {key}"}
     with bar:
         task = bar.add_task("Playing the sample journeys", total=len(events))
         async with httpx.AsyncClient(base_url=base_url, headers=headers, timeout=30) as client:

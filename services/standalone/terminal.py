@@ -20,6 +20,11 @@ _COMMANDS = (
 
 _PUBLISHING = ("map templates", "map publish b2b-jtbd-7")
 
+_CLOSE = (
+    "source set website allowed_origins=https://YOUR-SITE.example max_age_days=7 value=drop"
+    " account_traits=drop"
+)
+
 
 def say(text: str) -> None:
     """Write a line to standard output at once, also into a pipe."""
@@ -89,5 +94,9 @@ Read the stage:
 Watch what arrives, who is stuck, why, and what needs a person (in another terminal, in this folder):
 
 {commands(home)}
+
+Before the write key goes into a page, let it send from that page alone, and neither money nor the past:
+
+{commands(path.parent, [_CLOSE])}
 
 Ctrl-C stops it; the data stays."""

@@ -12,7 +12,14 @@ import msgspec
 
 from shared.sources.expressions import is_storable
 from shared.sources.mapping import MappingProblem, compile_mapping
-from shared.sources.source import ConsentRule, SourceSettings, settings_from
+from shared.sources.source import (
+    DEFAULTS_OF_KIND,
+    ConsentRule,
+    SourceKind,
+    SourceSettings,
+    settings_from,
+    settings_json,
+)
 from shared.wording import nearest
 
 FIELDS = SourceSettings.__struct_fields__
@@ -46,6 +53,26 @@ def read_settings(written: Mapping[str, Any]) -> SourceSettings:
     if mistakes:
         raise SettingsInvalid(mistakes)
     return settings_from(given)
+
+
+def new_settings(kind: SourceKind, written: Mapping[str, Any]) -> SourceSettings:
+    """Settings of a new source: those written, else the defaults of its kind. Raises SettingsInvalid."""
+    given = {name: value for name, value in written.items() if value is not None}
+    return read_settings({**DEFAULTS_OF_KIND.get(kind, {}), **given})
+
+
+def changed_settings(
+    kind: SourceKind, present: SourceSettings, written: Mapping[str, Any]
+) -> SourceSettings:
+    """Settings with those written in place of the present ones; null is the default of the kind.
+
+    Raises SettingsInvalid.
+    """
+    defaults = DEFAULTS_OF_KIND.get(kind, {})
+    changes = {
+        name: defaults.get(name) if value is None else value for name, value in written.items()
+    }
+    return read_settings({**settings_json(present), **changes})
 
 
 def near(name: str, names: tuple[str, ...] = FIELDS) -> str:
@@ -107,6 +134,9 @@ _EXPECTED = {
     "events_per_second": _POSITIVE,
     "burst": f"{_POSITIVE}, a whole one",
     "events_per_day": f"{_POSITIVE}, a whole one",
+    "max_age_days": f"{_POSITIVE}, at most 36,500",
+    "value": "keep or drop",
+    "account_traits": "keep or drop",
     "hubspot_signatures": "a list of: v1, v2, v3",
     "salesforce_organizations": "a list of organization ids, 15 or 18 characters each",
     "account_id_property": "the name of a property, a text",

@@ -67,6 +67,12 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Events that may come at once; none given: ten seconds' worth."""
     events_per_day: Annotated[int, Meta(gt=0)] | None = None
     """Quota of a UTC day."""
+    max_age_days: Annotated[float, Meta(gt=0, le=36_500)] | None = None
+    """An event that happened earlier is refused; none given: any age."""
+    value: Literal["keep", "drop"] = "keep"
+    """The amount of money of an event; `drop` removes it before the log."""
+    account_traits: Literal["keep", "drop"] = "keep"
+    """The traits of an account; `drop` removes them before the log."""
     hubspot_signatures: tuple[Literal["v1", "v2", "v3"], ...] = ("v3",)
     salesforce_organizations: tuple[Annotated[str, Meta(min_length=15, max_length=18)], ...] = ()
     account_id_property: _Text | None = None
@@ -91,6 +97,13 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
                 except ValueError as exc:
                     message = f"{name}, number {index + 1}: {exc}"
                     raise ValueError(message) from None
+
+
+DEFAULTS_OF_KIND: Mapping[SourceKind, Mapping[str, Any]] = {
+    SourceKind.WEB: {"max_age_days": 7, "value": "drop", "account_traits": "drop"},
+}
+"""Defaults of a new source that differ by its kind. A web page shows its key to everyone: money, accounts and
+the past are for servers. A source keeps what is stored; these are applied when a setting is written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

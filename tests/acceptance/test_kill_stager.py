@@ -96,7 +96,7 @@ class Front:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[httpx.AsyncClient]:
-        """A client of ingest that carries the write key."""
+        """A client of ingest that carries the secret key."""
         async with self._ingest:
             await self._ingest.wait_ready()
             credentials = await bootstrap(
@@ -113,7 +113,7 @@ class Front:
                 application_name="test-verdicts",
                 max_size=2,
             )
-            headers = {"Authorization": f"Bearer {credentials.write_key}"}
+            headers = {"Authorization": f"Bearer {credentials.secret_key}"}
             try:
                 async with httpx.AsyncClient(
                     base_url=self._ingest.url, headers=headers, timeout=30

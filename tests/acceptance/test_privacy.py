@@ -144,7 +144,8 @@ async def test_an_address_is_erased_in_whatever_case_it_was_sent(stack: Stack) -
             {**CART, "user_id": "ann@x.example", "anonymous_id": "a-1"},
             {**VISIT, "email": "Ann@X.Example"},
             {**VISIT, "user_id": "omar@x.example"},
-        ]
+        ],
+        by=stack.write,
     )
     await stack.settled()
 

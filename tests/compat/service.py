@@ -71,6 +71,7 @@ class Service:
     def __init__(self, database_url: str, log: Log, folder: Path) -> None:
         self.database_url = database_url
         self.write_key = ""
+        self.secret_key = ""
         self.pace = Pace()
         self._log = log
         self._folder = folder
@@ -103,6 +104,7 @@ class Service:
                     map_name=None,
                 )
                 self.write_key = credentials.write_key
+                self.secret_key = credentials.secret_key
                 yield
 
     async def kill_ingest(self) -> None:

@@ -21,7 +21,12 @@ async def run(service: Service, command: Sequence[str], text: str, folder: Path)
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=folder,
-        env=os.environ | {"STAGELINE_URL": service.url, "STAGELINE_WRITE_KEY": service.write_key},
+        env=os.environ
+        | {
+            "STAGELINE_URL": service.url,
+            "STAGELINE_WRITE_KEY": service.write_key,
+            "STAGELINE_SECRET_KEY": service.secret_key,
+        },
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

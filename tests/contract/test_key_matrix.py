@@ -60,8 +60,6 @@ class Call:
     body: bytes | Any
     scope: Scope | None
     is_keyed_by_query: bool
-    has_key_in_body: bool
-    """The protocol may carry its key in the body."""
     declared: frozenset[int]
 
     @property
@@ -111,7 +109,6 @@ def calls() -> Iterator[Call]:
             body=body.encode() if isinstance(body, str) else body,
             scope=Scope(described["x-scope"]) if "x-scope" in described else None,
             is_keyed_by_query={"key"} not in ways and {"keyInQuery"} in ways,
-            has_key_in_body=set() in ways,
             declared=frozenset(status for status, _ in answers(described)),
         )
 
@@ -189,7 +186,7 @@ async def test_no_call_with_a_scope_answers_without_a_valid_key(product: Product
 
 async def test_without_a_key_an_invalid_body_is_not_looked_at(product: Product) -> None:
     for call in KEYED:
-        if call.body is not None and not call.has_key_in_body:
+        if call.body is not None:
             response = await product.answer(call, None, INVALID_BODY)
 
             assert shown(response) == UNAUTHENTICATED, call.name

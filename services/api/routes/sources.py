@@ -1,6 +1,8 @@
 """`/v1/sources`: senders of events, and how their events are treated before they reach the log."""
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import Path, Response
@@ -18,7 +20,7 @@ from shared.http.problem import FieldProblem
 from shared.ids import WorkspaceId
 from shared.keys.principal import Scope
 from shared.sources.effects import effects_of_mapping
-from shared.sources.settings_reader import SettingsInvalid, read_settings
+from shared.sources.settings_reader import SettingsInvalid, changed_settings, new_settings
 from shared.sources.source import Source, SourceSettings, settings_json, webhook_path
 from shared.storage import source_changes as stored
 from shared.storage.source_changes import LimitReached, NameInUse
@@ -74,7 +76,7 @@ async def create_source(
     its `webhook_path` and sign with a secret. Create the key or the secret next. A mapping that erases
     people needs `people:erase` as well, one that merges accounts `people:write`.
     """
-    settings = _settings(new.settings)
+    settings = _read(partial(new_settings, new.kind), new.settings)
     source_rights.require(caller, effects_of_mapping(settings))
     try:
         async with database.transaction() as connection:
@@ -182,7 +184,8 @@ async def change_source(
             source = await existing(connection, database.workspace_id, source_id, is_locked=True)
             settings = source.settings
             if change.settings:
-                settings = _settings({**settings_json(settings), **change.settings})
+                change_settings = partial(changed_settings, source.kind, settings)
+                settings = _read(change_settings, change.settings)
                 source_rights.require(caller, effects_of_mapping(settings))
             await stored.change(
                 connection,
@@ -236,9 +239,11 @@ async def _reloaded(
     return await _detail(connection, after or before, now)
 
 
-def _settings(written: dict[str, object]) -> SourceSettings:
+def _read(
+    read: Callable[[dict[str, object]], SourceSettings], written: dict[str, object]
+) -> SourceSettings:
     try:
-        return read_settings(written)
+        return read(written)
     except SettingsInvalid as exc:
         raise RequestRefused(
             Code.INVALID_BODY,

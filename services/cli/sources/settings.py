@@ -17,7 +17,7 @@ from shared.sources.settings_reader import FIELDS, SettingsInvalid, near, read_s
 from shared.sources.source import ConsentRule, SourceSettings
 
 _CONSENT = ConsentRule.__struct_fields__
-_NUMBERS = frozenset({"events_per_second", "burst", "events_per_day"})
+_NUMBERS = frozenset({"events_per_second", "burst", "events_per_day", "max_age_days"})
 
 
 def changed_settings(

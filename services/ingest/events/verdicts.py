@@ -20,6 +20,7 @@ class RefusalCode(StrEnum):
     UNKNOWN_FIELD = "unknown_field"
     UNKNOWN_TYPE = "unknown_type"
     SERVER_ONLY_EVENT = "server_only_event"
+    TOO_OLD = "too_old"
     ERASURE_BY_ADDRESS = "erasure_by_address"
     MISSING_IDENTITY = "missing_identity"
     RESERVED_ACCOUNT_ID = "reserved_account_id"

@@ -1,12 +1,15 @@
 """The privacy step: what happens to a valid event before the log. Pure.
 
-In this order: an event that only servers may send is refused, an event about a suppressed person or
-without consent is dropped, and the rest is redacted. Erasures skip the first three checks: a person who
-is suppressed may be erased as well.
+In this order: an event that only servers may send, or that is older than its source allows, is refused, an
+event about a suppressed person or without consent is dropped, and the rest is redacted. Erasures skip these
+checks: a person who is suppressed may be erased as well.
 """
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import timedelta
+
+from msgspec.structs import replace
 
 from services.ingest.events.verdicts import Dropped, DropReason, RefusalCode, Refused
 from services.ingest.limits import MAX_UNMAPPED_BYTES
@@ -20,6 +23,10 @@ from shared.sources.source import ConsentRule, SourceSettings, WorkspaceRules
 SERVER_ONLY = Refused(
     RefusalCode.SERVER_ONLY_EVENT,
     "By the workspace's maps this event comes from servers alone: send it with a secret key.",
+)
+TOO_OLD = Refused(
+    RefusalCode.TOO_OLD,
+    "It happened longer ago than the settings of its source allow: send it with a secret key.",
 )
 _SUPPRESSED = Dropped(DropReason.SUPPRESSED)
 _NO_CONSENT = Dropped(DropReason.NO_CONSENT)
@@ -35,8 +42,10 @@ class EventRules:
     """None while the list is empty."""
     consent: ConsentRule | None
     redaction: Redaction
-    is_open: bool = False
-    """No rule can refuse or drop an event, and redaction concerns IP addresses alone."""
+    max_age: timedelta | None = None
+    """None: events of any age."""
+    drops_value: bool = False
+    drops_account_traits: bool = False
 
     def apply(
         self, envelope: Envelope, *, max_bytes: int = MAX_UNMAPPED_BYTES
@@ -46,21 +55,32 @@ class EventRules:
         `max_bytes` bounds events whose fields are hashed, see `redact`.
         Raises RecursionError for an event that nests too deep.
         """
-        if self.is_open and envelope.type != "unmapped":
-            # Most events of a source without rules: no more than four look-ups.
+        if envelope.type != "erase":
+            if envelope.event in self.server_only:
+                return SERVER_ONLY
+            if self.max_age is not None and _is_older(envelope, self.max_age):
+                return TOO_OLD
+            if self.suppression is not None and self.suppression.covers(envelope):
+                return _SUPPRESSED
+            if self.consent is not None and not consents(envelope.context, self.consent):
+                return _NO_CONSENT
+        if self.drops_value and envelope.value is not None:
+            envelope = replace(envelope, value=None)
+        if self.drops_account_traits and envelope.account_traits:
+            envelope = replace(envelope, account_traits={})
+        if self.redaction.is_plain and envelope.type != "unmapped":
+            # Most events have no IP address: no more than four look-ups.
             context, properties = envelope.context, envelope.properties
             if not (
                 "ip" in context or "ip" in properties or "$ip" in properties or "$ip" in context
             ):
                 return envelope
-        elif envelope.type != "erase":
-            if envelope.event in self.server_only:
-                return SERVER_ONLY
-            if self.suppression is not None and self.suppression.covers(envelope):
-                return _SUPPRESSED
-            if self.consent is not None and not consents(envelope.context, self.consent):
-                return _NO_CONSENT
         return redact(envelope, self.redaction, max_bytes=max_bytes)
+
+
+def _is_older(envelope: Envelope, age: timedelta) -> bool:
+    """Whether it happened longer ago. An unmapped item is judged when a mapping reads it."""
+    return envelope.type != "unmapped" and envelope.received_at - envelope.occurred_at > age
 
 
 def event_rules(
@@ -76,7 +96,9 @@ def event_rules(
     return EventRules(
         server_only=server_only,
         suppression=SuppressionList(suppressed, rules.hash_key) if suppressed else None,
-        is_open=of_source.is_plain and not (server_only or suppressed or settings.consent),
+        max_age=None if settings.max_age_days is None else timedelta(days=settings.max_age_days),
+        drops_value=settings.value == "drop",
+        drops_account_traits=settings.account_traits == "drop",
         consent=settings.consent,
         redaction=of_source,
     )

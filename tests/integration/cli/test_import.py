@@ -56,7 +56,7 @@ class ImportResult:
 
 
 async def run_import(url: str, key: str, folder: Path, *arguments: str | Path) -> ImportResult:
-    environ = os.environ | {"STAGELINE_URL": url, "STAGELINE_WRITE_KEY": key}
+    environ = os.environ | {"STAGELINE_URL": url, "STAGELINE_SECRET_KEY": key}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.cli", "import", *map(str, arguments)),
         cwd=folder,
@@ -69,7 +69,7 @@ async def run_import(url: str, key: str, folder: Path, *arguments: str | Path) -
 
 
 def where(stack: Stack) -> tuple[str, str]:
-    key = stack.write.headers["Authorization"].removeprefix("Bearer ")
+    key = stack.read.headers["Authorization"].removeprefix("Bearer ")
     return str(stack.write.base_url), key
 
 

@@ -1,15 +1,20 @@
 """docker-compose.yml, carried out: its commands with its environment take an event to its stage."""
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from shared.clock import SystemClock
 from tests.conftest import ROOT
 from tests.integration.deploy.compose import SERVICES, ComposeStack, declared
+from tests.integration.deploy.expressions import selectors
 from tests.support.eventually import eventually
+from tests.support.folders import postgres_folder
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -31,7 +36,15 @@ stages:
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+def compose_stack(kafka_jars: Path) -> Iterator[ComposeStack]:
+    """The running services of docker-compose.yml, on a broker and a database of their own."""
+    assert kafka_jars.is_dir()
+    with postgres_folder() as folder, ComposeStack(folder) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
 def keys(compose_stack: ComposeStack) -> dict[str, str]:
     """A write key and a secret key, made as deploy/README.md says."""
     made = {}
@@ -42,7 +55,7 @@ def keys(compose_stack: ComposeStack) -> dict[str, str]:
     return made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def journey(compose_stack: ComposeStack, keys: dict[str, str]) -> str:
     """A published map, put there as deploy/README.md says."""
     done = compose_stack.run_once(
@@ -123,6 +136,25 @@ def test_services_log_json_and_no_secret(compose_stack: ComposeStack) -> None:
             assert password not in log
 
 
+async def test_rules_and_dashboard_ask_only_for_what_the_running_services_expose(
+    compose_stack: ComposeStack,
+) -> None:
+    exposed: dict[str, set[str]] = {}
+    async with httpx.AsyncClient() as http:
+        for service in SERVICES:
+            answer = await http.get(f"{compose_stack.addresses[service]}/metrics")
+            exposed[service] = set(_series(answer.text))
+
+    for selector in selectors():
+        if selector.metric == "up":
+            continue
+        # By the service that counts it: stageline_<service>_...; http belongs to all.
+        owner = selector.metric.split("_")[1]
+        owners = SERVICES if owner == "http" else (owner,)
+        for service in owners:
+            assert selector.metric in exposed[service], (service, selector)
+
+
 def test_a_service_gets_no_variable_that_it_does_not_know() -> None:
     documented = (ROOT / "docs" / "configuration.md").read_text("utf-8")
     for service in SERVICES:
@@ -163,3 +195,16 @@ async def _stage(
 
 def _bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
+
+
+def _series(exposition: str) -> Iterator[str]:
+    """Names of the series in an exposition; of those that have no sample yet too."""
+    for family in text_string_to_metric_families(exposition):
+        yield from (sample.name for sample in family.samples)
+        match family.type:
+            case "counter":
+                yield f"{family.name}_total"
+            case "histogram":
+                yield from (f"{family.name}{suffix}" for suffix in ("_bucket", "_sum", "_count"))
+            case _:
+                yield family.name

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 import httpx
 import pytest
 
+from services.cli.sources.settings import changed_settings
 from tests.conftest import ROOT, require
 from tests.support.eventually import wait_for
 from tests.support.processes import free_port
@@ -75,8 +76,18 @@ def test_the_commands_of_the_readme_work_in_the_folder(running: Standalone) -> N
 def test_the_commands_of_the_welcome_work_in_the_folder(running: Standalone) -> None:
     commands = re.findall(r"^\.venv/bin/stageline .*", running.output(), re.MULTILINE)
 
+    *commands, close = commands
+    pairs = close.removeprefix(".venv/bin/stageline source set website ").split()
+
     assert commands[0] == ".venv/bin/stageline tail website"  # it never ends; watched below
     assert len(commands) == 4
+    # Not run: the tests beside this one send by the key that it closes.
+    assert changed_settings(pairs, None, present={}) == {
+        "allowed_origins": ["https://YOUR-SITE.example"],
+        "max_age_days": 7,
+        "value": "drop",
+        "account_traits": "drop",
+    }
     for command in (*commands[1:2], *commands[3:]):
         assert len(printed_by(command, running.folder).splitlines()) > 1
 

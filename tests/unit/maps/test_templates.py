@@ -1,5 +1,6 @@
 """The ready maps: verbatim names, rules that differ, and a history that walks each from end to end."""
 
+import re
 from datetime import date
 from itertools import pairwise
 
@@ -354,3 +355,19 @@ def test_times_fit_the_business_from_hours_in_a_shop_to_months_in_a_long_sale(na
 def test_histories_here_are_in_order() -> None:
     for steps in DAY_BY_DAY.values():
         assert all(one[0] <= other[0] for one, other in pairwise(steps))
+
+
+MONEY_AND_CONTRACTS = re.compile(
+    r"\b(?:Contract (?:Signed|Renewed|Ended|Terminated|Expired)|Proposal Signed|Deal Lost|Tender Lost"
+    r"|Order (?:Completed|Refunded)|Ticket Bought|Invoice Paid|Seats Added|Plan Upgraded"
+    r"|Subscription (?:Started|Renewed|Resumed|Cancelled|Expired)|event: purchase)\b"
+)
+
+
+@pytest.mark.parametrize("name", templates.names())
+def test_no_ready_map_takes_money_or_contracts_from_a_write_key(name: str) -> None:
+    text = templates.read(name)
+    used = {each.removeprefix("event: ") for each in MONEY_AND_CONTRACTS.findall(text)}
+
+    assert used
+    assert used <= set(parse(text).server_only or ())

@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from shared.sources.settings_reader import FIELDS, Mistake, SettingsInvalid, near, read_settings
+from shared.sources.settings_reader import (
+    FIELDS,
+    Mistake,
+    SettingsInvalid,
+    changed_settings,
+    near,
+    new_settings,
+    read_settings,
+)
+from shared.sources.source import SourceKind, SourceSettings
 from tests.conftest import ROOT
 
 
@@ -91,3 +100,24 @@ def test_the_page_has_a_row_for_each_setting() -> None:
 
     named = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
     assert sorted(named) == sorted(FIELDS)
+
+
+def test_a_new_website_takes_no_money_no_traits_of_accounts_and_a_week() -> None:
+    web = new_settings(SourceKind.WEB, {"ip": "drop", "max_age_days": None})
+    server = new_settings(SourceKind.SERVER, {})
+    chosen = new_settings(SourceKind.WEB, {"value": "keep", "max_age_days": 30})
+
+    assert (web.max_age_days, web.value, web.account_traits, web.ip) == (7, "drop", "drop", "drop")
+    assert (server.max_age_days, server.value, server.account_traits) == (None, "keep", "keep")
+    assert (chosen.max_age_days, chosen.value, chosen.account_traits) == (30, "keep", "drop")
+
+
+def test_a_website_from_before_keeps_what_it_took_until_a_setting_is_restored() -> None:
+    before = SourceSettings()
+
+    other = changed_settings(SourceKind.WEB, before, {"ip": "drop"})
+    restored = changed_settings(SourceKind.WEB, before, {"max_age_days": None, "value": None})
+
+    assert (other.max_age_days, other.value, other.account_traits) == (None, "keep", "keep")
+    assert (restored.max_age_days, restored.value) == (7, "drop")
+    assert restored.account_traits == "keep"
