@@ -37,6 +37,7 @@ class Code(StrEnum):
     PERSON_ERASED = "person_erased"
     SOURCE_NAME_IN_USE = "source_name_taken"
     SOURCE_KIND_MISMATCH = "source_kind_mismatch"
+    NO_EARLIER_MAP = "no_earlier_map"
     LIMIT_REACHED = "limit_reached"
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
@@ -70,6 +71,7 @@ STATUS: Mapping[Code, int] = {
     Code.PERSON_ERASED: 409,
     Code.SOURCE_NAME_IN_USE: 409,
     Code.SOURCE_KIND_MISMATCH: 409,
+    Code.NO_EARLIER_MAP: 409,
     Code.LIMIT_REACHED: 409,
     Code.BODY_TOO_LARGE: 413,
     Code.UNSUPPORTED_MEDIA_TYPE: 415,
@@ -113,6 +115,7 @@ DETAIL: Mapping[Code, str] = {
     Code.ALERT_RESOLVED: "The alert is resolved already and was never acknowledged.",
     Code.SOURCE_NAME_IN_USE: "Another source of this workspace has this name.",
     Code.SOURCE_KIND_MISMATCH: "Sources of this kind do not have that.",
+    Code.NO_EARLIER_MAP: "The journey has no earlier version with another map.",
     Code.LIMIT_REACHED: "One more would be too many.",
     Code.BODY_TOO_LARGE: "The body is larger than this call takes.",
     Code.UNSUPPORTED_MEDIA_TYPE: "This call does not take a body of this type or encoding.",

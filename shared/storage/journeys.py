@@ -75,6 +75,12 @@ _NEWEST = (
     .limit(1)
 )
 
+# All versions of one journey, the newest first.
+_EARLIER = _VERSION.where(
+    journey_version.c.workspace_id == bindparam("workspace_id"),
+    journey_version.c.journey == bindparam("journey"),
+).order_by(journey_version.c.version.desc())
+
 # One version of one journey.
 _EXACT = _VERSION.where(
     journey_version.c.workspace_id == bindparam("workspace_id"),
@@ -94,6 +100,14 @@ class Publication:
 
     version: int
     changed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolledBack:
+    """Answer of `roll_back`: the new version, and the earlier one whose map it has."""
+
+    version: int
+    restored: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +178,43 @@ async def retire(
         is_retired=True,
     )
     return Publication(version=newest.version + 1, changed=True)
+
+
+async def roll_back(
+    connection: AsyncConnection, workspace_id: WorkspaceId, key: str, by: str, now: datetime
+) -> RolledBack | None:
+    """Publish the newest earlier map that differs from the one in force, as the next version.
+
+    Of a retired journey, the map that was retired. None if there is no such map.
+    """
+    newest = await _locked(connection, workspace_id, key)
+    earlier = _maps(
+        await connection.execute(_EARLIER, {"workspace_id": workspace_id, "journey": key})
+    )
+    target = next(
+        (
+            each
+            for each in earlier
+            if not each.is_retired
+            and newest is not None
+            and (newest.is_retired or each.definition != newest.definition)
+        ),
+        None,
+    )
+    if newest is None or target is None:
+        return None
+    await _insert(
+        connection,
+        workspace_id=workspace_id,
+        journey=key,
+        version=newest.version + 1,
+        definition=target.definition,
+        source=target.source,
+        published_at=now,
+        published_by=by,
+        server_only=sorted(set(target.definition.get("server_only") or ())),
+    )
+    return RolledBack(version=newest.version + 1, restored=target.version)
 
 
 async def set_default(connection: AsyncConnection, workspace_id: WorkspaceId, key: str) -> bool:

@@ -1,7 +1,5 @@
 """`/v1/journeys`: maps as data."""
 
-import asyncio
-import re
 from typing import Annotated
 
 from fastapi import Query, Request, Response
@@ -9,26 +7,15 @@ from starlette.status import HTTP_200_OK, HTTP_201_CREATED
 
 from services.api.dependencies import Caller, Context, Database, JourneyId
 from services.api.errors import Code, RequestRefused
-from services.api.http.limits import media_type, stored_text, too_large
-from services.api.http.routing import RequestBody, ScopedRouter
+from services.api.http.map_body import MAP_BODY, read_map
+from services.api.http.routing import ScopedRouter
 from services.api.queries.journeys import Progress, progress
 from services.api.schemas import journeys as schemas
 from shared.http.openapi import header
-from shared.http.problem import FieldProblem
 from shared.keys.principal import Scope
-from shared.maps import MapInvalid, MapProblem, parse
 from shared.storage import journeys as stored
 
 router = ScopedRouter(prefix="/v1/journeys", tags=["journeys"])
-
-_MAX_MAP_BYTES = 524_288
-"""Largest value of the setting `max_map_bytes`, and its default."""
-
-_YAML, _JSON = "application/yaml", "application/json"
-
-_MEDIA_TYPES = frozenset(
-    {_YAML, _JSON, "", "text/yaml", "application/x-yaml", "text/x-yaml", "text/plain"}
-)
 
 
 @router.get(
@@ -81,14 +68,7 @@ async def list_journeys(database: Database) -> schemas.Journeys:
             "content": {"application/json": {"example": schemas.PUBLISHED_EXAMPLE}},
         }
     },
-    body=RequestBody(
-        max_bytes=_MAX_MAP_BYTES,
-        description="The map; see docs/maps.md and the published JSON Schema.",
-        content={
-            _YAML: {"schema": {"type": "string"}, "example": schemas.MAP_YAML_EXAMPLE},
-            _JSON: {"schema": {"type": "object"}, "example": schemas.MAP_EXAMPLE},
-        },
-    ),
+    body=MAP_BODY,
 )
 async def publish_journey(
     request: Request, response: Response, context: Context, caller: Caller, database: Database
@@ -98,14 +78,7 @@ async def publish_journey(
     The version is applied to the stored history in the background; `GET /v1/journeys/{journey}` shows
     the progress. A map that says the same as the newest version changes nothing and answers 200.
     """
-    text = await _map_text(request, max_bytes=context.max_map_bytes)
-    try:
-        # Reading a large map takes longer than the event loop may be held.
-        document = await asyncio.to_thread(parse, text)
-    except MapInvalid as exc:
-        raise RequestRefused(
-            Code.MAP_INVALID, errors=[_problem(problem) for problem in exc.problems]
-        ) from exc
+    document, text = await read_map(request, max_bytes=context.max_map_bytes)
     workspace_id = database.workspace_id
     async with database.transaction() as connection:
         published = await stored.publish(
@@ -161,19 +134,6 @@ async def get_journey(
     )
 
 
-async def _map_text(request: Request, *, max_bytes: int) -> str:
-    """Body of a request to publish. Raises RequestRefused."""
-    body = await request.body()
-    if len(body) > max_bytes:
-        raise too_large(max_bytes)
-    if media_type(request.headers.get("content-type")) not in _MEDIA_TYPES:
-        raise RequestRefused(Code.UNSUPPORTED_MEDIA_TYPE)
-    text = stored_text(body)
-    if text is None:
-        raise RequestRefused(Code.MAP_INVALID, "The map is not UTF-8 text without NUL.")
-    return text
-
-
 def _refold(job: Progress | None) -> schemas.Refold | None:
     if job is None:
         return None
@@ -183,10 +143,3 @@ def _refold(job: Progress | None) -> schemas.Refold | None:
         is_finished=job.finished_at is not None,
         finished_at=job.finished_at,
     )
-
-
-def _problem(problem: MapProblem) -> FieldProblem:
-    pointer = "".join(f"/{step}" for step in re.split(r"[.\[\]]+", problem.path) if step)
-    place = "" if problem.line is None else f"line {problem.line}, column {problem.column}: "
-    hint = f" ({problem.hint})" if problem.hint else ""
-    return FieldProblem(pointer=pointer, detail=f"{place}{problem.message}{hint}")

@@ -82,6 +82,41 @@ class DefaultJourney(ResponseModel):
     key: str
 
 
+class RolledBack(ResponseModel):
+    """Result of rolling a journey back."""
+
+    key: str
+    version: int = Field(description="The new version.")
+    restored: int = Field(description="The earlier version whose map it has.")
+
+
+class Move(ResponseModel):
+    """A number of subjects whose position would change. Null stages: not on the journey."""
+
+    from_stage: str | None
+    from_outcome: str | None
+    to_stage: str | None
+    to_outcome: str | None
+    subjects: int
+
+
+class Preview(ResponseModel):
+    """What publishing a map would change."""
+
+    key: str
+    version: int | None = Field(description="The version in force; null if there is none.")
+    total: int = Field(description="Subjects that the map decides.")
+    folded: int = Field(description="Of these, the first by id that were folded for the preview.")
+    placed: int = Field(description="Of those folded, on the journey now.")
+    moving: int = Field(description="Of those placed, would stand elsewhere.")
+    moves: list[Move] = Field(description="The most frequent first.")
+    stages_added: list[str]
+    stages_removed: list[str]
+    outcomes_added: list[str]
+    outcomes_removed: list[str]
+    outcomes_changed: list[str] = Field(description="Kept, but defined in another way.")
+
+
 _REFOLD_EXAMPLE: Example = {"done": 1200, "total": 4000, "is_finished": False, "finished_at": None}
 
 JOURNEYS_EXAMPLE: Example = {
@@ -142,3 +177,28 @@ UNCHANGED_EXAMPLE: Example = {"key": "trial", "version": 2, "changed": False}
 RETIRED_EXAMPLE: Example = {"key": "trial", "version": 3, "changed": True}
 
 DEFAULT_EXAMPLE: Example = {"key": "trial"}
+
+ROLLED_BACK_EXAMPLE: Example = {"key": "trial", "version": 4, "restored": 2}
+
+PREVIEW_EXAMPLE: Example = {
+    "key": "trial",
+    "version": 2,
+    "total": 4000,
+    "folded": 500,
+    "placed": 480,
+    "moving": 36,
+    "moves": [
+        {
+            "from_stage": "activated",
+            "from_outcome": None,
+            "to_stage": "started",
+            "to_outcome": None,
+            "subjects": 36,
+        }
+    ],
+    "stages_added": [],
+    "stages_removed": ["invited"],
+    "outcomes_added": [],
+    "outcomes_removed": [],
+    "outcomes_changed": ["lost"],
+}

@@ -14,6 +14,7 @@ from rich.table import Table
 from services.cli.client.errors import REFUSED, fail
 from services.cli.client.http import call, print_json
 from services.cli.client.target import target
+from services.cli.operate.map_preview import is_large, preview_lines
 from shared.clock import SystemClock
 from shared.maps import MapDocument, MapInvalid, MapProblem, lint, parse, schema, templates
 from shared.wording import counted
@@ -66,11 +67,19 @@ def publish(
         Path, typer.Argument(help="Map as YAML or JSON, or the name of a ready one; - reads stdin.")
     ],
     *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change; publish nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
     url: _Url = None,
     key: _Key = None,
     as_json: _Json = False,
 ) -> None:
-    """Publish a map as the next version of its journey; the history is folded again with it."""
+    """Publish a map as the next version of its journey; the history is folded again with it.
+
+    On a terminal it asks first if more than a tenth of the accounts on the journey would move. Scripts are
+    not asked; `map rollback` is the way back.
+    """
     text = _text(file)
     errors, warnings = _check(text)
     for severity, problems in (("error", errors), ("warning", warnings)):
@@ -78,13 +87,21 @@ def publish(
             _print_finding(_finding(file, severity, problem), err=True)
     if errors:
         fail("the map is not published", REFUSED)
-    answer = call(
-        target(url, key, secret=True),
-        "POST",
-        _ENDPOINT,
-        content=text,
-        headers={"content-type": "application/yaml"},
-    )
+    to = target(url, key, secret=True)
+    body: dict[str, Any] = {"content": text, "headers": {"content-type": "application/yaml"}}
+    if dry_run:
+        preview = call(to, "POST", f"{_ENDPOINT}:preview", **body)
+        if as_json:
+            print_json(preview)
+        else:
+            typer.echo("\n".join([*preview_lines(preview), "nothing was published"]))
+        return
+    if not yes and sys.stdin.isatty() and sys.stdout.isatty():
+        preview = call(to, "POST", f"{_ENDPOINT}:preview", **body)
+        if is_large(preview):
+            typer.echo("\n".join(preview_lines(preview)))
+            typer.confirm("Publish it?", abort=True)
+    answer = call(to, "POST", _ENDPOINT, **body)
     if as_json:
         print_json(answer)
     elif answer["changed"]:
@@ -159,14 +176,29 @@ def retire(
     if as_json:
         print_json(answer)
     elif answer["changed"]:
-        before = answer["version"] - 1
-        shown = shlex.quote(journey)
         typer.echo(f"{answer['key']} is retired; its placements and alerts go in the background")
-        typer.echo(
-            f"To undo: stageline map show {shown} --version {before} | stageline map publish -"
-        )
+        typer.echo(f"To undo: stageline map rollback {shlex.quote(journey)}")
     else:
         typer.echo(f"{answer['key']} is retired already")
+
+
+@app.command()
+def rollback(
+    journey: _Journey,
+    *,
+    url: _Url = None,
+    key: _Key = None,
+    as_json: _Json = False,
+) -> None:
+    """Publish the map before the present one again; of a retired journey, the map that was retired."""
+    answer = call(target(url, key, secret=True), "POST", f"{_path(journey)}:rollback")
+    if as_json:
+        print_json(answer)
+    else:
+        typer.echo(
+            f"{answer['key']} version {answer['version']} is published;"
+            f" it has the map of version {answer['restored']}"
+        )
 
 
 @app.command("templates")

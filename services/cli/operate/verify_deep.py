@@ -9,10 +9,9 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.cli.queries import verification
-from services.stager.fold import fold_subject
-from services.stager.records.decode import decode_stored
 from services.stager.subjects.subject import StoredState, decode_states
 from shared.contracts.names import is_person
+from shared.history import decode_stored, touchpoint
 from shared.journey.compile import CompiledJourney
 from shared.journey.fold import advance, refold
 from shared.journey.model import SubjectKind, Touchpoint, Transition
@@ -105,7 +104,7 @@ async def _history(
         else verification.history_of_subject
     )
     rows = await read(connection, row.workspace_id, row.subject_id)
-    return [fold_subject.touchpoint(decode_stored(text), person) for text, person in rows]
+    return [touchpoint(decode_stored(text), person) for text, person in rows]
 
 
 def _is_same(

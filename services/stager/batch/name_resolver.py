@@ -13,11 +13,11 @@ from services.stager.errors import Conflict
 from services.stager.identity import resolution as identity
 from services.stager.identity.names import EventNames, Key, Link, event_names, is_equal
 from services.stager.identity.resolution import Evidence, Resolution
-from services.stager.records.decode import decode_stored
 from services.stager.store import read
 from services.stager.store.session import Connection
 from services.stager.subjects.cache import RowCache
 from shared.contracts.names import is_person
+from shared.history import decode_stored
 
 
 class NameResolver:

@@ -17,7 +17,6 @@ from services.stager.identity.names import Key, Order
 from services.stager.records.records import Tally
 from services.stager.store.rows import CurrentTransition, JourneyKey, StoredAlert, Writes
 from services.stager.subjects.subject import StoredState, Subject, encode_json, encode_states
-from shared.contracts.envelope import Envelope
 from shared.journey.compile import CompiledJourney
 from shared.journey.deadlines import next_deadline
 from shared.journey.fold import advance, fold, refold
@@ -42,22 +41,6 @@ class FoldOutput:
     tally: Tally = field(default_factory=Tally)
     subjects: dict[Key, Subject] = field(default_factory=dict)
     """Subjects as they are after the commit."""
-
-
-def touchpoint(e: Envelope, person: str | None) -> Touchpoint:
-    """What the engine sees of an event. `person`: the acting person after identity resolution."""
-    return Touchpoint(
-        message_id=e.message_id,
-        occurred_at=e.occurred_at,
-        event=e.event,
-        person=person,
-        channel=e.channel,
-        role=e.role,
-        properties=e.properties,
-        traits=e.traits,
-        account_traits=e.account_traits,
-        value=e.value,
-    )
 
 
 def is_current(subject: Subject, journeys: Iterable[CompiledJourney], *, has_history: bool) -> bool:

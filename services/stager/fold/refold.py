@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from services.stager.errors import FoldFailed
-from services.stager.fold.fold_subject import FoldOutput, StoredRows, fold_history, touchpoint
+from services.stager.fold.fold_subject import FoldOutput, StoredRows, fold_history
 from services.stager.fold.journeys import WorkspaceJourneys
 from services.stager.fold.output_rows import RefoldReason
 from services.stager.identity.names import Key, Link
-from services.stager.records.decode import decode_stored
 from services.stager.store import read
 from services.stager.store.rows import StoredTouchpoint
 from services.stager.store.session import Connection
 from services.stager.subjects.subject import Member, MemberKey, Subject
 from services.stager.subjects.traits import collect_members
 from shared.contracts.names import is_person
+from shared.history import decode_stored, touchpoint
 from shared.journey.compile import CompiledJourney
 from shared.journey.model import Touchpoint
 

@@ -100,18 +100,6 @@ def decode(value: bytes | None, *, max_bytes: int) -> Envelope | Poison:  # noqa
     return envelope
 
 
-def decode_stored(text: str) -> Envelope:
-    """Read an envelope that table `touchpoint` keeps; it was checked before it was stored.
-
-    `occurred_at` of the result is UTC. Raises msgspec.MsgspecError if the format has changed without
-    a migration. About 1.5 us.
-    """
-    envelope = wire.decode(text.encode())
-    if envelope.occurred_at.tzinfo is UTC:
-        return envelope
-    return msgspec.structs.replace(envelope, occurred_at=envelope.occurred_at.astimezone(UTC))
-
-
 def _check(e: Envelope, value: bytes) -> Poison | None:  # noqa: C901, PLR0911, PLR0912 - a table
     if not 0 < e.workspace_id <= MAX_WORKSPACE_ID:
         return Poison(reason=Reason.OUT_OF_RANGE, detail="workspace_id")

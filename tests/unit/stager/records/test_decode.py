@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from services.stager.records.decode import Poison, Reason, decode, decode_stored
+from services.stager.records.decode import Poison, Reason, decode
 from shared.contracts.envelope import Envelope
+from shared.history import decode_stored
 
 GOOD: dict[str, Any] = {
     "workspace_id": 1,
