@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
@@ -12,6 +11,7 @@ from services.cli.client.target import target
 from services.cli.reading import cells
 from services.cli.reading.accounts import path_of
 from services.cli.reading.options import Account, AsJson, Journey, Key, Url, parameters
+from services.cli.reading.tables import console
 
 
 def explain(
@@ -29,7 +29,7 @@ def explain(
         f"{path_of(account)}/explain",
         params=parameters(journey=journey),
     )
-    print_json(answer) if as_json else Console(highlight=False).print(explanation_tree(answer))
+    print_json(answer) if as_json else console().print(explanation_tree(answer))
 
 
 def explanation_tree(answer: Mapping[str, Any]) -> Tree:

@@ -38,6 +38,8 @@ async def command(
     monkeypatch.chdir(tmp_path)
     stop = asyncio.Event()
     listener = bind("127.0.0.1", 0)
+    # A command may connect before the server has begun to accept.
+    listener.listen()
     async with api_world(database_url) as world, asyncio.TaskGroup() as tasks:
         await world.account("acme", status="stalled", stalled_at=at("09 10:00"))
         await world.account("bolt")
@@ -51,7 +53,6 @@ async def command(
                 "STAGELINE_URL": f"http://127.0.0.1:{listener.getsockname()[1]}",
                 "STAGELINE_SECRET_KEY": world.secret,
                 "STAGELINE_DATABASE_URL": database_url,
-                "COLUMNS": "160",
             }
         )
         stop.set()

@@ -16,6 +16,7 @@ from services.cli.reading.accounts import account_rows, profile_fields
 from services.cli.reading.alerts import alert_row
 from services.cli.reading.explain import explanation_tree
 from services.cli.reading.stage import stage_fields
+from services.cli.reading.tables import print_rows
 from services.cli.reading.timeline import touchpoint_row
 
 
@@ -136,3 +137,13 @@ def test_markup_in_a_name_is_shown_and_not_obeyed() -> None:
     tree = explanation_tree({**EXPLANATION_EXAMPLE, "account_id": "[red]x[/red]"})
 
     assert "[red]x[/red] on trial" in printed(tree)
+
+
+def test_off_a_terminal_a_row_is_one_line_however_long_it_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    row = alert_row({**ALERT_EXAMPLE, "account_id": "a" * 200, "summary": "word " * 100})
+
+    print_rows([*"1234567"], [row], empty="")
+
+    assert len(capsys.readouterr().out.splitlines()) == 2
