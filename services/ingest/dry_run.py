@@ -50,5 +50,5 @@ _SENDER = Sender(
         kind=KeyKind.SECRET,
         scopes=SCOPES_OF_KIND[KeyKind.SECRET],
     ),
-    source_rules(KeyKind.SECRET, None, WorkspaceRules(hash_key=b""), frozenset()),
+    source_rules(KeyKind.SECRET, None, WorkspaceRules(hash_key=b""), frozenset(), Limits()),
 )

@@ -27,6 +27,10 @@ class Limits:
     body_timeout_seconds: float = 10.0
     events_per_second: float | None = None
     """Of a key whose source has no limit of its own; None: any number."""
+    web_events_per_second: float | None = 100.0
+    """As `events_per_second`, where that is None, for sources of browsers: their keys are public."""
+    web_events_per_day: int | None = 1_000_000
+    """Quota of a source of browsers without one of its own; None: any number."""
     max_held_bytes: int = 64_000_000
     """Bytes of all bodies held at once; requests beyond it get a 503."""
 

@@ -48,6 +48,18 @@ class IngestSettings(CommonSettings):
         description="Events a second that a key may send to this process in the long run, ten"
         " seconds' worth at once, unless its source says otherwise; empty: any number.",
     )
+    web_events_per_second: float = Field(
+        default=100.0,
+        ge=0,
+        description="As `STAGELINE_EVENTS_PER_SECOND`, where that is empty, of a source of kind web, whose"
+        " key anyone can read; 0: any number.",
+    )
+    web_events_per_day: int = Field(
+        default=1_000_000,
+        ge=0,
+        description="Events of a UTC day that a source of kind web may send, unless it has an"
+        " `events_per_day` of its own; 0: any number.",
+    )
     max_capture_bytes: int = Field(
         default=6_000_000,
         ge=1024,
@@ -77,6 +89,8 @@ class IngestSettings(CommonSettings):
             max_body_parts=self.max_body_parts,
             max_events=self.max_events,
             events_per_second=self.events_per_second,
+            web_events_per_second=self.web_events_per_second or None,
+            web_events_per_day=self.web_events_per_day or None,
             body_timeout_seconds=self.body_timeout_seconds,
             max_held_bytes=self.max_held_bytes,
         )

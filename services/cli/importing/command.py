@@ -21,7 +21,7 @@ from services.cli.client.target import (
 from services.cli.importing.check import check_rows
 from services.cli.importing.event_hints import misspelt_events
 from services.cli.importing.formats.cells import Format, Shape
-from services.cli.importing.formats.opening import format_of, is_tab_separated
+from services.cli.importing.formats.opening import format_of, is_marked, is_tab_separated
 from services.cli.importing.mapping import ColumnMapping, read_mapping, time_zone, with_options
 from services.cli.importing.progress import ProgressFile
 from services.cli.importing.refused import RefusedFile
@@ -78,7 +78,13 @@ def import_file(
         str | None, typer.Option(help="Zone of times that name none, e.g. Europe/Berlin. [UTC]")
     ] = None,
     time_format: Annotated[
-        str | None, typer.Option(help="How times are written, e.g. '%d.%m.%Y %H:%M'.")
+        list[str] | None,
+        typer.Option(
+            help="How times are written, e.g. '%d.%m.%Y %H:%M'; of several the first that fits counts."
+        ),
+    ] = None,
+    decimal: Annotated[
+        str | None, typer.Option(metavar="[.|,]", help="Before the decimals of numbers. [.]")
     ] = None,
     format_: Annotated[
         Format | None, typer.Option("--format", help="How the file is written. [by its name]")
@@ -147,7 +153,8 @@ def import_file(
         rename=_pairs(rename),
         event_prefix=event_prefix,
         timezone=time_zone(timezone) if timezone else None,
-        time_format=time_format,
+        time_formats=tuple(time_format) if time_format else None,
+        decimal=decimal,
     )
     if not file.is_file():
         fail(f"{file}: no such file")
@@ -155,16 +162,16 @@ def import_file(
         fail("--errors names the file that is imported: name another", _USAGE)
     shape = _shape(
         file,
-        format_,
-        delimiter=delimiter,
-        encoding=encoding,
-        sheet=sheet,
-        header_row=header_row,
+        format_ or settled.file.format,
+        delimiter=delimiter or settled.file.delimiter,
+        encoding=encoding or settled.file.encoding,
+        sheet=sheet or settled.file.sheet,
+        header_row=header_row or settled.file.header_row,
     )
     if dry_run:
         with (
             open_rows(file, settled, shape) as rows,
-            _kept(errors, rows, shape, settled, is_continued=False) as kept,
+            _kept(errors, rows, shape, settled, file, is_continued=False) as kept,
         ):
             findings = check_rows(
                 rows, settled, now=SystemClock().now(), batch_rows=batch_rows, kept=kept
@@ -184,7 +191,9 @@ def import_file(
         state_file.clear()
     with (
         open_rows(file, settled, shape) as rows,
-        _kept(errors, rows, shape, settled, is_continued=state_file.load().next_line > 0) as kept,
+        _kept(
+            errors, rows, shape, settled, file, is_continued=state_file.load().next_line > 0
+        ) as kept,
     ):
         report = ImportReport(state_file, rows.total, kept=kept, quiet=as_json)
         ahead = (row for row in rows.rows if row.line >= report.state.next_line)
@@ -243,13 +252,24 @@ def _shape(
 
 @contextmanager
 def _kept(
-    errors: Path | None, rows: Rows, shape: Shape, mapping: ColumnMapping, *, is_continued: bool
+    errors: Path | None,
+    rows: Rows,
+    shape: Shape,
+    mapping: ColumnMapping,
+    file: Path,
+    *,
+    is_continued: bool,
 ) -> Iterator[RefusedFile | None]:
     if errors is None:
         yield None
         return
     kept = RefusedFile(
-        errors, shape=shape, mapping=mapping, columns=rows.columns, is_continued=is_continued
+        errors,
+        shape=shape,
+        mapping=mapping,
+        columns=rows.columns,
+        is_continued=is_continued,
+        is_marked=is_marked(file),
     )
     try:
         yield kept

@@ -1,9 +1,10 @@
 """Fields of a touchpoint that a file can fill, derived from ingest's own type."""
 
 import math
+import re
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 import msgspec.inspect
 
@@ -87,9 +88,17 @@ def as_text(cell: object) -> str:
             return str(cell)
 
 
-def fitted(field: str, cell: Any) -> Any:  # noqa: ANN401 - a JSON value
+Decimal = Literal[".", ","]
+"""Character before the decimals of a number in text."""
+
+_WITH_COMMA = re.compile(r"[-+]?(\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?")
+_CURRENCY = re.compile(r"^(?:€|EUR)\s*|\s*(?:€|EUR)$")
+
+
+def fitted(field: str, cell: Any, decimal: Decimal = ".") -> Any:  # noqa: ANN401 - a JSON value
     """`cell` converted to the type of its field; unchanged where that is not possible.
 
+    With a decimal comma, points group thousands, and the sign of the euro may stand beside the number.
     Ingest's own refusal then says what was expected, as for every other way in.
     """
     match KINDS[field]:
@@ -101,9 +110,20 @@ def fitted(field: str, cell: Any) -> Any:  # noqa: ANN401 - a JSON value
         case Kind.NUMBER | Kind.WHOLE if isinstance(cell, str | float) and not isinstance(
             cell, bool
         ):
-            return _number(cell)
+            if decimal == "." or isinstance(cell, float):
+                return _number(cell)
+            with_point = _with_point(cell)
+            return cell if with_point is None else _number(with_point)
         case _:
             return cell
+
+
+def _with_point(cell: str) -> str | None:
+    """`-1.234,50 €` as `-1234.50`; None for what is no number with a decimal comma, like 1.5."""
+    text = _CURRENCY.sub("", cell.strip())
+    if not _WITH_COMMA.fullmatch(text):
+        return None
+    return text.replace(".", "").replace(",", ".")
 
 
 def _number(cell: str | float) -> int | float | str:

@@ -1,5 +1,6 @@
 """Maps columns of a file to fields of a touchpoint."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -8,14 +9,27 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
-from services.cli.importing.fields import FIELDS, OBJECTS, as_text
+from services.cli.importing.fields import FIELDS, OBJECTS, Decimal, as_text
+from services.cli.importing.formats.cells import Format
 from services.cli.importing.times import Epoch
 from shared.errors import FatalError
+from shared.wording import nearest
 
 TIME_NAMES = ("occurred_at", "timestamp", "time", "date")
 """Columns tried for the time when none is named, in this order."""
 
 Constant = str | bool | int | float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileOptions:
+    """How the file is written; None where the mapping file does not say."""
+
+    format: Format | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+    sheet: str | None = None
+    header_row: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +50,11 @@ class ColumnMapping:
     event_prefix: str = ""
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     """Time zone of times without one."""
-    time_format: str | None = None
+    time_formats: tuple[str, ...] = ()
+    """Forms of times; the first that fits a cell counts. Empty: ISO 8601 and Unix time."""
     epoch: Epoch = "auto"
+    decimal: Decimal = "."
+    file: FileOptions = FileOptions()
 
     def named_columns(self) -> set[str]:
         """Columns that the mapping names: each must be in the file."""
@@ -76,8 +93,14 @@ class _MappingFile(BaseModel):
     rename: dict[str, str] = Field(default_factory=dict)
     event_prefix: str = ""
     timezone: str = "UTC"
-    time_format: str | None = None
+    time_format: str | list[str] = Field(default_factory=list)
     epoch: Epoch = "auto"
+    decimal: Decimal = "."
+    format: Annotated[Format, Field(strict=False)] | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+    sheet: str | int | None = None
+    header_row: Annotated[int, Field(ge=1)] | None = None
 
 
 _objects: dict[str, Any] = {
@@ -97,7 +120,7 @@ def read_mapping(path: Path) -> ColumnMapping:
         raise FatalError(f"{path} is not YAML: {exc}") from exc
     except ValidationError as exc:
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in error['loc']) or 'file'}: {error['msg']}"
+            f"{'.'.join(str(part) for part in error['loc']) or 'file'}: {_sentence(error)}"
             for error in exc.errors(include_input=False, include_url=False)
         )
         raise FatalError(f"{path}: {problems}") from exc
@@ -110,8 +133,18 @@ def read_mapping(path: Path) -> ColumnMapping:
             rename=parsed.rename,
             event_prefix=parsed.event_prefix,
             timezone=time_zone(parsed.timezone),
-            time_format=parsed.time_format,
+            time_formats=tuple(
+                [parsed.time_format] if isinstance(parsed.time_format, str) else parsed.time_format
+            ),
             epoch=parsed.epoch,
+            decimal=parsed.decimal,
+            file=FileOptions(
+                format=parsed.format,
+                delimiter=parsed.delimiter,
+                encoding=parsed.encoding,
+                sheet=None if parsed.sheet is None else str(parsed.sheet),
+                header_row=parsed.header_row,
+            ),
         )
     )
 
@@ -145,11 +178,27 @@ def checked(mapping: ColumnMapping) -> ColumnMapping:
                     f"'{name}' holds several columns: give it as {name}: {{key: column}}"
                 )
             if name not in FIELDS:
-                fields = ", ".join(FIELDS)
-                raise FatalError(f"a touchpoint has no field '{name}'; it has {fields}")
+                hint, fields = did_you_mean(name, FIELDS), ", ".join(FIELDS)
+                raise FatalError(f"a touchpoint has no field '{name}'{hint}; it has {fields}")
+    if mapping.decimal not in get_args(Decimal):
+        raise FatalError("decimal is a point or a comma")
     if mapping.epoch not in get_args(Epoch):
         raise FatalError(f"epoch is one of {', '.join(get_args(Epoch))}")
     return mapping
+
+
+def did_you_mean(word: str, candidates: Iterable[str]) -> str:
+    """A hint at the candidate that resembles `word`, as a part of a sentence; empty without one."""
+    by_case = {candidate.casefold(): candidate for candidate in candidates}
+    meant = nearest(word.casefold(), by_case)
+    return "" if meant is None else f" (did you mean {by_case[meant]}?)"
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    if error["type"] != "extra_forbidden" or len(error["loc"]) != 1:
+        return str(error["msg"])
+    name = str(error["loc"][0])
+    return f"a mapping file has no such entry{did_you_mean(name, _File.model_fields)}"
 
 
 def _by_key(entry: dict[str, str] | list[str]) -> dict[str, str]:

@@ -35,8 +35,12 @@ class RefusedFile:
         mapping: ColumnMapping,
         columns: Sequence[str] | None,
         is_continued: bool,
+        is_marked: bool = False,
     ) -> None:
-        """Truncate the file, or append to it. Raises FatalError where CSV cannot hold the rows, OSError."""
+        """`is_marked`: a CSV begins with a byte order mark, as the imported one does.
+
+        Truncate the file, or append to it. Raises FatalError where CSV cannot hold the rows, OSError.
+        """
         self._mapping = mapping
         self._is_csv = path.suffix.lower() in {".csv", ".tsv"}
         if self._is_csv and columns is None:
@@ -44,7 +48,7 @@ class RefusedFile:
         self._columns = [column for column in columns or () if column not in REPORTED]
         self._file: TextIO = path.open(
             "a" if is_continued else "w",
-            encoding=(self._is_csv and shape.encoding) or "utf-8",
+            encoding=(self._is_csv and (shape.encoding or (is_marked and "utf-8-sig"))) or "utf-8",
             errors="backslashreplace",
             newline="",
         )
@@ -76,9 +80,9 @@ class RefusedFile:
 
     def _as_written(self, cells: Cells) -> Cells:
         """The cells; a typed time of a sheet is written in the format that the import expects."""
-        form = self._mapping.time_format
-        if form is None:
+        if not self._mapping.time_formats:
             return cells
+        form = self._mapping.time_formats[0]
         times = {}
         for column in self._mapping.time_columns():
             cell = cells.get(column)

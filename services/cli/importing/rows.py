@@ -17,7 +17,7 @@ import msgspec
 from services.cli.importing.fields import FIELDS, OBJECTS, as_text, fitted
 from services.cli.importing.formats.cells import RawRow, RowProblem, Shape
 from services.cli.importing.formats.opening import open_file
-from services.cli.importing.mapping import ColumnMapping
+from services.cli.importing.mapping import TIME_NAMES, ColumnMapping, did_you_mean
 from services.cli.importing.names import REPORTED, Occurrences, row_name
 from services.cli.importing.times import instant
 from services.ingest.events.candidate import NUMBER_OUT_OF_RANGE
@@ -89,12 +89,17 @@ def _check_columns(mapping: ColumnMapping, columns: Sequence[str]) -> None:
     listed = f"its columns are {', '.join(columns)}"
     missing = sorted(column for column in mapping.named_columns() if not is_there(column))
     if missing:
-        raise FatalError(f"the file has no column {', '.join(missing)}; {listed}")
+        named = ", ".join(f"{column}{did_you_mean(column, columns)}" for column in missing)
+        raise FatalError(f"the file has no column {named}; {listed}")
     # Without them, every row of the file would be refused.
     if "event" not in mapping.constants and not is_there(mapping.columns.get("event", "event")):
-        raise FatalError(f"no column names the event: --event-column or --event does; {listed}")
+        hint = did_you_mean("event", columns)
+        raise FatalError(
+            f"no column names the event: --event-column or --event does{hint}; {listed}"
+        )
     if "occurred_at" not in mapping.constants and not any(map(is_there, mapping.time_columns())):
-        raise FatalError(f"no column tells the time: --time-column does; {listed}")
+        hint = next(filter(None, (did_you_mean(name, columns) for name in TIME_NAMES)), "")
+        raise FatalError(f"no column tells the time: --time-column does{hint}; {listed}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +192,7 @@ def _touchpoint(cells: Mapping[str, Any], plan: _FilePlan) -> dict[str, Any] | R
         elif values:
             value = values.get(as_text(value).strip(), value)
         if value is not None:
-            fields[name] = fitted(name, value)
+            fields[name] = fitted(name, value, plan.mapping.decimal)
     for name, keys in plan.objects:
         if gathered := _gathered(cells, name, keys):
             # JSON has no infinity, and the encoder would write null.
@@ -212,7 +217,7 @@ def _with_time(
             break
     if written is None:
         return _NO_TIME
-    moment = instant(written, mapping.timezone, mapping.time_format, mapping.epoch)
+    moment = instant(written, mapping.timezone, mapping.time_formats, mapping.epoch)
     if moment is None:
         return _BAD_TIME
     fields["occurred_at"] = moment.isoformat()

@@ -1,5 +1,7 @@
 """Parses the times of a file into instants."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -16,11 +18,13 @@ _LEAST_DIGITS = 9
 the days that a spreadsheet counts where a cell has no date format."""
 
 
-def instant(value: object, timezone: ZoneInfo, form: str | None, epoch: Epoch) -> datetime | None:
+def instant(
+    value: object, timezone: ZoneInfo, forms: Sequence[str], epoch: Epoch
+) -> datetime | None:
     """UTC instant of a cell, or None when it cannot be read.
 
-    A time without zone is in `timezone`; in an hour that occurs twice, the first. A cell of type date
-    or time (spreadsheet, Parquet) is converted without `form`.
+    A time without zone is in `timezone`; in an hour that occurs twice, the first. Of several `forms` the
+    first that fits counts. A cell of type date or time (spreadsheet, Parquet) is converted without them.
     """
     try:
         match value:
@@ -35,14 +39,19 @@ def instant(value: object, timezone: ZoneInfo, form: str | None, epoch: Epoch) -
             case _:
                 if isinstance(value, float) and value.is_integer():
                     value = int(value)
-                return _from_text(str(value).strip(), timezone, form, epoch)
+                return _from_text(str(value).strip(), timezone, forms, epoch)
     except (ValueError, OverflowError):
         return None
 
 
-def _from_text(text: str, timezone: ZoneInfo, form: str | None, epoch: Epoch) -> datetime | None:
-    if form is not None:
-        return _in_utc(datetime.strptime(text, form), timezone)  # noqa: DTZ007 - zone is next
+def _from_text(
+    text: str, timezone: ZoneInfo, forms: Sequence[str], epoch: Epoch
+) -> datetime | None:
+    for form in forms:
+        with suppress(ValueError):
+            return _in_utc(datetime.strptime(text, form), timezone)  # noqa: DTZ007 - zone is next
+    if forms:
+        return None
     is_number = text.replace(".", "", 1).isdigit()
     if is_number and (epoch != "auto" or len(text.partition(".")[0]) >= _LEAST_DIGITS):
         return _from_number(float(text), epoch)

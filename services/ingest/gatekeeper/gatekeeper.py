@@ -11,7 +11,6 @@ from services.ingest.gatekeeper.rates import (
     RateLimit,
     RateLimiter,
     WithinLimit,
-    rate_limit,
 )
 from services.ingest.gatekeeper.rules import Sender, SourceRules, source_rules
 from services.ingest.gatekeeper.usage import DailyCounts, seconds_to_midnight
@@ -38,7 +37,7 @@ class Gatekeeper:
     def __init__(self, sources: SourceRegistry, clock: Clock, limits: Limits) -> None:
         self._sources = sources
         self._clock = clock
-        self._default_rate = rate_limit(limits.events_per_second, None)
+        self._limits = limits
         self._limiter = RateLimiter()
         self._counts = DailyCounts()
         self._rules: dict[tuple[WorkspaceId, str | None, KeyKind], SourceRules] = {}
@@ -56,11 +55,10 @@ class Gatekeeper:
                 raise source_paused()
             if rules.origins and not _is_allowed_origin(rules, source.kind, method, origin):
                 raise origin_not_allowed()
-            self._within_quota(source)
-        limit = rules.rate or self._default_rate
-        if limit is None:
+            self._within_quota(source, rules.quota)
+        if rules.rate is None:
             return Sender(principal, rules)
-        return Sender(principal, rules, self._within_rate(principal, limit))
+        return Sender(principal, rules, self._within_rate(principal, rules.rate))
 
     async def identify(self, principal: Principal) -> Sender:
         """The sender without pause and limits, as erasures and replays need it. Raises RequestRejected."""
@@ -69,10 +67,9 @@ class Gatekeeper:
     def charge(self, sender: Sender, *, sent: int, accepted: int) -> None:
         """Count the events of an admitted request against rate and quota."""
         principal, source = sender.principal, sender.rules.source
-        if source is None and self._default_rate is None:
-            return
-        self._limiter.pay(_bucket(principal), sent)
-        if source is not None and source.settings.events_per_day is not None:
+        if sender.rules.rate is not None:
+            self._limiter.pay(_bucket(principal), sent)
+        if source is not None and sender.rules.quota is not None:
             self._counts.add(source.source_id, self._clock.now().date(), accepted)
 
     def _cached_rules(self, principal: Principal) -> SourceRules | None:
@@ -101,6 +98,7 @@ class Gatekeeper:
             source,
             workspace_rules,
             self._sources.suppressed(principal.workspace_id),
+            self._limits,
         )
         return rules
 
@@ -120,8 +118,7 @@ class Gatekeeper:
             raise rules_unknown()
         return source
 
-    def _within_quota(self, source: Source) -> None:
-        quota = source.settings.events_per_day
+    def _within_quota(self, source: Source, quota: int | None) -> None:
         if quota is None:
             return
         now = self._clock.now()

@@ -1,5 +1,6 @@
 """Opens a file of any supported format, compression and encoding."""
 
+import codecs
 import gzip
 import io
 import zlib
@@ -28,6 +29,12 @@ _SUFFIXES = {
 }  # fmt: skip
 _OLD = {".xls", ".xlsb", ".ods", ".numbers"}
 _MAGIC = {b"PK\x03\x04": Format.XLSX, b"PAR1": Format.PARQUET}
+
+
+def is_marked(path: Path) -> bool:
+    """Whether a plain file begins with the byte order mark of UTF-8, as Excel needs it. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
 
 
 def format_of(path: Path, named: Format | None = None) -> Format:

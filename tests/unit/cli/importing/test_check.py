@@ -175,7 +175,7 @@ def test_a_date_cell_of_a_refused_row_comes_back_in_the_form_that_the_import_rea
 ) -> None:
     rows = [["email", "event", "time"], ["no-address", "home", datetime(2024, 3, 31, 9, 5)]]  # noqa: DTZ001
     path, errors = workbook(tmp_path / "a.xlsx", rows), tmp_path / "r.csv"
-    mapping = ColumnMapping(time_format="%d.%m.%Y %H:%M", timezone=ZoneInfo("Europe/Berlin"))
+    mapping = ColumnMapping(time_formats=("%d.%m.%Y %H:%M",), timezone=ZoneInfo("Europe/Berlin"))
 
     check(path, mapping, errors)
     errors.write_text(errors.read_text().replace("no-address", "a@example.com"))

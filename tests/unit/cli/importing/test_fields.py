@@ -57,3 +57,30 @@ def test_a_cell_is_fitted_to_its_field_or_left_for_ingest_to_judge(
 def test_a_cell_as_text_is_what_a_csv_would_hold(cell: object, text: str) -> None:
     assert as_text(cell)[:1] == text[:1]
     assert len(as_text(cell)) == len(text)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("1.234,50", 1234.5),
+        ("12.000,00 €", 12_000),
+        ("€ 7", 7),
+        ("1000,5", 1000.5),
+        ("-0,25", -0.25),
+        ("1.234.567", 1_234_567),
+        ("1.000", 1_000),
+        # No such number where points group thousands: ingest refuses it, rather than guess.
+        ("1.5", "1.5"),
+        ("1,234.50", "1,234.50"),
+        ("n/a", "n/a"),
+        (2.5, 2.5),
+    ],
+)
+def test_numbers_with_a_decimal_comma_are_read_where_the_file_has_them(
+    written: object, expected: object
+) -> None:
+    assert fitted("value", written, ",") == expected
+
+
+def test_a_decimal_comma_is_no_number_unless_it_is_said() -> None:
+    assert fitted("value", "1234,50") == "1234,50"

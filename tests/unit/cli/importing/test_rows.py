@@ -180,12 +180,22 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(shop: Path) -> 
 @pytest.mark.parametrize(
     ("header", "message"),
     [
-        ("user_id,evnt,time", "no column names the event: --event-column or --event does; its"),
-        ("user_id,event,tme", "no column tells the time: --time-column does; its columns are"),
+        (
+            "user_id,evnt,time",
+            r"names the event: --event-column or --event does \(did you mean evnt\?\); its",
+        ),
+        (
+            "user_id,Event,time",
+            r"--event does \(did you mean Event\?\); its columns are user_id, Event",
+        ),
+        (
+            "user_id,event,tme",
+            r"no column tells the time: --time-column does \(did you mean tme\?\); its",
+        ),
         ("user_id;event;time", "the header names one column; --delimiter ';' parts it"),
         ("user_id\tevent\ttime", r"--delimiter \$'\\t' parts it"),
     ],
-    ids=["event", "time", "semicolon", "tab"],
+    ids=["event", "case", "time", "semicolon", "tab"],
 )
 def test_a_file_of_which_every_row_would_be_refused_is_a_sentence(
     tmp_path: Path, header: str, message: str

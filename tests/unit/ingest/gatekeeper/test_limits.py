@@ -3,14 +3,17 @@
 from datetime import timedelta
 
 import httpx
+import pytest
 
 from services.ingest.gatekeeper.gatekeeper import Gatekeeper
 from services.ingest.intake import Ingest
 from services.ingest.limits import Limits
+from services.ingest.settings import IngestSettings
 from shared.clock import ManualClock
 from shared.sources.source import (
     ConsentRule,
     DailyUsage,
+    SourceKind,
     SourceSettings,
 )
 from tests.unit.ingest.conftest import NOW, FakeDatabase, ListLog
@@ -124,3 +127,71 @@ async def test_what_is_refused_or_dropped_uses_up_no_quota(
     answers = [await post(client, key) for _ in range(3)]
 
     assert [answer.status_code for answer in answers] == [202] * 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "limits", "policy"),
+    [
+        (SourceKind.WEB, SourceSettings(), Limits(), '"default";q=1000;w=10'),
+        (SourceKind.WEB, SourceSettings(burst=50), Limits(), '"default";q=50;w=1'),
+        (SourceKind.WEB, SourceSettings(events_per_second=7), Limits(), '"default";q=70;w=10'),
+        (SourceKind.WEB, SourceSettings(), Limits(events_per_second=2), '"default";q=20;w=10'),
+        (SourceKind.WEB, SourceSettings(), Limits(web_events_per_second=3), '"default";q=30;w=10'),
+        (SourceKind.WEB, SourceSettings(), Limits(web_events_per_second=None), None),
+        (SourceKind.SERVER, SourceSettings(), Limits(), None),
+    ],
+)
+async def test_a_source_of_browsers_has_a_rate_even_if_nothing_is_set(
+    client: httpx.AsyncClient,
+    ingest: Ingest,
+    database: FakeDatabase,
+    *,
+    kind: SourceKind,
+    settings: SourceSettings,
+    limits: Limits,
+    policy: str | None,
+) -> None:
+    key = database.bind(settings, kind=kind)
+    ingest.gatekeeper = Gatekeeper(ingest.sources, ingest.clock, limits)
+
+    answer = await post(client, key)
+
+    assert answer.headers.get("ratelimit-policy") == policy
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "limits", "expected"),
+    [
+        (SourceKind.WEB, SourceSettings(), Limits(), 429),
+        (SourceKind.WEB, SourceSettings(events_per_day=2_000_000), Limits(), 202),
+        (SourceKind.WEB, SourceSettings(), Limits(web_events_per_day=None), 202),
+        (SourceKind.SERVER, SourceSettings(), Limits(), 202),
+    ],
+)
+async def test_a_source_of_browsers_has_a_quota_even_if_nothing_is_set(
+    client: httpx.AsyncClient,
+    ingest: Ingest,
+    database: FakeDatabase,
+    *,
+    kind: SourceKind,
+    settings: SourceSettings,
+    limits: Limits,
+    expected: int,
+) -> None:
+    key = database.bind(settings, kind=kind)
+    ingest.gatekeeper = Gatekeeper(ingest.sources, ingest.clock, limits)
+    database.usage["src"] = DailyUsage(NOW.date(), 1_000_000)
+
+    answer = await post(client, key)
+
+    assert answer.status_code == expected
+
+
+def test_zero_lifts_the_defaults_of_browsers() -> None:
+    usual = IngestSettings.model_validate({"database_url": "postgresql://x"}).limits()
+    lifted = IngestSettings.model_validate(
+        {"database_url": "postgresql://x", "web_events_per_second": 0, "web_events_per_day": 0}
+    ).limits()
+
+    assert (usual.web_events_per_second, usual.web_events_per_day) == (100.0, 1_000_000)
+    assert (lifted.web_events_per_second, lifted.web_events_per_day) == (None, None)

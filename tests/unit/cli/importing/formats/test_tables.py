@@ -58,7 +58,7 @@ def test_a_date_cell_needs_no_format_also_where_others_are_written_by_one(tmp_pa
     rows = [HEADER, ["ann", "cart", date(2024, 3, 13)], ["bob", "cart", "14.03.2024"]]
     path = workbook(tmp_path / "a.xlsx", rows)
 
-    times = [row["occurred_at"] for row in sent(path, ColumnMapping(time_format="%d.%m.%Y"))]
+    times = [row["occurred_at"] for row in sent(path, ColumnMapping(time_formats=("%d.%m.%Y",)))]
 
     assert times == ["2024-03-13T00:00:00+00:00", "2024-03-14T00:00:00+00:00"]
 
