@@ -15,7 +15,8 @@ from itertools import islice
 
 _MARK = "sl_"
 _PREFIX = {"wk": "write", "sk": "secret"}
-_IN_TEXT = re.compile(rb"sl_[ws]k_[0-9A-Za-z]++_[0-9A-Za-z]++")
+_IN_TEXT = re.compile(rb"sl_[ws]k_[0-9A-Za-z]{1,64}+_[0-9A-Za-z]{1,256}+")
+"""Bounded, well above the lengths of an id and a secret: longer ones would be hashed for nothing."""
 _MOST_MATCHES = 10_000
 """A batch may repeat one key in each event; a text with more of them is hostile."""
 _ID_BYTES = 6
