@@ -63,6 +63,23 @@ def _connect_arguments(
     }
 
 
+def client_environ(database_url: str, *, user: str | None = None) -> dict[str, str]:
+    """Variables that name the database to PostgreSQL's programs, so that no process list shows a password.
+
+    `user` connects instead of the one in the address.
+    """
+    url = make_url(database_url)
+    values = {
+        "PGHOST": url.query.get("host") or url.host,
+        "PGPORT": url.port,
+        "PGUSER": user or url.username,
+        "PGPASSWORD": url.password,
+        "PGDATABASE": url.database,
+        "PGSSLMODE": url.query.get("sslmode"),
+    }
+    return {name: str(value) for name, value in values.items() if value}
+
+
 async def connect(
     database_url: str, *, role: DatabaseRole, application_name: str
 ) -> "asyncpg.Connection[asyncpg.Record]":

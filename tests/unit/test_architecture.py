@@ -19,8 +19,8 @@ SQL_PLACES = (
 )
 """Where SQL may be written (migrations aside); of the import, for its temporary SQLite file."""
 
-CONNECTION_NAMES = {"AsyncConnection", "AsyncEngine", "Row", "make_url"}
-"""What others may know of the driver: types to hand a connection on, and how to read an address."""
+CONNECTION_NAMES = {"AsyncConnection", "AsyncEngine", "Row"}
+"""What others may know of the driver: types to hand a connection on."""
 
 MAY_READ_ENVIRONMENT = (
     "shared/settings.py", "migrations/env.py", "services/cli/", "services/standalone/",

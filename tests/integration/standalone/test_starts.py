@@ -49,29 +49,29 @@ def test_runs_after_a_stop_and_after_a_kill_keep_the_data_and_do_not_double_it(
     before = json.loads(first.command("verify", "--json", "--deep").stdout)
     keys = first.credentials()
     accounts = first.get("/v1/accounts?limit=200")["items"]
-    code = first.stop()
-    is_postgres_left = postmaster.exists()
+    assert before["problems"] == [], "the sample of the first run"
+    assert before["touchpoints"] > 300, "the sample of the first run"
+
+    assert first.stop() == 0, "exit code of the first stop"
+    assert not postmaster.exists(), "PostgreSQL outlived the first stop"
 
     second = start()
     second.wait_ready()
     after = json.loads(second.command("verify", "--json", "--deep").stdout)
-    second.kill()
+    assert after == before, "data after a stop"
 
+    second.kill()
     third = start()
     third.wait_ready()
     after_kill = json.loads(third.command("verify", "--json", "--deep").stdout)
+    assert after_kill["problems"] == [], "data after a kill"
+    assert after_kill["touchpoints"] == before["touchpoints"], "data after a kill"
+    assert len(third.get("/v1/accounts?limit=200")["items"]) == len(accounts), "data after a kill"
+    assert third.credentials()["write_key"] == keys["write_key"], "keys after a kill"
+    assert third.credentials()["secret_key"] == keys["secret_key"], "keys after a kill"
 
-    assert (code, is_postgres_left) == (0, False)
-    assert before["problems"] == []
-    assert before["touchpoints"] > 300
-    assert after == before
-    assert after_kill["touchpoints"] == before["touchpoints"]
-    assert after_kill["problems"] == []
-    assert third.credentials()["write_key"] == keys["write_key"]
-    assert third.credentials()["secret_key"] == keys["secret_key"]
-    assert len(third.get("/v1/accounts?limit=200")["items"]) == len(accounts)
-    assert third.stop() == 0
-    assert not postmaster.exists()
+    assert third.stop() == 0, "exit code of the stop after a kill"
+    assert not postmaster.exists(), "PostgreSQL outlived the stop after a kill"
 
 
 def test_a_port_in_use_is_named_in_one_sentence(start: Start) -> None:
@@ -151,11 +151,7 @@ def test_the_three_processes_on_kafka_start_answer_and_stop_together(
     assert not (running.folder / ".stageline" / "kafka" / "postgres" / "postmaster.pid").exists()
 
 
-def test_without_the_sample_a_ready_map_and_one_event_give_a_stage(
-    folder: Path, start: Start
-) -> None:
-    # As in a checkout.
-    Path(folder, ".venv").symlink_to(sys.prefix)
+def test_without_the_sample_a_ready_map_and_one_event_give_a_stage(start: Start) -> None:
     started = start(STAGELINE_SAMPLE="false")
     started.wait_ready()
     journeys = started.get("/v1/journeys")["items"]
@@ -166,7 +162,7 @@ def test_without_the_sample_a_ready_map_and_one_event_give_a_stage(
     published = started.command(*publish.split())
     post, read = curls(started.output())
     run_copied(post)
-    stage = wait_for(lambda: stage_of(read, folder), within=20)
+    stage = wait_for(lambda: stage_of(read), within=20)
 
     assert journeys == []
     assert (published.returncode, published.stdout) == (0, "b2b-jtbd-7 version 1 is published\n")
