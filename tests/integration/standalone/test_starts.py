@@ -151,7 +151,10 @@ def test_the_three_processes_on_kafka_start_answer_and_stop_together(
     assert not (running.folder / ".stageline" / "kafka" / "postgres" / "postmaster.pid").exists()
 
 
-def test_without_the_sample_a_ready_map_and_one_event_give_a_stage(start: Start) -> None:
+def test_without_the_sample_a_ready_map_and_one_event_give_a_stage(
+    start: Start, folder: Path
+) -> None:
+    Path(folder, ".venv").symlink_to(sys.prefix)
     started = start(STAGELINE_SAMPLE="false")
     started.wait_ready()
     journeys = started.get("/v1/journeys")["items"]
@@ -162,7 +165,7 @@ def test_without_the_sample_a_ready_map_and_one_event_give_a_stage(start: Start)
     published = started.command(*publish.split())
     post, read = curls(started.output())
     run_copied(post)
-    stage = wait_for(lambda: stage_of(read), within=20)
+    stage = wait_for(lambda: stage_of(read, started.folder), within=20)
 
     assert journeys == []
     assert (published.returncode, published.stdout) == (0, "b2b-jtbd-7 version 1 is published\n")

@@ -9,18 +9,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.ids import DEFAULT_WORKSPACE
 from shared.sources.event import EventNameCount
 from shared.storage import event_names
-from shared.storage.connect import DatabaseRole, create_engine
-from tests.support.database import Connection
+from shared.storage.connect import DatabaseRole
+from tests.support.database import Connection, engine_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
 async def ingest(database_url: str) -> AsyncIterator[AsyncConnection]:
-    engine = create_engine(database_url, role=DatabaseRole.INGEST, application_name="test")
-    async with engine.connect() as connection:
+    async with (
+        engine_of(database_url, role=DatabaseRole.INGEST) as engine,
+        engine.connect() as connection,
+    ):
         yield connection
-    await engine.dispose()
 
 
 def counted(event: str, accepted: int, seen_at: datetime = NOW) -> EventNameCount:

@@ -10,9 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
 from shared.maps import MapDocument, parse, templates
 from shared.storage import journeys
-from shared.storage.connect import DatabaseRole, create_engine
+from shared.storage.connect import DatabaseRole
 from shared.storage.journeys import Publication
 from shared.storage.tables import journey_version, refold_job, workspace
+from tests.support.database import engine_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LATER = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -31,9 +32,8 @@ stages:
 
 @pytest.fixture
 async def api(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url, role=DatabaseRole.API, application_name="test")
-    yield engine
-    await engine.dispose()
+    async with engine_of(database_url, role=DatabaseRole.API) as engine:
+        yield engine
 
 
 @pytest.fixture
@@ -279,11 +279,12 @@ async def test_the_stager_reads_maps_of_all_workspaces(
 ) -> None:
     await publish(api, "Ours")
     await publish(api, "Theirs", workspace_id=other_workspace)
-    stager = create_engine(database_url, role=DatabaseRole.STAGER, application_name="test")
-    async with stager.begin() as connection:
+    async with (
+        engine_of(database_url, role=DatabaseRole.STAGER) as stager,
+        stager.begin() as connection,
+    ):
         everything = await journeys.newer_than(connection, 0)
         rest = await journeys.newer_than(connection, everything[0].publication)
-    await stager.dispose()
 
     assert [(each.workspace_id, each.journey) for each in everything] == [
         (DEFAULT_WORKSPACE, "small"),

@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.ids import DEFAULT_WORKSPACE
 from shared.maps import parse
 from shared.storage import journeys
-from shared.storage.connect import DatabaseRole, create_engine
+from shared.storage.connect import DatabaseRole
 from shared.storage.journeys import Publication
+from tests.support.database import engine_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -19,14 +20,13 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 @pytest.fixture
 async def connection(database_url: str) -> AsyncIterator[AsyncConnection]:
     """In the api's role, which publishes and retires."""
-    engine: AsyncEngine = create_engine(
-        database_url, role=DatabaseRole.API, application_name="test"
-    )
-    async with engine.begin() as connection:
+    async with (
+        engine_of(database_url, role=DatabaseRole.API) as engine,
+        engine.begin() as connection,
+    ):
         setting = func.set_config("stageline.workspace_id", str(DEFAULT_WORKSPACE), True)  # noqa: FBT003
         await connection.execute(select(setting))
         yield connection
-    await engine.dispose()
 
 
 async def publish(connection: AsyncConnection, key: str) -> Publication:

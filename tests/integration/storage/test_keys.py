@@ -11,16 +11,16 @@ from shared.keys.cache import AuthFailure, KeyCache
 from shared.keys.principal import Principal, Scope
 from shared.keys.token import KeyKind, generate
 from shared.storage import keys
-from shared.storage.connect import DatabaseRole, create_engine
+from shared.storage.connect import DatabaseRole
+from tests.support.database import engine_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
 async def key_cache(database_url: str) -> AsyncIterator[KeyCache]:
-    engine = create_engine(database_url, role=DatabaseRole.INGEST, application_name="test")
-    yield KeyCache(keys.loader(engine), ManualClock(NOW), spacing_seconds=0.0)
-    await engine.dispose()
+    async with engine_of(database_url, role=DatabaseRole.INGEST) as engine:
+        yield KeyCache(keys.loader(engine), ManualClock(NOW), spacing_seconds=0.0)
 
 
 async def test_a_created_key_authenticates_until_it_is_revoked(
@@ -100,14 +100,11 @@ async def test_revoking_again_keeps_the_first_instant_and_an_unknown_id_is_repor
 
 
 async def test_a_database_that_is_not_there_is_a_passing_fault() -> None:
-    engine = create_engine(
-        "postgresql://nobody@127.0.0.1:1/none", role=DatabaseRole.INGEST, application_name="test"
-    )
-    key_cache = KeyCache(keys.loader(engine), ManualClock(NOW))
+    async with engine_of("postgresql://nobody@127.0.0.1:1/none") as engine:
+        key_cache = KeyCache(keys.loader(engine), ManualClock(NOW))
 
-    with pytest.raises(DatabaseUnavailable):
-        await keys.loader(engine)()
-    answer = await key_cache.authenticate(generate(KeyKind.WRITE).token)
-    await engine.dispose()
+        with pytest.raises(DatabaseUnavailable):
+            await keys.loader(engine)()
+        answer = await key_cache.authenticate(generate(KeyKind.WRITE).token)
 
     assert answer is AuthFailure.UNAVAILABLE

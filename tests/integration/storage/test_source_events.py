@@ -9,18 +9,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.errors import DatabaseUnavailable
 from shared.ids import DEFAULT_WORKSPACE
 from shared.sources.event import Outcome, SourceEvent, SourceUsage
-from shared.storage.connect import DatabaseRole, create_engine
+from shared.storage.connect import DatabaseRole
 from shared.storage.source_events import KEPT_EVENTS, writer
-from tests.support.database import Connection
+from tests.support.database import Connection, engine_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
 async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url, role=DatabaseRole.INGEST, application_name="test")
-    yield engine
-    await engine.dispose()
+    async with engine_of(database_url, role=DatabaseRole.INGEST) as engine:
+        yield engine
 
 
 @pytest.fixture(autouse=True)
@@ -119,10 +118,6 @@ async def test_what_cannot_be_stored_is_reported_and_writes_nothing(
 
 
 async def test_a_database_that_is_away_is_reported_as_such() -> None:
-    engine = create_engine(
-        "postgresql://nobody@127.0.0.1:1/none", role=DatabaseRole.INGEST, application_name="test"
-    )
-
-    with pytest.raises(DatabaseUnavailable):
-        await writer(engine)([seen(1)], [])
-    await engine.dispose()
+    async with engine_of("postgresql://nobody@127.0.0.1:1/none") as engine:
+        with pytest.raises(DatabaseUnavailable):
+            await writer(engine)([seen(1)], [])
