@@ -4,8 +4,11 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
+
+import psutil
 
 from services.standalone.cluster.system_user import SystemUser, name_of
 from shared.errors import FatalError
@@ -21,6 +24,7 @@ _STARTED_ONCE = ("postmaster.opts", _SETTINGS, "backup_label")
 
 _ROOT = "root"
 _INITDB_SECONDS = 300.0
+_KILL_SECONDS = 10.0
 
 
 def located(data_dir: Path, user: SystemUser) -> Path:
@@ -65,13 +69,26 @@ def prepare(
     leaves none or a whole one. Raises FatalError, OSError.
     """
     for draft in data_dir.parent.glob(f"{data_dir.name}.new-*"):
-        # An initdb that outlived its parent may still write there; the next start removes the rest.
+        _kill_writers(draft)
         shutil.rmtree(draft, ignore_errors=True)
     if not any((data_dir / name).exists() for name in _STARTED_ONCE):
         _make(data_dir, programs, user, settings, log_file)
     elif user.uid != data_dir.stat().st_uid:
         user.own_all(data_dir)
     _configure(data_dir, user, settings)
+
+
+def _kill_writers(draft: Path) -> None:
+    """End an initdb that outlived its killed parent, and the processes that it runs: all write there."""
+    writers: list[psutil.Process] = []
+    for process in psutil.process_iter(["name", "cmdline"]):
+        if process.info["name"] == "initdb" and str(draft) in (process.info["cmdline"] or ()):
+            with suppress(psutil.NoSuchProcess):
+                writers += [process, *process.children(recursive=True)]
+    for process in writers:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(writers, timeout=_KILL_SECONDS)
 
 
 def _make(

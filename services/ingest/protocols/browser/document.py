@@ -34,12 +34,7 @@ def section(context: DocumentContext) -> Section:
         "metrics": {"sampleRate": 0},
     }
     config = browser.config_of(_EXAMPLE_KEY)
-    script: Json = {
-        "application/javascript": {
-            "schema": {"type": "string"},
-            "example": browser.script_of(config).decode(),
-        }
-    }
+    script = _script(browser.script_of(config).decode())
     return Section(
         tags=TAGS,
         paths={
@@ -48,7 +43,7 @@ def section(context: DocumentContext) -> Section:
                     "browserScript",
                     "Script for a page without an SDK",
                     "Asks for consent, then sends page views. The tag that loads it holds the key.",
-                    {"application/javascript": {"schema": {"type": "string"}}},
+                    _script("(() => { const script = document.currentScript; /* ... */ })()"),
                     refused=[],
                     parameters=[],
                 )
@@ -96,6 +91,10 @@ def section(context: DocumentContext) -> Section:
             },
         },
     )
+
+
+def _script(example: str) -> Json:
+    return {"application/javascript": {"schema": {"type": "string"}, "example": example}}
 
 
 def _json(example: object) -> Json:
