@@ -1,4 +1,4 @@
-"""A secret in the address of a webhook erases nobody."""
+"""A secret in the address of a webhook does not suffice to erase a person."""
 
 from urllib.parse import quote
 
