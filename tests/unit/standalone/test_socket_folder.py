@@ -8,6 +8,7 @@ import pytest
 
 from services.standalone.cluster.socket_folder import is_of_another_user, open_folder, remove_folder
 from services.standalone.cluster.system_user import SystemUser
+from tests.conftest import require
 
 OURSELVES = SystemUser(uid=os.geteuid(), gid=os.getegid())
 
@@ -58,8 +59,7 @@ def test_a_link_in_its_place_is_not_followed(opened: Path, tmp_path: Path) -> No
 
 
 def test_a_folder_of_another_user_in_its_place_is_not_used(opened: Path, tmp_path: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root can give a folder away")
+    require(available=os.geteuid() == 0, reason="only root can give a folder away")
     os.chown(opened, 65534, 65534)
 
     other = open_folder(tmp_path / ("deep" * 40), OURSELVES)
