@@ -13,13 +13,19 @@ import msgspec
 from shared.contracts import names
 
 EventType = Literal[
-    "track", "identify", "page", "screen", "group", "alias", "merge", "erase", "unmapped"
-]
-"""What a record asks of the stager. The first six are touchpoints, `alias` with a link of identity.
+    "track", "identify", "page", "screen", "group", "alias", "merge", "erase", "unmapped",
+    "leave", "unmerge",
+]  # fmt: skip
+"""What a record asks of the stager. The first six are touchpoints.
 
-`merge`: `account_id` absorbs `previous_account_id`, a touchpoint too. `erase`: erase the person that is
-named, no touchpoint. `unmapped`: kept as a dead letter until a mapping exists; `properties` is what the
-provider sent, `event` the provider's name for it, and a person or account is optional.
+`alias`: the person of the event and the persons in `previous_names` or `previous_id` are one. `merge`:
+`account_id` absorbs `previous_account_id`. `unmerge` withdraws both: the person of the event is none of
+`previous_names`, the account of the event did not absorb `previous_account_id`. `leave`: the person or
+object of the event is in the event's account no longer. All of these are touchpoints too.
+
+`erase`: erase the person that is named, no touchpoint. `unmapped`: kept as a dead letter until a mapping
+exists; `properties` is what the provider sent, `event` the provider's name for it, and a person or account
+is optional.
 """
 
 Survey = Literal["nps", "csat", "ces", "pulse"]
@@ -59,8 +65,18 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     user_id: str | None = None
     anonymous_id: str | None = None
     email: str | None = None
+    external_id: str | None = None
+    """A provider's record of the person or object, such as `hubspot:contact:8301`, `hubspot:deal:501`."""
+    account_external_id: str | None = None
+    """A provider's record of the account, such as `hubspot:company:701`.
+
+    The event belongs to the account of the record. Beside it `account_id` says which account that is, as
+    the record's field says it; the newest of several counts.
+    """
     previous_id: str | None = None
-    """Segment's `alias`: the former id of the person."""
+    """Segment's `alias`: the former id of the person, a name of any kind."""
+    previous_names: list[str] = []
+    """Names with their prefix: the other persons of an `alias` or `unmerge`."""
     previous_account_id: str | None = None
     """The account that `account_id` absorbs, in a `merge`."""
     channel: str | None = None
@@ -86,16 +102,30 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The customer does not see it: hand-over, budget approval."""
     campaign: Campaign | None = None
     value: float | None = None
+    reason: str | None = None
+    """Why an operator merged or unmerged; `logged_by` says who did."""
+    is_about_record: bool = False
+    """The event is about the record `external_id` alone, not about the person: the record was deleted.
+
+    Where another record absorbed it by an `alias`, the event is none of the survivor's.
+    """
+    ignored_ids: dict[str, str] = {}
+    """Ids that name nobody (`undefined`, `null`), taken off the event by ingest: field -> text as sent."""
+    trusted_ids: list[str] = []
+    """Fields whose id looks like one that names nobody, and is a name in this workspace."""
 
     def person(self) -> str | None:
         """Strongest name of the acting person, see `names.person_ref`."""
         return names.person_ref(
-            user_id=self.user_id, email=self.email, anonymous_id=self.anonymous_id
+            user_id=self.user_id,
+            email=self.email,
+            anonymous_id=self.anonymous_id,
+            external_id=self.external_id,
         )
 
     def partition_key(self) -> bytes:
         """Key of the record in the event log. Raises ValueError if the event has no name."""
-        subject = self.account_id or self.person()
+        subject = self.account_external_id or self.account_id or self.person()
         if subject is None and self.type == "unmapped":
             subject = self.source
         if subject is None:

@@ -1,53 +1,104 @@
-"""Names of people and accounts: their prefixes, the form in which they are stored, and when two are one.
+"""Names of people and accounts: their kinds, the form in which they are stored, and which name nobody.
 
 A subject of a journey is an account or a person. An account keeps the id that the customer gave it. A
 person that belongs to no account is a subject under a prefixed name, so that an account `42` and a
-user `42` never meet.
+user `42` never meet. Kinds of a person's names, strongest first: the sender's id of a known person, a
+provider's record, an e-mail address, a device or browser.
 
 There are two forms, and no others:
 
-- The *stored* form (`normal`) is the key of every table. An e-mail address has no case; an id is kept
-  as it was sent, or two people whose ids differ by case alone would become one.
+- The *stored* form (`normal`) is the key of every table: NFC, trimmed, without invisible characters. An
+  e-mail address has no case, and an id of the form name@domain is that address. Any other id keeps its
+  case, or two people whose ids differ by case alone would become one.
 - The *folded* form (`folded`) decides whether two names are the same person for suppression and erasure,
-  where missing one is worse than one too many: an id that is an address has no case either.
+  where missing one is worse than one too many. It is the stored form of the name, and the same for a name
+  that was stored before the rules above.
 
 `folded(normal(name)) == folded(name)` for every name, so both agree on what they are given.
 """
 
+import re
+import unicodedata
 from hashlib import blake2b
 
 USER = "user:"
+EXTERNAL = "external:"
 EMAIL = "email:"
 ANONYMOUS = "anonymous:"
-RESERVED_PREFIXES = (USER, EMAIL, ANONYMOUS)
-"""An `account_id` may not begin with one of these; ingest refuses it."""
+RESERVED_PREFIXES = (USER, EXTERNAL, EMAIL, ANONYMOUS)
+"""Kinds of a person's names, strongest first. An `account_id` may not begin with one; ingest refuses it."""
+STRENGTH = {prefix: rank for rank, prefix in enumerate(RESERVED_PREFIXES)}
+"""Rank of a kind; the lowest is the strongest."""
+
+_INVISIBLE = re.compile("[\u00ad\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
+"""Characters that show nothing and join nothing. Joiners stay: several scripts spell with them."""
+_BLANKS = re.compile(r"\s+")
+_RECORD = re.compile(r"(?:hubspot|salesforce|pipedrive|stripe):[a-z_]+:.", re.DOTALL)
+"""A provider's record, as adapters before `external_id` sent it for an anonymous id."""
+_OBJECTS = frozenset(
+    {"deal", "ticket", "opportunity", "case", "subscription", "invoice", "lead_deal", "order"}
+)
+"""Kinds of records that are things of an account, and not people."""
+
+_JUNK = frozenset(
+    {
+        "", "null", "undefined", "none", "nan", "nil", "0", "-1", "true", "false", "[object object]",
+        "anonymous", "guest", "unknown", "n/a",
+        "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff",
+    }
+)  # fmt: skip
+_TEMPLATE = re.compile(r"\{\{.*\}\}|\$\{.*\}|%.+%|0+", re.DOTALL)
+"""A template that was not filled in, or zeros only."""
+
+
+def cleaned(text: str) -> str:
+    """A text as it is stored and compared: NFC, trimmed, blanks plain, without invisible characters."""
+    if text.isascii():
+        return text.strip()
+    text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text))
+    return _BLANKS.sub(" ", text).strip()
+
+
+def is_junk(value: str) -> bool:
+    """Whether an id names nobody, such as `undefined`, `null` or an unfilled template, in any case."""
+    # Real ids are longer than these words, or are checked by one look into a set.
+    text = value.strip().casefold()
+    return text in _JUNK or (text[:1] in "{$%0" and _TEMPLATE.fullmatch(text) is not None)
 
 
 def normal_email(address: str) -> str:
     """Form in which an e-mail address is stored and compared."""
-    return address.strip().lower()
+    return cleaned(address).lower()
 
 
 def is_address(value: str) -> bool:
-    """Whether an id is taken for an e-mail address."""
-    return "@" in value
+    """Whether an id has the form name@domain, and so is taken for that e-mail address."""
+    local, at, domain = value.partition("@")
+    return bool(at and local and domain) and "@" not in domain and not _BLANKS.search(value)
 
 
 def normal(name: str) -> str:
-    """Stored form of a name: a person's with its prefix, or an account's id, which stays as it is."""
-    return EMAIL + normal_email(name.removeprefix(EMAIL)) if name.startswith(EMAIL) else name
+    """Stored form of a name: a person's with its prefix, or an account's id."""
+    prefix, value = split(name)
+    value = cleaned(value)
+    if not prefix:
+        return value
+    if prefix in (USER, ANONYMOUS) and is_address(value):
+        prefix = EMAIL
+    elif prefix == ANONYMOUS and _RECORD.match(value):
+        prefix = EXTERNAL
+    return prefix + (value.lower() if prefix == EMAIL else value)
 
 
 def folded_value(value: str) -> str:
     """Folded form of the part of a name behind its prefix."""
-    value = value.strip()
-    return value.lower() if is_address(value) else value
+    value = cleaned(value)
+    return value.lower() if "@" in value else value
 
 
 def folded(name: str) -> str:
     """Folded form of a person's name; equal for two names of one kind that are the same person's."""
-    prefix, value = split(name)
-    return prefix + (normal_email(value) if prefix == EMAIL else folded_value(value))
+    return normal(name)
 
 
 def split(name: str) -> tuple[str, str]:
@@ -63,8 +114,9 @@ def email_of(name: str) -> str | None:
 
     None for any other name. Suppression and erasure of an address count wherever it stands.
     """
-    prefix, value = split(folded(name))
-    return EMAIL + value if prefix in {USER, ANONYMOUS} and is_address(value) else None
+    prefix = split(name)[0]
+    stored = normal(name)
+    return stored if prefix in {USER, ANONYMOUS} and stored.startswith(EMAIL) else None
 
 
 def is_person(name: str) -> bool:
@@ -72,26 +124,69 @@ def is_person(name: str) -> bool:
     return name.startswith(RESERVED_PREFIXES)
 
 
-def person_names(*, user_id: str | None, email: str | None, anonymous_id: str | None) -> list[str]:
-    """Stored names of the person in an event, strongest first: user id, e-mail, anonymous id."""
-    of_person: list[str] = []
-    if user_id:
-        of_person.append(USER + user_id)
-    if email and (address := normal_email(email)):
-        of_person.append(EMAIL + address)
-    if anonymous_id:
-        of_person.append(ANONYMOUS + anonymous_id)
-    return of_person
+def is_device(name: str) -> bool:
+    """Whether a person's name is a device or browser, which different people use in turn."""
+    return name.startswith(ANONYMOUS)
 
 
-def person_ref(*, user_id: str | None, email: str | None, anonymous_id: str | None) -> str | None:
+def record_kind(name: str) -> str | None:
+    """Provider and kind of a record, `hubspot:contact` of `external:hubspot:contact:8301`; else None."""
+    if not name.startswith(EXTERNAL):
+        return None
+    provider, _, rest = name.removeprefix(EXTERNAL).partition(":")
+    return f"{provider}:{rest.partition(':')[0]}"
+
+
+def is_object(name: str) -> bool:
+    """Whether a record is a thing of an account, such as a deal or a ticket, and no person."""
+    kind = record_kind(name)
+    return kind is not None and kind.rpartition(":")[2] in _OBJECTS
+
+
+def person_names(
+    *,
+    user_id: str | None,
+    email: str | None,
+    anonymous_id: str | None,
+    external_id: str | None = None,
+) -> list[str]:
+    """Stored names of the person in an event, strongest first; a name that two fields hold counts once."""
+    given = ((USER, user_id), (EXTERNAL, external_id), (EMAIL, email), (ANONYMOUS, anonymous_id))
+    found = {normal(prefix + value): None for prefix, value in given if value and cleaned(value)}
+    if len(found) > 1:
+        return sorted(found, key=strength)
+    return list(found)
+
+
+def strength(name: str) -> int:
+    """Rank of a person's name by its kind; the lowest is the strongest."""
+    return STRENGTH[split(name)[0]]
+
+
+def names_of_any_kind(value: str) -> list[str]:
+    """Names that an id of unknown kind may be: the address or record that it shows, else user and device."""
+    value = cleaned(value)
+    if not value:
+        return []
+    device = normal(ANONYMOUS + value)
+    return [USER + value, device] if device.startswith(ANONYMOUS) else [device]
+
+
+def person_ref(
+    *,
+    user_id: str | None,
+    email: str | None,
+    anonymous_id: str | None,
+    external_id: str | None = None,
+) -> str | None:
     """Strongest stored name of the person in an event, or None when the event names no person."""
-    # Not the first of `person_names`: ingest calls it for every event, and a list costs twice that.
-    if user_id:
-        return USER + user_id
-    if email and (address := normal_email(email)):
-        return EMAIL + address
-    return ANONYMOUS + anonymous_id if anonymous_id else None
+    # Ingest calls it for every event, and most have a plain user id.
+    if user_id and user_id.isascii() and "@" not in user_id:
+        return USER + user_id.strip()
+    names = person_names(
+        user_id=user_id, email=email, anonymous_id=anonymous_id, external_id=external_id
+    )
+    return names[0] if names else None
 
 
 def partition_key(workspace_id: int, subject: str) -> bytes:
