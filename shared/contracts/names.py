@@ -36,7 +36,7 @@ _BLANKS = re.compile(r"\s+")
 _RECORD = re.compile(r"(?:hubspot|salesforce|pipedrive|stripe):[a-z_]+:.", re.DOTALL)
 """A provider's record, as adapters before `external_id` sent it for an anonymous id."""
 _OBJECTS = frozenset(
-    {"deal", "ticket", "opportunity", "case", "subscription", "invoice", "lead_deal", "order"}
+    {"deal", "ticket", "opportunity", "case"}
 )
 """Kinds of records that are things of an account, and not people."""
 
