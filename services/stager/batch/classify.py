@@ -10,6 +10,7 @@ from services.stager.records.records import (
     BatchEvent,
     BatchResult,
     DecodedRecord,
+    is_about_accounts,
     stored_text,
     without_person,
 )
@@ -67,11 +68,14 @@ class ClassifiedRecords:
                 continue
             seen.add(key)
             progress.applied += 1
-            if content.type == "merge":
+            if is_about_accounts(content):
                 content = without_person(content)
-                self.has_merges = True
             text = stored_text(record, content)
-            self.events.append(BatchEvent(record.partition, content, text, event_names(content)))
+            names = event_names(content)
+            if names.is_statement:
+                # It may concern any name.
+                self.has_merges = True
+            self.events.append(BatchEvent(record.partition, content, text, names))
 
     def _add_dead_letter(
         self, decoded: DecodedRecord, poison: Poison, progress: PartitionProgress
@@ -104,7 +108,7 @@ class ClassifiedRecords:
 
     def names(self, cache: RowCache) -> set[Key]:
         """Names and subjects of the events, as far as they are cached: what the batch has to lock."""
-        links = cache.links
+        rows = cache.names
         keys: set[Key] = set()
         for event in self.events:
             names = event.names
@@ -112,13 +116,13 @@ class ClassifiedRecords:
             if names.account is not None:
                 keys.add((names.workspace_id, names.account))
             elif person is not None:
-                cached = links.get(person)
+                cached = rows.get(person)
                 if cached is not None:
                     keys.add((names.workspace_id, cached[0].subject_id))
-            if person is not None:
-                keys.add(person)
-                for weaker, _ in names.weaker:
-                    keys.add(weaker)
+            keys.update(names.people)
+            if names.device is not None:
+                keys.add(names.device)
+            keys.update(names.others)
         return keys
 
     def unmapped(self) -> list[Key]:

@@ -1,0 +1,144 @@
+"""Statements about names as values: which names are one, which are not, and who used a device. Pure.
+
+A statement is a row of `identity_statement`. Of equal *together*, *device* and *record* statements one
+counts: the earliest of the first two, the newest of the last. All explicit ones are kept, because a later
+one can take an earlier one back.
+"""
+
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from itertools import combinations
+
+import msgspec
+
+from services.stager.identity.names import EventNames, Key, Order
+from shared.contracts.names import EMAIL, is_device, is_object
+
+
+class StatementKind(StrEnum):
+    """What is said about two names; stored and shown."""
+
+    TOGETHER = "together"
+    """Both are in one event. `name` is the stronger one."""
+    EXPLICIT = "explicit"
+    """Both are one, whatever their kinds. `name` survives, `other` is the former name."""
+    UNMERGE = "unmerge"
+    """The two are not one."""
+    DEVICE = "device"
+    """`other`, a device, was used under `name`."""
+    RECORD = "record"
+    """`name`, a provider's record, is of the account `other`."""
+
+
+Pair = tuple[StatementKind, Key, Key]
+"""What makes two statements equal, apart from explicit ones."""
+
+
+class Statement(msgspec.Struct, frozen=True, gc=False):
+    """One statement about two names of one workspace."""
+
+    kind: StatementKind
+    name: Key
+    other: Key
+    order: Order
+    account: str | None = None
+    """Account of the event that identified a device."""
+
+    @property
+    def pair(self) -> Pair:
+        """Kind and names."""
+        return (self.kind, self.name, self.other)
+
+
+class Statements:
+    """A set of statements, of equal ones the one that counts.
+
+    `beside` has the names that statements put beside a name, without the devices of a user.
+    """
+
+    def __init__(self, statements: Iterable[Statement] = ()) -> None:
+        self._by_pair: dict[tuple[object, ...], Statement] = {}
+        self.beside: dict[Key, set[Key]] = {}
+        for each in statements:
+            self.add(each)
+
+    def add(self, statement: Statement) -> bool:
+        """Add a statement; whether it changes the set."""
+        pair = _identity(statement)
+        present = self._by_pair.get(pair)
+        if present is not None and not _replaces(statement, present):
+            return False
+        self._by_pair[pair] = statement
+        name, other = statement.name, statement.other
+        self.beside.setdefault(other, set()).add(name)
+        if statement.kind is not StatementKind.DEVICE or name[1].startswith(EMAIL):
+            # A user has any number of devices, none of which connects it with anybody.
+            self.beside.setdefault(name, set()).add(other)
+        return True
+
+    def __iter__(self) -> Iterator[Statement]:
+        return iter(self._by_pair.values())
+
+    def __len__(self) -> int:
+        """Number of statements."""
+        return len(self._by_pair)
+
+
+def _identity(statement: Statement) -> tuple[object, ...]:
+    if statement.kind in (StatementKind.EXPLICIT, StatementKind.UNMERGE):
+        return (*statement.pair, statement.order[1])
+    return statement.pair
+
+
+def _replaces(statement: Statement, present: Statement) -> bool:
+    return counts_more(statement, present.order)
+
+
+def counts_more(statement: Statement, order: Order) -> bool:
+    """Whether a statement counts instead of an equal one of an event at `order`."""
+    if statement.kind is StatementKind.RECORD:
+        return statement.order > order
+    return statement.order < order
+
+
+def statements_of(event: EventNames) -> list[Statement]:
+    """The statements of an event about people, devices and accounts; none about membership."""
+    found: list[Statement] = []
+    people, device, order = event.people, event.device, event.order
+    if len(people) > 1:
+        for name, other in combinations(people, 2):
+            if not is_object(name[1]) and not is_object(other[1]):
+                found.append(Statement(StatementKind.TOGETHER, name, other, order))
+    if device is not None and (user := user_of_device(event)) is not None:
+        found.append(Statement(StatementKind.DEVICE, user, device, order, event.account))
+    if event.is_statement:
+        found += _explicit(event)
+    return found
+
+
+def user_of_device(event: EventNames) -> Key | None:
+    """The strongest name of a person beside the device of an event; an object uses no device."""
+    return next((name for name in event.people if not is_object(name[1])), None)
+
+
+def _explicit(event: EventNames) -> Iterator[Statement]:
+    workspace, order = event.workspace_id, event.order
+    if event.account_of_record is not None and event.account is not None:
+        record, account = (workspace, event.account), (workspace, event.account_of_record)
+        yield Statement(StatementKind.RECORD, record, account, order)
+    subject = event.person
+    if subject is None:
+        if event.account is None:
+            return
+        subject = (workspace, event.account)
+    kind = StatementKind.UNMERGE if event.is_unmerge else StatementKind.EXPLICIT
+    for other in event.others:
+        if other == subject:
+            continue
+        if is_device(subject[1]) or is_device(other[1]):
+            if kind is StatementKind.EXPLICIT:
+                # A device is somebody's from then on, and not for ever; a former one is the present one's.
+                user, device = (subject, other) if is_device(other[1]) else (other, subject)
+                yield Statement(StatementKind.DEVICE, user, device, order, event.account)
+        else:
+            yield Statement(kind, subject, other, order)
