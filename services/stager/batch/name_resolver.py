@@ -139,14 +139,20 @@ class NameResolver:
 
     def _take(self, name: Key) -> bool:
         """Take a name, its person, and the users of a device from the cache; False where one is missing."""
-        row = self._cached(name)
-        if row is None or row.version == OLD_RULES:
-            return False
-        workspace = name[0]
-        person = self._cached((workspace, row.person_id))
-        if person is None or person.version == OLD_RULES:
-            return False
-        return all(self._take((workspace, user)) for _, _, user, _ in row.users)
+        taken: set[Key] = set()
+        waiting = [name]
+        while waiting:
+            name = waiting.pop()
+            if name in taken:
+                continue
+            taken.add(name)
+            row = self._cached(name)
+            if row is None or row.version == OLD_RULES:
+                return False
+            if row.person_id != name[1]:
+                waiting.append((name[0], row.person_id))
+            waiting += [(name[0], user) for _, _, user, _ in row.users]
+        return True
 
     def _cached(self, name: Key) -> NameRow | None:
         row = self._known.rows.get(name)

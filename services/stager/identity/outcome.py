@@ -35,7 +35,7 @@ def resolution(
         person = view.person_at(event)
         subject = view.subject_at(event, person)
         result.owners.append((None if person is None else person[1], subject))
-    result.accounts = {**known.absorbed, **_absorbed(known, view)}
+    result.accounts = _absorbed(known, view)
     _find_erased_names(result, events, known, view, changes.erased_people)
     return result
 
@@ -71,6 +71,13 @@ def _change_rows(result: Resolution, known: Known, view: View, changes: Changes)
             result.removed[name] = old
         else:
             new = row_of(name, known, view)
+            if not is_person(name[1]) and new.person_id == name[1]:
+                # An account that stands for itself needs no row.
+                links[name] = None
+                if old is not None:
+                    result.removed[name] = old
+                    _find_ends(result, name, old, new)
+                continue
             if (
                 old is not None
                 and old.version != OLD_RULES

@@ -57,10 +57,10 @@ def partition(statements: Statements) -> Partition:
     groups = _Groups(never)
     result = Partition()
     for each in active:
-        if not groups.join(each, is_limited=False):
-            result.refused.append((each, "unmerged"))
-        else:
+        if groups.absorb(each):
             result.absorbed.add(each.other)
+        else:
+            result.refused.append((each, "unmerged"))
     for each in togethers:
         _join_together(groups, each, shared, result.refused)
     for each in _corrections(devices, groups):
@@ -220,6 +220,8 @@ class _Groups:
         self._parent: dict[Key, Key] = {}
         self._names: dict[Key, list[Key]] = {}
         self._limited: dict[Key, frozenset[str]] = {}
+        self._survivor: dict[Key, Key] = {}
+        """Of a set with explicit statements the name that the last one left."""
         self._never: dict[Key, set[Key]] = {}
         for pair in never:
             one, two = pair
@@ -261,9 +263,22 @@ class _Groups:
             if len(self._names[one]) + len(self._names[two]) > MOST_NAMES:
                 self.why = "shared"
                 return False
+        survivors = [self._survivor.pop(each) for each in (one, two) if each in self._survivor]
+        if survivors:
+            self._survivor[one] = min(survivors)
         self._parent[two] = one
         self._names[one] += self._names.pop(two)
         self._limited[one] |= self._limited.pop(two)
+        return True
+
+    def absorb(self, statement: Statement) -> bool:
+        """Join two sets by an explicit statement: the one of `name` survives."""
+        one, two = self.find(statement.name), self.find(statement.other)
+        survivor = self._survivor.get(one, statement.name)
+        if not self.join(statement, is_limited=False):
+            return False
+        if one != two:
+            self._survivor[self.find(statement.name)] = survivor
         return True
 
     def _is_never(self, one: Key, two: Key) -> bool:
@@ -277,12 +292,13 @@ class _Groups:
         )
 
     def representatives(self, absorbed: set[Key]) -> dict[Key, Key]:
-        """The representative of every name: of the strongest kind, not absorbed, the smallest text."""
+        """The representative of every name: of the strongest kind, surviving, the smallest text."""
         result: dict[Key, Key] = {}
-        for names in self._names.values():
-            best = min(names, key=lambda name: (_rank(name), name in absorbed, name))
+        for root, names in self._names.items():
+            survivor = self._survivor.get(root)
+            best = min((_rank(name), name != survivor, name in absorbed, name) for name in names)
             for name in names:
-                result[name] = best
+                result[name] = best[-1]
         return result
 
 

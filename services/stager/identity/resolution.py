@@ -200,10 +200,19 @@ class _Resolver:
 
     def _find_moved_account(self, name: Key, row: NameRow | None) -> None:
         old = name[1] if row is None else row.subject_id
-        if self.view.account_of(*name) != old:
-            key = (name[0], old)
-            if key not in self.known.histories_read:
-                self.needs.histories.add(key)
+        if self.view.account_of(*name) == old:
+            return
+        key = (name[0], old)
+        if key not in self.known.histories_read:
+            self.needs.histories.add(key)
+            return
+        # Which of its people's entries say something new may depend on which accounts are one.
+        self._want_whole(
+            person
+            for (workspace, _), each in self.known.events.items()
+            if workspace == key[0] and each.subject_id == old and each.person_id is not None
+            if self._is_stored(person := (workspace, each.person_id))
+        )
 
     def _is_stored(self, person: Key) -> bool:
         return self.known.rows.get(person) is not None
@@ -271,10 +280,13 @@ class _Resolver:
         return (device[0], user if stored is None else stored.person_id)
 
     def _is_newest(self, person: Key, order: Order) -> bool:
-        """Whether no stored event of a person can be later than an instant."""
+        """Whether no stored event of a person can be later than an instant.
+
+        Where all its events were read they are looked at, whatever this says.
+        """
         known = self.known
         if person in known.histories_read:
-            return True
+            return False
         if person not in known.last_seen:
             self.needs.last_seen.add(person)
             return True
@@ -376,11 +388,18 @@ class _Resolver:
         for (workspace, _), each in known.events.items():
             if each.person_id is not None:
                 persons.add((workspace, each.person_id))
-        for person in persons:
+        handed_on = {
+            (device[0], row.person_id)
+            for device in view.users
+            if (row := known.rows.get(device)) is not None
+            and view.user_of(device, None)[1] != row.person_id
+        }
+        for person in persons | handed_on:
             row = known.rows.get(person)
             if row is None:
                 continue
-            if person in self.rebuilt or row.subject_id != view.home(person, None):
+            is_whole = person in self.rebuilt or person in handed_on
+            if is_whole or row.subject_id != view.home(person, None):
                 if person not in known.people_read:
                     self.needs.people.add(person)
                 names |= known.names_of.get(person, set())

@@ -105,12 +105,13 @@ _CHANGED = bulk(
 
 _REMOVED = bulk(
     """
-    DELETE FROM identifier USING {rows} AS t (w, i, op)
+    DELETE FROM identifier USING {rows} AS t (w, i, ov, op)
     WHERE identifier.workspace_id = t.w AND identifier.identifier = t.i
-      AND identifier.version = 0 AND identifier.person_id = t.op
+      AND identifier.version = t.ov AND identifier.person_id = t.op
 """,
     "int",
     "text",
+    "bigint",
     "text",
 )
 
@@ -244,7 +245,9 @@ async def write(
             changed.append((*columns, old.version, old.person_id))
     await guarded(connection, _NEW, new)
     await guarded(connection, _CHANGED, changed)
-    await guarded(connection, _REMOVED, [(*key, old.person_id) for key, old in removed.items()])
+    await guarded(
+        connection, _REMOVED, [(*key, old.version, old.person_id) for key, old in removed.items()]
+    )
     await plain(connection, _STATED, _unique(stated))
 
 

@@ -72,7 +72,7 @@ def _names_behind(event: BatchEvent) -> list[Key]:
 
 async def _read_older_accounts_again(connection: Connection, batch: BatchContext) -> None:
     """The same for absorbed accounts, whose rows in `subject` hold the survivor."""
-    changes = batch.resolution.changes
+    changes = batch.resolution.changes.keys() | batch.resolution.removed.keys()
     older: dict[Key, Subject] = {}
     for key, events in batch.by_subject.items():
         merged_into = batch.subjects.subjects[key].merged_into
