@@ -54,34 +54,24 @@ class IdentityMemory:
         return {key[1]: (each.person_id, each.subject_id) for key, each in self.events.items()}
 
     def _read(self, known: Known, needs: Needs) -> None:
-        for name in needs.rows:
-            known.rows[name] = self.rows.get(name)
-        for pair in needs.pairs:
-            known.pairs[pair] = next(
-                (each.order for each in self.statements if each.pair == pair), None
-            )
-        for name in needs.statements:
-            for each in self.statements:
-                if name in (each.name, each.other):
-                    known.statements.add(each)
-            known.statements_read.add(name)
+        known.rows.update((name, self.rows.get(name)) for name in needs.rows)
+        orders = {each.pair: each.order for each in self.statements}
+        known.pairs.update((pair, orders.get(pair)) for pair in needs.pairs)
+        for each in self.statements:
+            if each.name in needs.statements or each.other in needs.statements:
+                known.statements.add(each)
+        known.statements_read |= needs.statements
         for person in needs.people:
-            names = {
-                name
-                for name, row in self.rows.items()
-                if name[0] == person[0] and row.person_id == person[1]
-            }
+            names = {name for name, row in self.rows.items() if _is_of(name, row, person)}
             known.names_of[person] = names
-            known.people_read.add(person)
-            for name in names:
-                known.rows[name] = self.rows[name]
-        for owner in needs.histories:
-            for message, each in self.events.items():
-                if message[0] == owner[0] and owner[1] in (each.person_id, each.subject_id):
-                    known.events[message] = each
-            known.histories_read.add(owner)
-        for person in needs.last_seen:
-            known.last_seen[person] = self._last(person)
+            known.rows.update((name, self.rows[name]) for name in names)
+        known.people_read |= needs.people
+        for message, event in self.events.items():
+            owners = {(message[0], event.person_id), (message[0], event.subject_id)}
+            if owners & needs.histories:
+                known.events[message] = event
+        known.histories_read |= needs.histories
+        known.last_seen.update((person, self._last(person)) for person in needs.last_seen)
 
     def _last(self, person: Key) -> Order | None:
         return max(
@@ -109,3 +99,7 @@ class IdentityMemory:
         for names, (person, subject) in zip(batch, found.owners, strict=True):
             key = (names.workspace_id, names.order[1])
             self.events[key] = StoredEvent(names, key[1], person, subject)
+
+
+def _is_of(name: Key, row: NameRow, person: Key) -> bool:
+    return (name[0], row.person_id) == person

@@ -53,12 +53,16 @@ async def stored(connection: AsyncConnection) -> tuple[int, int]:
 
 
 async def left_behind(connection: AsyncConnection) -> int:
-    """Number of merged subjects that still have touchpoints, or as accounts a placement."""
+    """Number of merged subjects that still have touchpoints, or as accounts a placement.
+
+    A person that is in an account now may have been in none before: what it did then stays its own.
+    """
     of_subject = (
         select(touchpoint.c.message_id)
         .where(
             touchpoint.c.workspace_id == subject.c.workspace_id,
             touchpoint.c.subject_id == subject.c.subject_id,
+            touchpoint.c.person_id.is_distinct_from(subject.c.subject_id),
         )
         .correlate(subject)
     )

@@ -20,8 +20,8 @@ from services.stager.identity.known import (
     StoredEvent,
 )
 from services.stager.identity.names import EventNames, Key, event_names
-from services.stager.identity.resolution import names_in, resolve
-from services.stager.identity.statements import StatementKind, user_of_device
+from services.stager.identity.resolution import resolve
+from services.stager.identity.statements import StatementKind, names_in, user_of_device
 from services.stager.identity.view import View
 from services.stager.store import identity as tables
 from services.stager.store import read
@@ -99,11 +99,8 @@ class NameResolver:
         accounts: set[Key] = set()
         view = View(self._known)
         for event in events:
-            if event.is_statement or event.leaves or event.is_about_record:
+            if not self._take_all(event):
                 return None
-            for name in (*event.people, event.device):
-                if name is not None and not self._take(name):
-                    return None
             if event.account is None and (person := view.person_at(event)) is not None:
                 timeline = self._row(person).accounts
                 accounts.update((event.workspace_id, each[2]) for each in timeline)
@@ -112,23 +109,34 @@ class NameResolver:
         for event in events:
             if len(event.people) == 1 and event.device is None:
                 person = (event.workspace_id, self._row(event.people[0]).person_id)
-            elif not self._is_joined(event, view):
-                return None
-            else:
+            elif self._is_joined(event, view):
                 person = view.person_at(event)
-            if person is not None and event.account is not None:
-                timeline = self._row(person).accounts
-                entry = times.entry(event.order, event.account)
-                if not (
-                    len(timeline) == 1
-                    and timeline[0][2] == event.account
-                    and not is_object(person[1])
-                ) and not times.says_nothing_new(
-                    timeline, entry, view.same_account(event.workspace_id), is_device=False
-                ):
-                    return None
+            else:
+                return None
+            if person is not None and not self._is_in_account(event, person, view):
+                return None
             owners.append((None if person is None else person[1], view.subject_at(event, person)))
         return owners
+
+    def _take_all(self, event: EventNames) -> bool:
+        """Take all names of an event from the cache; False where one is missing or more is said."""
+        if event.is_statement or event.leaves or event.is_about_record:
+            return False
+        return all(self._take(name) for name in event.people) and (
+            event.device is None or self._take(event.device)
+        )
+
+    def _is_in_account(self, event: EventNames, person: Key, view: View) -> bool:
+        """Whether it is known that the person of an event is in the event's account then."""
+        account = event.account
+        if account is None:
+            return True
+        timeline = self._row(person).accounts
+        if len(timeline) == 1 and timeline[0][2] == account and not timeline[0][3]:
+            return True
+        same = view.same_account(event.workspace_id)
+        entry = times.entry(event.order, account)
+        return times.says_nothing_new(timeline, entry, same, is_device=False)
 
     def _row(self, name: Key) -> NameRow:
         row = self._known.rows[name]

@@ -118,7 +118,7 @@ def _event_names(e: Envelope, order: Order, *, is_strict: bool) -> EventNames:
         people,
         device,
         account,
-        _others(e, {*people, device}, has_people=bool(people)),
+        _others(e, {*people, device}),
         is_unmerge=e.type == "unmerge",
         leaves=e.type == "leave",
         is_about_record=e.is_about_record,
@@ -134,15 +134,12 @@ _FIELDS = (
 )
 
 
-def _others(e: Envelope, own: set[Key | None], *, has_people: bool) -> tuple[Key, ...]:
+def _others(e: Envelope, own: set[Key | None]) -> tuple[Key, ...]:
     if e.type not in ("alias", "unmerge"):
         return ()
     texts = [normal(name) for name in e.previous_names]
     if e.previous_id and not is_junk(e.previous_id):
-        # Beside a device alone the former id is a device too.
-        texts += [
-            name for name in names_of_any_kind(e.previous_id) if has_people or is_device(name)
-        ]
+        texts += names_of_any_kind(e.previous_id)
     keys = dict.fromkeys((e.workspace_id, text) for text in texts)
     return tuple(key for key in keys if key not in own)
 

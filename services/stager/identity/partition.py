@@ -17,6 +17,8 @@ MOST_NAMES = 200
 """Names of one person, and statements about one name; beyond it a name is *shared* and joins nothing."""
 _MOST_ADDRESSES_OF_DEVICE = 3
 """Names used on a device that may still be one person whose address was corrected."""
+_BEFORE_AND_AFTER = 2
+"""Persons on a device of one whose address was corrected."""
 
 Pair = frozenset[Key]
 
@@ -197,7 +199,7 @@ def _corrections(devices: Iterable[Statement], groups: "_Groups") -> list[Statem
         people: dict[Key, list[Statement]] = {}
         for each in used:
             people.setdefault(groups.find(each.name), []).append(each)
-        if len(people) != 2:
+        if len(people) != _BEFORE_AND_AFTER:
             continue
         by_address = [
             next((each for each in of_one if each.name[1].startswith(EMAIL)), None)

@@ -30,26 +30,14 @@ from services.stager.identity.statements import (
     Statement,
     StatementKind,
     Statements,
+    connected,
     counts_more,
+    names_in,
     statements_of,
-    user_of_device,
+    uses_of_devices,
 )
 from services.stager.identity.view import View
 from shared.contracts.names import is_device, is_person
-
-
-def names_in(event: EventNames) -> list[Key]:
-    """Every name in an event whose row decides about it; accounts only where it states something."""
-    names = [*event.people]
-    if event.device is not None:
-        names.append(event.device)
-    if event.is_statement:
-        names += event.others
-        if event.account is not None:
-            names.append((event.workspace_id, event.account))
-        if event.account_of_record is not None:
-            names.append((event.workspace_id, event.account_of_record))
-    return names
 
 
 def resolve(
@@ -137,7 +125,7 @@ class _Resolver:
             for each in statements_of(event):
                 if self._is_new(each) and statements.add(each):
                     self.changes.statements.append(each)
-                    touched |= _connected(each)
+                    touched |= connected(each)
         touched |= {
             event.people[0]
             for event in self._stored_events()
@@ -181,6 +169,13 @@ class _Resolver:
     def _find_moved_names(self) -> None:
         """Want all events of the persons that lose or gain a name which was another person's."""
         rows = self.known.rows
+        # A record that another one absorbs keeps to itself the events that are about it alone.
+        restated = {
+            name
+            for each in self.changes.statements
+            if each.kind in (StatementKind.EXPLICIT, StatementKind.UNMERGE)
+            for name in (each.name, each.other)
+        }
         concerned: set[Key] = set()
         for name in self.view.reach:
             row = rows[name]
@@ -190,7 +185,7 @@ class _Resolver:
                 self._find_moved_account(name, row)
                 continue
             old, new = (name[0], row.person_id), self.view.partition.of(name)
-            if old != new:
+            if old != new or name in restated:
                 concerned |= {old, new}
         for name in self.view.reach:
             if not is_person(name[1]) and rows[name] is None:
@@ -207,12 +202,12 @@ class _Resolver:
             self.needs.histories.add(key)
             return
         # Which of its people's entries say something new may depend on which accounts are one.
-        self._want_whole(
-            person
+        people = {
+            (workspace, each.person_id)
             for (workspace, _), each in self.known.events.items()
             if workspace == key[0] and each.subject_id == old and each.person_id is not None
-            if self._is_stored(person := (workspace, each.person_id))
-        )
+        }
+        self._want_whole(person for person in people if self._is_stored(person))
 
     def _is_stored(self, person: Key) -> bool:
         return self.known.rows.get(person) is not None
@@ -220,64 +215,49 @@ class _Resolver:
     # -- devices ---------------------------------------------------------------------------------
 
     def _time_devices(self) -> None:
-        known, rows = self.known, self.known.rows
-        new: dict[Key, list[times.Entry]] = {}
+        """Work out who used the devices of the batch, and of the persons whose events all are looked at."""
+        uses: dict[Key, list[times.Entry]] = {}
         for event in self.events:
-            for user, device in _uses(event):
-                entry = times.entry(event.order, user[1])
-                new.setdefault(device, []).append(entry)
-        concerned: set[Key] = set()
-        for device, entries in new.items():
-            row = rows.get(device)
-            timeline = row.users if row is not None else ()
-            same = self.view.same_person(device[0])
-            unknown = [
-                each
-                for each in entries
-                if not times.says_nothing_new(timeline, each, same, is_device=True)
-            ]
-            if not unknown:
+            for user, device in uses_of_devices(event):
+                uses.setdefault(device, []).append(times.entry(event.order, user[1]))
+        for device, entries in uses.items():
+            self._find_new_users(device, entries)
+        if self.needs:
+            return
+        by_device = {device: uses[device] for device in self.view.users}
+        for names in self._stored_events():
+            for user, device in uses_of_devices(names):
+                # With all of the batch: an entry that said nothing new may do so beside these.
+                of_device = by_device.setdefault(device, list(uses.get(device, ())))
+                of_device.append(times.entry(names.order, user[1]))
+        for device, entries in by_device.items():
+            old = self._stored_users(device)
+            if len(old) <= times.MOST_ENTRIES:
+                same = self.view.same_person(device[0])
+                timeline = times.rebuilt_users([*old, *entries], same)
+                if timeline != old:
+                    self.view.users[device] = timeline
+                    self.changes.changed.add(device)
+
+    def _stored_users(self, device: Key) -> times.Timeline:
+        row = self.known.rows.get(device)
+        return row.users if row is not None else ()
+
+    def _find_new_users(self, device: Key, entries: Iterable[times.Entry]) -> None:
+        """Want all events of the persons whose events on a device become another person's."""
+        timeline = self._stored_users(device)
+        same = self.view.same_person(device[0])
+        for each in entries:
+            if times.says_nothing_new(timeline, each, same, is_device=True):
                 continue
             self.view.users[device] = timeline
             self.changes.changed.add(device)
-            for each in unknown:
-                holder = self._stored_user(device, each[:2])
-                if holder is None:
-                    continue
+            order = each[:2]
+            holder = View(self.known).user_of(device, order)
+            if self._is_stored(holder):
                 self.changes.changed.add(holder)
-                if not (times.is_after(timeline, each[:2]) and self._is_newest(holder, each[:2])):
-                    concerned.add(holder)
-        self._want_whole(concerned)
-        if self.needs:
-            return
-        by_device: dict[Key, list[times.Entry]] = {
-            device: new[device] for device in self.view.users
-        }
-        for names in self._stored_events():
-            for user, device in _uses(names):
-                # With all of the batch: an entry that said nothing new may do so beside these.
-                of_device = by_device.setdefault(device, list(new.get(device, ())))
-                of_device.append(times.entry(names.order, user[1]))
-        for device, entries in by_device.items():
-            row = rows.get(device)
-            old = row.users if row is not None else ()
-            if len(old) > times.MOST_ENTRIES:
-                continue
-            timeline = times.rebuilt_users([*old, *entries], self.view.same_person(device[0]))
-            if timeline != old:
-                self.view.users[device] = timeline
-                self.changes.changed.add(device)
-
-    def _stored_user(self, device: Key, order: Order) -> Key | None:
-        """Whose the stored events of a device at an instant are; None where it has none."""
-        row = self.known.rows.get(device)
-        if row is None:
-            return None
-        user = times.user_at(row.users, order)
-        if user is None:
-            return device
-        stored = self.known.rows.get((device[0], user))
-        return (device[0], user if stored is None else stored.person_id)
+                if not (times.is_after(timeline, order) and self._is_newest(holder, order)):
+                    self._want_whole([holder])
 
     def _is_newest(self, person: Key, order: Order) -> bool:
         """Whether no stored event of a person can be later than an instant.
@@ -296,66 +276,70 @@ class _Resolver:
     # -- accounts --------------------------------------------------------------------------------
 
     def _time_accounts(self) -> None:
-        known = self.known
-        wanted = set(self.rebuilt)
-        for each in known.events.values():
-            person = self.view.person_at(each.names)
-            if (
-                person is not None
-                and each.names.account is not None
-                and each.person_id != person[1]
-                and each.person_id is not None
-            ):
-                # What the event says about the person goes along.
-                wanted |= {person, (person[0], each.person_id)}
+        """Work out the accounts of the persons in the batch, and of those who gain or lose events."""
         entries: dict[Key, list[times.Entry]] = {}
         for event in self.events:
-            person = self.view.person_at(event)
-            if person is None or event.account is None or self.view.stands_alone(event):
-                continue
-            entry = times.entry(event.order, event.account, is_left=event.leaves)
-            entries.setdefault(person, []).append(entry)
-            self._want_rows([person])
+            self._add_entry(entries, event, self.view.person_at(event))
+        self._want_rows(entries)
         if self.needs:
             return
-        for person, new in entries.items():
-            row = known.rows[person]
-            timeline = row.accounts if row is not None else ()
-            same = self.view.same_account(person[0])
-            unknown = [
-                each
-                for each in new
-                if not times.says_nothing_new(timeline, each, same, is_device=False)
-            ]
-            if not unknown:
-                continue
-            self.changes.changed.add(person)
-            self.view.accounts[person] = times.rebuilt_accounts([*timeline, *new], same)
-            if row is None or person in self.rebuilt:
-                continue
-            first = min(each[:2] for each in unknown)
-            if not (times.is_after(timeline, first) and self._is_newest(person, first)):
+        wanted = self.rebuilt | self._exchanging()
+        for person, of_person in entries.items():
+            if self._changes_accounts(person, of_person):
                 wanted.add(person)
         self._want_whole(person for person in wanted if self._is_stored(person))
-        if self.needs:
+        if not self.needs:
+            self._rebuild_accounts(wanted, entries)
+
+    def _exchanging(self) -> set[Key]:
+        """Persons of whom an event becomes another one's: what it says of an account goes along."""
+        persons: set[Key] = set()
+        for each in self.known.events.values():
+            person = self.view.person_at(each.names)
+            if person is None or each.person_id is None or each.names.account is None:
+                continue
+            if each.person_id != person[1]:
+                persons |= {person, (person[0], each.person_id)}
+        return persons
+
+    def _add_entry(
+        self, entries: dict[Key, list[times.Entry]], event: EventNames, person: Key | None
+    ) -> None:
+        if person is None or event.account is None or self.view.stands_alone(event):
             return
-        self._rebuild_accounts(wanted | self.rebuilt, entries)
+        entry = times.entry(event.order, event.account, is_left=event.leaves)
+        entries.setdefault(person, []).append(entry)
+
+    def _changes_accounts(self, person: Key, entries: Sequence[times.Entry]) -> bool:
+        """Change a person's timeline by new entries; whether all its events have to be looked at."""
+        row = self.known.rows[person]
+        timeline = row.accounts if row is not None else ()
+        same = self.view.same_account(person[0])
+        unknown = [
+            each
+            for each in entries
+            if not times.says_nothing_new(timeline, each, same, is_device=False)
+        ]
+        if not unknown:
+            return False
+        self.changes.changed.add(person)
+        self.view.accounts[person] = times.rebuilt_accounts([*timeline, *entries], same)
+        if row is None or person in self.rebuilt:
+            return False
+        first = min(each[:2] for each in unknown)
+        return not (times.is_after(timeline, first) and self._is_newest(person, first))
 
     def _rebuild_accounts(self, persons: set[Key], entries: dict[Key, list[times.Entry]]) -> None:
         stored: dict[Key, list[times.Entry]] = {person: [] for person in persons}
         for each in self.known.events.values():
-            names = each.names
-            person = self.view.person_at(names)
-            if person is None or names.account is None or self.view.stands_alone(names):
-                continue
+            person = self.view.person_at(each.names)
             # A stored person whose events are not all known keeps its timeline: none of these is new to it.
-            if person in persons or not self._is_stored(person):
-                entry = times.entry(names.order, names.account, is_left=names.leaves)
-                stored.setdefault(person, []).append(entry)
+            if person is not None and (person in persons or not self._is_stored(person)):
+                self._add_entry(stored, each.names, person)
         for person, of_person in stored.items():
-            same = self.view.same_account(person[0])
-            of_person += entries.get(person, ())
-            self.view.accounts[person] = times.rebuilt_accounts(of_person, same)
+            self.view.accounts[person] = times.rebuilt_accounts(
+                [*of_person, *entries.get(person, ())], self.view.same_account(person[0])
+            )
 
     # -- erasure, and what is written ------------------------------------------------------------
 
@@ -369,8 +353,10 @@ class _Resolver:
         self._want_whole(person for person in erased if self._is_stored(person))
         if self.needs or not erased:
             return
-        devices = {device for names in self._stored_events() for _, device in _uses(names)}
-        devices |= {device for event in self.events for _, device in _uses(event)}
+        devices = {
+            device for names in self._stored_events() for _, device in uses_of_devices(names)
+        }
+        devices |= {device for event in self.events for _, device in uses_of_devices(event)}
         for device in devices:
             row = self.known.rows.get(device)
             users = self.view.users.get(device, row.users if row is not None else ())
@@ -388,18 +374,11 @@ class _Resolver:
         for (workspace, _), each in known.events.items():
             if each.person_id is not None:
                 persons.add((workspace, each.person_id))
-        handed_on = {
-            (device[0], row.person_id)
-            for device in view.users
-            if (row := known.rows.get(device)) is not None
-            and view.user_of(device, None)[1] != row.person_id
-        }
-        for person in persons | handed_on:
+        for person in persons:
             row = known.rows.get(person)
             if row is None:
                 continue
-            is_whole = person in self.rebuilt or person in handed_on
-            if is_whole or row.subject_id != view.home(person, None):
+            if person in self.rebuilt or row.subject_id != view.home(person, None):
                 if person not in known.people_read:
                     self.needs.people.add(person)
                 names |= known.names_of.get(person, set())
@@ -407,25 +386,3 @@ class _Resolver:
         names |= {person for person in view.accounts if is_person(person[1])}
         # A person that a record stands apart from needs a row no more than an event's own account does.
         self.changes.names = {name for name in names if is_person(name[1]) or name in view.reach}
-
-
-def _connected(statement: Statement) -> set[Key]:
-    """The names whose groups a new statement may change."""
-    if statement.kind is StatementKind.DEVICE:
-        # Through a device an address may be another one's correction, and nothing else.
-        return {statement.other}
-    return {statement.name, statement.other}
-
-
-def _uses(event: EventNames) -> list[tuple[Key, Key]]:
-    """(user, device) of an event: those in it, and those that an alias puts beside each other."""
-    found: list[tuple[Key, Key]] = []
-    if event.device is not None and (user := user_of_device(event)) is not None:
-        found.append((user, event.device))
-    if event.others:
-        found += [
-            (each.name, each.other)
-            for each in statements_of(event)
-            if each.kind is StatementKind.DEVICE and each.other != event.device
-        ]
-    return found

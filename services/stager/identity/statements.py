@@ -135,10 +135,48 @@ def _explicit(event: EventNames) -> Iterator[Statement]:
     for other in event.others:
         if other == subject:
             continue
-        if is_device(subject[1]) or is_device(other[1]):
-            if kind is StatementKind.EXPLICIT:
-                # A device is somebody's from then on, and not for ever; a former one is the present one's.
-                user, device = (subject, other) if is_device(other[1]) else (other, subject)
-                yield Statement(StatementKind.DEVICE, user, device, order, event.account)
-        else:
+        if is_device(subject[1]) and is_device(other[1]):
+            # Two devices are one person's where that person is identified on both.
+            continue
+        if not is_device(subject[1]) and not is_device(other[1]):
             yield Statement(kind, subject, other, order)
+        elif kind is StatementKind.EXPLICIT:
+            # A device is somebody's from then on, and not for ever.
+            user, device = (other, subject) if is_device(subject[1]) else (subject, other)
+            yield Statement(StatementKind.DEVICE, user, device, order, event.account)
+
+
+def names_in(event: EventNames) -> list[Key]:
+    """Every name in an event whose row decides about it; accounts only where it states something."""
+    names = [*event.people]
+    if event.device is not None:
+        names.append(event.device)
+    if event.is_statement:
+        names += event.others
+        if event.account is not None:
+            names.append((event.workspace_id, event.account))
+        if event.account_of_record is not None:
+            names.append((event.workspace_id, event.account_of_record))
+    return names
+
+
+def connected(statement: Statement) -> set[Key]:
+    """The names whose groups a new statement may change."""
+    if statement.kind is StatementKind.DEVICE:
+        # Through a device an address may be another one's correction, and nothing else.
+        return {statement.other}
+    return {statement.name, statement.other}
+
+
+def uses_of_devices(event: EventNames) -> list[tuple[Key, Key]]:
+    """(user, device) of an event: those in it, and those that an alias puts beside each other."""
+    found: list[tuple[Key, Key]] = []
+    if event.device is not None and (user := user_of_device(event)) is not None:
+        found.append((user, event.device))
+    if event.others:
+        found += [
+            (each.name, each.other)
+            for each in statements_of(event)
+            if each.kind is StatementKind.DEVICE and each.other != event.device
+        ]
+    return found

@@ -43,7 +43,7 @@ def user_at(timeline: Timeline, order: Order | None) -> str | None:
 
 def is_after(timeline: Timeline, order: Order) -> bool:
     """Whether a timeline has begun, and an instant lies behind its last entry."""
-    return bool(timeline) and order > timeline[-1][:2]
+    return any(not each[3] for each in timeline) and order > timeline[-1][:2]
 
 
 def account_at(
@@ -93,9 +93,9 @@ def rebuilt_accounts(entries: Iterable[Entry], resolved: Callable[[str], str] = 
     for each in sorted(set(entries)):
         account, is_left = resolved(each[2]), each[3]
         if is_left:
-            if account not in joined:
-                continue
-            joined.remove(account)
+            # Kept even where it ends nothing: an earlier entry may come late that it ends.
+            if account in joined:
+                joined.remove(account)
         else:
             if joined and joined[-1] == account:
                 continue
@@ -120,6 +120,6 @@ def says_nothing_new(
         return user is not None and same(user) == value
     if new[3]:
         return False
-    if not timeline:
+    if not timeline or (order < timeline[0][:2] and any(each[3] for each in timeline)):
         return False
     return account_at(timeline, order, same) == value

@@ -10,7 +10,7 @@ from services.stager.identity.partition import Partition
 from shared.contracts.names import is_device, is_object
 
 _MOST_STEPS = 5
-"""A device that became another one, which became another one, and so on; and records of accounts."""
+"""An account that a record is said to be, whose records are said to be another one, and so on."""
 
 
 @dataclass(slots=True)
@@ -52,23 +52,12 @@ class View:
 
     def user_of(self, device: Key, order: Order | None) -> Key:
         """The person on a device at an instant (None: now): the device itself where nobody is known."""
-        at = device
-        seen = {device}
-        for _ in range(_MOST_STEPS):
-            timeline = self.users.get(at)
-            if timeline is None:
-                row = self.known.rows.get(at)
-                timeline = row.users if row is not None else ()
-            user = times.user_at(timeline, order)
-            if user is None:
-                return at
-            at = (device[0], user)
-            if not is_device(user):
-                return self.person_of(at)
-            if at in seen:
-                return min(seen)
-            seen.add(at)
-        return at
+        timeline = self.users.get(device)
+        if timeline is None:
+            row = self.known.rows.get(device)
+            timeline = row.users if row is not None else ()
+        user = times.user_at(timeline, order)
+        return device if user is None else self.person_of((device[0], user))
 
     def person_at(self, event: EventNames) -> Key | None:
         """The person of an event."""

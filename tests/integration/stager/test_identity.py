@@ -70,7 +70,9 @@ async def test_open_alerts_of_a_merged_subject_are_closed(database_url: str) -> 
         ]
 
 
-async def test_an_earlier_identification_that_comes_late_takes_events_of_a_device_away_again(database_url: str) -> None:
+async def test_an_earlier_identification_that_comes_late_takes_events_of_a_device_away_again(
+    database_url: str,
+) -> None:
     async with world(database_url, SALES) as w:
         await w.send(w.event("Blog Read", 1, anonymous_id="z", account_id="acme"))
         await w.send(w.event("Demo Requested", 3, anonymous_id="z", user_id="omar"))

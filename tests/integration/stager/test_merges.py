@@ -242,8 +242,12 @@ async def test_the_api_knows_both_accounts_and_all_names_below_them(database_url
         await w.send(
             w.event("Blog Read", 0, account_id="a", email="leah@x.io"),
             w.event("Blog Read", 1, email="leah@x.io", anonymous_id="new"),
-            w.event("Aliased", 1.5, type="alias", anonymous_id="new", previous_id="old"),
-            w.event("Aliased", 2, type="alias", anonymous_id="new", previous_id="older"),
+            w.event(
+                "Aliased", 1.5, type="alias", email="leah@x.io", previous_names=["anonymous:old"]
+            ),
+            w.event(
+                "Aliased", 2, type="alias", email="leah@x.io", previous_names=["anonymous:older"]
+            ),
             merge(w, "b", "a", 3),
             merge(w, "c", "b", 4),
             merge(w, "a", "c", 5),

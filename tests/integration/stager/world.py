@@ -264,7 +264,11 @@ def cycles(w: World, random: Random, number: int) -> list[Envelope]:
         present, former = random.sample(devices, 2)
         fields = {"anonymous_id": present}
         if kind < 0.65:
-            fields |= {"previous_id": former, "type": "alias"}
+            fields |= {
+                "user_id": f"u{random.choice('1234')}",
+                "previous_id": former,
+                "type": "alias",
+            }
         elif kind < 0.75:
             fields["user_id"] = random.choice(["u1", "u2"])
         if random.random() < 0.4:
@@ -277,9 +281,9 @@ async def wipe(w: World) -> None:
     """Delete all events and everything that followed from them; maps stay."""
     async with connected(w.url) as owner:
         for table in (
-            "identifier", "identity_statement", "member", "subject", "placement", "touchpoint", "transition", "deadline",
-            "alert", "outbox", "consumer_offset", "dead_letter", "erasure", "suppression",
-            "source_event",
+            "identifier", "identity_statement", "member", "subject", "placement", "touchpoint",
+            "transition", "deadline", "alert", "outbox", "consumer_offset", "dead_letter", "erasure",
+            "suppression", "source_event",
         ):  # fmt: skip
             await owner.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
     w.positions.clear()
