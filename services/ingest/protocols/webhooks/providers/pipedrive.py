@@ -187,8 +187,8 @@ class _Change:
         """A person or deal that has another organization, or none, is in the former no longer."""
         if self._action != "change" or self._thing not in ("person", "deal"):
             return []
-        is_named_anew = self._account_named(self._before) is not None
-        if self._account_named(self._now) is not None and not is_named_anew:
+        was_named = self._account_named(self._before) is not None
+        if self._account_named(self._now) is not None and not was_named:
             # Its own field says where it is, whatever organization it had.
             return []
         former = self._account(self._before)

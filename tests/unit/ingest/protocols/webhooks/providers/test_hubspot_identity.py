@@ -133,7 +133,7 @@ def test_a_removed_association_takes_the_deal_out_of_the_company(*, is_primary: 
     ]
 
 
-def test_an_association_that_a_merge_removed_takes_nobody_out_of_the_company() -> None:
+def test_an_association_that_a_merge_removed_takes_no_survivor_out_of_the_company() -> None:
     item = associated("CONTACT_TO_COMPANY", (201, 77), changeSource="MERGE_OBJECTS")
     item["associationRemoved"] = True
 

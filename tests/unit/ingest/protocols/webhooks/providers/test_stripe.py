@@ -283,7 +283,7 @@ def test_the_deletion_of_a_customer_is_about_the_record_alone() -> None:
     assert "email" not in event
 
 
-def test_metadata_that_name_nobody_lose_nothing_of_the_event() -> None:
+def test_metadata_without_a_real_account_lose_nothing_of_the_event() -> None:
     item = happened("invoice.paid", **INVOICE, metadata={"account": "n/a"})
 
     (event,) = parsed(SourceKind.STRIPE, item, account_id_property="account")
