@@ -17,7 +17,7 @@ from services.ingest.events.candidate import Candidate, ForeignCandidate, SentCa
 from services.ingest.events.verdicts import RefusalCode, Refused
 from shared.contracts import taxonomy
 from shared.contracts.envelope import Campaign, Envelope
-from shared.contracts.names import RESERVED_PREFIXES
+from shared.contracts.names import RESERVED_PREFIXES, cleaned, normal, split
 from shared.ids import new_message_id
 from shared.keys.principal import Principal
 
@@ -77,7 +77,8 @@ def validate(candidate: Candidate, common: Envelope) -> Validated | Refused:
     foreign = candidate if isinstance(candidate, ForeignCandidate) else _NATIVE
     has_no_identity = (
         account_id is None and user_id is None and anonymous_id is None and email is None
-    )
+        and not _names_a_record(candidate)
+    )  # fmt: skip
     refused = _refused(candidate, event, message_id, account_id, email)
     # An unmapped item names no person or account until a mapping reads it.
     if refused is None and has_no_identity and foreign.type != "unmapped":
@@ -108,7 +109,9 @@ def validate(candidate: Candidate, common: Envelope) -> Validated | Refused:
         context=candidate.context or {},
     )
     rare_values = (
-        foreign.previous_id, foreign.previous_account_id, candidate.role, candidate.sentiment,
+        candidate.external_id, candidate.account_external_id,
+        foreign.previous_id, foreign.previous_names, foreign.previous_account_id,
+        foreign.is_about_record, foreign.reason, candidate.role, candidate.sentiment,
         candidate.emotion, candidate.friction, candidate.thought, candidate.question,
         candidate.survey, candidate.score, candidate.logged_by, candidate.internal,
         candidate.campaign, candidate.value,
@@ -132,6 +135,18 @@ def _refused(
         return _NO_EMAIL
     if candidate.score is not None and not _is_answer(candidate):
         return _NO_ANSWER
+    return _refused_record(candidate)
+
+
+def _refused_record(candidate: Candidate) -> Refused | None:
+    """The refusal for invalid names that few events have."""
+    record = candidate.account_external_id
+    if record is not None and record.strip().startswith(RESERVED_PREFIXES):
+        return _RESERVED_RECORD
+    if isinstance(candidate, ForeignCandidate) and not all(
+        map(_is_name, candidate.previous_names or ())
+    ):
+        return _NO_NAMES
     return None
 
 
@@ -154,11 +169,20 @@ _BLANK_MESSAGE_ID = Refused(
 )
 _NO_IDENTITY = Refused(
     RefusalCode.MISSING_IDENTITY,
-    "An event names somebody: at least one of account_id, user_id, anonymous_id, email.",
+    "An event names somebody: at least one of account_id, user_id, anonymous_id, email, external_id,"
+    " account_external_id.",
 )
 _RESERVED = Refused(
     RefusalCode.RESERVED_ACCOUNT_ID,
     f"`account_id` does not begin with {', '.join(RESERVED_PREFIXES)}: those name persons.",
+)
+_RESERVED_RECORD = Refused(
+    RefusalCode.INVALID_ACCOUNT_EXTERNAL_ID,
+    f"`account_external_id` does not begin with {', '.join(RESERVED_PREFIXES)}: those name persons.",
+)
+_NO_NAMES = Refused(
+    RefusalCode.INVALID_PREVIOUS_NAMES,
+    f"A name in `previous_names` is an id behind one of {', '.join(RESERVED_PREFIXES)}.",
 )
 _NO_EMAIL = Refused(RefusalCode.INVALID_EMAIL, "`email` has the form name@domain.")
 _NO_ANSWER = Refused(
@@ -169,6 +193,11 @@ _TOO_EARLY = Refused(
     RefusalCode.INVALID_OCCURRED_AT,
     "`occurred_at` is after 1970 began: what lies before is a missing date.",
 )
+
+
+def _is_name(name: str) -> bool:
+    prefix, value = split(name)
+    return bool(prefix and cleaned(value))
 
 
 def _is_answer(candidate: Candidate) -> bool:
@@ -197,9 +226,25 @@ def _as_sent(value: _T) -> _T:
     return value
 
 
+def _stored_names(names: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(map(normal, names)))
+
+
+def _names_a_record(candidate: Candidate) -> bool:
+    return any(
+        each is not None and each.strip()
+        for each in (candidate.external_id, candidate.account_external_id)
+    )
+
+
 _RARE_FIELDS: dict[str, Callable[[Any], Any]] = {
+    "external_id": _trimmed,
+    "account_external_id": _trimmed,
     "previous_id": _trimmed,
+    "previous_names": _stored_names,
     "previous_account_id": _trimmed,
+    "is_about_record": _as_sent,
+    "reason": _trimmed,
     "role": _trimmed,
     "sentiment": _as_sent,
     "emotion": _emotion,

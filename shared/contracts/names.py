@@ -30,14 +30,14 @@ RESERVED_PREFIXES = (USER, EXTERNAL, EMAIL, ANONYMOUS)
 STRENGTH = {prefix: rank for rank, prefix in enumerate(RESERVED_PREFIXES)}
 """Rank of a kind; the lowest is the strongest."""
 
-_INVISIBLE = re.compile("[\u00ad\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
+_INVISIBLE = re.compile(
+    "[\u00ad\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"
+)
 """Characters that show nothing and join nothing. Joiners stay: several scripts spell with them."""
 _BLANKS = re.compile(r"\s+")
 _RECORD = re.compile(r"(?:hubspot|salesforce|pipedrive|stripe):[a-z_]+:.", re.DOTALL)
 """A provider's record, as adapters before `external_id` sent it for an anonymous id."""
-_OBJECTS = frozenset(
-    {"deal", "ticket", "opportunity", "case"}
-)
+_OBJECTS = frozenset({"deal", "ticket", "opportunity", "case"})
 """Kinds of records that are things of an account, and not people."""
 
 _JUNK = frozenset(
@@ -152,10 +152,10 @@ def person_names(
 ) -> list[str]:
     """Stored names of the person in an event, strongest first; a name that two fields hold counts once."""
     given = ((USER, user_id), (EXTERNAL, external_id), (EMAIL, email), (ANONYMOUS, anonymous_id))
-    found = {normal(prefix + value): None for prefix, value in given if value and cleaned(value)}
-    if len(found) > 1:
-        return sorted(found, key=strength)
-    return list(found)
+    stored = {normal(prefix + value): None for prefix, value in given if value and cleaned(value)}
+    if len(stored) > 1:
+        return sorted(stored, key=strength)
+    return list(stored)
 
 
 def strength(name: str) -> int:

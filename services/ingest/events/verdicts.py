@@ -29,7 +29,10 @@ class RefusalCode(StrEnum):
     INVALID_ACCOUNT_ID = "invalid_account_id"
     INVALID_USER_ID = "invalid_user_id"
     INVALID_ANONYMOUS_ID = "invalid_anonymous_id"
+    INVALID_EXTERNAL_ID = "invalid_external_id"
+    INVALID_ACCOUNT_EXTERNAL_ID = "invalid_account_external_id"
     INVALID_PREVIOUS_ID = "invalid_previous_id"
+    INVALID_PREVIOUS_NAMES = "invalid_previous_names"
     INVALID_EMAIL = "invalid_email"
     INVALID_OCCURRED_AT = "invalid_occurred_at"
     INVALID_SENT_AT = "invalid_sent_at"
@@ -51,6 +54,7 @@ class RefusalCode(StrEnum):
     INVALID_INTERNAL = "invalid_internal"
     INVALID_CAMPAIGN = "invalid_campaign"
     INVALID_VALUE = "invalid_value"
+    INVALID_REASON = "invalid_reason"
     INVALID_CLOUDEVENT = "invalid_cloudevent"
 
 

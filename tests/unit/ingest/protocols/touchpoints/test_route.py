@@ -138,7 +138,7 @@ async def test_each_event_gets_its_own_verdict(
                 "index": 1,
                 "code": "missing_identity",
                 "detail": "An event names somebody: at least one of account_id, user_id,"
-                " anonymous_id, email.",
+                " anonymous_id, email, external_id, account_external_id.",
             },
             {
                 "index": 2,
