@@ -189,7 +189,7 @@ def _merged(item: JsonObject, thing: str, name: str | None) -> _Touchpoints:
 def _merge(thing: str, survivor: str, number: str) -> JsonObject:
     own, absorbed = (f"{PROVIDER}:{thing}:{each}" for each in (survivor, number))
     if thing == "company":
-        return {"type": "merge", "account_id": own, "previous_account_id": absorbed}
+        return {"type": "merge", "account_external_id": own, "previous_account_id": absorbed}
     return {"type": "alias", "external_id": own, "previous_names": [EXTERNAL + absorbed]}
 
 

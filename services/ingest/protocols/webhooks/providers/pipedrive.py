@@ -72,7 +72,8 @@ def _merged(thing: str, number: str, survivor: str) -> JsonObject:
     own = f"{PROVIDER}:{thing}:{number}"
     event = {"event": f"{_TITLES[thing]} Merged", "channel": "crm"}
     if thing == "organization":
-        return {**event, "type": "merge", "account_id": survivor, "previous_account_id": own}
+        merge = {"account_external_id": survivor, "previous_account_id": own}
+        return {**event, "type": "merge", **merge}
     previous = [names.EXTERNAL + own]
     return {**event, "type": "alias", "external_id": survivor, "previous_names": previous}
 

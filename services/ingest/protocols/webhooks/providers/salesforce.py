@@ -275,7 +275,8 @@ class _Record:
         own, kept = (_named(self._thing, each) for each in (self._number, survivor))
         event = {"event": f"{self._title} Merged", "channel": "crm"}
         if self._kind == "Account":
-            return {**event, "type": "merge", "account_id": kept, "previous_account_id": own}
+            merge = {"account_external_id": kept, "previous_account_id": own}
+            return {**event, "type": "merge", **merge}
         return {**event, "type": "alias", "external_id": kept, "previous_names": [EXTERNAL + own]}
 
 

@@ -63,7 +63,7 @@ def test_merged_companies_are_a_merge_of_their_records() -> None:
 
     assert parsed(SourceKind.HUBSPOT, item) == [
         {
-            "account_id": "hubspot:company:300",
+            "account_external_id": "hubspot:company:300",
             "channel": "crm",
             "event": "Company Merged",
             "type": "merge",

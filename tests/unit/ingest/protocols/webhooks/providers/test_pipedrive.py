@@ -171,7 +171,7 @@ def test_what_pipedrive_tells(item: dict[str, Any], expected: list[dict[str, Any
             {
                 "type": "merge",
                 "event": "Company Merged",
-                "account_id": "pipedrive:organization:12",
+                "account_external_id": "pipedrive:organization:12",
                 "previous_account_id": "pipedrive:organization:9",
             },
         ),

@@ -138,7 +138,7 @@ def test_merged_accounts_are_a_merge_of_their_records() -> None:
             "type": "merge",
             "event": "Company Merged",
             "channel": "crm",
-            "account_id": "salesforce:account:001000000000008AAA",
+            "account_external_id": "salesforce:account:001000000000008AAA",
             "previous_account_id": ACCOUNT,
         }
     ]
