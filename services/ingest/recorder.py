@@ -83,7 +83,7 @@ class _Shared:
             message_id=envelope.message_id,
             event=envelope.event,
             person=envelope.person(),
-            account_id=envelope.account_id,
+            account_id=envelope.account_id or envelope.account_external_id,
         )
 
     def refused(self, item: Candidate | Refused, refusal: Refused) -> SourceEvent:
