@@ -20,6 +20,7 @@ from shared.contracts.envelope import (
     EventType,
     Survey,
 )
+from shared.contracts.names import RESERVED_PREFIXES
 from shared.sources.hashing import is_hashed
 from shared.wording import nearest
 
@@ -29,7 +30,11 @@ MAX_LABEL_CHARS = 100
 MAX_WORDS_CHARS = 4_000
 """Longest thought or question: a paragraph."""
 
+MAX_NAME_CHARS = MAX_ID_CHARS + max(map(len, RESERVED_PREFIXES))
+"""Longest name of a person with its prefix."""
+
 _Id = Annotated[str, Meta(max_length=MAX_ID_CHARS)]
+_Name = Annotated[str, Meta(max_length=MAX_NAME_CHARS)]
 _Label = Annotated[str, Meta(max_length=MAX_LABEL_CHARS)]
 _Words = Annotated[str, Meta(max_length=MAX_WORDS_CHARS)]
 _Instant = Annotated[datetime, Meta(tz=True)]
@@ -53,6 +58,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     user_id: _Id | None = None
     anonymous_id: _Id | None = None
     email: _Id | None = None
+    external_id: _Id | None = None
+    account_external_id: _Id | None = None
     occurred_at: _Instant | None = None
     sent_at: _Instant | None = None
     """The sender's clock when it sent the event; corrects `occurred_at` for a wrong clock."""
@@ -82,7 +89,13 @@ class ForeignCandidate(Candidate, frozen=True, kw_only=True, forbid_unknown_fiel
     type: EventType = "track"
     original_timestamp: str | None = None
     previous_id: _Id | None = None
+    previous_names: list[_Name] | None = None
+    """Names with their prefix: the other persons of an `alias` or `unmerge`."""
     previous_account_id: _Id | None = None
+    is_about_record: bool | None = None
+    """The event is about the record `external_id` alone, see the envelope."""
+    reason: _Words | None = None
+    """Why an operator merged or unmerged."""
 
 
 Item = Candidate | Refused
@@ -135,6 +148,11 @@ def refusal(error: msgspec.ValidationError) -> Refused:
     return Refused(code, detail)
 
 
+def wrong_form(name: str) -> Refused:
+    """The refusal for a field whose value has the wrong form."""
+    return Refused(*_EXPECTED[name])
+
+
 NOT_AN_OBJECT = Refused(RefusalCode.NOT_AN_OBJECT, "An event is a JSON object.")
 NUMBER_OUT_OF_RANGE = Refused(
     RefusalCode.NUMBER_OUT_OF_RANGE,
@@ -177,6 +195,16 @@ _EXPECTED: dict[str, tuple[RefusalCode, str]] = {
         RefusalCode.INVALID_PREVIOUS_ID,
         _text("previous_account_id", MAX_ID_CHARS),
     ),
+    "previous_names": (
+        RefusalCode.INVALID_PREVIOUS_NAMES,
+        f"`previous_names` is a list of names with their prefix, at most {MAX_NAME_CHARS} characters each.",
+    ),
+    "external_id": (RefusalCode.INVALID_EXTERNAL_ID, _text("external_id", MAX_ID_CHARS)),
+    "account_external_id": (
+        RefusalCode.INVALID_ACCOUNT_EXTERNAL_ID,
+        _text("account_external_id", MAX_ID_CHARS),
+    ),
+    "reason": (RefusalCode.INVALID_REASON, _text("reason", MAX_WORDS_CHARS)),
     "email": (RefusalCode.INVALID_EMAIL, _text("email", MAX_ID_CHARS)),
     "occurred_at": (RefusalCode.INVALID_OCCURRED_AT, _INSTANT.format("occurred_at")),
     "sent_at": (RefusalCode.INVALID_SENT_AT, _INSTANT.format("sent_at")),

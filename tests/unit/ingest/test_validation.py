@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.events.candidate import Candidate
+from services.ingest.events.candidate import Candidate, ForeignCandidate, build, build_native
 from services.ingest.events.verdicts import RefusalCode, Refused
 from services.ingest.validation import ClockCorrection, Validated, shared_fields, validate
+from shared.contracts.envelope import Envelope
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.principal import Principal, Scope
 from shared.keys.token import KeyKind
@@ -137,3 +138,56 @@ def test_the_correction_of_an_honest_clock_is_none() -> None:
 
     assert isinstance(verdict, Validated)
     assert verdict.correction is ClockCorrection.NONE
+
+
+def envelope(candidate: Candidate) -> Envelope:
+    verdict = validate(candidate, shared_fields(PRINCIPAL, RECEIVED))
+    assert isinstance(verdict, Validated), verdict
+    return verdict.envelope
+
+
+@pytest.mark.parametrize("name", ["external_id", "account_external_id"])
+def test_a_record_alone_is_a_name(name: str) -> None:
+    candidate = build_native({"event": "A", name: " hubspot:contact:8301 "})
+
+    assert isinstance(candidate, Candidate)
+    assert getattr(envelope(candidate), name) == "hubspot:contact:8301"
+
+
+def test_fields_of_foreign_statements_reach_the_envelope() -> None:
+    stored = envelope(
+        ForeignCandidate(
+            event="Contact Merged",
+            type="alias",
+            external_id="hubspot:contact:1",
+            previous_names=[
+                "email:Ann@X.example",
+                "external:hubspot:contact:2",
+                "email:ann@x.example",
+            ],
+            is_about_record=True,
+            reason=" a duplicate ",
+        )
+    )
+
+    assert stored.previous_names == ["email:ann@x.example", "external:hubspot:contact:2"]
+    assert stored.is_about_record
+    assert stored.reason == "a duplicate"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code"),
+    [
+        ("previous_names", ["ann"], RefusalCode.INVALID_PREVIOUS_NAMES),
+        ("previous_names", ["user: "], RefusalCode.INVALID_PREVIOUS_NAMES),
+        ("account_external_id", "user:ann", RefusalCode.INVALID_ACCOUNT_EXTERNAL_ID),
+    ],
+)
+def test_names_of_the_wrong_kind_are_refused(field: str, value: object, code: RefusalCode) -> None:
+    candidate = build({"event": "A", "user_id": "u", field: value})
+    assert isinstance(candidate, Candidate)
+
+    verdict = validate(candidate, shared_fields(PRINCIPAL, RECEIVED))
+
+    assert isinstance(verdict, Refused)
+    assert verdict.code is code

@@ -50,7 +50,8 @@ def section(context: DocumentContext) -> Section:
                             "name": "person",
                             "in": "path",
                             "required": True,
-                            "description": "The person: `user:`, `email:` or `anonymous:` and the id.",
+                            "description": "The person: `user:`, `external:`, `email:` or"
+                            " `anonymous:` and the id.",
                             "schema": {"type": "string"},
                             "example": "email:ann@acme.example",
                         }

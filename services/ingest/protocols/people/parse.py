@@ -9,7 +9,7 @@ from services.ingest.events import strict_json
 from services.ingest.events.candidate import ForeignCandidate
 from services.ingest.events.verdicts import Refused
 from shared.contracts.envelope import MAX_ID_CHARS, MAX_MESSAGE_ID_CHARS
-from shared.contracts.names import ANONYMOUS, EMAIL, RESERVED_PREFIXES, USER
+from shared.contracts.names import ANONYMOUS, EMAIL, EXTERNAL, RESERVED_PREFIXES, USER
 
 EVENT = "Person Erased"
 
@@ -46,6 +46,7 @@ def parse_person(person: str, message_id: str) -> ForeignCandidate | None:
         type="erase",
         message_id=message_id,
         user_id=name if prefix == USER else None,
+        external_id=name if prefix == EXTERNAL else None,
         email=name if prefix == EMAIL else None,
         anonymous_id=name if prefix == ANONYMOUS else None,
     )

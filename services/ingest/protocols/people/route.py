@@ -60,7 +60,8 @@ def invalid_person() -> RequestRejected:
     return RequestRejected(
         400,
         "invalid_person",
-        "A person is named by user:, email: or anonymous: and their id, at most 512 characters.",
+        "A person is named by user:, external:, email: or anonymous: and their id, at most 512"
+        " characters.",
     )
 
 

@@ -19,15 +19,20 @@ from services.ingest.protocols.common.document import (
     succeeded,
 )
 from services.ingest.protocols.touchpoints.route import PATH, verdicts
+from shared.contracts.names import RESERVED_PREFIXES
 from shared.http.openapi import Json
 from shared.keys.principal import Scope
 
+_PREFIXES = ", ".join(f"`{prefix}`" for prefix in RESERVED_PREFIXES)
 _ABOUT = {
     "event": "What happened, like `Demo Requested`.",
-    "account_id": "The account. Does not begin with `user:`, `email:` or `anonymous:`.",
+    "account_id": f"The account. Does not begin with {_PREFIXES}.",
     "user_id": "The person, as your own system names them.",
     "anonymous_id": "The device or browser, before anybody has said who they are.",
     "email": "The person's address.",
+    "external_id": "The person's record at a provider, like `hubspot:contact:8301`.",
+    "account_external_id": "The account's record at a provider, like `hubspot:company:701`. The event"
+    " belongs to the account of the record; beside it `account_id` says which account that is.",
     "occurred_at": "When it happened: RFC 3339 with an offset. Left out: now.",
     "sent_at": "The sender's clock at sending; corrects `occurred_at` for a wrong clock.",
     "message_id": "Names the event for ever: sent again, it counts once. Left out: made.",
@@ -77,9 +82,26 @@ _REJECTION: Json = {
     },
     "required": ["index", "code", "detail"],
 }
+_IGNORED: Json = {
+    "type": "array",
+    "description": "Accepted events without ids that named nobody, like `undefined`. Left out without any.",
+    "items": {
+        "type": "object",
+        "properties": {
+            "index": {"type": "integer", "minimum": 0},
+            "ids": {
+                "type": "object",
+                "description": "Field to the text that was left out.",
+                "additionalProperties": {"type": "string"},
+            },
+        },
+        "required": ["index", "ids"],
+    },
+}
 _VERDICTS: Json = {
     "accepted": {"type": "integer", "minimum": 0, "description": "Events that are stored."},
     "rejected": {"type": "array", "items": reference("Rejection")},
+    "ignored_ids": _IGNORED,
 }
 _REFUSED = Refused(RefusalCode.MISSING_EVENT, "`event` is required: the name of what happened.")
 
@@ -123,7 +145,7 @@ def touchpoint_schema() -> Json:
         described["description"] = _ABOUT[name]
         described.pop("default", None)
     schema["properties"]["event"]["minLength"] = 1
-    named = ("account_id", "user_id", "anonymous_id", "email")
+    named = ("account_id", "user_id", "anonymous_id", "email", "external_id", "account_external_id")
     text = {"type": "string", "minLength": 1}
     return {
         "type": "object",
@@ -184,6 +206,7 @@ def native_responses(errors: Iterable[RequestRejected]) -> Json:
                 {
                     "all": {"accepted": 2, "rejected": []},
                     "some": example_of(verdicts(1, [(1, _REFUSED)])),
+                    "remark": example_of(verdicts(1, [], [(0, {"user_id": "undefined"})])),
                 },
             )
         },

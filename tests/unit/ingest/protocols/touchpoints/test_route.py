@@ -44,7 +44,7 @@ async def test_an_object_is_accepted_and_stored_as_sent(
         "acme",
         "u-1",
         "a-1",
-        "Leah@Example.com",
+        "leah@example.com",
     )
     assert (envelope.message_id, envelope.channel, envelope.role) == (
         "m-1",
@@ -138,7 +138,7 @@ async def test_each_event_gets_its_own_verdict(
                 "index": 1,
                 "code": "missing_identity",
                 "detail": "An event names somebody: at least one of account_id, user_id,"
-                " anonymous_id, email.",
+                " anonymous_id, email, external_id, account_external_id.",
             },
             {
                 "index": 2,
