@@ -13,7 +13,7 @@ from services.ingest.gatekeeper.rules import Sender
 from services.ingest.limits import MAX_DEPTH, MAX_UNMAPPED_BYTES, Limits
 from services.ingest.validation import ClockCorrection, shared_fields, validate
 from shared.contracts.envelope import Envelope, encode
-from shared.contracts.message_ids import as_sent, narrowed_by_digest, scope_of
+from shared.contracts.message_ids import narrowed
 from shared.eventlog.port import NewRecord
 from shared.sources.hashing import person_digest
 
@@ -94,12 +94,11 @@ def _named_by_person(envelope: Envelope, sender: Sender) -> Envelope:
     A request that repeats the id of another one, by mistake, would otherwise erase nobody. The digest is
     that of the suppression list, so the id tells no more than the list does.
     """
-    person, scope = envelope.person(), scope_of(envelope.message_id)
-    if person is None or scope is None:
+    person = envelope.person()
+    if person is None:
         return envelope
     digest = person_digest(person, key=sender.rules.events.redaction.key)
-    narrow = narrowed_by_digest(scope, digest[1:])
-    return replace(envelope, message_id=narrow + as_sent(envelope.message_id))
+    return replace(envelope, message_id=narrowed(envelope.message_id, digest))
 
 
 def _nests_too_deep(envelope: Envelope) -> bool:

@@ -128,7 +128,7 @@ def _message_id(candidate: Candidate, scope: str) -> str:
     if not (sent := sent.strip()):
         return ""
     if candidate.message_id_scope is not None and (name := candidate.message_id_scope.strip()):
-        scope = message_ids.narrowed(scope, name)
+        return message_ids.narrowed(scope + sent, name.encode("utf-8", "surrogatepass"))
     return scope + sent
 
 
