@@ -25,15 +25,23 @@ from services.ingest.events.verdicts import Refused
 from services.ingest.gatekeeper.gatekeeper import Gatekeeper
 from services.ingest.gatekeeper.rules import Sender
 from services.ingest.http.body import Budget
-from services.ingest.http.rejections import key_rejected, log_unavailable
+from services.ingest.http.rejections import (
+    erasure_unavailable,
+    key_rejected,
+    log_unavailable,
+    rules_unknown,
+)
 from services.ingest.limits import Limits
 from services.ingest.recorder import Recorder
 from shared.clock import Clock
-from shared.errors import LogUnavailable
+from shared.contracts.envelope import Envelope
+from shared.errors import LogUnavailable, TransientError
 from shared.eventlog.port import LogWriter
 from shared.http.auth import MissingScope, NotAuthenticated, authorize
+from shared.ids import WorkspaceId
 from shared.keys.cache import KeyCache
 from shared.keys.principal import Principal, Scope
+from shared.sources.erasure import ErasureRequestWriter, erasure_request
 from shared.sources.registry import SourceRegistry
 from shared.telemetry.metrics import Metrics
 
@@ -52,6 +60,7 @@ class Ingest:
         sources: SourceRegistry,
         clock: Clock,
         metrics: Metrics,
+        write_erasures: ErasureRequestWriter,
         limits: Limits | None = None,
         public_base_url: str = "",
         recorder: Recorder | None = None,
@@ -72,6 +81,7 @@ class Ingest:
         """For bodies of senders that are not authenticated yet: others are served meanwhile."""
         self.accounting = Accounting(metrics, recorder, event_counts)
         self._long_batch = asyncio.Lock()
+        self._write_erasures = write_erasures
 
     async def authenticate(
         self, token: str | None, route: str, *, scope: Scope = Scope.EVENTS_WRITE
@@ -122,6 +132,7 @@ class Ingest:
         decisions = await self.decide(items, sender=sender, received_at=received_at)
         records = decisions.records
         if records:
+            await self._record_erasures(decisions.envelopes)
             try:
                 await self.writer.append(records)
             except LogUnavailable as exc:
@@ -132,3 +143,22 @@ class Ingest:
             items, decisions, sender=sender, received_at=received_at, route=route
         )
         return decisions
+
+    async def _record_erasures(self, envelopes: Sequence[Envelope]) -> None:
+        """Record the requests to erase a person among events that are about to be appended.
+
+        Before, not after: a process that is killed between the two leaves a record of a request that
+        may be lost, never a request that the api does not know of.
+        """
+        erasures = [each for each in envelopes if each.type == "erase"]
+        if not erasures:
+            return
+        rules = self.sources.rules(WorkspaceId(erasures[0].workspace_id))
+        if rules is None:
+            raise rules_unknown()
+        try:
+            await self._write_erasures(
+                [erasure_request(each, hash_key=rules.hash_key) for each in erasures]
+            )
+        except TransientError as exc:
+            raise erasure_unavailable() from exc
