@@ -115,7 +115,9 @@ async def test_an_address_is_one_name_wherever_it_stands(
     assert await is_refused(world, unsuppressed)
 
 
-async def test_an_erasure_that_never_arrives_does_not_block_its_person_for_ever(world: World) -> None:
+async def test_an_erasure_that_never_arrives_does_not_block_its_person_for_ever(
+    world: World,
+) -> None:
     await accepted(world, ANN, ago=UNDER_WAY - timedelta(seconds=1))
     refused = await is_refused(world)
     world.clock.advance(timedelta(seconds=1))
