@@ -190,7 +190,7 @@ async def test_two_files_may_number_their_rows_alike(stack: Stack, tmp_path: Pat
     ]
 
 
-async def test_a_request_to_erase_somebody_else_under_an_old_number_erases_them(
+async def test_a_request_to_erase_another_person_under_an_old_number_erases_them(
     stack: Stack,
 ) -> None:
     for person in ("ann", "bob", "eve"):

@@ -60,7 +60,7 @@ async def test_a_message_twice_in_one_request_counts_once(world: World) -> None:
     ]
 
 
-async def test_a_duplicate_that_says_something_else_is_told_apart(world: World) -> None:
+async def test_a_duplicate_that_says_something_else_has_a_reason(world: World) -> None:
     source_id = await create_source(world)
     stored = "~w.9f/m-1"
     for received in ("10 11:00", "10 11:30", "10 11:40"):

@@ -36,10 +36,10 @@ def test_an_id_is_read_as_it_was_sent_whatever_it_looks_like(
 def test_an_id_in_the_form_of_a_stored_one_stays_in_the_scope_of_its_sender(
     sent: str, of: str, name: bytes | None, other: str, other_name: bytes | None
 ) -> None:
-    taken = stored(other, sent, other_name)
+    imitated = stored(other, sent, other_name)
 
-    assert as_sent(stored(of, taken, name)) == taken
-    assert stored(of, taken, name) != taken
+    assert as_sent(stored(of, imitated, name)) == imitated
+    assert stored(of, imitated, name) != imitated
 
 
 @given(sent_ids, sent_ids)

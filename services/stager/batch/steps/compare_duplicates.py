@@ -17,12 +17,12 @@ async def compare_duplicates(connection: Connection, batch: BatchContext) -> Non
     duplicates = batch.records.duplicates
     if not duplicates:
         return
-    asked: list[Row] = [
+    compared: list[Row] = [
         (each.envelope.workspace_id, each.envelope.message_id, each.text, number)
         for number, each in enumerate(duplicates)
     ]
     differing: list[Row] = []
-    for number, text in await tables.different(connection, asked):
+    for number, text in await tables.different(connection, compared):
         repeated = duplicates[number].envelope
         if not has_same_content(decode_stored(text), repeated):
             differing.append(
