@@ -36,6 +36,7 @@ class Code(StrEnum):
     BODY_TIMEOUT = "body_timeout"
     ALERT_RESOLVED = "alert_resolved"
     PERSON_ERASED = "person_erased"
+    ERASURE_UNDER_WAY = "erasure_under_way"
     SOURCE_NAME_IN_USE = "source_name_taken"
     SOURCE_KIND_MISMATCH = "source_kind_mismatch"
     WORKSPACE_NAME_IN_USE = "workspace_name_taken"
@@ -72,6 +73,7 @@ STATUS: Mapping[Code, int] = {
     Code.BODY_TIMEOUT: 408,
     Code.ALERT_RESOLVED: 409,
     Code.PERSON_ERASED: 409,
+    Code.ERASURE_UNDER_WAY: 409,
     Code.SOURCE_NAME_IN_USE: 409,
     Code.SOURCE_KIND_MISMATCH: 409,
     Code.WORKSPACE_NAME_IN_USE: 409,
@@ -104,6 +106,9 @@ DETAIL: Mapping[Code, str] = {
     Code.PERSON_ERASED: (
         "This person was erased, which keeps their earlier events away as well: send"
         ' {"erased": true} to let them in all the same.'
+    ),
+    Code.ERASURE_UNDER_WAY: (
+        "A request to erase this person was accepted and is not carried out yet: try again when it is."
     ),
     Code.UNAUTHENTICATED: "Send a valid key as `Authorization: Bearer <key>`.",
     Code.MISSING_SCOPE: "This key may not do that: it does not hold the scope of this call.",

@@ -1,5 +1,6 @@
 """Steps 4 and 5 of a request: its items are validated, pass the privacy rules and become records. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,9 +34,14 @@ class Decisions:
 
 
 def decide(
-    items: Sequence[Candidate | Refused], *, sender: Sender, received_at: datetime, limits: Limits
+    items: Sequence[Candidate | Refused],
+    *,
+    sender: Sender,
+    received_at: datetime,
+    limits: Limits,
+    first: int = 0,
 ) -> Decisions:
-    """Accept, drop or refuse each item, in order."""
+    """Accept, drop or refuse each item, in order; `first` is the position of the first in its request."""
     records: list[NewRecord] = []
     envelopes: list[Envelope] = []
     refused: list[tuple[int, Refused]] = []
@@ -43,7 +49,7 @@ def decide(
     corrections: dict[ClockCorrection, int] = {}
     common = shared_fields(sender.principal, received_at)
     apply_rules = sender.rules.events.apply
-    for index, item in enumerate(items):
+    for index, item in enumerate(items, first):
         valid = item if isinstance(item, Refused) else validate(item, common)
         if isinstance(valid, Refused):
             refused.append((index, valid))
@@ -78,6 +84,20 @@ def decide(
         envelopes=envelopes,
         refused=refused,
         dropped=dropped,
+        corrections=corrections,
+    )
+
+
+def merged(parts: Sequence[Decisions]) -> Decisions:
+    """The verdicts on all parts of a request, in the order of its items."""
+    corrections: Counter[ClockCorrection] = Counter()
+    for part in parts:
+        corrections.update(part.corrections)
+    return Decisions(
+        records=[record for part in parts for record in part.records],
+        envelopes=[envelope for part in parts for envelope in part.envelopes],
+        refused=[pair for part in parts for pair in part.refused],
+        dropped=[pair for part in parts for pair in part.dropped],
         corrections=corrections,
     )
 

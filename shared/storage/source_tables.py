@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
 )
-from sqlalchemy.dialects.postgresql import JSON, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, UUID
 
 from shared.storage.schema import Instant, Ref, metadata
 
@@ -132,6 +132,18 @@ erasure = Table(
     Column("message_id", Ref, nullable=False),
     Column("erased_at", Instant, nullable=False),
     Column("touchpoints", BigInteger, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "message_id"),
+)
+
+# Accepted requests to erase a person, written before the event log has them; old rows are removed.
+erasure_request = Table(
+    "erasure_request",
+    metadata,
+    Column("workspace_id", Integer, nullable=False),
+    Column("message_id", Ref, nullable=False),
+    Column("digests", ARRAY(LargeBinary), nullable=False),
+    Column("record_key", LargeBinary, nullable=False),
+    Column("requested_at", Instant, nullable=False),
     PrimaryKeyConstraint("workspace_id", "message_id"),
 )
 
