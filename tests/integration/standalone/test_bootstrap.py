@@ -110,8 +110,8 @@ async def test_the_website_is_closed_also_where_an_earlier_version_made_it_open(
 
     await bootstrapped(database_url, tmp_path)
 
-    assert tuple(first or ()) == ("7", "drop")
-    assert tuple(await owner.fetchrow(SETTINGS) or ()) == ("7", "drop")
+    assert tuple(first or ()) == ("7.0", "drop")
+    assert tuple(await owner.fetchrow(SETTINGS) or ()) == ("7.0", "drop")
 
 
 async def test_a_website_that_was_configured_stays_as_it_is(

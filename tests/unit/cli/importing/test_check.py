@@ -130,7 +130,7 @@ def test_each_code_has_a_sentence_however_many_rows_of_another_came_before(
 ) -> None:
     path = tmp_path / "many.csv"
     rows = "".join("bob,,home,soon,\n" for _ in range(100))
-    path.write_text(f"{ROWS.splitlines()[0]}\n{rows},,home,,\n")
+    path.write_text(f"{ROWS.splitlines()[0]}\n{rows},,home,2025-01-01 00:00:00,\n")
 
     findings = check(path)
     with pytest.raises(typer.Exit):
