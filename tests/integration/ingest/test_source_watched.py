@@ -207,8 +207,8 @@ async def test_keys_without_a_source_are_one_sender_of_their_workspace(database_
 
     assert refused.status == 400
     assert [(row["source_id"], row["outcome"], row["message_id"]) for row in rows] == [
-        ("none", "accepted", "write"),
-        ("none", "accepted", "secret"),
+        ("none", "accepted", "~w/write"),
+        ("none", "accepted", "~s/secret"),
         ("none", "refused", None),
     ]
     assert [tuple(row) for row in usage] == [("none", 2)]
