@@ -63,6 +63,8 @@ async def left_behind(connection: AsyncConnection) -> int:
             touchpoint.c.workspace_id == subject.c.workspace_id,
             touchpoint.c.subject_id == subject.c.subject_id,
             touchpoint.c.person_id.is_distinct_from(subject.c.subject_id),
+            # The deletion of a record that another one absorbed.
+            touchpoint.c.envelope["is_about_record"].astext.is_distinct_from("true"),
         )
         .correlate(subject)
     )

@@ -54,6 +54,13 @@ class EventNames(msgspec.Struct, frozen=True, gc=False):
         return self.people[0] if self.people else self.device
 
     @property
+    def record(self) -> Key | None:
+        """The record that an event about a record alone is about: a person's or object's, or an account's."""
+        if self.people:
+            return self.people[0]
+        return None if self.account is None else (self.workspace_id, self.account)
+
+    @property
     def is_statement(self) -> bool:
         """Whether the event says more than that its names belong together."""
         return bool(self.others or self.account_of_record)

@@ -336,13 +336,16 @@ def most_beside(name: Key) -> int:
 def representatives_of_records(
     statements: Iterable[Statement], merged: Partition
 ) -> Mapping[Key, Key]:
-    """Accounts that records are said to be: of each group of merged accounts the newest statement."""
-    newest: dict[Key, Statement] = {}
+    """Accounts that records are said to be: of each group of merged accounts the newest statement.
+
+    The statements about the record that stands for the group count first.
+    """
+    newest: dict[Key, tuple[bool, Order, Key]] = {}
     for each in statements:
         if each.kind is not StatementKind.RECORD:
             continue
         group = merged.of(each.name)
-        present = newest.get(group)
-        if present is None or (each.order, each.other) > (present.order, present.other):
-            newest[group] = each
-    return {group: each.other for group, each in newest.items()}
+        said = (each.name == group, each.order, each.other)
+        if group not in newest or said > newest[group]:
+            newest[group] = said
+    return {group: said[2] for group, said in newest.items()}

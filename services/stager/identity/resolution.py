@@ -120,16 +120,16 @@ class _Resolver:
         statements = Statements(known.statements)
         touched: set[Key] = set()
         for event in [*self.events, *self._events_of_old_rules()]:
-            if event.is_about_record:
-                touched.update(event.people[:1])
+            if event.is_about_record and event.record is not None:
+                touched.add(event.record)
             for each in statements_of(event):
                 if self._is_new(each) and statements.add(each):
                     self.changes.statements.append(each)
                     touched |= connected(each)
         touched |= {
-            event.people[0]
+            event.record
             for event in self._stored_events()
-            if event.is_about_record and event.people
+            if event.is_about_record and event.record is not None
         }
         if self.needs or not touched:
             return

@@ -67,12 +67,11 @@ class View:
         return None if event.device is None else self.user_of(event.device, event.order)
 
     def stands_alone(self, event: EventNames) -> bool:
-        """Whether an event is about a record that another one absorbed, and so about nobody else."""
-        return (
-            event.is_about_record
-            and bool(event.people)
-            and event.people[0] in self.partition.absorbed
-        )
+        """Whether an event is about a record that another one absorbed, and so about nothing else."""
+        if not event.is_about_record:
+            return False
+        record = event.record
+        return record is not None and record in self.partition.absorbed
 
     def same_account(self, workspace: int) -> Callable[[str], str]:
         """`account_of` for one workspace."""
@@ -86,6 +85,8 @@ class View:
         """The subject of an event of a person."""
         workspace = event.workspace_id
         if event.account is not None:
+            if not event.people and self.stands_alone(event):
+                return event.account
             return self.account_of(workspace, event.account)
         if person is None:
             message = "an event names an account or a person"

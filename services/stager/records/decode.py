@@ -64,13 +64,14 @@ class _Header(msgspec.Struct):
 _header = msgspec.json.Decoder(_Header)
 
 _IDS = (
-    "account_id", "user_id", "anonymous_id", "email", "previous_id", "previous_account_id",
+    "account_id", "user_id", "anonymous_id", "email", "external_id", "account_external_id",
+    "previous_id", "previous_account_id",
 )  # fmt: skip
 MAX_WORKSPACE_ID = 2**31 - 1
 """Postgres keeps it in four bytes."""
 _VERSION = 1
 _NUL = "\x00"
-_PLAIN = frozenset({"track", "identify", "page", "screen", "group", "alias"})
+_PLAIN = frozenset({"track", "identify", "page", "screen", "group", "alias", "leave", "unmerge"})
 """Types that need nothing but an account or a person."""
 
 
@@ -111,9 +112,9 @@ def _check(e: Envelope, value: bytes) -> Poison | None:  # noqa: C901, PLR0911, 
     account_id, user_id, email = e.account_id, e.user_id, e.email
     if account_id and account_id.startswith(RESERVED_PREFIXES):
         return _wrong(e, Reason.OUT_OF_RANGE, "account_id")
-    is_named = user_id or e.anonymous_id or (email and email.strip())
+    is_named = user_id or e.anonymous_id or e.external_id or (email and email.strip())
     if e.type in _PLAIN:
-        if not (account_id or is_named):
+        if not (account_id or e.account_external_id or is_named):
             return _wrong(e, Reason.NO_NAMES, "")
     elif (problem := _check_special(e, value, names_person=bool(is_named))) is not None:
         return problem
@@ -142,7 +143,7 @@ def _check_special(e: Envelope, value: bytes, *, names_person: bool) -> Poison |
             return _unmapped(e, value)
         case "erase" if not names_person:
             return _wrong(e, Reason.NO_NAMES, "")
-        case "merge" if not (e.account_id and e.previous_account_id):
+        case "merge" if not ((e.account_id or e.account_external_id) and e.previous_account_id):
             return _wrong(e, Reason.NO_NAMES, "")
         case "merge" if (e.previous_account_id or "").startswith(RESERVED_PREFIXES):
             return _wrong(e, Reason.OUT_OF_RANGE, "previous_account_id")
