@@ -16,7 +16,7 @@ depends_on: Sequence[str] | None = None
 
 
 def upgrade() -> None:
-    """Add two columns with a constant default, which rewrites nothing."""
+    """Add two columns with a constant default, which rewrites nothing; the api may read them."""
     for name in ("junk_added", "junk_removed"):
         op.add_column(
             "workspace",
@@ -24,9 +24,10 @@ def upgrade() -> None:
                 name, postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False
             ),
         )
+    op.execute("GRANT SELECT (junk_added, junk_removed) ON workspace TO stageline_api")
 
 
 def downgrade() -> None:
-    """Drop what `upgrade` added: the default list holds again."""
+    """Drop what `upgrade` added, column privileges with it: the default list holds again."""
     op.drop_column("workspace", "junk_removed")
     op.drop_column("workspace", "junk_added")
