@@ -113,7 +113,10 @@ DETAIL: Mapping[Code, str] = {
     Code.UNAUTHENTICATED: "Send a valid key as `Authorization: Bearer <key>`.",
     Code.MISSING_SCOPE: "This key may not do that: it does not hold the scope of this call.",
     Code.NOT_FOUND: "Nothing is served under this path.",
-    Code.SUBJECT_UNKNOWN: "No touchpoint of this subject has been processed in this workspace.",
+    Code.SUBJECT_UNKNOWN: (
+        "No touchpoint of this subject has been processed in this workspace; one that was accepted a"
+        " moment ago may be on its way."
+    ),
     Code.JOURNEY_UNKNOWN: "This workspace has no such journey.",
     Code.ALERT_UNKNOWN: "This workspace has no such alert.",
     Code.SOURCE_UNKNOWN: "This workspace has no such source.",

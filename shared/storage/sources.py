@@ -17,10 +17,10 @@ from shared.clock import Clock
 from shared.ids import WorkspaceId
 from shared.sources.registry import SourceLoader, SourceSnapshot
 from shared.sources.source import (
+    DEFAULTS_OF_KIND,
     DailyUsage,
     Source,
     SourceKind,
-    SourceSettings,
     Suppressed,
     WorkspaceRules,
     settings_from,
@@ -135,8 +135,9 @@ def as_source(
 ) -> Source | None:
     """A row of `source`, or None where a newer version wrote settings that this one cannot read."""
     try:
-        settings: SourceSettings = settings_from(row.settings)
         kind = SourceKind(row.kind)
+        # A source that was made before a setting existed lacks it: the default of its kind holds.
+        settings = settings_from({**DEFAULTS_OF_KIND.get(kind, {}), **row.settings})
     except (msgspec.ValidationError, ValueError):
         # A newer version wrote it: applying only some of the settings would be worse than none.
         log.warning("source_not_understood", source_id=row.source_id)

@@ -98,6 +98,13 @@ def create(
         err=True,
         dim=True,
     )
+    if kind is KeyKind.WRITE and source is None:
+        typer.secho(
+            "It belongs to no source, so no setting protects what it sends. For a page, make one by:"
+            " stageline source create NAME --kind web, then: stageline source key NAME",
+            err=True,
+            dim=True,
+        )
 
 
 def _goes_to_a_file() -> bool:

@@ -153,3 +153,17 @@ async def test_usage_is_listed_by_day_newest_first(world: World) -> None:
         {"day": "2026-03-10", "accepted": 3, "refused": 1, "dropped": 0},
         {"day": "2026-03-09", "accepted": 5, "refused": 1, "dropped": 0},
     ]
+
+
+async def test_events_of_keys_without_a_source_are_under_the_id_none_of_each_workspace(
+    world: World,
+) -> None:
+    await add_event(world, "none", "m-1")
+
+    foreign = await world.get("/v1/sources/none/events", key=world.foreign)
+    usage = await world.get("/v1/sources/none/usage")
+    as_source = await world.get("/v1/sources/none")
+
+    assert await states(world, "none") == [("m-1", "accepted", "pending")]
+    assert (foreign.status_code, foreign.json()["items"]) == (200, [])
+    assert (usage.status_code, as_source.status_code) == (200, 404)

@@ -95,6 +95,27 @@ def test_an_operator_key_is_made_for_a_terminal_or_a_pipe_but_never_into_a_file(
     ]
 
 
+def test_without_an_address_of_the_database_the_sentence_names_the_ways_to_one(
+    keys: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STAGELINE_DATABASE_URL")
+
+    result = keys("list")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "run it in the folder of `make run`, or set STAGELINE_DATABASE_URL" in result.stderr
+
+
+def test_a_write_key_without_a_source_is_made_with_a_word_on_what_protects_it(
+    keys: Command,
+) -> None:
+    write = keys("create", "--kind", "write")
+    secret = keys("create", "--kind", "secret")
+
+    assert "stageline source create NAME --kind web" in write.stderr
+    assert "belongs to no source" not in secret.stderr
+
+
 def test_a_table_for_people_names_each_key(keys: Command) -> None:
     keys("create", "--kind", "write", "--label", "shop", "--expires-in-days", "30")
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import asyncpg
@@ -178,3 +178,28 @@ async def test_a_database_that_is_away_stops_nothing_but_the_view(database_url: 
         )
 
     assert (answer.status, rows, lost) == (202, [], 1.0)
+
+
+async def test_keys_without_a_source_are_one_sender_of_their_workspace(database_url: str) -> None:
+    async with watched(database_url) as source:
+        for kind in (KeyKind.WRITE, KeyKind.SECRET):
+            async with owner_transaction(database_url) as connection:
+                made = await keys.create(
+                    connection,
+                    workspace_id=DEFAULT_WORKSPACE,
+                    kind=kind,
+                    now=SystemClock().now(),
+                )
+            keyless = replace(source, token=made.token)
+            await keyless.post({"event": "E", "account_id": "acme", "message_id": kind.value})
+        refused = await keyless.post(b"{")
+        rows = await source.seen()
+        usage = await source.owner.fetch("SELECT source_id, accepted FROM source_usage")
+
+    assert refused.status == 400
+    assert [(row["source_id"], row["outcome"], row["message_id"]) for row in rows] == [
+        ("none", "accepted", "write"),
+        ("none", "accepted", "secret"),
+        ("none", "refused", None),
+    ]
+    assert [tuple(row) for row in usage] == [("none", 2)]
