@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from services.ingest.events.candidate import Candidate
 from services.ingest.events.strict_json import TOO_DEEP, hazard
 from services.ingest.events.verdicts import Dropped, Refused, event_too_large
@@ -12,7 +14,9 @@ from services.ingest.gatekeeper.rules import Sender
 from services.ingest.limits import MAX_DEPTH, MAX_UNMAPPED_BYTES, Limits
 from services.ingest.validation import ClockCorrection, shared_fields, validate
 from shared.contracts.envelope import Envelope, encode
+from shared.contracts.message_ids import narrowed
 from shared.eventlog.port import NewRecord
+from shared.sources.hashing import person_digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,8 @@ def decide(
             if isinstance(envelope, Dropped):
                 dropped.append((index, envelope))
                 continue
+            if envelope.type == "erase":
+                envelope = _named_by_person(envelope, sender)
             value = encode(envelope)
         except RecursionError:
             refused.append((index, TOO_DEEP))
@@ -86,6 +92,19 @@ def decide(
         dropped=dropped,
         corrections=corrections,
     )
+
+
+def _named_by_person(envelope: Envelope, sender: Sender) -> Envelope:
+    """The request with a message id that counts once for its person.
+
+    A request that repeats the id of another one, by mistake, would otherwise erase nobody. The digest is
+    that of the suppression list, so the id tells no more than the list does.
+    """
+    person = envelope.person()
+    if person is None:
+        return envelope
+    digest = person_digest(person, key=sender.rules.events.redaction.key)
+    return replace(envelope, message_id=narrowed(envelope.message_id, digest))
 
 
 def merged(parts: Sequence[Decisions]) -> Decisions:

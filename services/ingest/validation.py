@@ -15,11 +15,12 @@ from msgspec.structs import replace
 
 from services.ingest.events.candidate import Candidate, ForeignCandidate, SentCampaign, is_email
 from services.ingest.events.verdicts import RefusalCode, Refused
-from shared.contracts import taxonomy
+from shared.contracts import message_ids, taxonomy
 from shared.contracts.envelope import Campaign, Envelope
 from shared.contracts.names import RESERVED_PREFIXES
 from shared.ids import new_message_id
 from shared.keys.principal import Principal
+from shared.keys.token import KeyKind
 
 _T = TypeVar("_T")
 
@@ -47,11 +48,13 @@ class Validated(msgspec.Struct, frozen=True, gc=False):
 def shared_fields(principal: Principal, received_at: datetime) -> Envelope:
     """The fields that all events of one request share; `validate` fills in the rest. Never stored itself.
 
-    `received_at` is aware UTC.
+    `received_at` is aware UTC. `message_id` of the result is the scope of the sender's message ids.
     """
     return Envelope(
         workspace_id=principal.workspace_id,
-        message_id="",
+        message_id=message_ids.scope(
+            is_public=principal.kind is KeyKind.WRITE, source_id=principal.source_id
+        ),
         event="",
         occurred_at=received_at,
         received_at=received_at,
@@ -72,8 +75,7 @@ def validate(candidate: Candidate, common: Envelope) -> Validated | Refused:
         anonymous_id = anonymous_id.strip() or None
     if email is not None:
         email = email.strip() or None
-    message_id = candidate.message_id
-    message_id = new_message_id() if message_id is None else message_id.strip()
+    message_id = _message_id(candidate, common.message_id)
     foreign = candidate if isinstance(candidate, ForeignCandidate) else _NATIVE
     has_no_identity = (
         account_id is None and user_id is None and anonymous_id is None and email is None
@@ -116,6 +118,18 @@ def validate(candidate: Candidate, common: Envelope) -> Validated | Refused:
     if rare_values != _NO_RARE_FIELDS:
         envelope = replace(envelope, **_rare_fields(rare_values))
     return Validated(envelope, correction)
+
+
+def _message_id(candidate: Candidate, scope: str) -> str:
+    """The id behind the scope in which it counts once, one made here, or an empty text for a blank one."""
+    sent = candidate.message_id
+    if sent is None:
+        return new_message_id()
+    if not (sent := sent.strip()):
+        return ""
+    if candidate.message_id_scope is not None and (name := candidate.message_id_scope.strip()):
+        return message_ids.narrowed(scope + sent, name.encode("utf-8", "surrogatepass"))
+    return scope + sent
 
 
 def _refused(

@@ -76,6 +76,19 @@ source_event = Table(
     PrimaryKeyConstraint("workspace_id", "source_id", "source_event_id"),
 )
 
+# Duplicates that say something else than the event whose message id they have, by the instant at which
+# each was received; the stager removes old ones.
+conflicting_event = Table(
+    "conflicting_event",
+    metadata,
+    Column("workspace_id", Integer, nullable=False),
+    Column("message_id", Ref, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("source", Text),
+    PrimaryKeyConstraint("workspace_id", "message_id", "received_at"),
+    Index(None, "received_at"),
+)
+
 source_usage = Table(
     "source_usage",
     metadata,

@@ -137,7 +137,10 @@ def as_source(
     try:
         kind = SourceKind(row.kind)
         # A source that was made before a setting existed lacks it: the default of its kind holds.
-        settings = settings_from({**DEFAULTS_OF_KIND.get(kind, {}), **row.settings})
+        stored = row.settings
+        if isinstance(stored, dict):
+            stored = {**DEFAULTS_OF_KIND.get(kind, {}), **stored}
+        settings = settings_from(stored)
     except (msgspec.ValidationError, ValueError):
         # A newer version wrote it: applying only some of the settings would be worse than none.
         log.warning("source_not_understood", source_id=row.source_id)

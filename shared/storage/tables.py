@@ -42,6 +42,8 @@ workspace = Table(
     Column("hash_key", LargeBinary, nullable=False, server_default=RANDOM_KEY),
     # The journey of answers to queries that name none; null: the one that was published first.
     Column("default_journey", Ref),
+    # Whether it was there before message ids had a scope: its history may hold ids without one.
+    Column("has_bare_ids", Boolean, nullable=False, server_default=false()),
 )
 
 api_key = Table(

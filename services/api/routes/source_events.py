@@ -17,6 +17,7 @@ from services.api.queries import sources as queries
 from services.api.queries.sources import ResultRow
 from services.api.routes.sources import SourceId, existing
 from services.api.schemas import source_events as schemas
+from shared.contracts.message_ids import as_sent
 from shared.ids import WorkspaceId
 from shared.keys.principal import Scope
 from shared.sources.event import NO_SOURCE, Outcome
@@ -109,7 +110,7 @@ def _event(
         outcome=row.outcome,
         code=row.code,
         detail=row.detail,
-        message_id=row.message_id,
+        message_id=None if row.message_id is None else as_sent(row.message_id),
         event=row.event,
         meant=None if row.event is None else map_events.meant(row.event),
         person=row.person,
@@ -125,7 +126,7 @@ def _became(row: ResultRow, moves: Mapping[str, Sequence[ResultRow]]) -> schemas
             state="applied" if row.is_this else "duplicate",
             processed_at=row.processed_at,
             subject_id=row.subject_id,
-            reason=None,
+            reason=None if row.is_this or row.conflicting_at is None else schemas.OTHER_CONTENT,
             detail=None,
             transitions=[
                 schemas.CausedTransition(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from services.stager.batch.bare_ids import BareIds
 from services.stager.batch.cached_reads import MemberTracker, SubjectLoader
 from services.stager.batch.classify import ClassifiedRecords
 from services.stager.batch.name_locks import NameLocks
@@ -28,6 +29,7 @@ class StagerContext:
     cache: RowCache
     journeys: Journeys = field(default_factory=Journeys)
     tombstones: Tombstones = field(default_factory=Tombstones)
+    bare_ids: BareIds = field(default_factory=BareIds)
     locks: NameLocks = field(default_factory=NameLocks)
     """Held during each writing transaction, so that those of one process do not conflict."""
 
@@ -48,6 +50,7 @@ class BatchContext:
         cache = stager.cache
         self.journeys = stager.journeys
         self.tombstones = stager.tombstones
+        self.bare_ids = stager.bare_ids
         self.cache = cache
         self.records = records
         self.owner = owner

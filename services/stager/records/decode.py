@@ -13,6 +13,7 @@ import msgspec
 
 from shared.contracts import envelope as wire
 from shared.contracts.envelope import Envelope
+from shared.contracts.message_ids import MAX_STORED_CHARS
 from shared.contracts.names import RESERVED_PREFIXES
 from shared.json_values import strings
 
@@ -103,7 +104,7 @@ def decode(value: bytes | None, *, max_bytes: int) -> Envelope | Poison:  # noqa
 def _check(e: Envelope, value: bytes) -> Poison | None:  # noqa: C901, PLR0911, PLR0912 - a table
     if not 0 < e.workspace_id <= MAX_WORKSPACE_ID:
         return Poison(reason=Reason.OUT_OF_RANGE, detail="workspace_id")
-    if not 0 < len(e.message_id) <= wire.MAX_MESSAGE_ID_CHARS:
+    if not 0 < len(e.message_id) <= MAX_STORED_CHARS:
         return _wrong(e, Reason.OUT_OF_RANGE, "message_id")
     if not 0 < len(e.event) <= wire.MAX_EVENT_CHARS:
         return _wrong(e, Reason.OUT_OF_RANGE, "event")
@@ -189,7 +190,7 @@ def _message_id(value: object) -> str | None:
     """An id that can be stored, or None."""
     if not isinstance(value, str) or _NUL in value:
         return None
-    return value if 0 < len(value) <= wire.MAX_MESSAGE_ID_CHARS else None
+    return value if 0 < len(value) <= MAX_STORED_CHARS else None
 
 
 def _invalid(value: bytes, exc: msgspec.ValidationError) -> Poison:

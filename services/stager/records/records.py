@@ -110,6 +110,8 @@ class BatchResult:
     records: int = 0
     applied: int = 0
     duplicate: int = 0
+    with_other_content: int = 0
+    """Duplicates that say something else than the event whose message id they have."""
     dead: int = 0
     erased: int = 0
     received_at: list[datetime] = field(default_factory=list)

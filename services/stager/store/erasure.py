@@ -72,6 +72,11 @@ _DELETE_SOURCE_EVENTS_OF_MESSAGES = """
     WHERE workspace_id = k.w AND message_id = k.m
 """
 
+_DELETE_CONFLICTS_OF_MESSAGES = """
+    DELETE FROM conflicting_event USING unnest($1::int[], $2::text[]) AS k (w, m)
+    WHERE workspace_id = k.w AND message_id = k.m
+"""
+
 # Ids that are addresses, whatever their case, by the index that has the same condition.
 _SPELLINGS = """
     SELECT i.workspace_id, i.identifier FROM unnest($1::int[], $2::text[]) AS k (w, n)
@@ -184,7 +189,8 @@ async def erase(connection: Connection, erasure: Erasure, now: datetime) -> None
         await connection.execute(statement, *_columns(erasure.subjects))
     for statement in (_DELETE_NAMES, _DELETE_MEMBERS, _DELETE_SOURCE_EVENTS_OF_NAMES):
         await connection.execute(statement, *_columns(erasure.names))
-    await connection.execute(_DELETE_SOURCE_EVENTS_OF_MESSAGES, *_columns(erasure.messages))
+    for statement in (_DELETE_SOURCE_EVENTS_OF_MESSAGES, _DELETE_CONFLICTS_OF_MESSAGES):
+        await connection.execute(statement, *_columns(erasure.messages))
     await connection.execute(_EMPTY_DEAD_LETTERS_OF_MESSAGES, *_columns(erasure.messages), now)
     if erasure.tombstones:
         columns = zip(*sorted(erasure.tombstones), strict=True)

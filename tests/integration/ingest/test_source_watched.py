@@ -11,6 +11,7 @@ import pytest
 
 from services.ingest.recorder import Recorder
 from shared.clock import SystemClock
+from shared.contracts.message_ids import as_sent
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.token import KeyKind
 from shared.sources.settings_reader import read_settings
@@ -115,7 +116,15 @@ async def test_an_event_that_is_refused_is_seen_with_its_reason_and_names_no_per
         )
         rows = await source.seen()
 
-    outcomes = [(row["outcome"], row["code"], row["message_id"], row["event"]) for row in rows]
+    outcomes = [
+        (
+            row["outcome"],
+            row["code"],
+            row["message_id"] and as_sent(row["message_id"]),
+            row["event"],
+        )
+        for row in rows
+    ]
     assert outcomes == [
         ("refused", "invalid_email", "m-1", "A"),
         ("refused", "unknown_field", None, None),
@@ -198,8 +207,8 @@ async def test_keys_without_a_source_are_one_sender_of_their_workspace(database_
 
     assert refused.status == 400
     assert [(row["source_id"], row["outcome"], row["message_id"]) for row in rows] == [
-        ("none", "accepted", "write"),
-        ("none", "accepted", "secret"),
+        ("none", "accepted", "~w/write"),
+        ("none", "accepted", "~s/secret"),
         ("none", "refused", None),
     ]
     assert [tuple(row) for row in usage] == [("none", 2)]

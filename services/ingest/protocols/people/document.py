@@ -44,7 +44,7 @@ def section(context: DocumentContext) -> Section:
                     " stage and alert of the person; docs/privacy.md says what else, and how long it"
                     " takes. Until then `:unsuppress` of the person is answered 409. Later events"
                     " that name the person are dropped. Cannot be undone. The same"
-                    f" `message_id` counts once.\n\nScope: `{Scope.PEOPLE_ERASE}`.",
+                    f" `message_id` counts once for its person.\n\nScope: `{Scope.PEOPLE_ERASE}`.",
                     "x-scope": Scope.PEOPLE_ERASE.value,
                     "security": [{"key": []}],
                     "parameters": [

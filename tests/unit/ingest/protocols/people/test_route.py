@@ -9,6 +9,7 @@ import pytest
 
 from services.ingest.intake import Ingest
 from services.ingest.protocols.people.route import PATH
+from shared.contracts.message_ids import as_sent
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.principal import Scope
 from shared.keys.token import KeyKind
@@ -47,7 +48,7 @@ async def test_an_erasure_goes_into_the_log(
 
     (envelope,) = event_log.envelopes
     assert (answer.status_code, answer.json()) == (202, {"message_id": "request-17"})
-    assert (envelope.type, envelope.message_id) == ("erase", "request-17")
+    assert (envelope.type, as_sent(envelope.message_id)) == ("erase", "request-17")
     assert (envelope.user_id, envelope.email, envelope.anonymous_id) == named
     assert (envelope.workspace_id, envelope.received_at) == (DEFAULT_WORKSPACE, NOW)
 
@@ -58,7 +59,7 @@ async def test_an_erasure_without_a_name_of_its_own_is_given_one(
     answers = [await erase(eraser, "user:u", content=body) for body in (b"", b" ", b"{}")]
 
     ids = [answer.json()["message_id"] for answer in answers]
-    assert [envelope.message_id for envelope in event_log.envelopes] == ids
+    assert [as_sent(envelope.message_id) for envelope in event_log.envelopes] == ids
     assert len(set(ids)) == 3
 
 
@@ -198,7 +199,7 @@ async def test_an_erasure_is_recorded_without_a_name_before_the_log_has_it(
     key = database.rules.hash_key
     (request,) = database.erasures
     assert answer.status_code == 503
-    assert (request.message_id, request.requested_at) == ("request-17", NOW)
+    assert (as_sent(request.message_id), request.requested_at) == ("request-17", NOW)
     assert set(request.digests) == {
         person_digest(name, key=key) for name in ("user:ann@acme.example", "email:ann@acme.example")
     }
