@@ -11,6 +11,7 @@ from services.stager.batch.context import StagerContext
 from services.stager.consume.consumer import Consumer
 from services.stager.health import checks, watch_lag
 from services.stager.jobs.dead_letter_relay import DeadLetterRelay
+from services.stager.jobs.identity_job import IdentityJob
 from services.stager.jobs.refold_jobs import RefoldJobs
 from services.stager.jobs.retention import Retention
 from services.stager.jobs.timers import Timers
@@ -29,8 +30,8 @@ from shared.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-_OTHER_CONNECTIONS = 5
-"""Timers, re-fold jobs, relay, offsets of an assignment, health."""
+_OTHER_CONNECTIONS = 6
+"""Timers, re-fold jobs, identity job, relay, offsets of an assignment, health."""
 _CLOSE_SECONDS = 3.0
 
 
@@ -115,6 +116,7 @@ class Stager:
             locks=context.locks,
             metrics=metrics,
         )
+        identity_job = IdentityJob(context, metrics)
         relay = DeadLetterRelay(pool=pool, clock=context.clock, dead=self._dead)
         retention = Retention(pool=pool, clock=context.clock, settings=settings)
         async with asyncio.TaskGroup() as bounded:
@@ -122,6 +124,7 @@ class Stager:
             async with asyncio.TaskGroup() as group:
                 group.create_task(timers.run(stop), name="timers")
                 group.create_task(jobs.run(stop), name="refold-jobs")
+                group.create_task(identity_job.run(stop), name="identity-job")
                 group.create_task(relay.run(stop), name="relay")
                 group.create_task(retention.run(stop), name="retention")
                 lag = group.create_task(

@@ -18,9 +18,9 @@ from shared.storage.connect import DatabaseRole
 from tests.support.database import Connection, connected
 
 WITHOUT_WORKSPACE = {
-    "alembic_version", "consumer_offset", "log_partition", "log_reader", "log_record",
+    "alembic_version", "consumer_offset", "identity_job", "log_partition", "log_reader", "log_record",
 }  # fmt: skip
-"""The log and its offsets: one record after another, of whichever workspace."""
+"""The log and its offsets: one record after another, of whichever workspace. A job on all names."""
 
 API_MAY_WRITE = {
     "alert": {"UPDATE"},
@@ -49,6 +49,7 @@ API_MAY_CHANGE = {
 HIDDEN_FROM_THE_API = {
     ("source_secret", "value"),
     ("workspace", "hash_key"),
+    ("workspace", "has_bare_ids"),
     *(
         ("dead_letter", column)
         for column in (

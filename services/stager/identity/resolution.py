@@ -369,7 +369,9 @@ class _Resolver:
     def _want_names(self) -> None:
         """Want every name of the persons whose present account or name changes."""
         known, view = self.known, self.view
-        names = {name for event in self.events for name in names_in(event)}
+        # Events of the old rules may have names in a spelling that has no row yet.
+        spoken = [*self.events, *self._events_of_old_rules()]
+        names = {name for event in spoken for name in names_in(event)}
         persons = {person for person in view.accounts if self._is_stored(person)}
         for (workspace, _), each in known.events.items():
             if each.person_id is not None:

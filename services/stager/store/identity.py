@@ -1,6 +1,7 @@
 """Rows of names and of statements about them: read, locked and written."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 
 import asyncpg
 import msgspec
@@ -139,6 +140,9 @@ _STATED = bulk(
     "text",
 )
 
+RESOLVE_AGAIN = "resolve-again"
+"""Row of `identity_job` that migration 0011 makes."""
+
 _timeline = msgspec.json.Decoder(Timeline)
 _encode = msgspec.json.Encoder().encode
 
@@ -268,3 +272,52 @@ def _unique(stated: Iterable[Statement]) -> list[Row]:
         for each in stated
     }
     return list(rows.values())
+
+
+async def next_job(connection: Connection) -> int | None:
+    """Lock the job that resolves names again, unless another stager works on it or it is done.
+
+    Returns its number of names.
+    """
+    total: int | None = await connection.fetchval(
+        "SELECT total FROM identity_job WHERE job = $1 AND finished_at IS NULL"
+        " FOR UPDATE SKIP LOCKED",
+        RESOLVE_AGAIN,
+    )
+    return total
+
+
+async def is_job_done(connection: Connection) -> bool:
+    """Whether the job has finished."""
+    done: bool = await connection.fetchval(
+        "SELECT NOT EXISTS (SELECT FROM identity_job WHERE job = $1 AND finished_at IS NULL)",
+        RESOLVE_AGAIN,
+    )
+    return done
+
+
+async def names_of_old_rules(connection: Connection, limit: int) -> list[Key]:
+    """The next names that were resolved before decision 0024."""
+    rows = await connection.fetch(
+        "SELECT workspace_id, identifier FROM identifier WHERE version = 0"
+        " ORDER BY workspace_id, identifier LIMIT $1",
+        limit,
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def job_progress(connection: Connection, names: int, finished_at: datetime | None) -> None:
+    """Add to the names that the job has resolved; with an instant it is over."""
+    await connection.execute(
+        "UPDATE identity_job SET done = done + $2, finished_at = $3 WHERE job = $1",
+        RESOLVE_AGAIN,
+        names,
+        finished_at,
+    )
+
+
+async def keep_old(connection: Connection, name: Key) -> None:
+    """Take a name out of the job as it is."""
+    await connection.execute(
+        "UPDATE identifier SET version = 1 WHERE workspace_id = $1 AND identifier = $2", *name
+    )

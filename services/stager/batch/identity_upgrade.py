@@ -1,0 +1,42 @@
+"""Resolves names again that an earlier release resolved by its rules: a batch without records."""
+
+from collections.abc import Sequence
+
+from services.stager.batch.classify import ClassifiedRecords
+from services.stager.batch.context import BatchContext, StagerContext
+from services.stager.batch.steps.fold import fold
+from services.stager.batch.steps.load_subjects import load_subjects
+from services.stager.batch.steps.move_history import move_history
+from services.stager.batch.steps.refresh import refresh
+from services.stager.batch.steps.write import write
+from services.stager.identity.names import EventNames, Key, Order
+from services.stager.store.session import Connection
+from shared.contracts.names import is_device
+
+
+async def resolve_again(
+    connection: Connection, stager: StagerContext, names: Sequence[Key]
+) -> BatchContext:
+    """Resolve `names` from the kept events, and move and fold what follows from it.
+
+    Their persons are resolved whole, with all their other names. The caller updates the cache of the result
+    after the commit. Raises Conflict, RecordFault.
+    """
+    now = stager.clock.now()
+    records = ClassifiedRecords([], {}, set())
+    batch = BatchContext(stager, records, owner="", now=now, is_alone=False)
+    await refresh(connection, batch)
+    stated = [_named(name, (now, "")) for name in names]
+    batch.resolution = await batch.names.resolve(connection, stated, set())
+    await move_history(connection, batch)
+    await load_subjects(connection, batch)
+    await fold(connection, batch)
+    await write(connection, batch)
+    return batch
+
+
+def _named(name: Key, order: Order) -> EventNames:
+    """An event that names one name and states nothing."""
+    if is_device(name[1]):
+        return EventNames(name[0], order, device=name)
+    return EventNames(name[0], order, people=(name,))
