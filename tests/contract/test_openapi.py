@@ -51,7 +51,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
     async with api_world(database_url) as world:
         await world.publish(SHOP)
         await world.account("acme")
-        await world.name("user:leah", subject_id="acme", parent="acme")
+        await world.name("user:leah", subject_id="acme")
         await world.member("acme", "user:leah", role="champion")
         await world.touchpoint("acme", "m-1", occurred="02 09:30", event="Demo Requested")
         await world.transition(

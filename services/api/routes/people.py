@@ -32,8 +32,7 @@ PersonId = Annotated[
     str,
     Path(
         min_length=1,
-        description="The person: `user:`, `email:` or `anonymous:` and the id. No event need have"
-        " named them.",
+        description="The person: `user:`, `external:`, `email:` or `anonymous:` and the id.",
     ),
     DECODED,
 ]
@@ -64,7 +63,7 @@ async def suppress_person(
     clear or as pseudonyms. Stored events stay; erasing them is another call. Repeating changes
     nothing: the first reason stays.
     """
-    written = _person(person)
+    written = person_of_path(person)
     workspace_id = database.workspace_id
     async with database.transaction() as connection:
         names = await _names(connection, workspace_id, written)
@@ -106,7 +105,7 @@ async def unsuppress_person(
     Events that were dropped in the meantime are lost. Repeating changes nothing. While an erasure of
     the person is under way, which would suppress them again, nothing is changed: 409.
     """
-    written = _person(person)
+    written = person_of_path(person)
     workspace_id = database.workspace_id
     async with database.transaction() as connection:
         names = await _names(connection, workspace_id, written)
@@ -130,7 +129,7 @@ async def unsuppress_person(
     return state
 
 
-def _person(person: str) -> str:
+def person_of_path(person: str) -> str:
     """The person of the path, in the form in which names are stored. Raises RequestRefused."""
     prefix, separator, rest = person.partition(":")
     written = normal(prefix + separator + rest.strip())

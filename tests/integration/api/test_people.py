@@ -73,10 +73,10 @@ async def test_a_person_without_events_can_be_suppressed_and_unsuppressed(
 async def test_suppressing_one_name_suppresses_all_names_of_the_person(
     world: World, registry: SourceRegistry
 ) -> None:
-    await world.name("user:u-17", subject_id="acme", parent="acme")
-    await world.name(ANN, subject_id="acme", person_id="user:u-17", parent="user:u-17")
-    await world.name("anonymous:a-1", subject_id="acme", person_id="user:u-17", parent=ANN)
-    await world.name("user:u-18", subject_id="acme", parent="acme")
+    await world.name("user:u-17", subject_id="acme")
+    await world.name(ANN, subject_id="acme", person_id="user:u-17")
+    await world.name("anonymous:a-1", subject_id="acme", person_id="user:u-17")
+    await world.name("user:u-18", subject_id="acme")
     names = ("user:u-17", ANN, "anonymous:a-1", "user:u-18")
 
     answer = await world.post("/v1/people/anonymous:a-1:suppress")
