@@ -60,13 +60,13 @@ async def suppress_person(
     """From a few seconds later on, ingest drops events that name the person, without an error.
 
     Applies to the given name and to all names that now belong to the same person, up to 500, in the
-    clear or as pseudonyms. Stored events stay; erasing them is another call. Repeating changes
-    nothing: the first reason stays.
+    clear or as pseudonyms; not to a device that others have used as well, unless it is the given name.
+    Stored events stay; erasing them is another call. Repeating changes nothing: the first reason stays.
     """
     written = person_of_path(person)
     workspace_id = database.workspace_id
     async with database.transaction() as connection:
-        names = await _names(connection, workspace_id, written)
+        names = await _names(connection, workspace_id, written, with_shared_devices=False)
         digests = await _digests(connection, names)
         await stored.suppress(
             connection,
@@ -142,9 +142,17 @@ def person_of_path(person: str) -> str:
     return written
 
 
-async def _names(connection: AsyncConnection, workspace_id: WorkspaceId, person: str) -> list[str]:
+async def _names(
+    connection: AsyncConnection,
+    workspace_id: WorkspaceId,
+    person: str,
+    *,
+    with_shared_devices: bool = True,
+) -> list[str]:
     """All names of the person; `person` comes first."""
-    others = await stored.names_of(connection, workspace_id, person)
+    others = await stored.names_of(
+        connection, workspace_id, person, with_shared_devices=with_shared_devices
+    )
     return [person, *(each for each in others if each != person)]
 
 
