@@ -44,6 +44,9 @@ workspace = Table(
     Column("default_journey", Ref),
     # Whether it was there before message ids had a scope: its history may hold ids without one.
     Column("has_bare_ids", Boolean, nullable=False, server_default=false()),
+    # Words that the workspace adds to the ids that name nobody, and removes from them.
+    Column("junk_added", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("junk_removed", ARRAY(Text), nullable=False, server_default=text("'{}'")),
 )
 
 api_key = Table(

@@ -178,11 +178,11 @@ class NameResolver:
         for name, other in combinations(event.people, 2):
             if is_object(name[1]) or is_object(other[1]):
                 continue
-            order = pairs.get((StatementKind.TOGETHER, name, other))
+            order = pairs.get((StatementKind.TOGETHER, name, other, ""))
             if order is None or order > at:
                 return False
         if event.device is not None and (user := user_of_device(event)) is not None:
-            order = pairs.get((StatementKind.DEVICE, user, event.device))
+            order = pairs.get((StatementKind.DEVICE, user, event.device, event.account or ""))
             if order is None or order > at:
                 return False
             entry = times.entry(at, user[1])

@@ -125,7 +125,7 @@ def _event_names(e: Envelope, order: Order, *, is_strict: bool) -> EventNames:
         people,
         device,
         account,
-        _others(e, {*people, device}),
+        _others(e),
         is_unmerge=e.type == "unmerge",
         leaves=e.type == "leave",
         is_about_record=e.is_about_record,
@@ -141,14 +141,13 @@ _FIELDS = (
 )
 
 
-def _others(e: Envelope, own: set[Key | None]) -> tuple[Key, ...]:
+def _others(e: Envelope) -> tuple[Key, ...]:
     if e.type not in ("alias", "unmerge"):
         return ()
     texts = [normal(name) for name in e.previous_names]
     if e.previous_id and not is_junk(e.previous_id):
         texts += names_of_any_kind(e.previous_id)
-    keys = dict.fromkeys((e.workspace_id, text) for text in texts)
-    return tuple(key for key in keys if key not in own)
+    return tuple(dict.fromkeys((e.workspace_id, text) for text in texts))
 
 
 def _account_statement(e: Envelope, order: Order, account: str | None) -> EventNames:

@@ -62,7 +62,7 @@ def partition(statements: Statements) -> Partition:
         if groups.absorb(each):
             result.absorbed.add(each.other)
         else:
-            result.refused.append((each, "unmerged"))
+            result.refused.append((each, groups.why))
     for each in togethers:
         _join_together(groups, each, shared, result.refused)
     for each in _corrections(devices, groups):
@@ -131,42 +131,35 @@ def _active(
         if each.kind is StatementKind.EXPLICIT:
             active.append(each)
             continue
-        start, end = groups.find(each.name), groups.find(each.other)
-        if start == end:
-            continue
-        while path := _path(active, groups, start, end):
-            active = [edge for edge in active if edge not in path]
+        while path := _path(active, groups, each):
+            active = [edge for edge in active if _pair(edge) not in path]
     return active
 
 
-def _path(edges: Iterable[Statement], groups: "_Groups", start: Key, end: Key) -> list[Statement]:
-    """Explicit statements on the shortest way between two groups; of equal ways the first by name."""
-    beside: dict[Key, list[tuple[Key, Statement]]] = {}
-    for edge in edges:
-        one, two = groups.find(edge.name), groups.find(edge.other)
-        if one != two:
-            beside.setdefault(one, []).append((two, edge))
-            beside.setdefault(two, []).append((one, edge))
-    came_from: dict[Key, tuple[Key, list[Statement]]] = {}
+def _pair(statement: Statement) -> Pair:
+    return frozenset((statement.name, statement.other))
+
+
+def _path(edges: Iterable[Statement], groups: "_Groups", unmerge: Statement) -> set[Pair]:
+    """Pairs of the statements on the shortest way between the sets of two names; empty without one.
+
+    The way begins at the smaller name, and of equal ways that of the smaller names counts.
+    """
+    start, end = (groups.find(name) for name in sorted((unmerge.name, unmerge.other)))
+    pairs = sorted({(min(_pair(edge)), max(_pair(edge))) for edge in edges})
+    ways: dict[Key, set[Pair]] = {start: set()}
     waiting = deque([start])
     while waiting:
         at = waiting.popleft()
         if at == end:
-            break
-        steps: dict[Key, list[Statement]] = {}
-        for onward, edge in beside.get(at, ()):
-            steps.setdefault(onward, []).append(edge)
-        for onward in sorted(steps):
-            if onward != start and onward not in came_from:
-                # Every statement between the two goes: any of them would connect them.
-                came_from[onward] = (at, steps[onward])
-                waiting.append(onward)
-    path: list[Statement] = []
-    at = end
-    while at in came_from:
-        at, edges_here = came_from[at]
-        path += edges_here
-    return path
+            return ways[at]
+        for pair in pairs:
+            one, two = groups.find(pair[0]), groups.find(pair[1])
+            for here, there in ((one, two), (two, one)):
+                if here == at and there not in ways:
+                    ways[there] = ways[at] | {frozenset(pair)}
+                    waiting.append(there)
+    return set()
 
 
 def _join_together(
@@ -186,15 +179,15 @@ def _join_together(
 def _corrections(devices: Iterable[Statement], groups: "_Groups") -> list[Statement]:
     """Addresses on one device that are one person's: a mistyped one and its correction.
 
-    A device joins nobody else: exactly two people used it, both by addresses, and their events do not
-    name two different accounts.
+    A device joins nobody else: exactly two people used it, both by addresses, one of them has no other
+    names, and their events there do not name two different accounts.
     """
     by_device: dict[Key, list[Statement]] = {}
     for each in devices:
         by_device.setdefault(each.other, []).append(each)
     found: list[Statement] = []
     for used in by_device.values():
-        if not 1 < len(used) <= _MOST_ADDRESSES_OF_DEVICE:
+        if not 1 < len({each.name for each in used}) <= _MOST_ADDRESSES_OF_DEVICE:
             continue
         people: dict[Key, list[Statement]] = {}
         for each in used:
@@ -208,6 +201,8 @@ def _corrections(devices: Iterable[Statement], groups: "_Groups") -> list[Statem
         accounts = [{each.account for each in of_one} - {None} for of_one in people.values()]
         first, second = by_address
         if first is None or second is None or (all(accounts) and not accounts[0] & accounts[1]):
+            continue
+        if not any(groups.is_of_addresses(person) for person in people):
             continue
         order = max(first.order, second.order)
         found.append(Statement(StatementKind.TOGETHER, first.name, second.name, order))
@@ -248,6 +243,10 @@ class _Groups:
             parent[name], name = root, parent[name]
         return root
 
+    def is_of_addresses(self, root: Key) -> bool:
+        """Whether a set has no names but addresses."""
+        return all(name[1].startswith(EMAIL) for name in self._names[root])
+
     def join(self, statement: Statement, *, is_limited: bool) -> bool:
         """Join the sets of two names; False where that is refused."""
         one, two = self.find(statement.name), self.find(statement.other)
@@ -258,13 +257,12 @@ class _Groups:
         if self._is_never(one, two):
             self.why = "unmerged"
             return False
-        if is_limited:
-            if self._limited[one] & self._limited[two]:
-                self.why = "limit"
-                return False
-            if len(self._names[one]) + len(self._names[two]) > MOST_NAMES:
-                self.why = "shared"
-                return False
+        if is_limited and self._limited[one] & self._limited[two]:
+            self.why = "limit"
+            return False
+        if len(self._names[one]) + len(self._names[two]) > MOST_NAMES:
+            self.why = "shared"
+            return False
         survivors = [self._survivor.pop(each) for each in (one, two) if each in self._survivor]
         if survivors:
             self._survivor[one] = min(survivors)

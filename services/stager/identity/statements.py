@@ -1,8 +1,8 @@
 """Statements about names as values: which names are one, which are not, and who used a device. Pure.
 
 A statement is a row of `identity_statement`. Of equal *together*, *device* and *record* statements one
-counts: the earliest of the first two, the newest of the last. All explicit ones are kept, because a later
-one can take an earlier one back.
+counts: the earliest of the first two, the newest of the last. Uses of a device differ by the account of
+their events. All explicit statements are kept, because a later one can take an earlier one back.
 """
 
 from collections.abc import Iterable, Iterator
@@ -30,8 +30,8 @@ class StatementKind(StrEnum):
     """`name`, a provider's record, is of the account `other`."""
 
 
-Pair = tuple[StatementKind, Key, Key]
-"""What makes two statements equal, apart from explicit ones."""
+Pair = tuple[StatementKind, Key, Key, str]
+"""What makes two statements equal: kind, names, slot."""
 
 
 class Statement(msgspec.Struct, frozen=True, gc=False):
@@ -45,9 +45,17 @@ class Statement(msgspec.Struct, frozen=True, gc=False):
     """Account of the event that identified a device."""
 
     @property
+    def slot(self) -> str:
+        """What tells statements of one kind about the same names apart, where each of them counts."""
+        if self.kind is StatementKind.DEVICE:
+            return self.account or ""
+        is_explicit = self.kind in (StatementKind.EXPLICIT, StatementKind.UNMERGE)
+        return self.order[1] if is_explicit else ""
+
+    @property
     def pair(self) -> Pair:
-        """Kind and names."""
-        return (self.kind, self.name, self.other)
+        """What makes two statements equal."""
+        return (self.kind, self.name, self.other, self.slot)
 
 
 class Statements:
@@ -57,16 +65,16 @@ class Statements:
     """
 
     def __init__(self, statements: Iterable[Statement] = ()) -> None:
-        self._by_pair: dict[tuple[object, ...], Statement] = {}
+        self._by_pair: dict[Pair, Statement] = {}
         self.beside: dict[Key, set[Key]] = {}
         for each in statements:
             self.add(each)
 
     def add(self, statement: Statement) -> bool:
         """Add a statement; whether it changes the set."""
-        pair = _identity(statement)
+        pair = statement.pair
         present = self._by_pair.get(pair)
-        if present is not None and not _replaces(statement, present):
+        if present is not None and not counts_more(statement, present.order):
             return False
         self._by_pair[pair] = statement
         name, other = statement.name, statement.other
@@ -82,16 +90,6 @@ class Statements:
     def __len__(self) -> int:
         """Number of statements."""
         return len(self._by_pair)
-
-
-def _identity(statement: Statement) -> tuple[object, ...]:
-    if statement.kind in (StatementKind.EXPLICIT, StatementKind.UNMERGE):
-        return (*statement.pair, statement.order[1])
-    return statement.pair
-
-
-def _replaces(statement: Statement, present: Statement) -> bool:
-    return counts_more(statement, present.order)
 
 
 def counts_more(statement: Statement, order: Order) -> bool:
@@ -133,7 +131,7 @@ def _explicit(event: EventNames) -> Iterator[Statement]:
         subject = (workspace, event.account)
     kind = StatementKind.UNMERGE if event.is_unmerge else StatementKind.EXPLICIT
     for other in event.others:
-        if other == subject:
+        if other == subject or is_object(subject[1]) != is_object(other[1]):
             continue
         if is_device(subject[1]) and is_device(other[1]):
             # Two devices are one person's where that person is identified on both.
@@ -170,13 +168,10 @@ def connected(statement: Statement) -> set[Key]:
 
 def uses_of_devices(event: EventNames) -> list[tuple[Key, Key]]:
     """(user, device) of an event: those in it, and those that an alias puts beside each other."""
-    found: list[tuple[Key, Key]] = []
-    if event.device is not None and (user := user_of_device(event)) is not None:
-        found.append((user, event.device))
-    if event.others:
-        found += [
-            (each.name, each.other)
-            for each in statements_of(event)
-            if each.kind is StatementKind.DEVICE and each.other != event.device
-        ]
-    return found
+    if event.device is None and not event.others:
+        return []
+    return [
+        (each.name, each.other)
+        for each in statements_of(event)
+        if each.kind is StatementKind.DEVICE
+    ]

@@ -53,10 +53,11 @@ _STATEMENTS = """
 """
 
 _PAIRS = """
-    SELECT s.workspace_id, s.kind, s.name, s.other, s.occurred_at, s.message_id
-    FROM unnest($1::int[], $2::text[], $3::text[], $4::text[]) AS k (workspace_id, kind, name, other)
+    SELECT s.workspace_id, s.kind, s.name, s.other, s.slot, s.occurred_at, s.message_id
+    FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::text[])
+         AS k (workspace_id, kind, name, other, slot)
     JOIN identity_statement s ON s.workspace_id = k.workspace_id AND s.name = k.name
-         AND s.other = k.other AND s.kind = k.kind AND s.slot = ''
+         AND s.other = k.other AND s.kind = k.kind AND s.slot = k.slot
 """
 
 # The touchpoints of persons, in every subject where they are members.
@@ -196,16 +197,18 @@ async def orders_of_pairs(connection: Connection, pairs: Collection[Pair]) -> di
     ordered = sorted(pairs)
     rows = await connection.fetch(
         _PAIRS,
-        [name[0] for _, name, _ in ordered],
-        [kind.value for kind, _, _ in ordered],
-        [name[1] for _, name, _ in ordered],
-        [other[1] for _, _, other in ordered],
+        [name[0] for _, name, _, _ in ordered],
+        [kind.value for kind, _, _, _ in ordered],
+        [name[1] for _, name, _, _ in ordered],
+        [other[1] for _, _, other, _ in ordered],
+        [slot for _, _, _, slot in ordered],
     )
     return {
         (
             StatementKind(row["kind"]),
             (row["workspace_id"], row["name"]),
             (row["workspace_id"], row["other"]),
+            row["slot"],
         ): (row["occurred_at"], row["message_id"])
         for row in rows
     }
@@ -253,10 +256,15 @@ async def write(
 
 def _unique(stated: Iterable[Statement]) -> list[Row]:
     """Rows of statements; of equal ones in one batch the last, which counts more than those before."""
-    rows: dict[tuple[object, ...], Row] = {}
-    for each in stated:
-        is_single = each.kind not in (StatementKind.EXPLICIT, StatementKind.UNMERGE)
-        slot = "" if is_single else each.order[1]
-        key: Row = (*each.name, each.other[1], each.kind.value, slot)
-        rows[key] = (*key, *each.order, each.account)
+    rows = {
+        each.pair: (
+            *each.name,
+            each.other[1],
+            each.kind.value,
+            each.slot,
+            *each.order,
+            each.account,
+        )
+        for each in stated
+    }
     return list(rows.values())
