@@ -97,14 +97,14 @@ class _Tree:
 
     def origins_from(self, start: str) -> dict[str, Statement]:
         """The last edge on the way from `start` to each name that it reaches."""
-        found: dict[str, Statement] = {}
+        by_name: dict[str, Statement] = {}
         waiting = [start]
         while waiting:
             for name, statement in self._edges.get(waiting.pop(), ()):
-                if name != start and name not in found:
-                    found[name] = statement
+                if name != start and name not in by_name:
+                    by_name[name] = statement
                     waiting.append(name)
-        return found
+        return by_name
 
 
 def reason(

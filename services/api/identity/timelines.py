@@ -80,7 +80,7 @@ def _periods(changes: Iterable[tuple[datetime, str | None]]) -> Iterator[Period]
     for at, value in last_of_instant.items():
         if not kept or kept[-1][1] != value:
             kept.append((at, value))
-    ends: Sequence[datetime | None] = [following[0] for _, following in pairwise(kept)] + [None]
+    ends: Sequence[datetime | None] = [later[0] for _, later in pairwise(kept)] + [None]
     for (at, value), until in zip(kept, ends, strict=True) if kept else ():
         if value is not None:
             yield Period(value=value, since=at, until=until)

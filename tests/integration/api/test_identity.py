@@ -243,7 +243,7 @@ async def test_a_deal_is_whole_in_its_last_account(world: World) -> None:
         ("user:a%2Fb", (404, "subject_unknown")),
     ],
 )
-async def test_a_name_of_nobody_is_refused(
+async def test_a_name_without_a_person_is_refused(
     world: World, name: str, wanted: tuple[int, str]
 ) -> None:
     answer = await world.get(f"{CALL}/{name}")

@@ -43,9 +43,9 @@ async def get_person(person: PersonId, database: Database) -> schemas.Person:
 
     A device leads to the person who is on it now. A person who was erased is unknown.
     """
-    asked, workspace_id = person_of_path(person), database.workspace_id
+    stored_name, workspace_id = person_of_path(person), database.workspace_id
     async with database.transaction() as connection:
-        row = await stored.name(connection, workspace_id, asked)
+        row = await stored.name(connection, workspace_id, stored_name)
         if row is None:
             raise RequestRefused(Code.SUBJECT_UNKNOWN)
         rows = await stored.names_of_person(connection, workspace_id, row.person_id)
@@ -74,7 +74,7 @@ async def get_person(person: PersonId, database: Database) -> schemas.Person:
             [row.subject_id, row.person_id, *(each.value for each in reversed(memberships))],
         )
     return schemas.Person(
-        name=asked,
+        name=stored_name,
         person_id=row.person_id,
         account_id=None if is_person(row.subject_id) else row.subject_id,
         names=[_name(each, origins, authors) for each in names],
@@ -101,10 +101,10 @@ async def get_person(person: PersonId, database: Database) -> schemas.Person:
     )
 
 
-def _own_names(asked: NameRow, rows: Sequence[NameRow]) -> list[str]:
+def _own_names(row: NameRow, rows: Sequence[NameRow]) -> list[str]:
     """Names that are the person's for good, sorted: a device is only where it is nobody's."""
     names = {each.name for each in rows if not is_device(each.name)}
-    return sorted(names | {asked.person_id})
+    return sorted(names | {row.person_id})
 
 
 def _name(name: str, origins: Mapping[str, Statement], authors: Authors) -> schemas.PersonName:

@@ -34,9 +34,9 @@ def test_each_name_was_brought_by_the_first_statement_that_joined_it() -> None:
     second = said("together", RECORD, NEW, 2)
     again = said("together", USER, RECORD, 3)
 
-    found = origins(USER, [USER, RECORD, NEW], [again, second, first])
+    brought = origins(USER, [USER, RECORD, NEW], [again, second, first])
 
-    assert found == {NEW: first, RECORD: second}
+    assert brought == {NEW: first, RECORD: second}
 
 
 def test_explicit_statements_join_before_the_others() -> None:
@@ -103,7 +103,7 @@ def test_a_name_is_shared_beside_more_than_200_others() -> None:
     assert not is_shared(["user:u-1"], beside)
 
 
-def test_devices_make_nobody_shared() -> None:
+def test_devices_make_no_person_shared() -> None:
     uses = [said("device", USER, f"anonymous:d-{number}", number) for number in range(300)]
 
     assert not is_shared([USER, *(f"anonymous:d-{number}" for number in range(300))], uses)
