@@ -125,6 +125,7 @@ def merged(parts: Sequence[Decisions]) -> Decisions:
         refused=[pair for part in parts for pair in part.refused],
         dropped=[pair for part in parts for pair in part.dropped],
         corrections=corrections,
+        ignored=[pair for part in parts for pair in part.ignored],
     )
 
 

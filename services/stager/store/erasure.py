@@ -69,7 +69,8 @@ _DELETE_MEMBERS = """
 _DELETE_SOURCE_EVENTS_OF_NAMES = """
     DELETE FROM source_event USING unnest($1::int[], $2::text[]) AS k (w, n)
     WHERE workspace_id = k.w
-      AND (person = k.n OR (k.n LIKE '%@%' AND lower(person) = lower(k.n)))
+      AND (person = k.n
+        OR (k.n LIKE 'email:%' AND lower(substr(person, strpos(person, ':') + 1)) = substr(k.n, 7)))
 """
 _DELETE_SOURCE_EVENTS_OF_MESSAGES = """
     DELETE FROM source_event USING unnest($1::int[], $2::text[]) AS k (w, m)
