@@ -70,6 +70,15 @@ class SourceEventPosition(msgspec.Struct, frozen=True, array_like=True):
     source_event_id: _Row
 
 
+class StatementPosition(msgspec.Struct, frozen=True, array_like=True):
+    """Last statement about names of a page, by its key."""
+
+    name: str
+    other: str
+    kind: str
+    slot: str
+
+
 class WorkspacePosition(msgspec.Struct, frozen=True, array_like=True):
     """Last workspace of a page."""
 

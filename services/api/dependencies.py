@@ -74,7 +74,7 @@ AccountId = Annotated[
     Path(
         min_length=1,
         description="The account's id, percent-encoded (slashes as `%2F`); also `user:ID`,"
-        " `email:ADDR` or `anonymous:ID`. An id that was merged leads to what it became.",
+        " `external:RECORD`, `email:ADDR` or `anonymous:ID`. An id that was merged leads to what it became.",
     ),
     DECODED,
 ]

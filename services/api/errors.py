@@ -98,10 +98,11 @@ DETAIL: Mapping[Code, str] = {
     ),
     Code.INVALID_JSON: "The body is not JSON in UTF-8.",
     Code.SUBJECT_REQUIRED: (
-        "Name the subject by exactly one of account_id, user_id, anonymous_id, email."
+        "Name the subject by exactly one of account_id, user_id, anonymous_id, email, external_id."
     ),
     Code.INVALID_PERSON: (
-        "A person is named by user:, email: or anonymous: and their id, at most 512 characters."
+        "A person is named by user:, external:, email: or anonymous: and their id, at most 512"
+        " characters."
     ),
     Code.PERSON_ERASED: (
         "This person was erased, which keeps their earlier events away as well: send"

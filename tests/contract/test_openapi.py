@@ -51,7 +51,15 @@ async def world(database_url: str) -> AsyncIterator[World]:
     async with api_world(database_url) as world:
         await world.publish(SHOP)
         await world.account("acme")
-        await world.name("user:leah", subject_id="acme", parent="acme")
+        await world.name("user:leah", subject_id="acme", accounts=(("01 08:00", "m-1", "acme"),))
+        await world.name(_EXISTING["person"], subject_id="acme", person_id="user:leah")
+        await world.statement(
+            "together", "user:leah", _EXISTING["person"], occurred="01 08:00", message_id="m-1"
+        )
+        await world.name("user:omar", subject_id="user:omar")
+        await world.statement(
+            "together", "user:omar", _EXISTING["person"], occurred="02 08:00", message_id="m-2"
+        )
         await world.member("acme", "user:leah", role="champion")
         await world.touchpoint("acme", "m-1", occurred="02 09:30", event="Demo Requested")
         await world.transition(

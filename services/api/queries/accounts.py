@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, and_, func, literal, or_, select, tup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.api.cursors import AccountPosition
-from shared.contracts.names import is_person, normal
+from shared.contracts.names import EXTERNAL, is_person, is_record, normal
 from shared.ids import WorkspaceId
 from shared.storage.identity_tables import identifier, member
 from shared.storage.tables import placement, subject
@@ -53,7 +53,12 @@ async def resolve(
                 )
             )
         ).one_or_none()
-        return row and Resolved(subject_id=row.subject_id, person_id=row.person_id)
+        if row is not None:
+            return Resolved(subject_id=row.subject_id, person_id=row.person_id)
+        # A provider's record of an account, which is no person's.
+        account_id = account_id.removeprefix(EXTERNAL)
+        if not is_record(account_id):
+            return None
     for _ in range(_MAX_MERGES):
         row = (
             await connection.execute(
@@ -63,11 +68,27 @@ async def resolve(
             )
         ).one_or_none()
         if row is None:
-            return None
+            return await _account_of_record(connection, workspace_id, account_id)
         if row.merged_into is None:
             return Resolved(subject_id=account_id)
         account_id = row.merged_into
     return None
+
+
+async def _account_of_record(
+    connection: AsyncConnection, workspace_id: WorkspaceId, account_id: str
+) -> Resolved | None:
+    """The account of a provider's record that is no subject of its own."""
+    if not is_record(account_id):
+        return None
+    row = (
+        await connection.execute(
+            _NAME.where(
+                identifier.c.workspace_id == workspace_id, identifier.c.identifier == account_id
+            )
+        )
+    ).one_or_none()
+    return row and Resolved(subject_id=row.subject_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

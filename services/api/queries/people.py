@@ -9,6 +9,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.api.queries.accounts import identifiers, resolve
+from services.api.queries.identity.people import names as rows_of_names
+from shared.contracts.names import is_device
 from shared.ids import WorkspaceId
 from shared.sources.hashing import PersonName
 from shared.sources.source import ERASED
@@ -23,14 +25,26 @@ _ROWS = select(
 
 
 async def names_of(
-    connection: AsyncConnection, workspace_id: WorkspaceId, person: str
+    connection: AsyncConnection,
+    workspace_id: WorkspaceId,
+    person: str,
+    *,
+    with_shared_devices: bool,
 ) -> Sequence[str]:
-    """`person`, and every other name that resolves to the same person."""
+    """`person`, and every other name that resolves to the same person.
+
+    A device that other people used as well is left out unless `with_shared_devices`.
+    """
     resolved = await resolve(connection, workspace_id, person)
     if resolved is None or resolved.person_id is None:
         return [person]
-    linked = await identifiers(connection, workspace_id, resolved.person_id)
-    return sorted({person, *linked})
+    names = {person, *await identifiers(connection, workspace_id, resolved.person_id)}
+    if not with_shared_devices:
+        devices = {name for name in names if is_device(name) and name != person}
+        for device in await rows_of_names(connection, workspace_id, devices):
+            if any(user not in names for _, _, user, _ in device.users):
+                names.remove(device.name)
+    return sorted(names)
 
 
 async def digests(connection: AsyncConnection, names: Sequence[PersonName]) -> list[bytes]:

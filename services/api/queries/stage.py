@@ -4,14 +4,14 @@ Each statement reads by primary key: the name (or the account), its subject, its
 in docs/decisions with the design of the tables; none of them sorts or scans.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
 
 from services.api.queries.connections import StageConnections
-from shared.contracts.names import ANONYMOUS, EMAIL, EXTERNAL, USER, is_person, normal
+from shared.contracts.names import ANONYMOUS, EMAIL, EXTERNAL, USER, is_person, is_record, normal
 from shared.ids import WorkspaceId
 
 
@@ -124,18 +124,33 @@ async def find_subject(
 ) -> SubjectPlacements | None:
     """The subject that `name` resolves to, with its placements, or None if it is unknown.
 
-    Cost: one round trip, one more for each merge of accounts. Raises DatabaseUnavailable.
+    Cost: one round trip, one more for each merge of accounts, and up to two for a provider's record that is
+    no subject of its own. Raises DatabaseUnavailable.
     """
     for _ in range(_MAX_MERGES):
         statement = _BY_NAME if name.is_person else _BY_ACCOUNT
         rows = await connections.fetch(workspace_id, statement, workspace_id, name.value, journey)
         if not rows:
-            return None
+            return await _find_otherwise(connections, workspace_id, name, journey)
         merged_into = rows[0]["merged_into"]
         if merged_into is None:
             return _subject(rows)
         name = SubjectName(merged_into, is_person(merged_into))
     return None
+
+
+async def _find_otherwise(
+    connections: StageConnections, workspace_id: WorkspaceId, name: SubjectName, journey: str | None
+) -> SubjectPlacements | None:
+    """The subject of a provider's record of an account: it may have none of its own, only an account."""
+    value = name.value.removeprefix(EXTERNAL)
+    if not is_record(value):
+        return None
+    if name.is_person:
+        account = SubjectName(value, is_person=False)
+        return await find_subject(connections, workspace_id, account, journey)
+    rows = await connections.fetch(workspace_id, _BY_NAME, workspace_id, value, journey)
+    return _subject(rows) if rows else None
 
 
 async def find_subjects(
@@ -144,14 +159,20 @@ async def find_subjects(
     names: Sequence[SubjectName],
     journey: str | None,
 ) -> list[SubjectPlacements | None]:
-    """Many subjects, in the order of `names`. Cost: two round trips. As `find_subject`."""
+    """Many subjects, in the order of `names`. As `find_subject`.
+
+    Cost: two round trips, two more where provider's records are no subjects of their own, and one for each
+    merged account.
+    """
     subjects: list[SubjectPlacements | None] = [None] * len(names)
-    for statement, of_persons in ((_MANY_BY_NAME, True), (_MANY_BY_ACCOUNT, False)):
-        places = [place for place, name in enumerate(names) if name.is_person is of_persons]
-        if not places:
-            continue
+
+    async def read(statement: str, values: Mapping[int, str]) -> None:
+        """Read the subjects of these values, by place."""
+        if not values:
+            return
+        places = list(values)
         rows = await connections.fetch(
-            workspace_id, statement, workspace_id, [names[place].value for place in places], journey
+            workspace_id, statement, workspace_id, list(values.values()), journey
         )
         grouped: dict[int, list[asyncpg.Record]] = {}
         for row in rows:
@@ -163,6 +184,22 @@ async def find_subjects(
             else:
                 into = SubjectName(merged_into, is_person(merged_into))
                 subjects[place] = await find_subject(connections, workspace_id, into, journey)
+
+    def missing_records(*, of_persons: bool) -> dict[int, str]:
+        values = {
+            place: name.value.removeprefix(EXTERNAL)
+            for place, name in enumerate(names)
+            if subjects[place] is None and (name.is_person or not of_persons)
+        }
+        return {place: value for place, value in values.items() if is_record(value)}
+
+    by_place = list(enumerate(names))
+    await read(_MANY_BY_NAME, {place: name.value for place, name in by_place if name.is_person})
+    await read(
+        _MANY_BY_ACCOUNT, {place: name.value for place, name in by_place if not name.is_person}
+    )
+    await read(_MANY_BY_ACCOUNT, missing_records(of_persons=True))
+    await read(_MANY_BY_NAME, missing_records(of_persons=False))
     return subjects
 
 

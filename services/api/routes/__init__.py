@@ -1,7 +1,8 @@
 """The calls of the api: one router for each resource, in the order in which they are matched.
 
 A parameter of a path takes slashes as well, so `/v1/accounts/{account_id}` must come after every other
-route below an account, and `/v1/sources/{source_id}` after every other below a source (tested).
+route below an account, `/v1/people/{person}` after every other below a person, and
+`/v1/sources/{source_id}` after every other below a source (tested).
 """
 
 from services.api.routes import (
@@ -20,6 +21,7 @@ from services.api.routes import (
     sources,
     stage,
 )
+from services.api.routes.identity import conflicts, person
 from services.api.routes.operators import workspaces
 
 ROUTERS = (
@@ -33,6 +35,8 @@ ROUTERS = (
     publishing.router,
     journeys.router,
     people.router,
+    person.router,
+    conflicts.router,
     events.router,
     source_events.router,
     source_access.router,

@@ -32,8 +32,7 @@ PersonId = Annotated[
     str,
     Path(
         min_length=1,
-        description="The person: `user:`, `email:` or `anonymous:` and the id. No event need have"
-        " named them.",
+        description="The person: `user:`, `external:`, `email:` or `anonymous:` and the id.",
     ),
     DECODED,
 ]
@@ -61,13 +60,13 @@ async def suppress_person(
     """From a few seconds later on, ingest drops events that name the person, without an error.
 
     Applies to the given name and to all names that now belong to the same person, up to 500, in the
-    clear or as pseudonyms. Stored events stay; erasing them is another call. Repeating changes
-    nothing: the first reason stays.
+    clear or as pseudonyms; not to a device that others have used as well, unless it is the given name.
+    Stored events stay; erasing them is another call. Repeating changes nothing: the first reason stays.
     """
-    written = _person(person)
+    written = person_of_path(person)
     workspace_id = database.workspace_id
     async with database.transaction() as connection:
-        names = await _names(connection, workspace_id, written)
+        names = await _names(connection, workspace_id, written, with_shared_devices=False)
         digests = await _digests(connection, names)
         await stored.suppress(
             connection,
@@ -106,7 +105,7 @@ async def unsuppress_person(
     Events that were dropped in the meantime are lost. Repeating changes nothing. While an erasure of
     the person is under way, which would suppress them again, nothing is changed: 409.
     """
-    written = _person(person)
+    written = person_of_path(person)
     workspace_id = database.workspace_id
     async with database.transaction() as connection:
         names = await _names(connection, workspace_id, written)
@@ -130,7 +129,7 @@ async def unsuppress_person(
     return state
 
 
-def _person(person: str) -> str:
+def person_of_path(person: str) -> str:
     """The person of the path, in the form in which names are stored. Raises RequestRefused."""
     prefix, separator, rest = person.partition(":")
     written = normal(prefix + separator + rest.strip())
@@ -143,9 +142,17 @@ def _person(person: str) -> str:
     return written
 
 
-async def _names(connection: AsyncConnection, workspace_id: WorkspaceId, person: str) -> list[str]:
+async def _names(
+    connection: AsyncConnection,
+    workspace_id: WorkspaceId,
+    person: str,
+    *,
+    with_shared_devices: bool = True,
+) -> list[str]:
     """All names of the person; `person` comes first."""
-    others = await stored.names_of(connection, workspace_id, person)
+    others = await stored.names_of(
+        connection, workspace_id, person, with_shared_devices=with_shared_devices
+    )
     return [person, *(each for each in others if each != person)]
 
 

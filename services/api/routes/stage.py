@@ -74,7 +74,7 @@ async def get_stage(
         Header(alias="If-None-Match", description="ETag of the response that the caller has."),
     ] = None,
 ) -> Response:
-    """Takes exactly one of `account_id`, `user_id`, `anonymous_id`, `email`.
+    """Takes exactly one of `account_id`, `user_id`, `anonymous_id`, `email`, `external_id`.
 
     Without `journey`, a subject on several is answered for the default journey if it is on that, else for
     the one of its journeys that was published first. A known subject that is not on the journey
@@ -257,6 +257,7 @@ def _name(request: schemas.StageQuery | schemas.SubjectRef) -> SubjectName | Non
         user_id=request.user_id,
         anonymous_id=request.anonymous_id,
         email=request.email,
+        external_id=request.external_id,
     )
 
 

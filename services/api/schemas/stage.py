@@ -21,7 +21,8 @@ _BodyId = Annotated[Id, AfterValidator(_storable)]
 _BodySubjectId = Annotated[SubjectId, AfterValidator(_storable)]
 
 _ACCOUNT = (
-    "Account, by the id that it was sent under; also `user:ID`, `email:ADDR`, `anonymous:ID`."
+    "Account, by the id that it was sent under; also `user:ID`, `external:RECORD`, `email:ADDR`,"
+    " `anonymous:ID`."
 )
 
 
@@ -32,6 +33,10 @@ class StageQuery(RequestModel):
     user_id: Id | None = Field(default=None, description="Person, by the user id.")
     anonymous_id: Id | None = Field(default=None, description="Visitor, by the anonymous id.")
     email: Id | None = Field(default=None, description="Person, by e-mail in any case.")
+    external_id: Id | None = Field(
+        default=None,
+        description="Person, deal or account, by a provider's record: `hubspot:contact:8301`.",
+    )
     journey: JourneyKey | None = Field(
         default=None,
         description="Journey to answer for; absent: the default journey, or, of the journeys that the"
@@ -46,6 +51,7 @@ class SubjectRef(RequestModel):
     user_id: _BodyId | None = None
     anonymous_id: _BodyId | None = None
     email: _BodyId | None = None
+    external_id: _BodyId | None = None
 
 
 MAX_BATCH_SUBJECTS = 1000

@@ -34,16 +34,19 @@ def of_this_folder() -> Credentials | None:
     return credentials.read(home())
 
 
-def target(url: str | None, key: str | None, *, secret: bool) -> ApiTarget:
+def target(
+    url: str | None, key: str | None, *, secret: bool, at_ingest: bool | None = None
+) -> ApiTarget:
     """Resolve address and key; exits with a sentence where one of them is missing.
 
-    `secret`: use the secret key, and the api's address, rather than write key and ingest. An empty
-    variable counts as unset.
+    `secret`: use the secret key, and the api's address, rather than write key and ingest. `at_ingest`: use
+    ingest's address, whatever the key. An empty variable counts as unset.
     """
+    at_api = secret if at_ingest is None else not at_ingest
     here = of_this_folder()
     url = (url or os.environ.get(_URL) or "").rstrip("/")
     if here is not None and url in {"", here.base_url}:
-        url = here.read_url if secret else here.base_url
+        url = here.read_url if at_api else here.base_url
     key = key or given_key(secret=secret)
     # The folder's keys are sent to the folder's Stageline only, never to another address.
     if key is None and here is not None and url in {here.read_url, here.base_url}:

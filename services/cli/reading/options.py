@@ -15,7 +15,10 @@ Cursor = Annotated[
     str | None, typer.Option(help="Start of a later page, as the page before names it.")
 ]
 Account = Annotated[
-    str, typer.Argument(help="Id of the account; of a person user:ID, email:ADDR or anonymous:ID.")
+    str,
+    typer.Argument(
+        help="Id of the account; of a person user:ID, external:RECORD, email:ADDR or anonymous:ID."
+    ),
 ]
 
 PAGE = 50

@@ -20,15 +20,24 @@ def stage(
     user_id: Annotated[str | None, typer.Option(help="A person, by user id.")] = None,
     anonymous_id: Annotated[str | None, typer.Option(help="A visitor, by anonymous id.")] = None,
     email: Annotated[str | None, typer.Option(help="A person, by e-mail.")] = None,
+    external_id: Annotated[
+        str | None, typer.Option(help="By a provider's record: hubspot:contact:8301.")
+    ] = None,
     journey: Journey = None,
     url: Url = None,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Show where an account or a person stands now."""
-    name = parameters(account_id=account, user_id=user_id, anonymous_id=anonymous_id, email=email)
+    name = parameters(
+        account_id=account,
+        user_id=user_id,
+        anonymous_id=anonymous_id,
+        email=email,
+        external_id=external_id,
+    )
     if len(name) != 1:
-        fail("name an account, or one of --user-id, --anonymous-id, --email", 2)
+        fail("name an account, or one of --user-id, --anonymous-id, --email, --external-id", 2)
     query = name | parameters(journey=journey)
     answer = call(target(url, key, secret=True), "GET", "/v1/stage", params=query)
     print_json(answer) if as_json else print_fields(stage_fields(answer))

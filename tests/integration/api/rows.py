@@ -1,7 +1,7 @@
 """Rows as the stager and the people behind a workspace leave them, for the api to read."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -98,19 +98,46 @@ class Rows:
         *,
         subject_id: str,
         person_id: str | None = None,
-        parent: str | None = None,
+        users: Sequence[tuple[str, str, str]] = (),
+        accounts: Sequence[tuple[str, str, str]] = (),
+        left: Sequence[str] = (),
         workspace_id: WorkspaceId = DEFAULT_WORKSPACE,
     ) -> None:
-        """An identifier row."""
+        """An identifier row. Of timelines each entry is (instant, message id, name or account).
+
+        `left`: message ids of the entries by which an account was left.
+        """
         await self.insert(
             "identifier",
             workspace_id=workspace_id,
             identifier=identifier,
-            parent=parent,
-            linked_at=at("01 08:00") if parent else None,
-            linked_by="m-0" if parent else None,
             person_id=person_id or identifier,
             subject_id=subject_id,
+            version=1,
+            users=_timeline(users, left),
+            accounts=_timeline(accounts, left),
+        )
+
+    async def statement(
+        self,
+        kind: str,
+        name: str,
+        other: str,
+        *,
+        occurred: str,
+        message_id: str,
+        workspace_id: WorkspaceId = DEFAULT_WORKSPACE,
+    ) -> None:
+        """A row of what an event says about two names."""
+        await self.insert(
+            "identity_statement",
+            workspace_id=workspace_id,
+            kind=kind,
+            name=name,
+            other=other,
+            slot=message_id if kind in {"explicit", "unmerge"} else "",
+            occurred_at=at(occurred),
+            message_id=message_id,
         )
 
     async def member(
@@ -270,3 +297,15 @@ class Rows:
             f"INSERT INTO {table} ({names}) VALUES ({places})",  # noqa: S608 - names from above
             *columns.values(),
         )
+
+
+def _timeline(entries: Sequence[tuple[str, str, str]], left: Sequence[str]) -> str | None:
+    """JSON of a timeline, as the stager writes it; null without entries."""
+    if not entries:
+        return None
+    return json.dumps(
+        [
+            [at(occurred).isoformat(), message_id, value, message_id in left]
+            for occurred, message_id, value in entries
+        ]
+    )

@@ -52,6 +52,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
     async with api_world(database_url) as world:
         await world.account("acme-of-default")
         await world.name("user:leah", subject_id="acme-of-default")
+        await world.name(EXISTING["person"], subject_id="acme-of-default", person_id="user:leah")
         await world.touchpoint("acme-of-default", "m-1", occurred="02 09:30")
         await world.alert(ALERT, subject_id="acme-of-default")
         await world.source(EXISTING["source_id"], kind="web")

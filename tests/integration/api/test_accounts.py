@@ -114,17 +114,14 @@ async def test_a_profile_has_the_people_the_names_and_the_placements(world: Worl
     await world.publish(SHOP)
     await world.subject("acme", traits={"industry": "saas"}, value=12000.0, touchpoints=48)
     await world.placement("acme", stage="evaluation")
-    await world.name("user:leah", subject_id="acme", parent="acme")
-    await world.name(
-        "email:leah@acme.example", subject_id="acme", person_id="user:leah", parent="user:leah"
-    )
+    await world.name("user:leah", subject_id="acme")
+    await world.name("email:leah@acme.example", subject_id="acme", person_id="user:leah")
     await world.name(
         "anonymous:7f3a",
         subject_id="acme",
         person_id="user:leah",
-        parent="email:leah@acme.example",
     )
-    await world.name("user:else", subject_id="other", parent="other")
+    await world.name("user:else", subject_id="other")
     await world.member("acme", "user:leah", role="champion")
     await world.member("acme", "user:omar", seen="02 08:00")
     await world.placement("user:leah", journey="shop", stage="cart")
@@ -161,9 +158,7 @@ async def test_a_profile_has_the_people_the_names_and_the_placements(world: Worl
 async def test_a_person_without_account_lists_its_own_names(world: World) -> None:
     await world.subject("user:solo")
     await world.name("user:solo", subject_id="user:solo")
-    await world.name(
-        "anonymous:a1", subject_id="user:solo", person_id="user:solo", parent="user:solo"
-    )
+    await world.name("anonymous:a1", subject_id="user:solo", person_id="user:solo")
 
     answer = (await world.get(path("anonymous:a1"))).json()
 

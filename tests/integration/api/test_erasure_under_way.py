@@ -89,9 +89,9 @@ async def test_nothing_is_lifted_until_the_erasure_is_carried_out(world: World) 
 
 
 async def test_the_person_is_meant_by_whichever_name(world: World) -> None:
-    await world.name("user:u-17", subject_id="acme", parent="acme")
-    await world.name(ANN, subject_id="acme", person_id="user:u-17", parent="user:u-17")
-    await world.name("user:u-18", subject_id="acme", parent="acme")
+    await world.name("user:u-17", subject_id="acme")
+    await world.name(ANN, subject_id="acme", person_id="user:u-17")
+    await world.name("user:u-18", subject_id="acme")
 
     await accepted(world, ANN)
 

@@ -73,10 +73,10 @@ async def test_a_person_without_events_can_be_suppressed_and_unsuppressed(
 async def test_suppressing_one_name_suppresses_all_names_of_the_person(
     world: World, registry: SourceRegistry
 ) -> None:
-    await world.name("user:u-17", subject_id="acme", parent="acme")
-    await world.name(ANN, subject_id="acme", person_id="user:u-17", parent="user:u-17")
-    await world.name("anonymous:a-1", subject_id="acme", person_id="user:u-17", parent=ANN)
-    await world.name("user:u-18", subject_id="acme", parent="acme")
+    await world.name("user:u-17", subject_id="acme")
+    await world.name(ANN, subject_id="acme", person_id="user:u-17")
+    await world.name("anonymous:a-1", subject_id="acme", person_id="user:u-17")
+    await world.name("user:u-18", subject_id="acme")
     names = ("user:u-17", ANN, "anonymous:a-1", "user:u-18")
 
     answer = await world.post("/v1/people/anonymous:a-1:suppress")
@@ -217,3 +217,24 @@ async def test_other_roles_cannot_hash(database_url: str, role: DatabaseRole) ->
     async with connected(database_url, role=role) as connection:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.fetchval("SELECT keyed_hashes(ARRAY['x'])")
+
+
+async def test_a_device_of_two_people_is_suppressed_with_neither(
+    world: World, registry: SourceRegistry
+) -> None:
+    uses = (("01 08:00", "m-1", "user:amy"), ("02 08:00", "m-2", "user:ben"))
+    await world.name("user:amy", subject_id="acme")
+    await world.name("user:ben", subject_id="bolt")
+    await world.name("anonymous:own", subject_id="bolt", person_id="user:ben", users=uses[1:])
+    await world.name("anonymous:both", subject_id="bolt", person_id="user:ben", users=uses)
+    names = ("user:ben", "anonymous:own", "anonymous:both", "user:amy")
+
+    suppressed = await world.post("/v1/people/user:ben:suppress")
+
+    assert suppressed.json()["names"] == 2
+    assert await listed(world, registry, *names) == [True, True, False, False]
+    # The device itself may be meant, and is lifted with its present user.
+    await world.post("/v1/people/anonymous:both:suppress")
+    assert await listed(world, registry, *names) == [True, True, True, False]
+    await world.post("/v1/people/user:ben:unsuppress")
+    assert await listed(world, registry, *names) == [False] * 4

@@ -45,7 +45,12 @@ async def test_the_stage_of_an_account_has_its_placement_and_the_next_stage(
 
 async def test_every_name_of_a_person_resolves_to_its_account(world: World) -> None:
     await world.account("acme")
-    for identifier in ("user:leah", "anonymous:7f3a", "email:leah@acme.example"):
+    for identifier in (
+        "user:leah",
+        "anonymous:7f3a",
+        "email:leah@acme.example",
+        "external:hubspot:contact:8301",
+    ):
         await world.name(identifier, person_id="user:leah", subject_id="acme")
 
     for name in (
@@ -55,10 +60,47 @@ async def test_every_name_of_a_person_resolves_to_its_account(world: World) -> N
         {"account_id": "user:leah"},
         {"account_id": "email:Leah@acme.example"},
         {"user_id": " leah "},
+        {"user_id": "Leah@acme.example"},
+        {"anonymous_id": "leah@acme.example"},
+        {"external_id": "hubspot:contact:8301"},
+        {"anonymous_id": "hubspot:contact:8301"},
+        {"account_id": "external:hubspot:contact:8301"},
+        {"account_id": "anonymous:hubspot:contact:8301"},
+        {"user_id": "le\u200bah"},
     ):
         answer = await world.get("/v1/stage", **name)
 
         assert (answer.status_code, answer.json()["account_id"]) == (200, "acme")
+
+
+async def test_a_record_of_an_account_answers_for_that_account(world: World) -> None:
+    await world.account("acme")
+    await world.name("hubspot:company:701", subject_id="acme", person_id="acme")
+    await world.account("hubspot:company:702")
+    names: tuple[dict[str, str], ...] = (
+        {"account_id": "hubspot:company:701"},
+        {"external_id": "hubspot:company:701"},
+        {"account_id": "hubspot:company:702"},
+        {"external_id": "hubspot:company:702"},
+        {"external_id": "hubspot:company:703"},
+        {"account_id": "hubspot:company:703"},
+        {"external_id": "no record"},
+    )
+    wanted = ["acme"] * 2 + ["hubspot:company:702"] * 2 + [None] * 3
+
+    single = [(await world.get("/v1/stage", **name)).json().get("account_id") for name in names]
+    batch = await world.post("/v1/stage:batch", msgspec.json.encode({"subjects": names}))
+    profiles = [
+        (await world.get(f"/v1/accounts/{prefix}{value}")).json().get("account_id")
+        for name in names
+        for prefix, value in (("external:" if "external_id" in name else "", *name.values()),)
+    ]
+
+    assert single == wanted
+    assert [
+        each["result"] and each["result"]["account_id"] for each in batch.json()["items"]
+    ] == wanted
+    assert profiles == wanted
 
 
 async def test_a_merged_account_answers_as_the_one_that_it_was_merged_into(world: World) -> None:

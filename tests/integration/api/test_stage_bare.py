@@ -15,6 +15,8 @@ QUERIES = (
     "account_id=acme&journey=nowhere", "account_id=acme&journey=No%20Key", "", "journey=sales", "&&",
     "account_id=acme&user_id=leah", "account_id=acme&account_id=acme", "account_id", "account_id=",
     "account_id=%00", "account_id=%FF", "account_id=%ED%A0%80", "acount_id=acme", "a=1&a=2",
+    "external_id=hubspot:contact:8301", "anonymous_id=hubspot:contact:8301", "external_id=",
+    "external_id=hubspot:company:701", "account_id=acme&external_id=hubspot:contact:8301",
     "account_id=100%", "account_id=" + "x" * 523, "user_id=" + "x" * 513, "%61ccount_id=acme",
 )  # fmt: skip
 
@@ -26,6 +28,8 @@ async def world(database_url: str) -> AsyncIterator[World]:
         await world.account("acme")
         await world.name("user:leah", subject_id="acme")
         await world.name("email:leah@acme.example", subject_id="acme")
+        await world.name("external:hubspot:contact:8301", subject_id="acme", person_id="user:leah")
+        await world.name("hubspot:company:701", subject_id="acme", person_id="acme")
         await world.subject("fresh")
         await world.account("both")
         await world.placement("both", journey="shop", stage="cart", version=1)

@@ -1,0 +1,1 @@
+"""`stageline identity`: who is who."""
