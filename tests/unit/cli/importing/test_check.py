@@ -77,7 +77,7 @@ def test_a_dry_run_counts_what_ingest_would_accept_and_refuse(shop: Path) -> Non
                 "rows": 1,
                 "first_lines": [4],
                 "first_detail": "An event names somebody: at least one of account_id, user_id,"
-                " anonymous_id, email.",
+                " anonymous_id, email, external_id, account_external_id.",
             },
             "invalid_email": {
                 "rows": 1,
@@ -111,7 +111,7 @@ def test_a_dry_run_prints_the_sentence_of_refused_rows_without_a_file_for_them(
     assert [line for line in capsys.readouterr().out.splitlines() if "  line " in line] == [
         (
             "  line 4: missing_identity: An event names somebody: at least one of account_id, user_id,"
-            " anonymous_id, email."
+            " anonymous_id, email, external_id, account_external_id."
         ),
         "  line 5: invalid_email: `email` has the form name@domain.",
         (
