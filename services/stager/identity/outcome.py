@@ -22,6 +22,8 @@ class Changes:
     names: set[Key] = field(default_factory=set)
     """Names whose rows may change."""
     erased_people: set[Key] = field(default_factory=set)
+    erased_events: set[Key] = field(default_factory=set)
+    """Stored events of these people, also those of a device alone that was theirs at the time."""
 
 
 def resolution(
@@ -30,7 +32,7 @@ def resolution(
     """Everything that the caller writes, and the owners of `events`."""
     result = Resolution(statements=changes.statements, changed_persons=set(changes.changed))
     _change_rows(result, known, view, changes)
-    _move_events(result, known, view, changes.erased_people)
+    _move_events(result, known, view, changes.erased_events)
     for event in events:
         person = view.person_at(event)
         subject = view.subject_at(event, person)
@@ -120,11 +122,11 @@ def _find_ends(result: Resolution, name: Key, old: NameRow | None, new: NameRow)
 
 
 def _move_events(
-    result: Resolution, known: Known, view: View, erased_people: AbstractSet[Key]
+    result: Resolution, known: Known, view: View, erased_events: AbstractSet[Key]
 ) -> None:
     for message, each in known.events.items():
         person = view.person_at(each.names)
-        if person is not None and person in erased_people:
+        if message in erased_events:
             result.erased.append((message, each.subject_id))
             continue
         subject = view.subject_at(each.names, person)

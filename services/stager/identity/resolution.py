@@ -37,7 +37,7 @@ from services.stager.identity.statements import (
     uses_of_devices,
 )
 from services.stager.identity.view import View
-from shared.contracts.names import is_device, is_person
+from shared.contracts.names import is_device, is_object, is_person
 
 
 def resolve(
@@ -326,6 +326,9 @@ class _Resolver:
         self.view.accounts[person] = times.rebuilt_accounts([*timeline, *entries], same)
         if row is None or person in self.rebuilt:
             return False
+        if is_object(person[1]):
+            # It belongs whole to its newest account, so its earlier events move along.
+            return True
         first = min(each[:2] for each in unknown)
         return not (times.is_after(timeline, first) and self._is_newest(person, first))
 
@@ -353,6 +356,11 @@ class _Resolver:
         self._want_whole(person for person in erased if self._is_stored(person))
         if self.needs or not erased:
             return
+        self.changes.erased_events = {
+            message
+            for message, each in self.known.events.items()
+            if self.view.person_at(each.names) in erased
+        }
         devices = {
             device for names in self._stored_events() for _, device in uses_of_devices(names)
         }
