@@ -1,5 +1,7 @@
 """I5, I6: an id that names nobody joins nothing, and its event lives on by its other names."""
 
+from collections.abc import Callable
+
 import httpx
 import pytest
 
@@ -22,40 +24,55 @@ NIL = "00000000-0000-0000-0000-000000000000"
 # -- I5: ids -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("junk", ["undefined", "NULL", " n/a ", "{{ user.id }}", "[object Object]"])
-async def test_a_junk_user_id_joins_no_accounts(case: Case, junk: str) -> None:
-    a, b, alpha, beta = (case.id(name) for name in ("a", "b", "alpha", "beta"))
-
-    await case.arrive(
-        segment("identify", 0, alpha, userId=junk, anonymousId=a),
-        segment("group", 0.1, userId=junk, anonymousId=a, groupId=alpha),
-        segment("identify", 1, beta, userId=junk, anonymousId=b),
-        segment("group", 1.1, userId=junk, anonymousId=b, groupId=beta),
-        segment("track", 2, userId=junk, anonymousId=b, event="Subscription Started"),
-    )
-
-    names = [{"account_id": alpha}, {"anonymous_id": a}, {"account_id": beta}, {"anonymous_id": b}]
-    assert await case.stages(*names) == [
-        (alpha, "lead"), (alpha, "lead"), (beta, "customer"), (beta, "customer"),
-    ]  # fmt: skip
-    assert await case.status(user_id=junk) == httpx.codes.NOT_FOUND
+JUNK = ("undefined", "NULL", " n/a ", "{{ user.id }}", "[object Object]")
 
 
-@pytest.mark.parametrize("way", ["native", "segment", "posthog"])
-async def test_a_junk_account_is_none(case: Case, way: str) -> None:
-    users = [case.id("ann"), case.id("ben")]
-    steps = {
-        "native": lambda user: native("Trial Started", 0, user_id=user, account_id="null"),
-        "segment": lambda user: segment("track", 0, "null", userId=user, event="Trial Started"),
-        "posthog": lambda user: posthog("Trial Started", user, 0, group="null"),
-    }
+async def test_a_junk_user_id_joins_no_accounts(case: Case) -> None:
+    def story(junk: str, place: int) -> list[Step]:
+        a, b, alpha, beta = _names(case, place)
+        return [
+            segment("identify", 0, alpha, userId=junk, anonymousId=a),
+            segment("group", 0.1, userId=junk, anonymousId=a, groupId=alpha),
+            segment("identify", 1, beta, userId=junk, anonymousId=b),
+            segment("group", 1.1, userId=junk, anonymousId=b, groupId=beta),
+            segment("track", 2, userId=junk, anonymousId=b, event="Subscription Started"),
+        ]
 
-    await case.arrive(*(steps[way](user) for user in users))
+    await case.arrive(*(step for place, junk in enumerate(JUNK) for step in story(junk, place)))
 
-    assert await case.stages(*({"user_id": user} for user in users)) == [
-        (f"user:{user}", "trial") for user in users
-    ]
+    for place, junk in enumerate(JUNK):
+        a, b, alpha, beta = _names(case, place)
+        assert (
+            await case.stages({"anonymous_id": a}, {"account_id": alpha}) == [(alpha, "lead")] * 2
+        )
+        assert (
+            await case.stages({"anonymous_id": b}, {"account_id": beta}) == [(beta, "customer")] * 2
+        )
+        assert await case.status(user_id=junk) == httpx.codes.NOT_FOUND
+
+
+def _names(case: Case, place: int) -> tuple[str, str, str, str]:
+    a, b, alpha, beta = (case.id(f"{word}-{place}") for word in ("a", "b", "alpha", "beta"))
+    return a, b, alpha, beta
+
+
+async def test_a_junk_account_is_none(case: Case) -> None:
+    users = {way: (case.id(f"{way}-ann"), case.id(f"{way}-ben")) for way in WAYS}
+
+    await case.arrive(*(WAYS[way](user) for way, two in users.items() for user in two))
+
+    for two in users.values():
+        assert await case.stages(*({"user_id": user} for user in two)) == [
+            (f"user:{user}", "trial") for user in two
+        ]
     assert await case.status(account_id="null") == httpx.codes.NOT_FOUND
+
+
+WAYS: dict[str, Callable[[str], Step]] = {
+    "native": lambda user: native("Trial Started", 0, user_id=user, account_id="null"),
+    "segment": lambda user: segment("track", 0, "null", userId=user, event="Trial Started"),
+    "posthog": lambda user: posthog("Trial Started", user, 0, group="null"),
+}
 
 
 async def test_a_junk_address_joins_no_people(case: Case) -> None:
@@ -63,7 +80,7 @@ async def test_a_junk_address_joins_no_people(case: Case) -> None:
 
     await case.arrive(
         *(
-            posthog("$identify", user, 0, group=f"{user}-co", **{"_set": {"email": "undefined"}})
+            posthog("$identify", user, 0, group=f"{user}-co", _set={"email": "undefined"})
             for user in users
         ),
         posthog("Trial Started", users[1], 1),
@@ -100,7 +117,7 @@ def _companies_of_salesforce(case: Case) -> tuple[list[Step], list[str]]:
     "companies", [_companies_of_hubspot, _companies_of_pipedrive, _companies_of_salesforce]
 )
 async def test_companies_with_a_junk_account_id_stay_apart(
-    case: Case, companies: type[object]
+    case: Case, companies: Callable[[Case], tuple[list[Step], list[str]]]
 ) -> None:
     steps, accounts = companies(case)
 
@@ -139,26 +156,29 @@ async def test_the_erasure_of_a_junk_id_reaches_no_person(case: Case) -> None:
 # -- I6: devices ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "junk", [NIL, NIL.replace("-", ""), "ffffffff-ffff-ffff-ffff-ffffffffffff"]
-)
-async def test_what_a_device_without_id_does_is_no_accounts(case: Case, junk: str) -> None:
-    ann, ben = case.id("ann"), case.id("ben")
+async def test_what_a_device_without_id_does_is_no_accounts(case: Case) -> None:
+    people = {junk: (case.id(f"ann-{place}"), case.id(f"ben-{place}"))
+              for place, junk in enumerate(NO_DEVICES)}  # fmt: skip
 
     await case.arrive(
-        segment("identify", 0, f"{ann}-co", userId=ann, anonymousId=junk),
-        segment("group", 0.1, userId=ann, anonymousId=junk, groupId=f"{ann}-co"),
-        segment("identify", 1, userId=ben, anonymousId=junk),
-        segment("group", 1.1, userId=ben, anonymousId=junk, groupId=f"{ben}-co"),
+        *(
+            segment("group", day, userId=user, anonymousId=junk, groupId=f"{user}-co")
+            for junk, two in people.items()
+            for day, user in enumerate(two)
+        )
     )
-    await case.refused(segment("track", 2, anonymousId=junk, event="Subscription Started"))
-    await case.refused(native("Subscription Started", 2, anonymous_id=junk))
+    for junk in NO_DEVICES:
+        await case.refused(segment("track", 2, anonymousId=junk, event="Subscription Started"))
+        await case.refused(native("Subscription Started", 2, anonymous_id=junk))
 
-    assert await case.stages({"user_id": ann}, {"user_id": ben}) == [
-        (f"{ann}-co", "lead"),
-        (f"{ben}-co", "lead"),
-    ]
-    assert await case.status(anonymous_id=junk) == httpx.codes.NOT_FOUND
+    for junk, two in people.items():
+        assert await case.stages(*({"user_id": user} for user in two)) == [
+            (f"{user}-co", "lead") for user in two
+        ]
+        assert await case.status(anonymous_id=junk) == httpx.codes.NOT_FOUND
+
+
+NO_DEVICES = (NIL, NIL.replace("-", ""), "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF")
 
 
 async def test_a_device_of_several_people_is_the_last_ones_and_joins_them_not(case: Case) -> None:
