@@ -5,6 +5,7 @@ import hmac
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -25,8 +26,6 @@ _PROVIDERS = {
     "hubspot": {"account_id_property": ACCOUNT_PROPERTY},
 }
 """HubSpot is the last: it accepts an empty delivery, which shows that ingest has all of them."""
-
-_ACCEPTED = "stageline_ingest_events_accepted_total{"
 
 
 class PublicStack(Stack):
@@ -77,7 +76,9 @@ class Senders:
         """Send one step; nothing of it may be refused."""
         answer = await self._ways[step.way](step.body, step_id)
         assert answer.is_success, answer.text
-        assert not answer.json().get("rejected"), answer.text
+        verdict = answer.json()
+        assert not verdict["rejected"], answer.text
+        self.stack.accepted += verdict["accepted"]
 
     async def send_refused(self, step: Step, step_id: str) -> None:
         """Send one step of which nothing may be accepted."""
@@ -85,12 +86,15 @@ class Senders:
         verdict = answer.json()
         assert (verdict["accepted"], len(verdict["rejected"])) == (0, 1), answer.text
 
+    async def erase(self, person: str) -> None:
+        """Erase a person. A name that names nobody may be refused."""
+        answer = await self.stack.read.post(f"/v1/people/{quote(person, safe='')}:erase", json={})
+        assert answer.status_code in {202, 422}, answer.text
+        self.stack.accepted += answer.status_code == httpx.codes.ACCEPTED
+
     async def settled(self) -> None:
         """Wait until everything that the log has acknowledged is applied."""
-        page = (await self.stack.read.get("/metrics")).text
-        lines = (line for line in page.splitlines() if line.startswith(_ACCEPTED))
-        self.stack.accepted = int(sum(float(line.rpartition(" ")[2]) for line in lines))
-        await self.stack.settled()
+        await self.stack.settled(every=0.01)
 
     # -- with a key ------------------------------------------------------------------------------
 
