@@ -6,7 +6,11 @@ from shared.http.auth import MissingScope
 from shared.keys.principal import Principal, Scope
 from shared.sources.effects import Effect
 
-SCOPE_OF = {Effect.ERASE: Scope.PEOPLE_ERASE, Effect.MERGE: Scope.PEOPLE_WRITE}
+SCOPE_OF = {
+    Effect.ERASE: Scope.PEOPLE_ERASE,
+    Effect.MERGE: Scope.PEOPLE_WRITE,
+    Effect.UNMERGE: Scope.PEOPLE_WRITE,
+}
 """Scope that a key needs to let a source have an effect."""
 
 

@@ -35,7 +35,9 @@ _INVISIBLE = re.compile(
 )
 """Characters that show nothing and join nothing. Joiners stay: several scripts spell with them."""
 _BLANKS = re.compile(r"\s+")
-_RECORD = re.compile(r"(?:hubspot|salesforce|pipedrive|stripe):[a-z_]+:.", re.DOTALL)
+_RECORD = re.compile(
+    r"(?:hubspot|salesforce|pipedrive|stripe|zendesk|intercom):[a-z_]+:.", re.DOTALL
+)
 """A provider's record, as adapters before `external_id` sent it for an anonymous id."""
 _OBJECTS = frozenset({"deal", "ticket", "opportunity", "case"})
 """Kinds of records that are things of an account, and not people."""

@@ -16,6 +16,8 @@ class Effect(StrEnum):
     """A person is erased for good."""
     MERGE = "merge"
     """An account absorbs another one."""
+    UNMERGE = "unmerge"
+    """Persons or accounts are one no longer."""
 
 
 _OF_KIND = {SourceKind.HUBSPOT: frozenset({Effect.ERASE})}

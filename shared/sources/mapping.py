@@ -73,6 +73,10 @@ class MappingRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     user_id: _Value | None = None
     anonymous_id: _Value | None = None
     email: _Value | None = None
+    external_id: _Value | None = None
+    """A provider's record of the person: `zendesk:user:5`."""
+    account_external_id: _Value | None = None
+    """A provider's record of the account: `zendesk:organization:7`."""
     previous_id: _Value | None = None
     previous_account_id: _Value | None = None
     channel: _Value | None = None

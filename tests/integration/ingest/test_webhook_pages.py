@@ -128,7 +128,6 @@ async def test_salesforces_page(stack: Stack, tmp_path: Path) -> None:
 
     assert "<Ack>true</Ack>" in acknowledged
     assert await events(stack, "salesforce-acme") == [
-        "Company Merged",
         "Company Updated",
         "Deal Stage Changed",
         "Deal Stage Changed",

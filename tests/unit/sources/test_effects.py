@@ -9,6 +9,7 @@ from shared.sources.source import SourceKind, SourceSettings
 
 ERASES = {"event": "Erasure Requested", "type": "erase", "user_id": "id"}
 MERGES = {"event": "M", "type": "merge", "account_id": "a", "previous_account_id": "b"}
+UNMERGES = {**MERGES, "type": "unmerge"}
 TRACKS = {"event": "Ticket Opened", "user_id": "id"}
 SKIPS = {**ERASES, "skip": True}
 
@@ -25,6 +26,7 @@ def settings(*rules: dict[str, Any]) -> SourceSettings:
         ((TRACKS, ERASES), {Effect.ERASE}),
         ((MERGES, TRACKS), {Effect.MERGE}),
         ((MERGES, ERASES), {Effect.ERASE, Effect.MERGE}),
+        ((UNMERGES,), {Effect.UNMERGE}),
         ((SKIPS,), set()),
     ],
 )

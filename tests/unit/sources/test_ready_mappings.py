@@ -70,7 +70,7 @@ def test_a_ticket_of_zendesk_is_opened_solved_and_opened_again() -> None:
         "Ticket Solved",
         "Ticket Reopened",
     )
-    assert (opened.anonymous_id, opened.account_id, opened.question) == (
+    assert (opened.external_id, opened.account_external_id, opened.question) == (
         "zendesk:user:20978392",
         "zendesk:organization:10002",
         "Invoices are hard to find",
@@ -166,7 +166,7 @@ def test_a_conversation_of_intercom_is_opened_rated_and_closed() -> None:
         "Survey Answered",
         "Ticket Solved",
     )
-    assert (opened.user_id, opened.anonymous_id, opened.email, opened.occurred_at) == (
+    assert (opened.user_id, opened.external_id, opened.email, opened.occurred_at) == (
         "ann",
         "intercom:contact:5ba6",
         "ann@acme.example",
@@ -196,6 +196,22 @@ def test_a_contact_of_intercom_at_a_company_names_person_and_account() -> None:
         "acme",
         "ann",
         {"name": "Acme"},
+    )
+
+
+def test_a_contact_of_intercom_leaves_its_company() -> None:
+    (touchpoint,) = touchpoints_of(
+        "intercom",
+        intercom(
+            "company.contact.detached",
+            {"company": {"id": "c1", "company_id": "acme"}, "contact": {"id": "5ba6"}},
+        ),
+    )
+
+    assert (touchpoint.type, touchpoint.external_id, touchpoint.account_id) == (
+        "leave",
+        "intercom:contact:5ba6",
+        "acme",
     )
 
 

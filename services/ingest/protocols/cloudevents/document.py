@@ -26,7 +26,8 @@ SCHEMAS: Json = {
         "type": "object",
         "description": "An event of the specification's JSON format. Who it was stands in the"
         " extension attributes `accountid`, `userid`, `anonymousid`, `email`, in `data` under our"
-        " names, or in `subject`. A `type` of `stageline.touchpoint.v1` says that `data` is a"
+        " names, or in `subject`; a provider's record of the person or account in `externalid` or"
+        " `accountexternalid`. A `type` of `stageline.touchpoint.v1` says that `data` is a"
         " touchpoint in our own form.",
         "properties": {
             "specversion": {"const": "1.0"},

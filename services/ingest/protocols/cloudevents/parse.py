@@ -4,7 +4,8 @@ Mapping:
 - `id` and `source` together are the message id, `time` is when it happened, `type` is the event's name;
 - with a `type` of `stageline.touchpoint.v1`, `data` is a native touchpoint;
 - otherwise `data` are the properties, and person and account are in extension attributes (`accountid`,
-  `userid`, `anonymousid`, `email`), in `data` under our names or in camel case, or in `subject`.
+  `userid`, `anonymousid`, `email`), in `data` under our names or in camel case, or in `subject`; records of
+  providers are in extension attributes (`externalid`, `accountexternalid`) or in `subject` alone.
 
 Source: CloudEvents 1.0.2, its JSON format and its HTTP protocol binding.
 """
@@ -31,7 +32,7 @@ from services.ingest.events.verdicts import (
 )
 from services.ingest.limits import Limits
 from shared.contracts.envelope import MAX_MESSAGE_ID_CHARS
-from shared.contracts.names import ANONYMOUS, EMAIL, USER
+from shared.contracts.names import ANONYMOUS, EMAIL, EXTERNAL, USER
 
 TOUCHPOINT_TYPE = "stageline.touchpoint.v1"
 """`type` of an event whose `data` is a native touchpoint."""
@@ -42,18 +43,20 @@ BATCHED = b"application/cloudevents-batch+json"
 _PREFIX = b"ce-"
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*+"')
 _ESCAPED = re.compile(rb"\\(.)")
-_IDENTITIES = {
-    "account_id": ("accountid", "account_id", "accountId"),
-    "user_id": ("userid", "user_id", "userId"),
-    "anonymous_id": ("anonymousid", "anonymous_id", "anonymousId"),
-    "email": ("email",),
+_IDENTITIES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "account_id": ("accountid", ("accountid", "account_id", "accountId")),
+    "user_id": ("userid", ("userid", "user_id", "userId")),
+    "anonymous_id": ("anonymousid", ("anonymousid", "anonymous_id", "anonymousId")),
+    "email": ("email", ("email",)),
+    "external_id": ("externalid", ()),
+    "account_external_id": ("accountexternalid", ()),
 }
-"""Field to its names: the first is an extension attribute, all may be in `data`."""
+"""Field to its extension attribute, and to its names in `data`, where an `external_id` may be anything's."""
 _CORE = frozenset(
     {"specversion", "id", "source", "type", "time", "subject", "datacontenttype", "dataschema"}
     | {"data", "data_base64"}
 )
-_PERSONS = {USER: "user_id", EMAIL: "email", ANONYMOUS: "anonymous_id"}
+_PERSONS = {USER: "user_id", EXTERNAL: "external_id", EMAIL: "email", ANONYMOUS: "anonymous_id"}
 
 _raw_many = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -187,8 +190,8 @@ def _data(attributes: Mapping[str, Any]) -> dict[str, Any] | Refused:
 
 def _identity(attributes: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
     identity: dict[str, Any] = {}
-    for field, (attribute, *rest) in _IDENTITIES.items():
-        named = [attributes.get(attribute), *(data.get(name) for name in (attribute, *rest))]
+    for field, (attribute, inner) in _IDENTITIES.items():
+        named = [attributes.get(attribute), *(data.get(name) for name in inner)]
         value = next((each for each in named if each is not None and each != ""), None)
         if value is not None:
             is_number = isinstance(value, int) and not isinstance(value, bool)

@@ -121,6 +121,7 @@ def to_candidate(sent: Mapping[str, Any], request: RequestFields) -> ForeignCand
             "user_id": person.user_id,
             "anonymous_id": person.anonymous_id,
             "previous_id": person.previous_id,
+            "previous_names": person.previous_names,
             "email": _email(traits),
             "occurred_at": occurred_at,
             "original_timestamp": timestamp if isinstance(timestamp, str) else None,

@@ -4,6 +4,9 @@ It is a browser's where the SDK says so (`$is_identified`, `$user_state`), where
 where the device has no user yet (`$device_id` without `$user_id`), and in a server's event without a person
 (`$process_person_profile: false` with a random id). Otherwise it is a user's: servers send ids of users.
 
+An alias says that two ids are one person's, for ever and whatever they are. `$identify` says who is signed in
+on a device, which the next user of the device may say as well.
+
 The account is one of the event's groups: that of a type in `ACCOUNT_TYPES`, else the first.
 """
 
@@ -11,6 +14,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from shared.contracts.names import ANONYMOUS
 
 ACCOUNT_TYPES = ("company", "organization", "account")
 """Types of group that are the account, in order of preference."""
@@ -26,6 +31,9 @@ class Person:
     user_id: Any = None
     anonymous_id: Any = None
     previous_id: Any = None
+    """The other id of an alias, which may be a user's or a browser's."""
+    previous_names: list[str] | None = None
+    """The other id of an alias as a stored name, where its kind is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +58,9 @@ def person_of(event: str | None, distinct_id: Any, given: Mapping[str, Any]) -> 
     """The person of an event with these properties."""
     if distinct_id is None:
         return Person()
-    if event in _ALIASES:
-        return _aliased(event, distinct_id, given)
+    alias = identifier(given.get("alias")) if event in _ALIASES else None
+    if alias is not None and alias != distinct_id:
+        return _aliased(event, distinct_id, alias, given)
     if event == "$groupidentify" and _is_placeholder(distinct_id, given):
         return Person()
     if event == "$identify":
@@ -78,20 +87,38 @@ def account_of(event: str | None, given: Mapping[str, Any]) -> Group:
     return Group(account_id=groups[chosen], is_described=chosen == described, all=groups)
 
 
-def _aliased(event: str | None, distinct_id: Any, given: Mapping[str, Any]) -> Person:  # noqa: ANN401
+def _aliased(
+    event: str | None,
+    distinct_id: Any,  # noqa: ANN401 - of any type
+    alias: Any,  # noqa: ANN401
+    given: Mapping[str, Any],
+) -> Person:
     """SDKs send the former id as `distinct_id` and the new one as `alias`.
 
     A former id that is a user's stays the user's, and the alias joins it.
     """
-    alias = identifier(given.get("alias"))
-    stays = (
+    is_user = _is_marked_as_user(given)
+    if (
         event == "$merge_dangerously"
-        or given.get("$is_identified") is True
+        or is_user
         or (_looks_random(alias) and not _looks_random(distinct_id))
-    )
-    if stays or alias is None:
+    ):
         return Person(user_id=distinct_id, previous_id=alias)
+    if (
+        _is_anonymous(distinct_id, given)
+        and isinstance(distinct_id, str)
+        and not _looks_random(distinct_id)
+    ):
+        return Person(user_id=alias, previous_names=[ANONYMOUS + distinct_id])
+    # A random id may have been sent by a browser, which marks it, and by a server, which does not.
     return Person(user_id=alias, previous_id=distinct_id)
+
+
+def _is_marked_as_user(given: Mapping[str, Any]) -> bool:
+    is_identified = given.get("$is_identified")
+    if isinstance(is_identified, bool):
+        return is_identified
+    return given.get("$user_state") == "identified"
 
 
 def _is_anonymous(distinct_id: object, given: Mapping[str, Any]) -> bool:

@@ -90,7 +90,7 @@ _OWN: Mapping[CallKind, Json] = {
         "groupId": _id("The account."),
         "traits": {**_OBJECT, "description": "Facts about the account."},
     },
-    "alias": {"previousId": _id("The person's name before.")},
+    "alias": {"previousId": _id("Another id of the person, of any kind.")},
 }
 """Type of call to the fields that it has beside the common ones."""
 
@@ -114,7 +114,7 @@ _ABOUT: Mapping[str, str] = {
     "page": "The event `Page Viewed`.",
     "screen": "The event `Screen Viewed`.",
     "group": "Facts about an account: the event `Account Identified`.",
-    "alias": "A person's name before: the event `Person Aliased`.",
+    "alias": "Another id of a person: the event `Person Aliased`.",
 }
 BATCH: Json = {
     "batch": [{"type": name, **example} for name, example in EXAMPLES.items()],

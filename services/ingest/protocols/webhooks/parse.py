@@ -281,8 +281,13 @@ def _built(fields: JsonObject, item: ProviderItem, name: str, index: int) -> For
     return build(given)
 
 
-_PERSON_OR_ACCOUNT = ("account_id", "user_id", "anonymous_id", "email")
-_IDS = ("account_id", "user_id", "anonymous_id", "previous_id", "previous_account_id", "logged_by")
+_PERSON_OR_ACCOUNT = (
+    "account_id", "user_id", "anonymous_id", "email", "external_id", "account_external_id",
+)  # fmt: skip
+_IDS = (
+    "account_id", "user_id", "anonymous_id", "external_id", "account_external_id", "previous_id",
+    "previous_account_id", "logged_by",
+)  # fmt: skip
 
 
 def why_unmapped(value: JsonObject, context: DeliveryContext) -> str:

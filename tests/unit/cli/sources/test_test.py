@@ -86,7 +86,7 @@ def test_a_provider_is_tried_by_its_kind(folder: Path) -> None:
 
     assert ran.exit_code == 0
     assert "item 0: Deal Created (track)" in ran.stdout
-    assert "  anonymous_id: hubspot:deal:9" in ran.stdout
+    assert "  external_id: hubspot:deal:9" in ran.stdout
 
 
 def test_a_sample_cannot_steer_the_terminal(folder: Path) -> None:

@@ -1,8 +1,9 @@
 """HubSpot: an array of at most 100 changes of contacts, companies, deals and tickets.
 
-A contact is the anonymous id `hubspot:contact:<id>`, a company the account `hubspot:company:<id>`. Deals
-and tickets are anonymous ids too: their changes name no company; the change of their association to one
-joins them to its account. Source: HubSpot's "Webhooks API", subscription types and payloads.
+A contact, deal or ticket is the `external_id` `hubspot:contact:<id>`, a company the `account_external_id`
+`hubspot:company:<id>`. Changes of deals and tickets name no company; the change of their association to one
+joins them to its account. Source: HubSpot's "Webhooks API", subscription types and payloads, and "Create
+generic webhook subscriptions".
 """
 
 from collections.abc import Sequence
@@ -17,12 +18,18 @@ from services.ingest.protocols.webhooks.providers.item import (
     present,
     text,
 )
+from shared.contracts.names import EXTERNAL
 from shared.sources.source import SourceSettings
 
 PROVIDER = "hubspot"
 
 _OBJECT_TYPES = {"0-1": "contact", "0-2": "company", "0-3": "deal", "0-5": "ticket"}
-"""`objectTypeId` of the subscriptions `object.*`."""
+"""`objectTypeId` of the subscriptions `object.*`, and the types of the ends of an association."""
+
+_COMPANY_OF = {"contact": "associatedcompanyid", "deal": "hs_primary_associated_company"}
+"""Property with the id of the primary company."""
+_BY_A_MERGE = "MERGE"
+"""Prefix of `changeSource` where a record changed because it was merged."""
 
 _TITLES = {"contact": "Contact", "company": "Company", "deal": "Deal", "ticket": "Ticket"}
 _DONE = {"creation": "Created", "deletion": "Deleted", "restore": "Restored"}
@@ -46,16 +53,16 @@ def read(item: JsonObject, settings: SourceSettings) -> ProviderItem:
         thing = _OBJECT_TYPES.get(text(item.get("objectTypeId")) or "", thing)
     name = _name(item)
     touchpoints: _Touchpoints = None
-    if thing in _TITLES:
+    if action == "associationChange":
+        touchpoints = _associated(item)
+    elif thing in _TITLES:
         match action:
             case "creation" | "deletion" | "restore":
                 touchpoints = _done(item, thing, action)
             case "propertyChange":
-                touchpoints = _changed(item, thing, settings.account_id_property, name)
+                touchpoints = _changed(item, thing, settings.account_id_property)
             case "merge":
                 touchpoints = _merged(item, thing, name)
-            case "associationChange":
-                touchpoints = _associated(item)
             case "privacyDeletion":
                 touchpoints = _privacy_deleted(item, thing)
             case _:
@@ -80,7 +87,7 @@ def _name(item: JsonObject) -> str | None:
 
 
 def _who(thing: str, number: str) -> JsonObject:
-    name = "account_id" if thing == "company" else "anonymous_id"
+    name = "account_external_id" if thing == "company" else "external_id"
     return {name: f"{PROVIDER}:{thing}:{number}"}
 
 
@@ -95,7 +102,11 @@ def _done(item: JsonObject, thing: str, action: str) -> _Touchpoints:
     event = f"{_TITLES[thing]} {_DONE[action]}"
     if thing == "ticket" and action == "creation":
         event = "Ticket Opened"
-    return [_touchpoint(thing, number, event, properties={f"{thing}_id": number})]
+    done = _touchpoint(thing, number, event, properties={f"{thing}_id": number})
+    if action == "deletion":
+        # It also comes for each record that a merge absorbs, and does not delete the survivor.
+        done["is_about_record"] = True
+    return [done]
 
 
 def _privacy_deleted(item: JsonObject, thing: str) -> _Touchpoints:
@@ -105,30 +116,20 @@ def _privacy_deleted(item: JsonObject, thing: str) -> _Touchpoints:
     return [_touchpoint(thing, number, "Erasure Requested", type="erase")]
 
 
-def _changed(
-    item: JsonObject, thing: str, account_property: str | None, name: str | None
-) -> _Touchpoints:
+def _changed(item: JsonObject, thing: str, account_property: str | None) -> _Touchpoints:
     number = identifier(item.get("objectId"))
     changed = text(item.get("propertyName"))
     if number is None or changed is None:
         return None
     value = item.get("propertyValue")
-    touchpoints = [_change(thing, number, changed, value)]
-    account_id = identifier(value) if changed == account_property else None
-    if account_id is not None and thing == "company":
-        touchpoints.append(
-            {
-                "type": "merge",
-                "event": "Company Merged",
-                "channel": "crm",
-                "account_id": account_id,
-                "previous_account_id": f"{PROVIDER}:company:{number}",
-                "message_id": None if name is None else values.shortened(f"{name}:account"),
-            }
-        )
-    elif account_id is not None:
-        touchpoints[0]["account_id"] = account_id
-    return touchpoints
+    touchpoint = _change(thing, number, changed, value)
+    named = identifier(value)
+    if named is not None and changed == account_property:
+        # Of a company: the account that its record stands for, until a later change corrects it.
+        touchpoint["account_id"] = named
+    elif named is not None and named.strip("0") and changed == _COMPANY_OF.get(thing):
+        touchpoint |= _who("company", named)
+    return [touchpoint]
 
 
 def _change(thing: str, number: str, changed: str, value: object) -> JsonObject:
@@ -174,25 +175,30 @@ def _merged(item: JsonObject, thing: str, name: str | None) -> _Touchpoints:
         return None
     gone = [identifier(other) for other in (primary, *others)]
     merged = [number for number in dict.fromkeys(gone) if number is not None and number != survivor]
-    field, kind = (
-        ("previous_account_id", "merge") if thing == "company" else ("previous_id", "alias")
-    )
     return [
-        _touchpoint(
-            thing,
-            survivor,
-            f"{_TITLES[thing]} Merged",
-            type=kind,
-            message_id=None if name is None else values.shortened(f"{name}:{number}"),
-            **{field: f"{PROVIDER}:{thing}:{number}"},
-        )
+        {
+            **_merge(thing, survivor, number),
+            "event": f"{_TITLES[thing]} Merged",
+            "channel": _CHANNELS.get(thing, "crm"),
+            "message_id": None if name is None else values.shortened(f"{name}:{number}"),
+        }
         for number in merged
     ]
+
+
+def _merge(thing: str, survivor: str, number: str) -> JsonObject:
+    own, absorbed = (f"{PROVIDER}:{thing}:{each}" for each in (survivor, number))
+    if thing == "company":
+        return {"type": "merge", "account_external_id": own, "previous_account_id": absorbed}
+    return {"type": "alias", "external_id": own, "previous_names": [EXTERNAL + absorbed]}
 
 
 def _associated(item: JsonObject) -> _Touchpoints:
     """Associations like CONTACT_TO_COMPANY, in either order; only a company joins the other to an account."""
     kinds = (text(item.get("associationType")) or "").lower().split("_to_")
+    types = [text(item.get(name)) or "" for name in ("fromObjectTypeId", "toObjectTypeId")]
+    if all(each in _OBJECT_TYPES for each in types):
+        kinds = [_OBJECT_TYPES[each] for each in types]
     ids = [identifier(item.get(name)) for name in ("fromObjectId", "toObjectId")]
     ends = dict(zip(kinds, ids, strict=False))
     if len(ends) != len(kinds) or len(kinds) != len(ids) or None in ids:
@@ -206,6 +212,11 @@ def _associated(item: JsonObject) -> _Touchpoints:
     event = f"{_TITLES[thing]} {'Unlinked' if is_removed else 'Linked'}"
     touchpoint = _touchpoint(thing, number, event, properties=properties)
     company = ends.get("company")
-    if company is not None and not is_removed:
+    if is_removed and (text(item.get("changeSource")) or "").startswith(_BY_A_MERGE):
+        # The survivor of the merge is in the company still.
+        touchpoint["is_about_record"] = True
+    elif company is not None:
         touchpoint |= _who("company", company)
+        if is_removed:
+            touchpoint["type"] = "leave"
     return [touchpoint]

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from services.ingest.events.candidate import is_email
+from shared.contracts import names
 from shared.contracts.envelope import MAX_MESSAGE_ID_CHARS
 
 JsonObject = dict[str, Any]
@@ -107,6 +108,17 @@ def instant(value: object) -> datetime | None:
 def mapping(value: object) -> Mapping[str, Any]:
     """The value if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
+
+
+def account(account_id: str | None, record: str | None) -> JsonObject:
+    """The account of a person, deal or ticket: by the id in its own field, else by the account's record.
+
+    Not both, which would say that the record is that account. An id that names nobody gives way to the
+    record; without a record it stays, for ingest to show it as ignored.
+    """
+    if account_id is not None and (record is None or not names.is_junk(account_id)):
+        return {"account_id": account_id}
+    return {} if record is None else {"account_external_id": record}
 
 
 def present(fields: Mapping[str, Any]) -> JsonObject:

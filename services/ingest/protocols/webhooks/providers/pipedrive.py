@@ -1,7 +1,9 @@
 """Pipedrive's webhooks v2: persons, organizations, deals, leads, activities and notes.
 
-A person is the anonymous id `pipedrive:person:<id>`, an organization `pipedrive:organization:<id>`. A merge
-comes as the deletion of one, whose `meta` names the other (`merged_to_id`), and a change of the other.
+A person is the `external_id` `pipedrive:person:<id>`, an organization the `account_external_id`
+`pipedrive:organization:<id>`. A deal of an organization is the `external_id` `pipedrive:deal:<id>`; one
+without is its person's. A merge comes as the deletion of one, whose `meta` names the other
+(`merged_to_id`), and a change of the other.
 Source: Pipedrive's "Guide for Webhooks v2" and its migration guide.
 """
 
@@ -16,6 +18,7 @@ from services.ingest.protocols.webhooks.providers.item import (
     present,
     text,
 )
+from shared.contracts import names
 from shared.sources.source import SourceSettings
 
 PROVIDER = "pipedrive"
@@ -69,8 +72,10 @@ def _merged(thing: str, number: str, survivor: str) -> JsonObject:
     own = f"{PROVIDER}:{thing}:{number}"
     event = {"event": f"{_TITLES[thing]} Merged", "channel": "crm"}
     if thing == "organization":
-        return {**event, "type": "merge", "account_id": survivor, "previous_account_id": own}
-    return {**event, "type": "alias", "anonymous_id": survivor, "previous_id": own}
+        merge = {"account_external_id": survivor, "previous_account_id": own}
+        return {**event, "type": "merge", **merge}
+    previous = [names.EXTERNAL + own]
+    return {**event, "type": "alias", "external_id": survivor, "previous_names": previous}
 
 
 class _Change:
@@ -96,6 +101,9 @@ class _Change:
 
     def touchpoints(self, name: str | None) -> list[JsonObject]:
         """One or more; all but the first have message ids derived from `name`."""
+        return [*self._main(name), *self._left(name)]
+
+    def _main(self, name: str | None) -> list[JsonObject]:
         match self._thing, self._action:
             case "deal", "change":
                 return self._deal_changed(name)
@@ -107,7 +115,7 @@ class _Change:
                 note = text(self._now.get("content"))
                 return [self._touchpoint("Note Logged", **present({"thought": _short(note)}))]
             case (("person" | "organization"), _):
-                return self._party(name)
+                return [self._party()]
             case _:
                 properties = present({f"{self._thing}_id": self._number, **self._title()})
                 return [self._touchpoint(self._event(), properties=properties)]
@@ -165,58 +173,88 @@ class _Change:
         }
         return {**self._touchpoint(event, properties=present(properties)), "channel": channel}
 
-    def _party(self, name: str | None) -> list[JsonObject]:
+    def _party(self) -> JsonObject:
         is_person = self._thing == "person"
-        names = ("name", "first_name", "last_name", "job_title", "label", "website", "industry")
+        fields = ("name", "first_name", "last_name", "job_title", "label", "website", "industry")
         traits = {
             key: value
-            for key in names
+            for key in fields
             if isinstance(value := self._whole.get(key), str | int | float | bool)
         }
         kind, field = ("identify", "traits") if is_person else ("group", "account_traits")
-        touchpoints = [self._touchpoint(self._event(), **{"type": kind, field: traits})]
-        account_id = self._account_named()
-        if not is_person and account_id is not None and self._action != "delete":
-            own = None if name is None else values.shortened(f"{name}:account")
-            former = f"{PROVIDER}:organization:{self._number}"
-            merge = {"type": "merge", "event": "Company Merged", "channel": "crm"}
-            touchpoints.append(
-                {
-                    **merge,
-                    "account_id": account_id,
-                    "previous_account_id": former,
-                    "message_id": own,
-                }
-            )
-        return touchpoints
+        return self._touchpoint(self._event(), **{"type": kind, field: traits})
 
-    def _account_named(self) -> str | None:
-        """The account id in a field of the record, or in a custom field, whose values are objects."""
+    def _left(self, name: str | None) -> list[JsonObject]:
+        """A person or deal that has another organization, or none, is in the former no longer."""
+        if self._action != "change" or self._thing not in ("person", "deal"):
+            return []
+        was_named = self._account_named(self._before) is not None
+        if self._account_named(self._now) is not None and not was_named:
+            # Its own field says where it is, whatever organization it had.
+            return []
+        former = self._account(self._before)
+        if not former or former == self._account(self._now):
+            return []
+        if any(map(names.is_junk, former.values())):
+            return []
+        left = {
+            "type": "leave",
+            "event": f"{_TITLES[self._thing]} Unlinked",
+            "channel": "crm",
+            "external_id": self._own(),
+            "message_id": None if name is None else values.shortened(f"{name}:left"),
+        }
+        return [{**left, **former}]
+
+    def _account_named(self, record: Mapping[str, Any]) -> str | None:
+        """The account id in a field of a record, or in a custom field, whose values are objects."""
         name = self._account_property
         if name is None:
             return None
-        custom = values.mapping(self._whole.get("custom_fields")).get(name)
+        custom = values.mapping(record.get("custom_fields")).get(name)
         if isinstance(custom, dict):
             custom = custom.get("value")
-        return identifier(self._whole.get(name)) or identifier(custom)
+        return identifier(record.get(name)) or identifier(custom)
+
+    def _account(self, record: Mapping[str, Any]) -> JsonObject:
+        """The account of a record that is no organization, as its own field or its organization says."""
+        # A lead has its own name for the reference.
+        organization = _id(record.get("org_id")) or _id(record.get("organization_id"))
+        own = organization and f"{PROVIDER}:organization:{organization}"
+        return values.account(self._account_named(record), own)
 
     def _touchpoint(self, event: str, **more: Any) -> JsonObject:  # noqa: ANN401 - fields
-        return {"event": event, "channel": "crm", **self._who(), **more}
+        touchpoint = {"event": event, "channel": "crm", **self._who(), **more}
+        names_itself = self._own() in (
+            touchpoint.get("external_id"),
+            touchpoint.get("account_external_id"),
+        )
+        if self._action == "delete" and names_itself:
+            touchpoint["is_about_record"] = True
+        return touchpoint
+
+    def _own(self) -> str:
+        return f"{PROVIDER}:{self._thing}:{self._number}"
 
     def _who(self) -> JsonObject:
-        own = f"{PROVIDER}:{self._thing}:{self._number}"
+        whole = self._whole
         if self._thing == "organization":
-            return {"account_id": own}
-        person = self._number if self._thing == "person" else _id(self._whole.get("person_id"))
-        organization = _id(self._whole.get("org_id"))
-        account_id = organization and f"{PROVIDER}:organization:{organization}"
-        return present(
-            {
-                "anonymous_id": f"{PROVIDER}:person:{person}" if person else own,
-                "account_id": self._account_named() or account_id,
-                "email": self._email(),
-            }
-        )
+            # Both: the record is that account, until its field says another.
+            account_id = None if self._action == "delete" else self._account_named(whole)
+            return present({"account_external_id": self._own(), "account_id": account_id})
+        account = self._account(whole)
+        if self._thing == "person":
+            # A record that is gone says no more whose address it was.
+            email = None if self._action == "delete" else self._email()
+            return present({"external_id": self._own(), "email": email, **account})
+        person, deal = _id(whole.get("person_id")), _id(whole.get("deal_id"))
+        external_id = self._own()
+        # A deal of a company is an object of its own, which moves as a whole when its company is corrected.
+        if person is not None and not (self._thing == "deal" and account):
+            external_id = f"{PROVIDER}:person:{person}"
+        elif deal is not None and not account:
+            external_id = f"{PROVIDER}:deal:{deal}"
+        return {"external_id": external_id, **account}
 
     def _email(self) -> str | None:
         listed = self._whole.get("emails")
@@ -229,8 +267,9 @@ class _Change:
 
 
 def _id(value: object) -> str | None:
-    """Id of a referenced record, which is a number or an object with one."""
-    return identifier(value.get("value") or value.get("id") if isinstance(value, dict) else value)
+    """Id of a referenced record, which is a number or an object with one; 0 refers to none."""
+    number = identifier(value.get("value") or value.get("id") if isinstance(value, dict) else value)
+    return None if number == "0" else number
 
 
 def _short(note: str | None) -> str | None:

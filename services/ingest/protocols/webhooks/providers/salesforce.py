@@ -1,8 +1,8 @@
 """Salesforce: records out of outbound messages, Flow callouts and change events.
 
 A record is an object with its type in `attributes.type`, as Salesforce's REST API writes it; a change
-event carries `ChangeEventHeader`. A contact or lead is an anonymous id (`salesforce:contact:003...`),
-an account is `salesforce:account:001...`. Opportunities and cases are anonymous ids as well: a change
+event carries `ChangeEventHeader`. A contact, lead, opportunity or case is an `external_id`
+(`salesforce:contact:003...`), an account an `account_external_id` (`salesforce:account:001...`). A change
 event names the account only when that is what changed. Ids are kept in their form of 18 characters.
 Source: Salesforce's object reference and "Change Data Capture Developer Guide".
 """
@@ -18,6 +18,7 @@ from services.ingest.protocols.webhooks.providers.item import (
     present,
     text,
 )
+from shared.contracts.names import EXTERNAL
 from shared.sources.source import SourceSettings
 
 PROVIDER = "salesforce"
@@ -151,7 +152,10 @@ class _Record:
         if self._change in _DONE:
             event = f"{self._title} {_DONE[self._change]}"
             event = "Ticket Opened" if event == "Ticket Created" else event
-            return self._touchpoint(event, **self._facts())
+            done = self._touchpoint(event, **self._facts())
+            if self._change == "DELETE" and not self._is_of_another(done):
+                done["is_about_record"] = True
+            return done
         match self._kind:
             case "Opportunity" if self._record.get("StageName") is not None:
                 return self._touchpoint("Deal Stage Changed", **self._facts())
@@ -166,12 +170,6 @@ class _Record:
 
     def _more(self) -> list[tuple[str, JsonObject]]:
         more: list[tuple[str, JsonObject]] = []
-        account_id = self._account_named()
-        if self._kind == "Account" and account_id is not None:
-            merge = {"type": "merge", "event": "Company Merged", "channel": "crm"}
-            former = f"{PROVIDER}:account:{self._number}"
-            fields = {**merge, "account_id": account_id, "previous_account_id": former}
-            more.append(("account", fields))
         is_closed = _true(self._record.get("IsClosed"))
         if self._kind == "Opportunity" and _true(self._record.get("IsWon")):
             more.append(("closed", self._touchpoint("Deal Won", **self._facts())))
@@ -188,18 +186,30 @@ class _Record:
         return {"event": event, "channel": channel, **self._who(), **more}
 
     def _who(self) -> JsonObject:
-        own = f"{PROVIDER}:{self._thing}:{self._number}"
+        own = _named(self._thing, self._number)
         if self._kind == "Account":
-            return {"account_id": own}
-        account = record_id(self._record.get("AccountId"))
-        account_id = self._account_named() or (account and f"{PROVIDER}:account:{account}")
-        person = own
+            # Both: the record is that account, until its field says another.
+            return present({"account_external_id": own, "account_id": self._account_named()})
+        account = self._account("AccountId")
         contact = record_id(self._record.get("ContactId") or self._record.get("WhoId"))
-        if contact is not None and self._kind in ("Case", "Task", "Event"):
+        is_of_contact = self._kind in ("Task", "Event") or (self._kind == "Case" and not account)
+        if contact is not None and is_of_contact:
             thing = "lead" if contact.startswith("00Q") else "contact"
-            person = f"{PROVIDER}:{thing}:{contact}"
-        address = values.email(self._record.get("Email"))
-        return present({"anonymous_id": person, "account_id": account_id, "email": address})
+            return {"external_id": _named(thing, contact), **account}
+        # An address beside an opportunity or case would make it one with a person.
+        is_person = self._kind in ("Contact", "Lead")
+        address = values.email(self._record.get("Email")) if is_person else None
+        return present({"external_id": own, "email": address, **account})
+
+    def _is_of_another(self, touchpoint: JsonObject) -> bool:
+        """Whether the touchpoint of a case or activity names its contact and not the record itself."""
+        own = _named(self._thing, self._number)
+        return self._kind != "Account" and touchpoint["external_id"] != own
+
+    def _account(self, field: str) -> JsonObject:
+        """The account by the record's own field, else by its reference `field`."""
+        number = record_id(self._record.get(field))
+        return values.account(self._account_named(), number and _named("account", number))
 
     def _facts(self) -> JsonObject:
         record = self._record
@@ -246,16 +256,15 @@ class _Record:
     def _lead(self) -> JsonObject:
         contact = record_id(self._record.get("ConvertedContactId"))
         if contact is not None:
-            account = record_id(self._record.get("ConvertedAccountId"))
-            who = present(
-                {
-                    "anonymous_id": f"{PROVIDER}:contact:{contact}",
-                    "previous_id": f"{PROVIDER}:lead:{self._number}",
-                    "account_id": account and f"{PROVIDER}:account:{account}",
-                    "email": values.email(self._record.get("Email")),
-                }
-            )
-            return {"type": "alias", "event": "Lead Converted", "channel": "crm", **who}
+            return {
+                "type": "alias",
+                "event": "Lead Converted",
+                "channel": "crm",
+                "external_id": _named("contact", contact),
+                "previous_names": [EXTERNAL + _named("lead", self._number)],
+                **present({"email": values.email(self._record.get("Email"))}),
+                **self._account("ConvertedAccountId"),
+            }
         status = text(self._record.get("Status"))
         if status is None:
             return self._touchpoint("Lead Updated", **self._facts())
@@ -263,11 +272,16 @@ class _Record:
         return self._touchpoint("Lead Status Changed", **facts)
 
     def _merged(self, survivor: str) -> JsonObject:
-        own, kept = (f"{PROVIDER}:{self._thing}:{each}" for each in (self._number, survivor))
+        own, kept = (_named(self._thing, each) for each in (self._number, survivor))
         event = {"event": f"{self._title} Merged", "channel": "crm"}
         if self._kind == "Account":
-            return {**event, "type": "merge", "account_id": kept, "previous_account_id": own}
-        return {**event, "type": "alias", "anonymous_id": kept, "previous_id": own}
+            merge = {"account_external_id": kept, "previous_account_id": own}
+            return {**event, "type": "merge", **merge}
+        return {**event, "type": "alias", "external_id": kept, "previous_names": [EXTERNAL + own]}
+
+
+def _named(thing: str, number: str) -> str:
+    return f"{PROVIDER}:{thing}:{number}"
 
 
 def _true(value: object) -> bool:

@@ -1,6 +1,6 @@
 """Stripe: invoices, subscriptions, customers and checkouts.
 
-A customer is the anonymous id `stripe:customer:<id>`, with the e-mail address of the event; the account id
+A customer is the `external_id` `stripe:customer:<id>`, with the e-mail address of the event; the account id
 is in the metadata (`account_id_property`). Amounts come in the smallest unit of their
 currency and become major units. Source: Stripe's "Types of events", "Zero-decimal currencies".
 """
@@ -51,6 +51,9 @@ def read(item: JsonObject, settings: SourceSettings) -> ProviderItem:
     touchpoints: list[JsonObject] | None = None
     if reader is not None and thing:
         who = _who(thing, settings.account_id_property)
+        if kind == "customer.deleted":
+            # A record that is gone says no more whose address it was.
+            who.pop("email", None)
         if who:
             before = values.mapping(data.get("previous_attributes"))
             events = reader(thing, before)
@@ -69,22 +72,34 @@ def _who(thing: Mapping[str, Any], account_property: str | None) -> JsonObject:
         customer = customer.get("id")
     if thing.get("object") == "customer":
         customer = thing.get("id")
-    details = values.mapping(thing.get("customer_details"))
-    address = thing.get("email") if thing.get("object") == "customer" else None
-    for candidate in (
-        thing.get("customer_email"),
-        details.get("email"),
-        thing.get("receipt_email"),
-    ):
-        address = address or candidate
     name = identifier(customer)
     return present(
         {
-            "anonymous_id": f"{PROVIDER}:customer:{name}" if name else None,
-            "email": values.email(address),
+            "external_id": f"{PROVIDER}:customer:{name}" if name else None,
+            "email": _address(thing),
             "account_id": _account(thing, account_property),
         }
     )
+
+
+def _address(thing: Mapping[str, Any]) -> str | None:
+    """The first valid address: the customer's, else the one that was typed in at the payment.
+
+    A guest has no customer, and a dispute does not name its own.
+    """
+    checkout, billing, evidence = (
+        values.mapping(thing.get(name))
+        for name in ("customer_details", "billing_details", "evidence")
+    )
+    addresses = (
+        thing.get("email") if thing.get("object") == "customer" else None,
+        thing.get("customer_email"),
+        checkout.get("email"),
+        thing.get("receipt_email"),
+        billing.get("email"),
+        evidence.get("customer_email_address"),
+    )
+    return next(filter(None, map(values.email, addresses)), None)
 
 
 def _account(thing: Mapping[str, Any], account_property: str | None) -> str | None:
@@ -217,11 +232,14 @@ def _paid(event: str, amount: str) -> _Reader:
     return read_event
 
 
-def _customer(event: str) -> _Reader:
+def _customer(event: str, *, is_deletion: bool = False) -> _Reader:
     def read_event(thing: Mapping[str, Any], _: Mapping[str, Any]) -> _Touchpoints:
         names = ("name", "phone", "description", "currency", "delinquent")
         traits = present({name: thing.get(name) for name in names})
-        return [{"type": "identify", "event": event, "traits": traits}]
+        touchpoint: JsonObject = {"type": "identify", "event": event, "traits": traits}
+        if is_deletion:
+            touchpoint["is_about_record"] = True
+        return [touchpoint]
 
     return read_event
 
@@ -237,7 +255,7 @@ _READERS: Mapping[str, _Reader] = {
     "checkout.session.completed": _paid("Checkout Completed", "amount_total"),
     "customer.created": _customer("Customer Created"),
     "customer.updated": _customer("Customer Updated"),
-    "customer.deleted": _customer("Customer Deleted"),
+    "customer.deleted": _customer("Customer Deleted", is_deletion=True),
     "customer.subscription.created": _started,
     "customer.subscription.updated": _updated,
     "customer.subscription.deleted": _cancelled,

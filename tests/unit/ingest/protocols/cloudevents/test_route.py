@@ -85,6 +85,23 @@ async def test_a_batch_gives_each_event_its_own_verdict(
         ({"userid": "leah"}, {"user_id": "leah", "account_id": None}),
         ({"data": {"userId": 42, "accountId": "acme"}}, {"user_id": "42", "account_id": "acme"}),
         ({"data": {"account_id": "other"}, "accountid": "acme"}, {"account_id": "acme"}),
+        ({"subject": "external:hubspot:deal:501"}, {"external_id": "hubspot:deal:501"}),
+        (
+            {"externalid": "hubspot:contact:8301", "accountexternalid": "hubspot:company:701"},
+            {
+                "external_id": "hubspot:contact:8301",
+                "account_external_id": "hubspot:company:701",
+                "account_id": None,
+            },
+        ),
+        (
+            {"accountexternalid": "hubspot:company:701", "accountid": "acme"},
+            {"account_external_id": "hubspot:company:701", "account_id": "acme"},
+        ),
+        (
+            {"subject": "acme", "data": {"external_id": "SKU-1"}},
+            {"external_id": None, "account_id": "acme", "properties": {"external_id": "SKU-1"}},
+        ),
     ],
 )
 async def test_who_it_was_stands_in_attributes_data_or_subject(
@@ -92,7 +109,7 @@ async def test_who_it_was_stands_in_attributes_data_or_subject(
     bearer: dict[str, str],
     event_log: ListLog,
     changes: dict[str, Any],
-    named: dict[str, str | None],
+    named: dict[str, Any],
 ) -> None:
     await client.post(PATH, json={**EVENT, **changes}, headers={**bearer, **STRUCTURED})
 

@@ -92,35 +92,6 @@ def test_set_is_about_the_person_on_any_event(where: str, event: str, becomes: s
 
 
 @pytest.mark.parametrize(
-    ("event", "distinct_id", "properties", "user_id", "previous_id"),
-    [
-        ("$create_alias", "anon-1", {"alias": "leah", **SERVER}, "leah", "anon-1"),
-        ("$create_alias", UUID, {"alias": "leah", "$is_identified": False}, "leah", UUID),
-        ("$create_alias", "leah", {"alias": "leah-2", "$is_identified": True}, "leah", "leah-2"),
-        ("$create_alias", "leah", {"alias": UUID, **SERVER}, "leah", UUID),
-        ("$create_alias", UUID, {"alias": OTHER_UUID, **SERVER}, OTHER_UUID, UUID),
-        ("$create_alias", "leah", {}, "leah", None),
-        ("$merge_dangerously", "leah", {"alias": "old-leah"}, "leah", "old-leah"),
-    ],
-)
-def test_an_alias_joins_the_name_so_far_to_the_one_that_stays(
-    event: str,
-    distinct_id: str,
-    properties: dict[str, Any],
-    user_id: str,
-    previous_id: str | None,
-) -> None:
-    candidate = touchpoint(event, distinct_id=distinct_id, properties=properties)
-
-    assert (candidate.type, candidate.event) == ("alias", "Person Aliased")
-    assert (candidate.user_id, candidate.anonymous_id, candidate.previous_id) == (
-        user_id,
-        None,
-        previous_id,
-    )
-
-
-@pytest.mark.parametrize(
     ("groups", "account_id"),
     [
         ({"company": "acme"}, "acme"),

@@ -109,16 +109,6 @@ async def test_a_group_call_may_name_its_account_in_the_context_as_the_others_do
     assert (envelope.account_id, envelope.account_traits) == ("acme", {"industry": "saas"})
 
 
-@pytest.mark.parametrize("path", ["/v1/alias", "/v1/a"])
-async def test_alias_carries_the_previous_id(
-    client: httpx.AsyncClient, by_basic: dict[str, str], event_log: ListLog, path: str
-) -> None:
-    await client.post(path, json={"userId": "u-1", "previousId": "a-1"}, headers=by_basic)
-
-    [envelope] = event_log.envelopes
-    assert (envelope.type, envelope.user_id, envelope.previous_id) == ("alias", "u-1", "a-1")
-
-
 @pytest.mark.parametrize(
     ("path", "event"),
     [

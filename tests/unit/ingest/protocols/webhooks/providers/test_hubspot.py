@@ -7,31 +7,13 @@ import pytest
 from services.ingest.events.candidate import ForeignCandidate
 from services.ingest.protocols.webhooks.parse import DeliveryContext, parse_item
 from shared.sources.source import SourceKind, SourceSettings
+from tests.unit.ingest.protocols.webhooks.providers.payloads import changed, hubspot
 from tests.unit.ingest.protocols.webhooks.senders import MILLISECONDS, parsed
 
-
-def hubspot(kind: str, **more: Any) -> dict[str, Any]:
-    return {
-        "eventId": 100,
-        "subscriptionId": 12,
-        "portalId": 33,
-        "appId": 44,
-        "occurredAt": MILLISECONDS,
-        "subscriptionType": kind,
-        "attemptNumber": 0,
-        "objectId": 201,
-        **more,
-    }
-
-
-def changed(thing: str, name: str, value: str, **more: Any) -> dict[str, Any]:
-    return hubspot(f"{thing}.propertyChange", propertyName=name, propertyValue=value, **more)
-
-
-CONTACT = {"anonymous_id": "hubspot:contact:201", "channel": "crm"}
-COMPANY = {"account_id": "hubspot:company:201", "channel": "crm"}
-DEAL = {"anonymous_id": "hubspot:deal:201", "channel": "crm"}
-TICKET = {"anonymous_id": "hubspot:ticket:201", "channel": "support"}
+CONTACT = {"external_id": "hubspot:contact:201", "channel": "crm"}
+COMPANY = {"account_external_id": "hubspot:company:201", "channel": "crm"}
+DEAL = {"external_id": "hubspot:deal:201", "channel": "crm"}
+TICKET = {"external_id": "hubspot:ticket:201", "channel": "support"}
 
 
 @pytest.mark.parametrize(
@@ -47,7 +29,25 @@ TICKET = {"anonymous_id": "hubspot:ticket:201", "channel": "support"}
         ),
         (
             hubspot("deal.deletion"),
-            [{**DEAL, "event": "Deal Deleted", "properties": {"deal_id": "201"}}],
+            [
+                {
+                    **DEAL,
+                    "event": "Deal Deleted",
+                    "properties": {"deal_id": "201"},
+                    "is_about_record": True,
+                }
+            ],
+        ),
+        (
+            hubspot("company.deletion"),
+            [
+                {
+                    **COMPANY,
+                    "event": "Company Deleted",
+                    "properties": {"company_id": "201"},
+                    "is_about_record": True,
+                }
+            ],
         ),
         (
             hubspot("contact.restore"),
@@ -151,61 +151,6 @@ TICKET = {"anonymous_id": "hubspot:ticket:201", "channel": "support"}
             changed("ticket", "closed_date", "1772364600000"),
             [{**TICKET, "event": "Ticket Solved", "properties": {"ticket_id": "201"}}],
         ),
-        (
-            hubspot(
-                "contact.merge", primaryObjectId=201, mergedObjectIds=[7, 8], newObjectId=None
-            ),
-            [
-                {**CONTACT, "event": "Contact Merged", "type": "alias", "previous_id": f"hubspot:contact:{n}"}
-                for n in (7, 8)
-            ],
-        ),
-        (
-            hubspot("company.merge", primaryObjectId=201, mergedObjectIds=[7], newObjectId=300),
-            [
-                {
-                    "account_id": "hubspot:company:300",
-                    "channel": "crm",
-                    "event": "Company Merged",
-                    "type": "merge",
-                    "previous_account_id": f"hubspot:company:{n}",
-                }
-                for n in (201, 7)
-            ],
-        ),
-        (
-            hubspot(
-                "contact.associationChange",
-                associationType="COMPANY_TO_CONTACT",
-                fromObjectId=77,
-                toObjectId=201,
-                associationRemoved=False,
-            ),
-            [
-                {
-                    **CONTACT,
-                    "account_id": "hubspot:company:77",
-                    "event": "Contact Linked",
-                    "properties": {"company_id": "77", "contact_id": "201"},
-                }
-            ],
-        ),
-        (
-            hubspot(
-                "deal.associationChange",
-                associationType="DEAL_TO_COMPANY",
-                fromObjectId=201,
-                toObjectId=77,
-                associationRemoved=True,
-            ),
-            [
-                {
-                    **DEAL,
-                    "event": "Deal Unlinked",
-                    "properties": {"deal_id": "201", "company_id": "77"},
-                }
-            ],
-        ),
     ],
 )  # fmt: skip
 def test_what_hubspot_tells(item: dict[str, Any], expected: list[dict[str, Any]]) -> None:
@@ -231,18 +176,6 @@ def test_what_hubspot_does_not_say_in_a_known_way_is_kept(item: dict[str, Any]) 
     (event,) = parsed(SourceKind.HUBSPOT, item)
 
     assert (event["type"], event["properties"]) == ("unmapped", item)
-
-
-def test_hubspots_property_with_our_account_makes_the_company_that_account() -> None:
-    item = changed("company", "stageline_account", "acme")
-
-    assert parsed(SourceKind.HUBSPOT, item, account_id_property="stageline_account")[1] == {
-        "type": "merge",
-        "event": "Company Merged",
-        "channel": "crm",
-        "account_id": "acme",
-        "previous_account_id": "hubspot:company:201",
-    }
 
 
 def test_hubspots_retry_is_one_event_and_another_property_is_another() -> None:

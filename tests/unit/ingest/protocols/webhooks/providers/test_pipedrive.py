@@ -7,25 +7,8 @@ import pytest
 from services.ingest.events.candidate import ForeignCandidate
 from services.ingest.protocols.webhooks.parse import DeliveryContext, parse_item
 from shared.sources.source import SourceKind, SourceSettings
+from tests.unit.ingest.protocols.webhooks.providers.payloads import pipedrive
 from tests.unit.ingest.protocols.webhooks.senders import AT, MILLISECONDS, parsed
-
-
-def pipedrive(
-    action: str, entity: str, data: dict[str, Any] | None, previous: dict[str, Any] | None = None
-) -> dict[str, Any]:
-    return {
-        "meta": {
-            "action": action,
-            "entity": entity,
-            "entity_id": "9",
-            "id": "delivery-1",
-            "timestamp": "2026-03-01T11:30:00.000Z",
-            "version": "2.0",
-        },
-        "data": data,
-        "previous": previous,
-    }
-
 
 DEAL_9 = {
     "stage_id": 3,
@@ -37,8 +20,8 @@ DEAL_9 = {
     "person_id": 5,
 }
 WHO_9 = {
-    "anonymous_id": "pipedrive:person:5",
-    "account_id": "pipedrive:organization:4",
+    "external_id": "pipedrive:deal:9",
+    "account_external_id": "pipedrive:organization:4",
     "channel": "crm",
 }
 FACTS_9 = {"deal_id": "9", "stage": "3", "status": "open", "currency": "EUR", "title": "Big"}
@@ -85,7 +68,7 @@ FACTS_9 = {"deal_id": "9", "stage": "3", "status": "open", "currency": "EUR", "t
             pipedrive("create", "deal", {"title": "Lone", "stage_id": 1}),
             [
                 {
-                    "anonymous_id": "pipedrive:deal:9",
+                    "external_id": "pipedrive:deal:9",
                     "channel": "crm",
                     "event": "Deal Created",
                     "properties": {"deal_id": "9", "stage": "1", "title": "Lone"},
@@ -94,7 +77,15 @@ FACTS_9 = {"deal_id": "9", "stage": "3", "status": "open", "currency": "EUR", "t
         ),
         (
             pipedrive("delete", "deal", None, DEAL_9),
-            [{**WHO_9, "event": "Deal Deleted", "value": 900.0, "properties": FACTS_9}],
+            [
+                {
+                    **WHO_9,
+                    "event": "Deal Deleted",
+                    "value": 900.0,
+                    "properties": FACTS_9,
+                    "is_about_record": True,
+                }
+            ],
         ),
         (
             pipedrive(
@@ -114,8 +105,8 @@ FACTS_9 = {"deal_id": "9", "stage": "3", "status": "open", "currency": "EUR", "t
                     "type": "identify",
                     "event": "Contact Created",
                     "channel": "crm",
-                    "anonymous_id": "pipedrive:person:9",
-                    "account_id": "pipedrive:organization:4",
+                    "external_id": "pipedrive:person:9",
+                    "account_external_id": "pipedrive:organization:4",
                     "email": "ann@acme.example",
                     "traits": {"name": "Ann"},
                 }
@@ -128,8 +119,9 @@ FACTS_9 = {"deal_id": "9", "stage": "3", "status": "open", "currency": "EUR", "t
                     "type": "group",
                     "event": "Company Deleted",
                     "channel": "crm",
-                    "account_id": "pipedrive:organization:9",
+                    "account_external_id": "pipedrive:organization:9",
                     "account_traits": {"name": "Acme"},
+                    "is_about_record": True,
                 }
             ],
         ),
@@ -139,8 +131,8 @@ FACTS_9 = {"deal_id": "9", "stage": "3", "status": "open", "currency": "EUR", "t
                 {
                     "event": "Call Logged",
                     "channel": "phone",
-                    "anonymous_id": "pipedrive:activity:9",
-                    "account_id": "pipedrive:organization:4",
+                    "external_id": "pipedrive:activity:9",
+                    "account_external_id": "pipedrive:organization:4",
                     "properties": {"activity_id": "9", "type": "call"},
                 }
             ],
@@ -151,7 +143,7 @@ FACTS_9 = {"deal_id": "9", "stage": "3", "status": "open", "currency": "EUR", "t
                 {
                     "event": "Note Logged",
                     "channel": "crm",
-                    "anonymous_id": "pipedrive:person:5",
+                    "external_id": "pipedrive:person:5",
                     "thought": "Wants more",
                 }
             ],
@@ -170,8 +162,8 @@ def test_what_pipedrive_tells(item: dict[str, Any], expected: list[dict[str, Any
             {
                 "type": "alias",
                 "event": "Contact Merged",
-                "anonymous_id": "pipedrive:person:12",
-                "previous_id": "pipedrive:person:9",
+                "external_id": "pipedrive:person:12",
+                "previous_names": ["external:pipedrive:person:9"],
             },
         ),
         (
@@ -179,7 +171,7 @@ def test_what_pipedrive_tells(item: dict[str, Any], expected: list[dict[str, Any
             {
                 "type": "merge",
                 "event": "Company Merged",
-                "account_id": "pipedrive:organization:12",
+                "account_external_id": "pipedrive:organization:12",
                 "previous_account_id": "pipedrive:organization:9",
             },
         ),
@@ -188,8 +180,8 @@ def test_what_pipedrive_tells(item: dict[str, Any], expected: list[dict[str, Any
             {
                 "type": "alias",
                 "event": "Deal Merged",
-                "anonymous_id": "pipedrive:deal:12",
-                "previous_id": "pipedrive:deal:9",
+                "external_id": "pipedrive:deal:12",
+                "previous_names": ["external:pipedrive:deal:9"],
             },
         ),
     ],
@@ -201,19 +193,6 @@ def test_what_pipedrive_deletes_in_a_merge_goes_into_the_other(
     item["meta"]["merged_to_id"] = "12"
 
     assert parsed(SourceKind.PIPEDRIVE, item) == [{**expected, "channel": "crm"}]
-
-
-def test_pipedrives_custom_field_makes_the_organization_our_account() -> None:
-    data = {"name": "Acme", "custom_fields": {"abc": {"type": "varchar", "value": "acme"}}}
-
-    events = parsed(
-        SourceKind.PIPEDRIVE, pipedrive("change", "organization", data), account_id_property="abc"
-    )
-
-    assert (events[1]["account_id"], events[1]["previous_account_id"]) == (
-        "acme",
-        "pipedrive:organization:9",
-    )
 
 
 @pytest.mark.parametrize(

@@ -15,36 +15,16 @@ from services.ingest.protocols.webhooks.parse import (
 )
 from services.ingest.protocols.webhooks.providers import salesforce
 from shared.sources.source import SourceKind, SourceSettings
-from tests.unit.ingest.protocols.webhooks.senders import AT, MILLISECONDS, parsed
+from tests.unit.ingest.protocols.webhooks.providers.payloads import change, record
+from tests.unit.ingest.protocols.webhooks.senders import AT, parsed
 
 ACCOUNT_ID, CONTACT_ID = "001000000000001AAA", "003000000000002AAA"
 DEAL_ID, CASE_ID, LEAD_ID = "006000000000003AAA", "500000000000004AAA", "00Q000000000005EAA"
 
 
-def record(kind: str, number: str, **fields: Any) -> dict[str, Any]:
-    modified = {"LastModifiedDate": "2026-03-01T11:30:00.000+0000"}
-    return {"attributes": {"type": kind}, "Id": number, **modified, **fields}
-
-
-def change(kind: str, number: str, action: str, **fields: Any) -> dict[str, Any]:
-    header = {
-        "entityName": kind,
-        "recordIds": [number],
-        "changeType": action,
-        "commitTimestamp": MILLISECONDS,
-        "transactionKey": "key-1",
-        "sequenceNumber": 1,
-    }
-    return {
-        "schema": "s",
-        "payload": {"ChangeEventHeader": header, **fields},
-        "event": {"replayId": 5},
-    }
-
-
 OF_DEAL = {
-    "anonymous_id": f"salesforce:opportunity:{DEAL_ID}",
-    "account_id": f"salesforce:account:{ACCOUNT_ID}",
+    "external_id": f"salesforce:opportunity:{DEAL_ID}",
+    "account_external_id": f"salesforce:account:{ACCOUNT_ID}",
     "channel": "crm",
 }
 
@@ -67,7 +47,7 @@ OF_DEAL = {
             change("Opportunity", DEAL_ID, "UPDATE", StageName="Closed Won", IsWon=True, IsClosed=True),
             [
                 {
-                    "anonymous_id": f"salesforce:opportunity:{DEAL_ID}",
+                    "external_id": f"salesforce:opportunity:{DEAL_ID}",
                     "channel": "crm",
                     "event": event,
                     "properties": {"deal_id": DEAL_ID, "stage": "Closed Won"},
@@ -82,8 +62,9 @@ OF_DEAL = {
                     "type": "identify",
                     "event": "Contact Deleted",
                     "channel": "crm",
-                    "anonymous_id": f"salesforce:contact:{CONTACT_ID}",
+                    "external_id": f"salesforce:contact:{CONTACT_ID}",
                     "traits": {},
+                    "is_about_record": True,
                 }
             ],
         ),
@@ -94,19 +75,13 @@ OF_DEAL = {
                     "type": "group",
                     "event": "Company Updated",
                     "channel": "crm",
-                    "account_id": f"salesforce:account:{ACCOUNT_ID}",
+                    "account_external_id": f"salesforce:account:{ACCOUNT_ID}",
+                    "account_id": "acme",
                     "account_traits": {
                         "LastModifiedDate": "2026-03-01T11:30:00.000+0000",
                         "Ours__c": "acme",
                     },
-                },
-                {
-                    "type": "merge",
-                    "event": "Company Merged",
-                    "channel": "crm",
-                    "account_id": "acme",
-                    "previous_account_id": f"salesforce:account:{ACCOUNT_ID}",
-                },
+                }
             ],
         ),
         (
@@ -116,8 +91,8 @@ OF_DEAL = {
                     "type": "alias",
                     "event": "Contact Merged",
                     "channel": "crm",
-                    "anonymous_id": "salesforce:contact:003000000000009AAA",
-                    "previous_id": f"salesforce:contact:{CONTACT_ID}",
+                    "external_id": "salesforce:contact:003000000000009AAA",
+                    "previous_names": [f"external:salesforce:contact:{CONTACT_ID}"],
                 }
             ],
         ),
@@ -134,9 +109,9 @@ OF_DEAL = {
                     "type": "alias",
                     "event": "Lead Converted",
                     "channel": "crm",
-                    "anonymous_id": f"salesforce:contact:{CONTACT_ID}",
-                    "previous_id": f"salesforce:lead:{LEAD_ID}",
-                    "account_id": f"salesforce:account:{ACCOUNT_ID}",
+                    "external_id": f"salesforce:contact:{CONTACT_ID}",
+                    "previous_names": [f"external:salesforce:lead:{LEAD_ID}"],
+                    "account_external_id": f"salesforce:account:{ACCOUNT_ID}",
                     "email": "ann@acme.example",
                 }
             ],
@@ -147,7 +122,7 @@ OF_DEAL = {
                 {
                     "event": "Ticket Solved",
                     "channel": "support",
-                    "anonymous_id": f"salesforce:contact:{CONTACT_ID}",
+                    "external_id": f"salesforce:contact:{CONTACT_ID}",
                     "friction": "Slow pages",
                     "properties": {"ticket_id": CASE_ID, "status": "Closed"},
                 }
@@ -217,12 +192,24 @@ def test_an_outbound_message_is_read() -> None:
     (items,) = delivery.items
     assert all(isinstance(each, ForeignCandidate) for each in items)
     assert [
-        (each.event, each.message_id, each.account_id, each.value, each.occurred_at)
+        (each.event, each.message_id, each.account_external_id, each.value, each.occurred_at)
         for each in items
         if isinstance(each, ForeignCandidate)
     ] == [
-        ("Deal Stage Changed", "salesforce:04l000000000001AAA", OF_DEAL["account_id"], 900.0, AT),
-        ("Deal Won", "salesforce:04l000000000001AAA:closed", OF_DEAL["account_id"], 900.0, AT),
+        (
+            "Deal Stage Changed",
+            "salesforce:04l000000000001AAA",
+            OF_DEAL["account_external_id"],
+            900.0,
+            AT,
+        ),
+        (
+            "Deal Won",
+            "salesforce:04l000000000001AAA:closed",
+            OF_DEAL["account_external_id"],
+            900.0,
+            AT,
+        ),
     ]
 
 

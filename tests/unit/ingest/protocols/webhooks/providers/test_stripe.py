@@ -8,19 +8,10 @@ from services.ingest.events.candidate import ForeignCandidate
 from services.ingest.protocols.webhooks.parse import DeliveryContext, parse_item
 from services.ingest.protocols.webhooks.providers.stripe import major_units
 from shared.sources.source import SourceKind, SourceSettings
-from tests.unit.ingest.protocols.webhooks.senders import MILLISECONDS, parsed
+from tests.unit.ingest.protocols.webhooks.providers.payloads import happened
+from tests.unit.ingest.protocols.webhooks.senders import parsed
 
-
-def happened(kind: str, before: dict[str, Any] | None = None, **thing: Any) -> dict[str, Any]:
-    return {
-        "id": "evt_1",
-        "type": kind,
-        "created": MILLISECONDS // 1000,
-        "data": {"object": thing, "previous_attributes": before or {}},
-    }
-
-
-CUSTOMER: dict[str, Any] = {"anonymous_id": "stripe:customer:cus_1", "channel": "billing"}
+CUSTOMER: dict[str, Any] = {"external_id": "stripe:customer:cus_1", "channel": "billing"}
 INVOICE: dict[str, Any] = {
     "object": "invoice",
     "id": "in_1",
@@ -209,3 +200,92 @@ def test_stripes_two_events_about_one_payment_are_one() -> None:
         names.add(candidate.message_id)
 
     assert names == {"stripe:in_1:paid"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "thing", "address"),
+    [
+        (
+            "customer.updated",
+            {"object": "customer", "id": "cus_1", "email": "new@acme.example"},
+            "new@acme.example",
+        ),
+        ("invoice.paid", INVOICE, "ann@acme.example"),
+        (
+            "checkout.session.completed",
+            {
+                "object": "checkout.session",
+                "customer": "cus_1",
+                "customer_email": None,
+                "customer_details": {"email": "buyer@acme.example"},
+            },
+            "buyer@acme.example",
+        ),
+        (
+            "payment_intent.succeeded",
+            {"object": "payment_intent", "customer": "cus_1", "receipt_email": "pay@acme.example"},
+            "pay@acme.example",
+        ),
+        (
+            "charge.refunded",
+            {
+                "object": "charge",
+                "customer": "cus_1",
+                "receipt_email": "",
+                "billing_details": {"email": "card@acme.example"},
+            },
+            "card@acme.example",
+        ),
+        ("customer.subscription.created", SUBSCRIPTION, None),
+    ],
+)  # fmt: skip
+def test_every_address_of_a_customer_comes_with_its_record(
+    kind: str, thing: dict[str, Any], address: str | None
+) -> None:
+    (event,) = parsed(SourceKind.STRIPE, happened(kind, **thing))
+
+    assert (event["external_id"], event.get("email")) == ("stripe:customer:cus_1", address)
+
+
+@pytest.mark.parametrize(
+    ("kind", "thing", "address"),
+    [
+        (
+            "charge.dispute.created",
+            {"object": "dispute", "evidence": {"customer_email_address": "ann@acme.example"}},
+            "ann@acme.example",
+        ),
+        (
+            "charge.refunded",
+            {"object": "charge", "customer": None, "billing_details": {"email": "guest@acme.example"}},
+            "guest@acme.example",
+        ),
+    ],
+)  # fmt: skip
+def test_a_payer_without_a_customer_is_named_by_the_address(
+    kind: str, thing: dict[str, Any], address: str
+) -> None:
+    (event,) = parsed(SourceKind.STRIPE, happened(kind, **thing))
+
+    assert (event.get("external_id"), event["email"]) == (None, address)
+
+
+def test_the_deletion_of_a_customer_is_about_the_record_alone() -> None:
+    item = happened("customer.deleted", object="customer", id="cus_1", email="ann@acme.example")
+
+    (event,) = parsed(SourceKind.STRIPE, item)
+
+    assert (event["event"], event["external_id"], event["is_about_record"]) == (
+        "Customer Deleted",
+        "stripe:customer:cus_1",
+        True,
+    )
+    assert "email" not in event
+
+
+def test_metadata_without_a_real_account_lose_nothing_of_the_event() -> None:
+    item = happened("invoice.paid", **INVOICE, metadata={"account": "n/a"})
+
+    (event,) = parsed(SourceKind.STRIPE, item, account_id_property="account")
+
+    assert (event["external_id"], event["account_id"]) == ("stripe:customer:cus_1", "n/a")
