@@ -42,6 +42,8 @@ class Senders:
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
+        self._is_stuck = False
+        """One case that is not applied fails the others at once, and not each after a minute."""
         self._sources: dict[str, str] = {}
         self._ways: dict[str, Callable[[dict[str, Any], str], Awaitable[httpx.Response]]] = {
             "native": self._native,
@@ -94,7 +96,10 @@ class Senders:
 
     async def settled(self) -> None:
         """Wait until everything that the log has acknowledged is applied."""
+        assert not self._is_stuck, "the stager has not applied an earlier case"
+        self._is_stuck = True
         await self.stack.settled(every=0.01)
+        self._is_stuck = False
 
     # -- with a key ------------------------------------------------------------------------------
 
