@@ -1,6 +1,7 @@
 """Small pieces of text that several messages share. Pure."""
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 
 _COMPARED_CHARS = 64
@@ -49,7 +50,8 @@ def _allowed_edits(name: str) -> int:
 
 
 def _folded(text: str) -> str:
-    return "".join(filter(str.isalnum, text[:_COMPARED_CHARS].casefold()))
+    composed = unicodedata.normalize("NFC", text[:_COMPARED_CHARS])
+    return "".join(filter(str.isalnum, composed.casefold()))
 
 
 def _same_digits(one: str, other: str) -> bool:

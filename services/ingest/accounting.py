@@ -71,6 +71,9 @@ class Accounting:
             self._refused(decisions.refused, sender.principal, route)
         for _, drop in decisions.dropped:
             self._metrics.ingest_dropped.labels(drop.reason).inc()
+        for _, ids in decisions.ignored:
+            for name in ids:
+                self._metrics.ingest_ignored_ids.labels(name).inc()
         for correction, times in decisions.corrections.items():
             self._corrected[correction].inc(times)
         if self.event_counts is not None:

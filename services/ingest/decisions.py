@@ -25,6 +25,8 @@ class Decisions:
     dropped: Sequence[tuple[int, Dropped]]
     """Not stored for a person's privacy; the response counts them as accepted."""
     corrections: Mapping[ClockCorrection, int]
+    ignored: Sequence[tuple[int, Mapping[str, str]]] = ()
+    """Accepted events without ids that named nobody: position, and field to the text as sent."""
 
     @property
     def accepted(self) -> int:
@@ -41,10 +43,12 @@ def decide(
     refused: list[tuple[int, Refused]] = []
     dropped: list[tuple[int, Dropped]] = []
     corrections: dict[ClockCorrection, int] = {}
+    ignored: list[tuple[int, Mapping[str, str]]] = []
     common = shared_fields(sender.principal, received_at)
     apply_rules = sender.rules.events.apply
+    forms = sender.rules.names
     for index, item in enumerate(items):
-        valid = item if isinstance(item, Refused) else validate(item, common)
+        valid = item if isinstance(item, Refused) else validate(item, common, forms)
         if isinstance(valid, Refused):
             refused.append((index, valid))
             continue
@@ -71,6 +75,8 @@ def decide(
             continue
         if valid.correction is not ClockCorrection.NONE:
             corrections[valid.correction] = corrections.get(valid.correction, 0) + 1
+        if envelope.ignored_ids:
+            ignored.append((index, envelope.ignored_ids))
         records.append(NewRecord(key=envelope.partition_key(), value=value))
         envelopes.append(envelope)
     return Decisions(
@@ -79,6 +85,7 @@ def decide(
         refused=refused,
         dropped=dropped,
         corrections=corrections,
+        ignored=ignored,
     )
 
 

@@ -8,7 +8,7 @@ Rules:
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 import structlog
@@ -35,6 +35,11 @@ _MOST_OTHERS = 40
 """Refused and dropped events of a source in an interval."""
 _MOST_HELD = 2_000
 """Events of all sources: some 2 MB."""
+
+IGNORED_IDS = "ignored_ids"
+"""Code of an accepted event without some of its ids, which named nobody."""
+_MOST_SHOWN = 60
+"""Characters of such an id that the live view shows."""
 
 _Key = tuple[WorkspaceId, str, date]
 """A source's UTC day."""
@@ -70,12 +75,15 @@ class _Shared:
         self._route = route
 
     def accepted(self, envelope: Envelope) -> SourceEvent:
+        ignored = envelope.ignored_ids
         return self._event(
             Outcome.ACCEPTED,
+            code=IGNORED_IDS if ignored else None,
+            detail=_ignored(ignored) if ignored else None,
             message_id=envelope.message_id,
             event=envelope.event,
             person=envelope.person(),
-            account_id=envelope.account_id,
+            account_id=envelope.account_id or envelope.account_external_id,
         )
 
     def refused(self, item: Candidate | Refused, refusal: Refused) -> SourceEvent:
@@ -104,6 +112,12 @@ class _Shared:
             outcome=outcome,
             **fields,
         )
+
+
+def _ignored(ids: Mapping[str, str]) -> str:
+    """A sentence about ids that were taken off an event."""
+    parts = ", ".join(f"{name} `{_shown(text, _MOST_SHOWN)}`" for name, text in ids.items())
+    return f"{parts} left out: names nobody"
 
 
 def _labels(item: Candidate | Refused) -> tuple[str | None, str | None]:

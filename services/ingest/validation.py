@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from services.ingest.events.candidate import Candidate, ForeignCandidate, SentCampaign, is_email
+from services.ingest.events.candidate import Candidate, ForeignCandidate, SentCampaign, wrong_form
+from services.ingest.events.identifiers import DEFAULT_FORMS, Identifiers, NameForms
 from services.ingest.events.verdicts import RefusalCode, Refused
 from shared.contracts import taxonomy
 from shared.contracts.envelope import Campaign, Envelope
-from shared.contracts.names import RESERVED_PREFIXES, cleaned, normal, split
 from shared.ids import new_message_id
 from shared.keys.principal import Principal
 
@@ -35,6 +35,10 @@ class ClockCorrection(StrEnum):
     NONE = "none"
     SENT_AT = "sent_at"
     CLAMPED = "clamped"
+
+
+_NONE = ClockCorrection.NONE
+"""A member of an enum is looked up at each use in CPython 3.11, which costs as much as a call."""
 
 
 class Validated(msgspec.Struct, frozen=True, gc=False):
@@ -59,32 +63,37 @@ def shared_fields(principal: Principal, received_at: datetime) -> Envelope:
     )
 
 
-def validate(candidate: Candidate, common: Envelope) -> Validated | Refused:
-    """Validate one candidate; `common` is the result of `shared_fields`."""
-    event = candidate.event.strip()
+def validate(
+    candidate: Candidate, common: Envelope, forms: NameForms = DEFAULT_FORMS
+) -> Validated | Refused:
+    """Validate one candidate; `common` is the result of `shared_fields`, `forms` are the workspace's."""
+    foreign = candidate if isinstance(candidate, ForeignCandidate) else _NATIVE
+    event = forms.events[candidate.event]
+    # None: it needs a closer look. Few names do, and few events have other names than these.
     account_id, user_id = candidate.account_id, candidate.user_id
     anonymous_id, email = candidate.anonymous_id, candidate.email
-    if account_id is not None:
-        account_id = account_id.strip() or None
-    if user_id is not None:
-        user_id = user_id.strip() or None
-    if anonymous_id is not None:
-        anonymous_id = anonymous_id.strip() or None
-    if email is not None:
-        email = email.strip() or None
+    ids: Identifiers | None = None
+    if (
+        event is None
+        or (account_id is not None and (account_id := forms.accounts[account_id]) is None)
+        or (user_id is not None and (user_id := forms.users[user_id]) is None)
+        or (anonymous_id is not None and (anonymous_id := forms.devices[anonymous_id]) is None)
+        or (email is not None and (email := forms.emails[email]) is None)
+        or not (user_id or account_id or anonymous_id or email)
+        or _has_rare_names(candidate, foreign)
+    ):
+        named = _WRONG_EVENT if event is None else forms.identifiers(candidate)
+        if isinstance(named, Refused):
+            return named if event or event is None else _BLANK_EVENT
+        ids = named
+        account_id, user_id = ids.stored.get("account_id"), ids.stored.get("user_id")
+        anonymous_id, email = ids.stored.get("anonymous_id"), ids.stored.get("email")
     message_id = candidate.message_id
     message_id = new_message_id() if message_id is None else message_id.strip()
-    foreign = candidate if isinstance(candidate, ForeignCandidate) else _NATIVE
-    has_no_identity = (
-        account_id is None and user_id is None and anonymous_id is None and email is None
-        and not _names_a_record(candidate)
-    )  # fmt: skip
-    refused = _refused(candidate, event, message_id, account_id, email)
-    # An unmapped item names no person or account until a mapping reads it.
-    if refused is None and has_no_identity and foreign.type != "unmapped":
-        refused = _NO_IDENTITY
-    if refused is not None:
-        return refused
+    if not event or not message_id or candidate.score is not None:
+        refused = _refused(candidate, event, message_id)
+        if refused is not None:
+            return refused
     timing = _occurred_at(candidate, common.received_at)
     if timing is None:
         return _TOO_EARLY
@@ -98,10 +107,10 @@ def validate(candidate: Candidate, common: Envelope) -> Validated | Refused:
         event=event,
         occurred_at=occurred_at,
         original_timestamp=_original(candidate, foreign, occurred_at),
-        account_id=account_id,
-        user_id=user_id,
-        anonymous_id=anonymous_id,
-        email=email,
+        account_id=account_id or None,
+        user_id=user_id or None,
+        anonymous_id=anonymous_id or None,
+        email=email or None,
         channel=channel.strip() or None if (channel := candidate.channel) else None,
         properties=candidate.properties or {},
         traits=candidate.traits or {},
@@ -109,45 +118,56 @@ def validate(candidate: Candidate, common: Envelope) -> Validated | Refused:
         context=candidate.context or {},
     )
     rare_values = (
-        candidate.external_id, candidate.account_external_id,
-        foreign.previous_id, foreign.previous_names, foreign.previous_account_id,
-        foreign.is_about_record, foreign.reason, candidate.role, candidate.sentiment,
-        candidate.emotion, candidate.friction, candidate.thought, candidate.question,
-        candidate.survey, candidate.score, candidate.logged_by, candidate.internal,
-        candidate.campaign, candidate.value,
+        candidate.role, candidate.sentiment, candidate.emotion, candidate.friction,
+        candidate.thought, candidate.question, candidate.survey, candidate.score,
+        candidate.logged_by, candidate.internal, candidate.campaign, candidate.value,
     )  # fmt: skip
     if rare_values != _NO_RARE_FIELDS:
         envelope = replace(envelope, **_rare_fields(rare_values))
+    if ids is not None and (rare_names := _rare_names(foreign, ids)):
+        envelope = replace(envelope, **rare_names)
     return Validated(envelope, correction)
 
 
-def _refused(
-    candidate: Candidate, event: str, message_id: str, account_id: str | None, email: str | None
-) -> Refused | None:
-    """The refusal for invalid names, trimmed, or an invalid score."""
+def _refused(candidate: Candidate, event: str | None, message_id: str) -> Refused | None:
+    """The refusal for a blank name or an invalid score."""
     if not event:
         return _BLANK_EVENT
     if not message_id:
         return _BLANK_MESSAGE_ID
-    if account_id is not None and account_id.startswith(RESERVED_PREFIXES):
-        return _RESERVED
-    if email is not None and not is_email(email):
-        return _NO_EMAIL
     if candidate.score is not None and not _is_answer(candidate):
         return _NO_ANSWER
-    return _refused_record(candidate)
-
-
-def _refused_record(candidate: Candidate) -> Refused | None:
-    """The refusal for invalid names that few events have."""
-    record = candidate.account_external_id
-    if record is not None and record.strip().startswith(RESERVED_PREFIXES):
-        return _RESERVED_RECORD
-    if isinstance(candidate, ForeignCandidate) and not all(
-        map(_is_name, candidate.previous_names or ())
-    ):
-        return _NO_NAMES
     return None
+
+
+def _has_rare_names(candidate: Candidate, foreign: ForeignCandidate) -> bool:
+    if candidate.external_id is not None or candidate.account_external_id is not None:
+        return True
+    return foreign is not _NATIVE and not (
+        foreign.previous_id is None
+        and foreign.previous_names is None
+        and foreign.previous_account_id is None
+        and foreign.is_about_record is None
+        and foreign.reason is None
+    )
+
+
+def _rare_names(foreign: ForeignCandidate, ids: Identifiers) -> dict[str, Any]:
+    """Fields about names that few events have, as stored."""
+    fields: dict[str, Any] = {
+        name: value for name, value in ids.stored.items() if name in _RARE_NAMES
+    }
+    if ids.previous_names:
+        fields["previous_names"] = ids.previous_names
+    if ids.ignored:
+        fields["ignored_ids"] = ids.ignored
+    if ids.trusted:
+        fields["trusted_ids"] = ids.trusted
+    if foreign.is_about_record:
+        fields["is_about_record"] = True
+    if foreign.reason is not None:
+        fields["reason"] = _trimmed(foreign.reason)
+    return fields
 
 
 def _rare_fields(values: Sequence[Any]) -> dict[str, Any]:
@@ -163,28 +183,11 @@ def _rare_fields(values: Sequence[Any]) -> dict[str, Any]:
 
 
 _NATIVE = ForeignCandidate(event="")
+_WRONG_EVENT = wrong_form("event")
 _BLANK_EVENT = Refused(RefusalCode.INVALID_EVENT, "`event` is not blank: it names what happened.")
 _BLANK_MESSAGE_ID = Refused(
     RefusalCode.INVALID_MESSAGE_ID, "`message_id` is not blank; leave it out to have one made."
 )
-_NO_IDENTITY = Refused(
-    RefusalCode.MISSING_IDENTITY,
-    "An event names somebody: at least one of account_id, user_id, anonymous_id, email, external_id,"
-    " account_external_id.",
-)
-_RESERVED = Refused(
-    RefusalCode.RESERVED_ACCOUNT_ID,
-    f"`account_id` does not begin with {', '.join(RESERVED_PREFIXES)}: those name persons.",
-)
-_RESERVED_RECORD = Refused(
-    RefusalCode.INVALID_ACCOUNT_EXTERNAL_ID,
-    f"`account_external_id` does not begin with {', '.join(RESERVED_PREFIXES)}: those name persons.",
-)
-_NO_NAMES = Refused(
-    RefusalCode.INVALID_PREVIOUS_NAMES,
-    f"A name in `previous_names` is an id behind one of {', '.join(RESERVED_PREFIXES)}.",
-)
-_NO_EMAIL = Refused(RefusalCode.INVALID_EMAIL, "`email` has the form name@domain.")
 _NO_ANSWER = Refused(
     RefusalCode.INVALID_SCORE,
     "`score` comes with its `survey`, on its scale: nps 0 to 10, csat and pulse 1 to 5, ces 1 to 7.",
@@ -193,11 +196,6 @@ _TOO_EARLY = Refused(
     RefusalCode.INVALID_OCCURRED_AT,
     "`occurred_at` is after 1970 began: what lies before is a missing date.",
 )
-
-
-def _is_name(name: str) -> bool:
-    prefix, value = split(name)
-    return bool(prefix and cleaned(value))
 
 
 def _is_answer(candidate: Candidate) -> bool:
@@ -226,25 +224,7 @@ def _as_sent(value: _T) -> _T:
     return value
 
 
-def _stored_names(names: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(map(normal, names)))
-
-
-def _names_a_record(candidate: Candidate) -> bool:
-    return any(
-        each is not None and each.strip()
-        for each in (candidate.external_id, candidate.account_external_id)
-    )
-
-
 _RARE_FIELDS: dict[str, Callable[[Any], Any]] = {
-    "external_id": _trimmed,
-    "account_external_id": _trimmed,
-    "previous_id": _trimmed,
-    "previous_names": _stored_names,
-    "previous_account_id": _trimmed,
-    "is_about_record": _as_sent,
-    "reason": _trimmed,
     "role": _trimmed,
     "sentiment": _as_sent,
     "emotion": _emotion,
@@ -260,6 +240,9 @@ _RARE_FIELDS: dict[str, Callable[[Any], Any]] = {
 }
 """Fields that few events have, with the conversion of their values."""
 _NO_RARE_FIELDS = (None,) * len(_RARE_FIELDS)
+_RARE_NAMES = frozenset(
+    {"external_id", "account_external_id", "previous_id", "previous_account_id"}
+)
 
 
 def _occurred_at(
@@ -268,10 +251,10 @@ def _occurred_at(
     """Instant by the rule of the module; None for a zero date."""
     sent = candidate.occurred_at
     if sent is None:
-        return received_at, ClockCorrection.NONE
+        return received_at, _NONE
     if sent <= _EARLIEST:
         return None
-    occurred_at, correction = sent, ClockCorrection.NONE
+    occurred_at, correction = sent, _NONE
     if candidate.sent_at is not None and candidate.sent_at > _EARLIEST:
         occurred_at, correction = _corrected(sent, received_at - candidate.sent_at)
     if occurred_at >= received_at:
@@ -287,12 +270,10 @@ def _corrected(sent: datetime, shift: timedelta) -> tuple[datetime, ClockCorrect
     try:
         occurred_at = sent + shift
     except OverflowError:
-        return sent, ClockCorrection.NONE
+        return sent, _NONE
     if occurred_at <= _EARLIEST:
-        return sent, ClockCorrection.NONE
-    return occurred_at, ClockCorrection.SENT_AT if abs(
-        shift
-    ) >= _NOTICEABLE else ClockCorrection.NONE
+        return sent, _NONE
+    return occurred_at, ClockCorrection.SENT_AT if abs(shift) >= _NOTICEABLE else _NONE
 
 
 def _original(candidate: Candidate, foreign: ForeignCandidate, occurred_at: datetime) -> str | None:

@@ -19,6 +19,7 @@ There are two forms, and no others:
 
 import re
 import unicodedata
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
 USER = "user:"
@@ -68,6 +69,41 @@ def is_junk(value: str) -> bool:
     return text in _JUNK or (text[:1] in "{$%0" and _TEMPLATE.fullmatch(text) is not None)
 
 
+def junk_word(text: str) -> str:
+    """Form in which a workspace's list holds a word: cleaned, without case."""
+    return cleaned(text).casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class JunkNames:
+    """Which ids name nobody in one workspace: those of `is_junk`, with words that it adds and removes.
+
+    `added` and `removed` are in the form of `junk_word`; a word in both is removed.
+    """
+
+    added: frozenset[str] = frozenset()
+    removed: frozenset[str] = frozenset()
+    words: frozenset[str] = field(init=False, repr=False, compare=False)
+    """Every word that an id is compared with, in that form. Templates and zeros are beside them."""
+
+    def __post_init__(self) -> None:
+        """Unite the words once: ingest looks into them for every id."""
+        object.__setattr__(self, "words", _JUNK | self.added)
+
+    def holds(self, value: str) -> bool:
+        """Whether the id names nobody here."""
+        word = junk_word(value)
+        return word not in self.removed and (word in self.added or is_junk(word))
+
+    def trusts(self, value: str) -> bool:
+        """Whether the id is a name here although it is junk elsewhere."""
+        return bool(self.removed) and junk_word(value) in self.removed and is_junk(value)
+
+
+DEFAULT_JUNK = JunkNames()
+"""The list of a workspace that has none of its own."""
+
+
 def normal_email(address: str) -> str:
     """Form in which an e-mail address is stored and compared."""
     return cleaned(address).lower()
@@ -92,15 +128,42 @@ def normal(name: str) -> str:
     return prefix + (value.lower() if prefix == EMAIL else value)
 
 
+def is_plain(value: str, words: frozenset[str]) -> bool:
+    """Whether an id is stored as it is sent and is none of `words`, for sure. Cost: no call but into C.
+
+    False where that needs a closer look, as for an address, a record or an id that begins with a zero.
+    """
+    return (
+        "0" < value[:1] < "{"  # begins no template and no zeros
+        and value[-1] > " "
+        and value.isascii()
+        and "@" not in value
+        and ":" not in value
+        and value.lower() not in words
+    )
+
+
+def stored_value(prefix: str, value: str) -> str:
+    """Stored form of an id: the part behind the prefix of `normal`; without prefix, of an account's."""
+    value = cleaned(value)
+    if prefix == EMAIL or (prefix in (USER, ANONYMOUS) and is_address(value)):
+        return value.lower()
+    return value
+
+
 def folded_value(value: str) -> str:
     """Folded form of the part of a name behind its prefix."""
     value = cleaned(value)
-    return value.lower() if "@" in value else value
+    return value.lower() if is_address(value) else value
 
 
 def folded(name: str) -> str:
-    """Folded form of a person's name; equal for two names of one kind that are the same person's."""
-    return normal(name)
+    """Folded form of a person's name; equal for two names of one kind that are the same person's.
+
+    The address in a record (`list:member:Ann@x.example`) has no case either.
+    """
+    prefix, value = split(normal(name))
+    return prefix + folded_value(value)
 
 
 def split(name: str) -> tuple[str, str]:

@@ -15,12 +15,13 @@ from shared.maps.values import (
     AnyJson,
     Date,
     Duration,
+    EventName,
+    EventNames,
     JourneyKey,
     Key,
     Number,
     Prose,
     Word,
-    Words,
 )
 
 register(*EVERY_KIND)
@@ -38,7 +39,7 @@ CHANNELS = (
 class Touchpoint(MapPart):
     """An interaction that belongs to a stage. Its owner is the stage's unless it names one."""
 
-    event: Word
+    event: EventName
     title: Word | None = None
     channel: Word | None = None
     owner: Word | None = None
@@ -55,7 +56,7 @@ class Endpoint(MapPart):
     stage: Key | None = None
     milestone: Key | None = None
     outcome: Key | None = None
-    event: Words | None = None
+    event: EventNames | None = None
 
 
 class Metric(MapPart):
@@ -63,7 +64,7 @@ class Metric(MapPart):
 
     name: Word
     measure: Literal["reached", "count", "ratio", "duration", "sum"]
-    event: Words | None = None
+    event: EventNames | None = None
     """Events that `count` and `sum` look at."""
     property: Word | None = None
     """Property of the event that `sum` adds up."""
@@ -206,7 +207,7 @@ class MapDocument(MapPart):
     review_due: Date | None = None
     applies_to: Rule | None = None
     policy: Policy = Policy()
-    server_only: Words | None = None
+    server_only: EventNames | None = None
     """Events that a browser may not send: ingest refuses them from write keys."""
     stages: list[Stage] = Field(min_length=2)
     outcomes: list[Outcome] = Field(default_factory=list)

@@ -102,12 +102,22 @@ def _after_purchase(document: MapDocument) -> Iterator[MapProblem]:
 def _unlisted_events(document: MapDocument) -> Iterator[MapProblem]:
     """Events of rules that are no touchpoint, but nearly one: misspelt, or spelt in another way."""
     listed = touchpoint_events(document)
+    spelt = {_without_case_and_blanks(event): event for event in sorted(listed)}
     for path, event in events_read(document):
         near = None if event in listed else likely_meant(event, listed)
+        other = spelt.setdefault(_without_case_and_blanks(event), event)
+        if near is None and other != event and event not in listed:
+            message = f"`{excerpt(event)}` and `{excerpt(other)}` differ by case or spaces alone"
+            hint = "names are compared letter by letter; write both alike"
+            yield document.positions.problem(path, message, hint)
         if near is not None:
             message = f"`{excerpt(event)}` is no touchpoint, but nearly one"
             hint = f"names are compared letter by letter; did you mean `{excerpt(near)}`?"
             yield document.positions.problem(path, message, hint)
+
+
+def _without_case_and_blanks(event: str) -> str:
+    return "".join(event.split()).casefold()
 
 
 def _server_only(document: MapDocument) -> Iterator[MapProblem]:

@@ -10,6 +10,8 @@ from typing import Annotated, Any, NoReturn
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from shared.contracts.names import cleaned
+
 MAX_TEXT_CHARS = 4_000
 MAX_WORD_CHARS = 255
 """The longest event name of the wire envelope."""
@@ -143,6 +145,8 @@ Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Word = Annotated[
     str, StringConstraints(min_length=1, max_length=MAX_WORD_CHARS), AfterValidator(_word)
 ]
+EventName = Annotated[Word, AfterValidator(cleaned)]
+"""The name of an event, in the form in which ingest stores it."""
 Prose = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT_CHARS)]
 PropertyPath = Annotated[Word, AfterValidator(_property_path)]
 Number = Annotated[int | float, BeforeValidator(_number)]
@@ -153,6 +157,11 @@ Words = Annotated[
     list[Word],
     Field(min_length=1, max_length=200),
     BeforeValidator(as_list, json_schema_input_type=Word | list[Word]),
+]
+EventNames = Annotated[
+    list[EventName],
+    Field(min_length=1, max_length=200),
+    BeforeValidator(as_list, json_schema_input_type=EventName | list[EventName]),
 ]
 AnyJson = Any
 """Stored unchanged; depth, size and characters were limited when the text was read."""

@@ -42,13 +42,17 @@ class PersonName:
         return self.kind + mac
 
 
+_INITIALS = {names.USER: b"u", names.EXTERNAL: b"x", names.EMAIL: b"e", names.ANONYMOUS: b"a"}
+"""Prefix of a name to the first byte of its digest."""
+
+
 def person_name(person: str) -> PersonName:
     """Split a name into kind and value. Raises ValueError for text that names no person."""
     prefix, value = names.split(names.folded(person))
     if not prefix or not value:
         message = f"a person's name begins with one of {', '.join(names.RESERVED_PREFIXES)}"
         raise ValueError(message)
-    initial = prefix[:1].encode()
+    initial = _INITIALS[prefix]
     if is_hashed(value):
         return PersonName(initial, value, bytes.fromhex(value[len(_PREFIX) :]))
     return PersonName(initial, value)
@@ -62,6 +66,23 @@ def person_digest(person: str, *, key: bytes) -> bytes:
     """
     name = person_name(person)
     return name.digest(name.mac or hmac.digest(key, name.value.encode(), sha256))
+
+
+def stored_digests(person: str, *, key: bytes) -> frozenset[bytes]:
+    """Every entry that a suppression list may hold for a name. Raises ValueError as `person_digest` does.
+
+    The kind of an id may be seen in its text alone: an address in `user_id`, a record in `anonymous_id`. Its
+    pseudonym does not show it, and neither did entries of before such ids had a kind of their own.
+    """
+    digest = person_digest(person, key=key)
+    prefix, value = names.split(person)
+    prefixes = {prefix}
+    if is_hashed(names.cleaned(value)):
+        # Its text could show another kind.
+        prefixes |= {names.EMAIL, names.EXTERNAL} if prefix == names.ANONYMOUS else {names.EMAIL}
+    elif digest[:1] == _INITIALS[names.EXTERNAL]:
+        prefixes.add(names.ANONYMOUS)
+    return frozenset({digest, *(_INITIALS[each] + digest[1:] for each in prefixes)})
 
 
 def _mac(value: str, key: bytes) -> bytes:

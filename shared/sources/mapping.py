@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from shared.contracts.envelope import MAX_EVENT_CHARS, EventType
+from shared.contracts.names import cleaned
 from shared.sources.expressions import (
     MAX_STEPS,
     Evaluation,
@@ -300,7 +301,7 @@ _FIELDS = tuple(
 
 def _converted(value: Any, spec: Spec) -> Any:  # noqa: ANN401 - any JSON
     if value is not None and spec.table is not None:
-        value = spec.table.get(_as_text(value)) if isinstance(value, _Scalar) else None
+        value = _looked_up(spec.table, _as_text(value)) if isinstance(value, _Scalar) else None
     if value is not None and spec.times is not None:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise NotEvaluated("`times` needs a number")
@@ -311,6 +312,11 @@ def _converted(value: Any, spec: Spec) -> Any:  # noqa: ANN401 - any JSON
             raise NotEvaluated("`prefix` needs a text or a number")
         value = spec.prefix + _as_text(value)
     return spec.default if value is None else value
+
+
+def _looked_up(table: Mapping[str, Any], text: str) -> Any:  # noqa: ANN401 - any JSON
+    """The replacement of a value as it is, or in the form in which names are stored."""
+    return table[text] if text in table else table.get(cleaned(text))
 
 
 def _as_text(value: _Scalar) -> str:

@@ -12,7 +12,9 @@ OBJECTS = ("properties", "traits", "account_traits", "context")
 """Parts of an event with keys of the sender's choice."""
 WORDS = ("thought", "question", "logged_by")
 """Free text, and the employee who reported the event."""
-NAMES = ("email", "user_id", "anonymous_id", "account_id", "logged_by")
+NAMES = (
+    "email", "user_id", "anonymous_id", "external_id", "account_id", "account_external_id", "logged_by",
+)  # fmt: skip
 """Fields that identify a person or account, and still do once hashed."""
 
 

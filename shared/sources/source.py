@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from shared.contracts.names import DEFAULT_JUNK, JunkNames
 from shared.ids import WorkspaceId
 from shared.sources import paths
 from shared.sources.origins import Origins
@@ -131,6 +132,8 @@ class WorkspaceRules:
     """Key of the keyed hash for personal data; only the database, ingest and the stager read it."""
     server_only: frozenset[str] = frozenset()
     """Events that a write key may not send, by the published maps."""
+    junk: JunkNames = DEFAULT_JUNK
+    """Which ids name nobody."""
 
 
 @dataclass(frozen=True, slots=True)

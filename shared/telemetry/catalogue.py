@@ -39,6 +39,10 @@ ACTIONS = {
         "Their senders get a success. Many `no_consent` after a release of a site: its"
         " consent banner and the source's rule name categories differently."
     ),
+    "stageline_ingest_ignored_ids_total": (
+        "A sender fills an id before it knows it: `stageline tail` shows which; the events live on by"
+        " their other names."
+    ),
     "stageline_ingest_requests_turned_away_total": (
         "Senders retry after a 429 or 503 for some hours: raise the limit or resume the"
         " source before that. `origin_not_allowed`: a page is missing among the allowed origins."

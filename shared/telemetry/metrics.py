@@ -67,6 +67,12 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+        self.ingest_ignored_ids = Counter(
+            "stageline_ingest_ignored_ids_total",
+            "Ids left out of accepted events because they name nobody, such as `undefined`, by field.",
+            ["field"],
+            registry=registry,
+        )
         self.ingest_turned_away = Counter(
             "stageline_ingest_requests_turned_away_total",
             "Requests of known keys of which nothing was stored, by the code of their problem.",

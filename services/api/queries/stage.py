@@ -11,7 +11,7 @@ from datetime import datetime
 import asyncpg
 
 from services.api.queries.connections import StageConnections
-from shared.contracts.names import ANONYMOUS, EMAIL, USER, is_person, normal
+from shared.contracts.names import ANONYMOUS, EMAIL, EXTERNAL, USER, is_person, normal
 from shared.ids import WorkspaceId
 
 
@@ -29,15 +29,17 @@ def name_of(
     user_id: str | None = None,
     anonymous_id: str | None = None,
     email: str | None = None,
+    external_id: str | None = None,
 ) -> SubjectName | None:
     """The name of the subject, or None unless exactly one is given."""
     given = [
         SubjectName(value, is_person(value))
         for value in (
             None if account_id is None else normal(account_id),
-            None if user_id is None else USER + user_id,
-            None if anonymous_id is None else ANONYMOUS + anonymous_id,
+            None if user_id is None else normal(USER + user_id),
+            None if anonymous_id is None else normal(ANONYMOUS + anonymous_id),
             None if email is None else normal(EMAIL + email),
+            None if external_id is None else normal(EXTERNAL + external_id),
         )
         if value is not None
     ]

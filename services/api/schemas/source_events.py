@@ -56,7 +56,9 @@ class SourceEventItem(ResponseModel):
     received_at: Instant
     route: str
     outcome: Outcome
-    code: str | None = Field(description="Why it was refused or dropped; see docs/ingest.md.")
+    code: str | None = Field(
+        description="Why it was refused or dropped, or `ignored_ids` for an accepted one; see docs/ingest.md."
+    )
     detail: str | None
     message_id: str | None
     event: str | None = Field(description="Null where a whole request was refused.")
@@ -103,7 +105,7 @@ SOURCE_EVENTS_EXAMPLE: Example = {
             "outcome": "refused",
             "code": "missing_identity",
             "detail": "An event names somebody: at least one of account_id, user_id, anonymous_id,"
-            " email.",
+            " email, external_id, account_external_id.",
             "message_id": "m-118",
             "event": "Pricing Viewed",
             "meant": None,

@@ -15,7 +15,8 @@ from services.cli.importing.rows import Row, Rows, unused_columns
 from services.cli.importing.sender import batches
 from services.ingest.dry_run import DryRun
 from services.ingest.events.candidate import Candidate
-from services.ingest.events.verdicts import BodyRefused, Refused
+from services.ingest.events.verdicts import BodyRefused
+from shared.contracts.envelope import Envelope
 
 _FIRST_LINES = 5
 _NAMES = 1_000
@@ -41,6 +42,8 @@ class Findings:
     accounts: int = 0
     """Distinct ones of accepted rows, as are the people."""
     people: int = 0
+    ignored_ids: Counter[str] = field(default_factory=Counter)
+    """Ids of accepted rows that name nobody, by their field; the rows live on by their other names."""
     columns: dict[str, None] = field(default_factory=dict)
     """In the order of the file."""
     unused_columns: list[str] = field(default_factory=list)
@@ -67,6 +70,7 @@ class Findings:
             "other_events": self.other_events,
             "accounts": {"count": self.accounts, "exact": True},
             "people": {"count": self.people, "exact": True},
+            "ignored_ids": dict(self.ignored_ids.most_common()),
             "unused_columns": self.unused_columns,
         }
 
@@ -120,29 +124,31 @@ class _Judge:
             return self.problems(rows[:middle]) + self.problems(rows[middle:])
         decided = _INGEST.decide(items, received_at=self.now)
         refused = dict(decided.refused)
-        for index, item in enumerate(items):
-            if index not in refused and not isinstance(item, Refused):
-                self._count(item)
+        accepted = (item for index, item in enumerate(items) if index not in refused)
+        for item, envelope in zip(accepted, decided.envelopes, strict=True):
+            if isinstance(item, Candidate):
+                self._count(item, envelope)
         return [
             RowProblem(line=rows[index].line, code=refusal.code, detail=refusal.detail)
             for index, refusal in decided.refused
         ]
 
-    def _count(self, candidate: Candidate) -> None:
+    def _count(self, candidate: Candidate, envelope: Envelope) -> None:
         findings = self.findings
         findings.accepted += 1
         if (moment := candidate.occurred_at) is not None:
             findings.later_than_now += moment > self.now
             findings.earliest = min(findings.earliest or moment, moment)
             findings.latest = max(findings.latest or moment, moment)
-        if candidate.event in findings.events or len(findings.events) < _NAMES:
-            findings.events[candidate.event] += 1
+        if envelope.event in findings.events or len(findings.events) < _NAMES:
+            findings.events[envelope.event] += 1
         else:
             findings.other_events += 1
-        if candidate.account_id:
-            self.accounts.add(candidate.account_id)
-        if person := candidate.user_id or candidate.email or candidate.anonymous_id:
+        if account := envelope.account_external_id or envelope.account_id:
+            self.accounts.add(account)
+        if person := envelope.person():
             self.people.add(person)
+        findings.ignored_ids.update(envelope.ignored_ids.keys())
 
 
 def _note_problem(findings: Findings, problem: RowProblem) -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from services.cli.client.http import client
 from services.cli.client.target import ApiTarget
+from shared.contracts.names import cleaned
 from shared.wording import likely_meant
 
 _MOST_NAMES = 1_000
@@ -44,7 +45,8 @@ def misspelt_events(to: ApiTarget | None, events: Iterable[str]) -> dict[str, st
         names = msgspec.json.decode(response.content, type=_Names).items
     except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError):
         return {}
-    names_of_maps = [name.event for name in names if name.journeys]
-    unknown = [event for event in events if event not in set(names_of_maps)]
-    meant = ((event, likely_meant(event, names_of_maps)) for event in unknown)
+    names_of_maps = {name.event for name in names if name.journeys}
+    # Both in the form in which they are stored.
+    unknown = {event: cleaned(event) for event in events if cleaned(event) not in names_of_maps}
+    meant = ((event, likely_meant(stored, names_of_maps)) for event, stored in unknown.items())
     return {event: name for event, name in meant if name is not None}

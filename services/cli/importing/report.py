@@ -149,6 +149,9 @@ def _summary(findings: Findings) -> str:
     others = len(findings.events) - _SHOWN_EVENTS
     if others > 0:
         lines.append(f"  and {others:,}{' or more' if findings.other_events else ''} other names")
+    if findings.ignored_ids:
+        ids = ", ".join(f"{name} {count:,}" for name, count in findings.ignored_ids.most_common())
+        lines.append(f"ids that name nobody, like undefined, left out: {ids}")
     if findings.unused_columns:
         lines.append(f"columns left out: {', '.join(map(_shown, findings.unused_columns))}")
     return "\n".join(lines)

@@ -22,6 +22,7 @@ from services.cli.importing.names import REPORTED, Occurrences, row_name
 from services.cli.importing.times import instant
 from services.ingest.events.candidate import NUMBER_OUT_OF_RANGE
 from services.ingest.events.verdicts import RefusalCode, Refused
+from shared.contracts.names import cleaned
 from shared.errors import FatalError
 
 _CHUNK_BYTES = 1 << 20
@@ -110,6 +111,7 @@ class _FilePlan:
     """Field, its column, values to replace, value for rows without one."""
     objects: tuple[tuple[str, Mapping[str, str]], ...]
     times: tuple[str, ...]
+    rename: Mapping[str, str]
     mapping: ColumnMapping
 
 
@@ -118,7 +120,7 @@ def _plan(mapping: ColumnMapping, columns: Sequence[str] | None) -> _FilePlan:
         return columns is None or column in columns or "." in column
 
     wanted = (
-        (name, mapping.columns.get(name, name), mapping.values.get(name, {}))
+        (name, mapping.columns.get(name, name), _table(mapping.values.get(name, {})))
         for name in FIELDS
         if name != "occurred_at"
     )
@@ -134,8 +136,14 @@ def _plan(mapping: ColumnMapping, columns: Sequence[str] | None) -> _FilePlan:
             if (keys := mapping.objects.get(name, {})) or may_be_there(name)
         ),
         times=mapping.time_columns(),
+        rename={cleaned(name): event for name, event in mapping.rename.items()},
         mapping=mapping,
     )
+
+
+def _table(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Values to replace, by their stored form: blanks and accents of a cell may be spelt otherwise."""
+    return {cleaned(value): replacement for value, replacement in values.items()}
 
 
 def _row(raw: RawRow, plan: _FilePlan, seen: Occurrences, *, is_typed: bool) -> Row:
@@ -190,7 +198,7 @@ def _touchpoint(cells: Mapping[str, Any], plan: _FilePlan) -> dict[str, Any] | R
         if value is None:
             value = constant
         elif values:
-            value = values.get(as_text(value).strip(), value)
+            value = values.get(cleaned(as_text(value)), value)
         if value is not None:
             fields[name] = fitted(name, value, plan.mapping.decimal)
     for name, keys in plan.objects:
@@ -201,8 +209,8 @@ def _touchpoint(cells: Mapping[str, Any], plan: _FilePlan) -> dict[str, Any] | R
             fields[name] = gathered
     if "event" not in fields:
         return _NO_EVENT
-    event = str(fields["event"])
-    fields["event"] = plan.mapping.event_prefix + plan.mapping.rename.get(event, event)
+    event = cleaned(str(fields["event"]))
+    fields["event"] = plan.mapping.event_prefix + plan.rename.get(event, event)
     return _with_time(fields, cells, plan)
 
 

@@ -81,6 +81,8 @@ def line(event: Event, source: str | None) -> Text:
         if name:
             text.append(f" {printable(name)}")
     text.append("  ").append_text(_became(event))
+    if event["outcome"] == "accepted" and event["detail"]:
+        text.append(f"  {printable(event['detail'])}", style="yellow")
     if event.get("meant"):
         hint = f"  no map knows this event; did you mean: {printable(event['meant'])}?"
         text.append(hint, style="yellow")

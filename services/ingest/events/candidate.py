@@ -148,6 +148,11 @@ def refusal(error: msgspec.ValidationError) -> Refused:
     return Refused(code, detail)
 
 
+def wrong_form(name: str) -> Refused:
+    """The refusal for a field whose value has the wrong form."""
+    return Refused(*_EXPECTED[name])
+
+
 NOT_AN_OBJECT = Refused(RefusalCode.NOT_AN_OBJECT, "An event is a JSON object.")
 NUMBER_OUT_OF_RANGE = Refused(
     RefusalCode.NUMBER_OUT_OF_RANGE,

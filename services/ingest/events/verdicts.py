@@ -23,6 +23,7 @@ class RefusalCode(StrEnum):
     TOO_OLD = "too_old"
     ERASURE_BY_ADDRESS = "erasure_by_address"
     MISSING_IDENTITY = "missing_identity"
+    JUNK_NAMES = "junk_names"
     RESERVED_ACCOUNT_ID = "reserved_account_id"
     MISSING_EVENT = "missing_event"
     INVALID_EVENT = "invalid_event"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from services.ingest.events.identifiers import NameForms, name_forms
 from services.ingest.gatekeeper.rates import RateLimit, WithinLimit, rate_limit
 from services.ingest.limits import Limits
 from services.ingest.privacy.rules import EventRules, event_rules
@@ -20,6 +21,8 @@ class SourceRules:
 
     source: Source | None
     events: EventRules
+    names: NameForms
+    """Stored forms of names, by the workspace's list of those that name nobody."""
     origins: Origins
     """Pages that may send; empty: any."""
     rate: RateLimit | None
@@ -48,6 +51,7 @@ def source_rules(
     return SourceRules(
         source=source,
         events=event_rules(kind, settings, rules, suppressed),
+        names=name_forms(rules.junk),
         origins=Origins(settings.allowed_origins),
         rate=rate_limit(per_second, settings.burst),
         quota=quota,

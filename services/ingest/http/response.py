@@ -107,6 +107,13 @@ def rejections(refused: Sequence[tuple[int, Refused]]) -> list[dict[str, object]
     ]
 
 
+def remarks(ignored: Sequence[tuple[int, Mapping[str, str]]]) -> dict[str, object]:
+    """Accepted events without ids that named nobody, as the member `ignored_ids`; empty without any."""
+    if not ignored:
+        return {}
+    return {"ignored_ids": [{"index": index, "ids": ids} for index, ids in ignored]}
+
+
 def preflight(methods: bytes, allowed: bytes) -> RawResponse:
     """The response to a browser's preflight request.
 

@@ -7,7 +7,7 @@ in a property alone.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
@@ -21,21 +21,33 @@ from services.ingest.privacy.addresses import Keeping, cut_down, cut_down_within
 from services.ingest.privacy.emails import ANY, MORE, may_be_in
 from services.ingest.privacy.nested import JsonValue, Keys
 from shared.contracts.envelope import Envelope, encode
-from shared.contracts.names import normal_email
+from shared.contracts.names import ANONYMOUS, EMAIL, EXTERNAL, USER, normal_email, split
 from shared.sources.hashing import hashed, is_hashed
 from shared.sources.paths import OBJECTS, WORDS, EventPath, to_hash, to_keep, to_leave_out
 from shared.sources.source import SourceSettings
 
 _TRAITS_OF_EMAIL = (EventPath("traits", ("email",)), EventPath("context", ("traits", "email")))
 """Conventional places of the e-mail address beside its own field."""
-_NAMES = ("account_id", "previous_account_id", "user_id", "anonymous_id", "previous_id")
+_NAMES = (
+    "account_id", "previous_account_id", "user_id", "anonymous_id", "previous_id",
+    "external_id", "account_external_id",
+)  # fmt: skip
 """Fields that may hold an e-mail address as an id."""
-_TEXTS = (*_NAMES, "email", *WORDS, "channel", "role", "emotion", "friction")
+_TEXTS = (*_NAMES, "email", *WORDS, "reason", "channel", "role", "emotion", "friction")
 """Text fields that may contain an e-mail address."""
 _ALIKE = {
     "account_id": ("account_id", "previous_account_id"),
     "anonymous_id": ("anonymous_id", "previous_id"),
+    # A former id of unknown kind may be a user id: it must not reach the log where those are hashed.
+    "user_id": ("user_id", "previous_id"),
 }
+_KIND_OF_PREFIX = {
+    USER: "user_id",
+    EXTERNAL: "external_id",
+    EMAIL: "email",
+    ANONYMOUS: "anonymous_id",
+}
+"""Prefix of a name in `previous_names` to the field whose ids are hashed alike."""
 """Field to the fields with its former values: hashed alike, or a merge would not match them."""
 _MOST_NAMED = 50
 """Addresses that are searched one by one in the texts of their event; with more, any address is hashed."""
@@ -139,17 +151,35 @@ def _hash(envelope: Envelope, rules: Redaction) -> Envelope | Refused:
     for path in rules.hashed:
         _hash_path(envelope, path, changes, pseudonym)
     if rules.hashes_emails:
-        for path in _TRAITS_OF_EMAIL:
-            _hash_path(envelope, path, changes, pseudonym)
-        for name in _NAMES:
-            value = changes.get(name, getattr(envelope, name))
-            if value is not None and is_email(value):
-                changes[name] = pseudonym(value)
+        _hash_addresses(envelope, changes, pseudonym)
+    if envelope.previous_names:
+        fields = {path.field for path in rules.hashed}
+        changes["previous_names"] = [
+            _hashed_name(name, fields, pseudonym) for name in envelope.previous_names
+        ]
     changed = replace(envelope, **changes)
     if not (hashed_emails or rules.hashes_emails):
         return changed
     pattern = _pattern(hashed_emails, is_any=rules.hashes_emails)
     return pattern if isinstance(pattern, Refused) else _everywhere(changed, pattern, rules.key)
+
+
+def _hash_addresses(
+    envelope: Envelope, changes: dict[str, Any], pseudonym: Callable[[str], str]
+) -> None:
+    for path in _TRAITS_OF_EMAIL:
+        _hash_path(envelope, path, changes, pseudonym)
+    for name in _NAMES:
+        value = changes.get(name, getattr(envelope, name))
+        if value is not None and is_email(value):
+            changes[name] = pseudonym(value)
+
+
+def _hashed_name(name: str, fields: Collection[str], pseudonym: Callable[[str], str]) -> str:
+    """A name with its prefix, hashed where `fields` holds the field of its kind, or the address it is."""
+    prefix, value = split(name)
+    is_hashed_here = _KIND_OF_PREFIX[prefix] in fields or ("email" in fields and is_email(value))
+    return prefix + pseudonym(value) if is_hashed_here else name
 
 
 def _pattern(hashed_emails: set[str], *, is_any: bool) -> "_EmailPattern | Refused":
@@ -225,15 +255,14 @@ def _everywhere(envelope: Envelope, pattern: Callable[[], re.Pattern[str]], key:
         # An equal new string would make `nested.rewritten` copy everything around it.
         return text if changed == text else changed
 
-    changes: dict[str, Any] = {}
-    for name in OBJECTS:
-        value = getattr(envelope, name)
-        if value:
-            changes[name] = nested.rewritten(value, change, keys=True)
-    for name in _TEXTS:
-        value = getattr(envelope, name)
-        if value is not None:
-            changes[name] = change(value)
+    changes: dict[str, Any] = {
+        name: nested.rewritten(value, change, keys=True)
+        for name in (*OBJECTS, "previous_names", "ignored_ids")
+        if (value := getattr(envelope, name))
+    }
+    changes |= {
+        name: change(value) for name in _TEXTS if (value := getattr(envelope, name)) is not None
+    }
     if envelope.campaign is not None:
         texts = {name: value for name, value in asdict(envelope.campaign).items() if value}
         changes["campaign"] = replace(

@@ -17,6 +17,7 @@ from services.ingest.privacy.consent import consents
 from services.ingest.privacy.redaction import Redaction, redact, redaction
 from services.ingest.privacy.suppression import SuppressionList
 from shared.contracts.envelope import Envelope
+from shared.contracts.names import cleaned
 from shared.keys.token import KeyKind
 from shared.sources.source import ConsentRule, SourceSettings, WorkspaceRules
 
@@ -91,7 +92,9 @@ def event_rules(
     `suppressed` is the registry's own set: later additions to it take effect in these rules.
     """
     # A write key is public: it can be read from the web page and used by any program.
-    server_only = rules.server_only if kind is KeyKind.WRITE else _NONE
+    is_public = kind is KeyKind.WRITE
+    # Events are stored in this form, and a map of before may name one in another.
+    server_only = frozenset(map(cleaned, rules.server_only)) if is_public else _NONE
     of_source = redaction(settings, rules.hash_key)
     return EventRules(
         server_only=server_only,

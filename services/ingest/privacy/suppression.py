@@ -9,8 +9,8 @@ from collections.abc import Set as AbstractSet
 
 from services.ingest.privacy import emails
 from shared.contracts.envelope import Envelope
-from shared.contracts.names import ANONYMOUS, EMAIL, USER, is_address, normal
-from shared.sources.hashing import is_hashed, person_digest
+from shared.contracts.names import ANONYMOUS, EMAIL, EXTERNAL, USER, is_address, normal
+from shared.sources.hashing import is_hashed, stored_digests
 
 _MAX_CLEAR = 50_000
 """Bound of the negative cache: some megabytes."""
@@ -36,7 +36,7 @@ class SuppressionList:
     def _holds(self, name: str) -> bool:
         if name in self._clear:
             return False
-        if person_digest(name, key=self._key) in self._digests:
+        if not self._digests.isdisjoint(stored_digests(name, key=self._key)):
             return True
         if len(self._clear) < _MAX_CLEAR:
             self._clear.add(name)
@@ -46,6 +46,8 @@ class SuppressionList:
 def _names(envelope: Envelope) -> Iterator[str]:
     if envelope.user_id:
         yield USER + envelope.user_id
+    if envelope.external_id:
+        yield EXTERNAL + envelope.external_id
     if envelope.email:
         yield normal(EMAIL + envelope.email)
     if envelope.anonymous_id:
@@ -53,6 +55,7 @@ def _names(envelope: Envelope) -> Iterator[str]:
     if envelope.previous_id:
         yield ANONYMOUS + envelope.previous_id
         yield USER + envelope.previous_id
+    yield from envelope.previous_names
     for address in _addresses(envelope):
         yield normal(EMAIL + address)
 
@@ -62,6 +65,7 @@ def _addresses(envelope: Envelope) -> Iterator[str]:
     for name in (
         envelope.user_id, envelope.anonymous_id, envelope.previous_id,
         envelope.account_id, envelope.previous_account_id,
+        envelope.external_id, envelope.account_external_id,
     ):  # fmt: skip
         if name and (is_address(name) or is_hashed(name)):
             yield name

@@ -30,7 +30,7 @@ class Reason(StrEnum):
     BAD_TEXT = "bad_text"
     """A string holds NUL, which Postgres cannot keep."""
     OUT_OF_RANGE = "out_of_range"
-    NO_NAMES = "names_nobody"
+    NO_NAMES = "junk_names"
     REFUSED_BY_DATABASE = "refused_by_database"
     FOLD_FAILED = "fold_failed"
     UNMAPPED = "unmapped"

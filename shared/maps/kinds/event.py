@@ -10,7 +10,7 @@ from shared.journey.kinds.performed import Performed
 from shared.maps.comparisons import Since, Where, predicates_of
 from shared.maps.problems import Path
 from shared.maps.rules import RuleModel
-from shared.maps.values import Count, Duration, Words, timedelta_of
+from shared.maps.values import Count, Duration, EventNames, timedelta_of
 
 
 class EventRule(RuleModel):
@@ -18,7 +18,7 @@ class EventRule(RuleModel):
 
     kind: ClassVar[str] = "event"
     needs_event: ClassVar[bool] = True
-    event: Words
+    event: EventNames
     where: Where = Field(default_factory=dict)
     count: Count = 1
     within: Duration | None = None

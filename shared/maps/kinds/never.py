@@ -10,13 +10,13 @@ from shared.journey.kinds.never import Never
 from shared.maps.comparisons import Since, Where, predicates_of
 from shared.maps.problems import Path
 from shared.maps.rules import MapPart, RuleModel
-from shared.maps.values import Duration, Words, timedelta_of
+from shared.maps.values import Duration, EventNames, timedelta_of
 
 
 class NeverDetail(MapPart):
     """Events that must not have happened."""
 
-    event: Words
+    event: EventNames
     where: Where = Field(default_factory=dict)
     within: Duration | None = None
     since: Since | None = None

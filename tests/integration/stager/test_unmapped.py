@@ -81,7 +81,7 @@ async def test_other_dead_letters_have_their_message_id_too(database_url: str) -
             ("from-later", "unknown_version"),
             (None, "wrong_type"),
             (None, "not_json"),
-            ("nobody", "names_nobody"),
+            ("nobody", "junk_names"),
         ]
 
 

@@ -89,6 +89,26 @@ async def test_an_accepted_event_is_recorded_with_its_names_as_they_were_stored(
     assert (event.person, event.account_id) == ("email:ann@acme.example", "acme")
 
 
+async def test_an_event_of_an_accounts_record_is_recorded_with_the_record() -> None:
+    database = FakeDatabase()
+    company = event(external_id="hubspot:deal:9", account_external_id="hubspot:company:701")
+
+    database.recorder.stored(
+        [Candidate(event="Deal Linked")],
+        accepted=[company],
+        principal=principal(),
+        received_at=NOW,
+        route="/v1/webhooks/hubspot",
+    )
+    await database.recorder.flush()
+
+    (recorded,) = database.events
+    assert (recorded.person, recorded.account_id) == (
+        "external:hubspot:deal:9",
+        "hubspot:company:701",
+    )
+
+
 async def test_of_what_was_not_stored_no_name_is_recorded() -> None:
     database = FakeDatabase()
     items: list[Candidate | Refused] = [

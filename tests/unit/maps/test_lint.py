@@ -95,6 +95,17 @@ def test_a_complete_map_gets_no_advice() -> None:
         ),
         (
             "enter: {event: Kickoff Held}",
+            "enter: {any: [{event: Report Read}, {event: report  read}]}",
+            [
+                (
+                    19,
+                    "stages[1].enter.any[1].event[0]",
+                    "`report  read` and `Report Read` differ by case or spaces alone",
+                )
+            ],
+        ),
+        (
+            "enter: {event: Kickoff Held}",
             "enter: {any: [{milestone: counted}, {idle: 7d}]}",
             [(19, "stages[1].enter", "only internal milestones lead to the stage `onboarding`")],
         ),

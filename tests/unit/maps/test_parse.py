@@ -5,6 +5,7 @@ import json
 import pytest
 
 from shared.maps import MapInvalid, from_definition, parse
+from shared.maps.events import events_known
 from tests.unit.maps.mistaken import SOUND, problems
 
 
@@ -69,3 +70,14 @@ def test_a_definition_has_its_mistakes_without_lines() -> None:
 def test_what_is_no_definition_is_refused(definition: object) -> None:
     with pytest.raises(MapInvalid):
         from_definition(definition)
+
+
+def test_an_event_is_named_in_its_stored_form() -> None:
+    document = parse(
+        "journey: small\ntitle: Small\nsubject: account\n"
+        "stages: [{key: lead, title: Lead}, {key: demo, title: Demo,\n"
+        "  touchpoints: [{event: Vide\u0301o de\u0301mo}],\n"
+        "  enter: {event: [Demo\u00a0Requested, Vide\u0301o de\u0301mo]}}]\n"
+    )
+
+    assert events_known(document) == {"Demo Requested", "Vid\u00e9o d\u00e9mo"}

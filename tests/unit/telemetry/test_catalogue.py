@@ -8,7 +8,7 @@ from shared.telemetry.metrics import Metrics
 CLOSED_LABELS = {
     "service", "route", "method", "status",
     "code", "reason", "how",
-    "verdict", "kind", "partition",
+    "verdict", "kind", "partition", "field",
     "journey", "stage", "provider",
 }  # fmt: skip
 """Every one of them has few values; an id of a customer, a key or a message would have many."""

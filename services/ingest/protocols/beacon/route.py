@@ -46,4 +46,4 @@ async def _receive(exchange: Exchange) -> RawResponse:
         raise body_rejected(items)
     sender = await exchange.confirm(write_key)
     decisions = await ingest.store(items, sender=sender, received_at=received_at, route=PATH)
-    return verdicts(decisions.accepted, decisions.refused)
+    return verdicts(decisions.accepted, decisions.refused, decisions.ignored)

@@ -7,7 +7,8 @@ where the device has no user yet (`$device_id` without `$user_id`), and in a ser
 An alias says that two ids are one person's, for ever and whatever they are. `$identify` says who is signed in
 on a device, which the next user of the device may say as well.
 
-The account is one of the event's groups: that of a type in `ACCOUNT_TYPES`, else the first.
+The account is one of the event's groups: that of a type in `ACCOUNT_TYPES`, else the first. One whose key
+names nobody, such as `null`, gives way to any other.
 """
 
 import re
@@ -15,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shared.contracts.names import ANONYMOUS
+from shared.contracts.names import ANONYMOUS, is_junk
 
 ACCOUNT_TYPES = ("company", "organization", "account")
 """Types of group that are the account, in order of preference."""
@@ -81,9 +82,10 @@ def account_of(event: str | None, given: Mapping[str, Any]) -> Group:
     if isinstance(described, str):
         groups[described] = identifier(given.get("$group_key"))
     groups = {kind: key for kind, key in groups.items() if key is not None}
-    chosen = next((kind for kind in (*ACCOUNT_TYPES, *groups) if kind in groups), None)
-    if chosen is None:
+    if not groups:
         return Group(all={})
+    ordered = [kind for kind in (*ACCOUNT_TYPES, *groups) if kind in groups]
+    chosen = next((kind for kind in ordered if not _is_junk(groups[kind])), ordered[0])
     return Group(account_id=groups[chosen], is_described=chosen == described, all=groups)
 
 
@@ -142,6 +144,10 @@ def _is_placeholder(distinct_id: object, given: Mapping[str, Any]) -> bool:
 
 def _looks_random(name: object) -> bool:
     return isinstance(name, str) and _UUID.fullmatch(name) is not None
+
+
+def _is_junk(name: object) -> bool:
+    return isinstance(name, str) and is_junk(name)
 
 
 def _object(value: object) -> Mapping[str, Any]:

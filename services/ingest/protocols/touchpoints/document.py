@@ -82,9 +82,26 @@ _REJECTION: Json = {
     },
     "required": ["index", "code", "detail"],
 }
+_IGNORED: Json = {
+    "type": "array",
+    "description": "Accepted events without ids that named nobody, like `undefined`. Left out without any.",
+    "items": {
+        "type": "object",
+        "properties": {
+            "index": {"type": "integer", "minimum": 0},
+            "ids": {
+                "type": "object",
+                "description": "Field to the text that was left out.",
+                "additionalProperties": {"type": "string"},
+            },
+        },
+        "required": ["index", "ids"],
+    },
+}
 _VERDICTS: Json = {
     "accepted": {"type": "integer", "minimum": 0, "description": "Events that are stored."},
     "rejected": {"type": "array", "items": reference("Rejection")},
+    "ignored_ids": _IGNORED,
 }
 _REFUSED = Refused(RefusalCode.MISSING_EVENT, "`event` is required: the name of what happened.")
 
@@ -189,6 +206,7 @@ def native_responses(errors: Iterable[RequestRejected]) -> Json:
                 {
                     "all": {"accepted": 2, "rejected": []},
                     "some": example_of(verdicts(1, [(1, _REFUSED)])),
+                    "remark": example_of(verdicts(1, [], [(0, {"user_id": "undefined"})])),
                 },
             )
         },

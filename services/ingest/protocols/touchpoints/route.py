@@ -4,7 +4,7 @@
 not; 422 when none was; a 4xx problem for a body that cannot be read at all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from services.ingest.events.verdicts import BodyRefused, Refused
 from services.ingest.http import response
@@ -46,14 +46,22 @@ class TouchpointsEndpoint(ProtocolEndpoint):
         if isinstance(items, BodyRefused):
             raise body_rejected(items)
         decisions = await ingest.store(items, sender=sender, received_at=received_at, route=PATH)
-        return verdicts(decisions.accepted, decisions.refused)
+        return verdicts(decisions.accepted, decisions.refused, decisions.ignored)
 
 
-def verdicts(accepted: int, refused: Sequence[tuple[int, Refused]]) -> RawResponse:
-    """The response to a body that could be read."""
-    if accepted == 1 and not refused:
+def verdicts(
+    accepted: int,
+    refused: Sequence[tuple[int, Refused]],
+    ignored: Sequence[tuple[int, Mapping[str, str]]] = (),
+) -> RawResponse:
+    """The response to a body that could be read; `ignored` as in `Decisions`."""
+    if accepted == 1 and not refused and not ignored:
         return _ACCEPTED_ONE
-    payload = {"accepted": accepted, "rejected": response.rejections(refused)}
+    payload = {
+        "accepted": accepted,
+        "rejected": response.rejections(refused),
+        **response.remarks(ignored),
+    }
     if accepted or not refused:
         return response.json(202, payload)
     none = members(

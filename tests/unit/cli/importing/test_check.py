@@ -77,6 +77,7 @@ def test_a_dry_run_counts_what_ingest_would_accept_and_refuse(shop: Path) -> Non
         "other_events": 0,
         "accounts": {"count": 0, "exact": True},
         "people": {"count": 2, "exact": True},
+        "ignored_ids": {},
         "unused_columns": ["plan"],
     }
 

@@ -238,3 +238,21 @@ def test_a_file_that_cannot_be_read_is_refused_in_a_sentence(
 
     with pytest.raises(FatalError, match=message):
         touchpoints(path)
+
+
+def test_names_are_renamed_by_their_stored_form(tmp_path: Path) -> None:
+    path = tmp_path / "calls.csv"
+    path.write_text(
+        "user_id,event,time\n"
+        "ann,Call,2024-03-13 10:00:00\n"
+        "ann,Call ,2024-03-13 10:00:00\n"
+        "ann,Call\u00a0,2024-03-13 10:00:00\n"
+        "ann,Rendez\u00a0vous cre\u0301e\u0301,2024-03-13 10:00:00\n",
+        "utf-8",
+    )
+    mapping = ColumnMapping(rename={"Call": "Demo", "Rendez vous cr\u00e9\u00e9": "Met"})
+
+    with open_rows(path, mapping, Shape(format=format_of(path))) as opened:
+        names = [json.loads(row.body)["event"] for row in opened.rows]
+
+    assert names == ["Demo", "Demo", "Demo", "Met"]

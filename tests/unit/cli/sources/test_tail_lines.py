@@ -147,3 +147,12 @@ def test_a_misspelt_event_is_pointed_out() -> None:
 
     assert text.endswith("applied  no map knows this event; did you mean: Demo Requested?")
     assert "did you mean" not in line(event(1, meant=None), None).plain
+
+
+def test_an_accepted_event_shows_which_ids_were_left_out() -> None:
+    detail = "user_id `undefined` left out: names nobody"
+
+    shown_line = line(event(1, code="ignored_ids", detail=detail), None)
+
+    assert detail in shown_line.plain
+    assert not is_error(event(1, code="ignored_ids", detail=detail))

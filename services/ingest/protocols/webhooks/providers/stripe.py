@@ -16,6 +16,7 @@ from services.ingest.protocols.webhooks.providers.item import (
     present,
     text,
 )
+from shared.contracts import names
 from shared.sources.source import SourceSettings
 
 PROVIDER = "stripe"
@@ -103,17 +104,20 @@ def _address(thing: Mapping[str, Any]) -> str | None:
 
 
 def _account(thing: Mapping[str, Any], account_property: str | None) -> str | None:
-    """Account id in the metadata of the object, or of the subscription that an invoice is for."""
+    """Account id in the metadata of the object, or of the subscription that an invoice is for.
+
+    One that names nobody gives way to any other; alone it stays, for ingest to show it as ignored.
+    """
     if account_property is None:
         return None
     outer = (thing, values.mapping(thing.get("parent")))
     details = (values.mapping(each.get("subscription_details")) for each in outer)
-    for place in (thing, *details):
-        account_id = identifier(values.mapping(place.get("metadata")).get(account_property))
-        if account_id is not None:
-            return account_id
+    metadata = (values.mapping(place.get("metadata")) for place in (thing, *details))
     # `client_reference_id` of a checkout holds the sender's id outside of the metadata.
-    return identifier(thing.get(account_property))
+    places = [each.get(account_property) for each in (*metadata, thing)]
+    account_ids = [each for each in map(identifier, places) if each is not None]
+    valid = (each for each in account_ids if not names.is_junk(each))
+    return next(valid, account_ids[0] if account_ids else None)
 
 
 _Touchpoints = list[JsonObject]
@@ -234,8 +238,8 @@ def _paid(event: str, amount: str) -> _Reader:
 
 def _customer(event: str, *, is_deletion: bool = False) -> _Reader:
     def read_event(thing: Mapping[str, Any], _: Mapping[str, Any]) -> _Touchpoints:
-        names = ("name", "phone", "description", "currency", "delinquent")
-        traits = present({name: thing.get(name) for name in names})
+        fields = ("name", "phone", "description", "currency", "delinquent")
+        traits = present({name: thing.get(name) for name in fields})
         touchpoint: JsonObject = {"type": "identify", "event": event, "traits": traits}
         if is_deletion:
             touchpoint["is_about_record"] = True

@@ -33,7 +33,7 @@ async def erase(client: httpx.AsyncClient, person: str, **options: Any) -> httpx
     ("person", "named"),
     [
         ("user:u-17", ("u-17", None, None)),
-        ("email:Ann@acme.example", (None, "Ann@acme.example", None)),
+        ("email:Ann@acme.example", (None, "ann@acme.example", None)),
         ("anonymous:hubspot:contact:201", (None, None, "hubspot:contact:201")),
         ("user:a/b c+d%?:erase", ("a/b c+d%?:erase", None, None)),
         ("user:\u65e5\u672c", ("\u65e5\u672c", None, None)),

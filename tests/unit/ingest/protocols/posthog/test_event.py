@@ -100,6 +100,8 @@ def test_set_is_about_the_person_on_any_event(where: str, event: str, becomes: s
         ({"company": 42}, "42"),
         ({"company": " ", "team": "t1"}, "t1"),
         ({"company": None}, None),
+        ({"company": "null", "team": "t1"}, "t1"),
+        ({"company": "undefined"}, "undefined"),
         ({}, None),
         ("acme", None),
     ],

@@ -44,7 +44,7 @@ async def test_an_object_is_accepted_and_stored_as_sent(
         "acme",
         "u-1",
         "a-1",
-        "Leah@Example.com",
+        "leah@example.com",
     )
     assert (envelope.message_id, envelope.channel, envelope.role) == (
         "m-1",

@@ -14,6 +14,7 @@ from shared.contracts.envelope import Envelope
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.principal import Principal, Scope
 from shared.keys.token import KeyKind
+from shared.sources.mapping import CompiledMapping
 from shared.sources.source import SourceKind, SourceSettings
 from tests.support.identity_reference import identities
 from tests.support.identity_statements import read_all
@@ -75,11 +76,12 @@ class Story:
         }
         self.add(posthog_candidate(sent, RequestFields(received_at=START)))
 
-    def webhook(self, kind: SourceKind, item: dict[str, Any]) -> None:
+    def webhook(
+        self, kind: SourceKind, item: dict[str, Any], mapping: CompiledMapping | None = None
+    ) -> None:
         """Add what an item of a provider becomes."""
-        context = DeliveryContext(
-            kind=kind, source_id="s", settings=SourceSettings(account_id_property=PROPERTY)
-        )
+        settings = SourceSettings(account_id_property=PROPERTY)
+        context = DeliveryContext(kind=kind, source_id="s", settings=settings, mapping=mapping)
         for candidate in parse_item(item, context):
             assert isinstance(candidate, Candidate), candidate
             self.add(candidate)

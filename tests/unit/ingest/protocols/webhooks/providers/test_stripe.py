@@ -179,6 +179,8 @@ def test_amounts_come_in_major_units(
         {"subscription_details": {"metadata": {"account": "acme"}}},
         {"parent": {"subscription_details": {"metadata": {"account": "acme"}}}},
         {"account": "acme"},
+        {"metadata": {"account": "n/a"}, "subscription_details": {"metadata": {"account": "acme"}}},
+        {"metadata": {"account": "null"}, "account": "acme"},
     ],
 )
 def test_stripes_metadata_name_our_account(more: dict[str, Any]) -> None:
