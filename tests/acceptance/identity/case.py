@@ -89,13 +89,13 @@ class Case:
         answers = [await self.senders.stack.stage(**name) for name in names]
         return [(each["account_id"], each["outcome"] or each["stage"]) for each in answers]
 
-    async def events(self, account: str) -> list[str]:
-        """Names of the events in the timeline of an account, in order."""
-        return [each["event"] for each in await self.senders.stack.timeline(account)]
-
     async def timeline(self, account: str) -> list[dict[str, Any]]:
-        """The timeline of an account."""
-        return await self.senders.stack.timeline(account)
+        """Events of an account, oldest first."""
+        return (await self.senders.stack.timeline(account))[::-1]
+
+    async def events(self, account: str) -> list[str]:
+        """Names of the events in the timeline of an account, oldest first."""
+        return [each["event"] for each in await self.timeline(account)]
 
     async def meant(self, event: str) -> str | None:
         """The event name of a map for which another was likely meant."""
