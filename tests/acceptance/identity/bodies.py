@@ -116,8 +116,8 @@ def hubspot_merge(survivor: int, gone: list[int], day: float, **fields: int) -> 
 
 
 def salesforce_id(prefix: str, number: int) -> str:
-    """A record's id in its form of 18 characters, in which no letter is a capital."""
-    return f"{prefix}{number:012}AAA"
+    """A record's id in its form of 18 characters, whose last three encode which others are capitals."""
+    return f"{prefix}{number:012}{'EAA' if prefix[2].isupper() else 'AAA'}"
 
 
 def salesforce(kind: str, record: str, day: float, **fields: Any) -> Step:
