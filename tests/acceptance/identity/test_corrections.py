@@ -149,12 +149,12 @@ async def test_all_of_a_customer_is_the_account_of_its_first_address(case: Case)
 
     await case.arrive(
         segment("group", 0, userId=ida, groupId=account),
-        stripe("invoice.paid", 1, id="in_1", customer=customer, customer_email=ida,
+        stripe("invoice.paid", 1, id=case.id("in_1"), customer=customer, customer_email=ida,
                amount_paid=1900, currency="eur"),
         stripe("customer.updated", 2, id=customer, email=billing),
-        stripe("invoice.paid", 3, id="in_2", customer=customer, customer_email=billing,
+        stripe("invoice.paid", 3, id=case.id("in_2"), customer=customer, customer_email=billing,
                amount_paid=1900, currency="eur", billing_reason="subscription_cycle"),
-        stripe("customer.subscription.created", 4, id="sub_1", customer=customer, status="active"),
+        stripe("customer.subscription.created", 4, id=case.id("sub_1"), customer=customer, status="active"),
     )  # fmt: skip
 
     names = [
@@ -178,10 +178,10 @@ async def test_the_address_of_the_checkout_may_differ_from_the_customers(case: C
     await case.arrive(
         segment("group", 0, userId=case.id("ida"), groupId=account, traits={}),
         native("Signed Up", 0.1, user_id=case.id("ida"), email=ida),
-        stripe("checkout.session.completed", 1, id="cs_1", customer=customer, amount_total=1900,
+        stripe("checkout.session.completed", 1, id=case.id("cs_1"), customer=customer, amount_total=1900,
                currency="eur", customer_details={"email": buyer}),
         stripe("customer.created", 1, id=customer, email=ida),
-        stripe("customer.subscription.created", 1, id="sub_2", customer=customer, status="active"),
+        stripe("customer.subscription.created", 1, id=case.id("sub_2"), customer=customer, status="active"),
     )  # fmt: skip
 
     names = [{"email": ida}, {"email": buyer}, {"external_id": f"stripe:customer:{customer}"}]
@@ -192,7 +192,13 @@ async def test_a_customer_whose_address_is_in_no_account_yet_follows_it_there(ca
     ida, customer, account = case.email("ida"), case.id("cus_6"), case.id("lindenwerk")
 
     await case.arrive(
-        stripe("customer.subscription.created", 0, id="sub_3", customer=customer, status="active"),
+        stripe(
+            "customer.subscription.created",
+            0,
+            id=case.id("sub_3"),
+            customer=customer,
+            status="active",
+        ),
         stripe("customer.updated", 1, id=customer, email=ida),
         native("Signed Up", 2, user_id=case.id("ida"), email=ida, account_id=account),
     )

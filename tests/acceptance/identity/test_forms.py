@@ -61,7 +61,9 @@ async def test_an_address_of_a_provider_is_that_of_the_sdk(case: Case) -> None:
         hubspot_property("contact", contact, "email", address.upper(), 0),
         segment("group", 1, userId=address, groupId=account),
         stripe("customer.updated", 2, id=customer, email=address.title()),
-        stripe("customer.subscription.created", 3, id="s", customer=customer, status="active"),
+        stripe(
+            "customer.subscription.created", 3, id=case.id("s"), customer=customer, status="active"
+        ),
     )
 
     names = [{"email": address}, {"external_id": f"hubspot:contact:{contact}"}]
