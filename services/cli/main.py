@@ -93,6 +93,7 @@ class Stageline(Commands):
             group=SourceCommands,
         ),
         "workspace": Later(module="operate.workspaces", help="Workspaces, apart from each other."),
+        "identity": Later(module="operate.identity", help="Who is who."),
         "env": Later(module="operate.environment", name="env", panel="Data"),
         "keys": Later(module="operate.keys", help="API keys."),
     }

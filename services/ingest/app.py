@@ -20,6 +20,7 @@ from services.ingest.protocols.pixel import route as pixel
 from services.ingest.protocols.posthog import route as posthog
 from services.ingest.protocols.rudder import route as rudder
 from services.ingest.protocols.segment.route import CALLS, TrackingEndpoint
+from services.ingest.protocols.statements import route as statements
 from services.ingest.protocols.touchpoints.route import PATH, TouchpointsEndpoint
 from services.ingest.protocols.webhooks import route as webhooks
 from shared.http import front
@@ -58,6 +59,7 @@ def routes(ingest: Ingest) -> list[Route]:
         *pixel.routes(ingest),
         *webhooks.routes(ingest),
         *people.routes(ingest),
+        *statements.routes(ingest),
         *posthog.routes(ingest),
         *browser.routes(ingest),
         *rudder.routes(ingest),

@@ -40,6 +40,7 @@ from services.ingest.protocols.pixel import document as pixel
 from services.ingest.protocols.posthog import document as posthog
 from services.ingest.protocols.rudder import document as rudder
 from services.ingest.protocols.segment import document as segment
+from services.ingest.protocols.statements import document as statements
 from services.ingest.protocols.touchpoints import document as touchpoints
 from services.ingest.protocols.webhooks import document as webhooks
 from shared.http.auth import MissingScope, NotAuthenticated
@@ -48,7 +49,7 @@ from shared.keys.cache import AuthFailure
 from shared.keys.principal import Scope
 
 _PROTOCOLS = (
-    touchpoints, people, cloudevents, pixel, beacon, segment, rudder, posthog, browser, webhooks,
+    touchpoints, people, statements, cloudevents, pixel, beacon, segment, rudder, posthog, browser, webhooks,
 )  # fmt: skip
 
 _DESCRIPTION = """\

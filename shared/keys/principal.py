@@ -18,6 +18,7 @@ class Scope(StrEnum):
     KPIS_WRITE = "kpis:write"
     PEOPLE_WRITE = "people:write"
     PEOPLE_ERASE = "people:erase"
+    IDENTITY_WRITE = "identity:write"
     SOURCES_READ = "sources:read"
     SOURCES_WRITE = "sources:write"
 
@@ -39,6 +40,8 @@ class Principal:
     scopes: frozenset[Scope]
     source_id: str | None = None
     """The source that the key belongs to."""
+    label: str = ""
+    """What the key is called by those who made it; empty without a name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,4 +67,5 @@ class StoredKey:
             kind=self.kind,
             scopes=self.scopes & SCOPES_OF_KIND[self.kind],
             source_id=self.source_id,
+            label=self.label,
         )

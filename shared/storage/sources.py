@@ -14,6 +14,7 @@ from sqlalchemy import Row, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.clock import Clock
+from shared.contracts.names import JunkNames
 from shared.ids import WorkspaceId
 from shared.sources.registry import SourceLoader, SourceSnapshot
 from shared.sources.source import (
@@ -91,11 +92,19 @@ async def _rules(connection: AsyncConnection) -> Mapping[WorkspaceId, WorkspaceR
     server_only: dict[int, set[str]] = {}
     for row in published:
         server_only.setdefault(row.workspace_id, set()).update(row.server_only)
-    workspaces = await connection.execute(select(workspace.c.workspace_id, workspace.c.hash_key))
+    workspaces = await connection.execute(
+        select(
+            workspace.c.workspace_id,
+            workspace.c.hash_key,
+            workspace.c.junk_added,
+            workspace.c.junk_removed,
+        )
+    )
     return {
         WorkspaceId(row.workspace_id): WorkspaceRules(
             hash_key=bytes(row.hash_key),
             server_only=frozenset(server_only.get(row.workspace_id, ())),
+            junk=JunkNames(frozenset(row.junk_added), frozenset(row.junk_removed)),
         )
         for row in workspaces
     }

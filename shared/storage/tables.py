@@ -42,6 +42,9 @@ workspace = Table(
     Column("hash_key", LargeBinary, nullable=False, server_default=RANDOM_KEY),
     # The journey of answers to queries that name none; null: the one that was published first.
     Column("default_journey", Ref),
+    # Words that the workspace adds to the ids that name nobody, and removes from them.
+    Column("junk_added", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("junk_removed", ARRAY(Text), nullable=False, server_default=text("'{}'")),
 )
 
 api_key = Table(

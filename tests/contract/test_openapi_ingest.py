@@ -31,6 +31,10 @@ ELSEWHERE = {
     "/pixel/v1/page": {401},
     "/v1/webhooks/{provider}/{source_id}": {404},
     "/v1/people/{person}:erase": {403},
+    "/v1/people/{person}:merge": {403},
+    "/v1/people/{person}:unmerge": {403},
+    "/v1/accounts/{account_id}:merge": {403},
+    "/v1/accounts/{account_id}:unmerge": {403},
 }
 _EXAMPLES = 5
 """Cases for each call and mode: some 150 together."""
@@ -140,7 +144,7 @@ async def test_no_body_gets_an_undeclared_answer_or_a_fault(
 
     for _, path, described in operations(INGEST):
         # Where the bearer key does not count, a made-up one or none is shown; no source has a made-up
-        # id; a write key may not erase a person.
+        # id; a write key may neither erase nor merge.
         wanted = ELSEWHERE.get(path, SUCCESS)
         assert statuses[described["operationId"]] & wanted, path
     assert await stored(database_url)

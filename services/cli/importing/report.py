@@ -37,6 +37,7 @@ class ImportReport:
         self._refused = self.state.refused
         self.events: Counter[str] = Counter()
         """Accepted rows by event, of this run and of at most a thousand names."""
+        self._ignored: Counter[str] = Counter()
         self._waiting: list[Sent] = []
         self._shown = 0
         self._kept = kept
@@ -63,6 +64,7 @@ class ImportReport:
         self._accepted += batch.accepted
         self._refused += len(batch.refused)
         count_names(self.events, batch.events)
+        self._ignored.update(batch.ignored_ids)
         self._waiting.append(batch)
         for refused in batch.refused:
             self._problem(refused)
@@ -92,9 +94,13 @@ class ImportReport:
                 "complete": not stopped,
                 "misspelt": dict(misspelt),
             }
+            if self._ignored:
+                summary["ignored_ids"] = dict(self._ignored.most_common())
             typer.echo(json.dumps(summary))
         else:
             typer.echo(f"{self._accepted:,} events accepted, {self._refused:,} rows refused")
+            if self._ignored:
+                typer.echo(_left_out(self._ignored))
             for line in _hints(self.events, misspelt):
                 typer.echo(line)
         if stopped is not None:
@@ -150,11 +156,15 @@ def _summary(findings: Findings) -> str:
     if others > 0:
         lines.append(f"  and {others:,}{' or more' if findings.other_events else ''} other names")
     if findings.ignored_ids:
-        ids = ", ".join(f"{name} {count:,}" for name, count in findings.ignored_ids.most_common())
-        lines.append(f"ids that name nobody, like undefined, left out: {ids}")
+        lines.append(_left_out(findings.ignored_ids))
     if findings.unused_columns:
         lines.append(f"columns left out: {', '.join(map(_shown, findings.unused_columns))}")
     return "\n".join(lines)
+
+
+def _left_out(ignored: Counter[str]) -> str:
+    ids = ", ".join(f"{name} {count:,}" for name, count in ignored.most_common())
+    return f"ids that name nobody, like undefined, left out: {ids}"
 
 
 def _hints(events: Mapping[str, int], misspelt: Mapping[str, str]) -> Iterator[str]:

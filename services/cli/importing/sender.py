@@ -53,6 +53,8 @@ class Sent:
     refused: tuple[RefusedRow, ...]
     events: Counter[str] = field(default_factory=Counter)
     """Accepted rows by the name of their event."""
+    ignored_ids: Counter[str] = field(default_factory=Counter)
+    """Ids of accepted rows that name nobody, by their field."""
 
 
 class _Named(msgspec.Struct):
@@ -168,6 +170,7 @@ class BatchSender:
         ]
         accepted = 0
         events: Counter[str] = Counter()
+        ignored: Counter[str] = Counter()
         async for rows, answer in self._answers(good):
             rejected = answer.get("rejected", [])
             accepted += int(answer.get("accepted", len(rows) - len(rejected)))
@@ -177,6 +180,8 @@ class BatchSender:
                 for index, row in enumerate(rows)
                 if index not in indexes
             )
+            for remark in answer.get("ignored_ids", []):
+                ignored.update(remark["ids"].keys())
             for entry in rejected:
                 row = rows[entry["index"]]
                 problem = RowProblem(
@@ -192,6 +197,7 @@ class BatchSender:
             accepted=accepted,
             refused=tuple(sorted(refused, key=lambda one: one.problem.line)),
             events=events,
+            ignored_ids=ignored,
         )
 
     async def _answers(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from services.cli.client.errors import REFUSED
 from shared.clock import ManualClock
 from shared.maps import templates
 from tests.support.services import Log, Stack
@@ -35,8 +36,10 @@ async def stack(database_url: str, tmp_path: Path) -> AsyncIterator[Stack]:
     await running.stop()
 
 
-async def import_file(stack: Stack, folder: Path, *options: str, **environ: str) -> str:
-    (folder / "events.csv").write_text(FILE)
+async def import_file(
+    stack: Stack, folder: Path, *options: str, content: str = FILE, code: int = 0, **environ: str
+) -> str:
+    (folder / "events.csv").write_text(content, "utf-8")
     secret = stack.read.headers["Authorization"].removeprefix("Bearer ")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.cli", "import", "events.csv", *options),
@@ -47,7 +50,7 @@ async def import_file(stack: Stack, folder: Path, *options: str, **environ: str)
         stdout=asyncio.subprocess.PIPE,
     )
     out, _ = await process.communicate()
-    assert process.returncode == 0
+    assert process.returncode == code
     return out.decode()
 
 
@@ -67,3 +70,25 @@ async def test_a_dry_run_without_an_instance_has_no_hints(stack: Stack, tmp_path
     dry = await import_file(stack, tmp_path, "--dry-run", STAGELINE_URL="http://127.0.0.1:9")
 
     assert "did you mean" not in dry
+
+
+async def test_names_in_another_form_are_known_and_junk_is_counted(
+    stack: Stack, tmp_path: Path
+) -> None:
+    rows = [
+        "Demo\u00a0Requested,undefined,hubspot:contact:1",
+        "Demo Requested\ufeff,ann,",
+        "demo requested,bob,",
+        "Demo Requested,n/a,",
+    ]
+    content = "event,user_id,external_id,time\n" + "".join(
+        f"{row},2026-03-01T10:00:00Z\n" for row in rows
+    )
+
+    sent = await import_file(stack, tmp_path, content=content, code=REFUSED)
+
+    assert sent.splitlines() == [
+        "3 events accepted, 1 rows refused",
+        "ids that name nobody, like undefined, left out: user_id 1",
+        "demo requested (1 event): no map knows this event; did you mean: Demo Requested?",
+    ]

@@ -26,6 +26,7 @@ Answer = tuple[int, dict[str, Any]]
 
 TO_INGEST = (
     "/v1/touchpoints", "/v1/b", "/v1/batch", "/v1/pixel.gif?key=sl_wk_0", "/v1/people/a%2Fb%20c:erase",
+    "/v1/people/a%2Fb:merge", "/v1/people/a:unmerge", "/v1/accounts/a%2Fb:merge", "/v1/accounts/a:unmerge",
     "/v1/webhooks/stripe/src", "/v1/projects/sl_wk_0/settings", "/batch/", "/e/?ip=1&_=2", "/i/v0/e/",
     "/i/v1/analytics/events", "/flags/?v=2", "/decide", "/array/sl_wk_0/config.js", "/static/array.js",
     "/sourceConfig/?p=web", "/beacon/v1/batch?writeKey=0", "/pixel/v1/track", "/s.js",

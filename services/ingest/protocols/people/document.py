@@ -2,7 +2,7 @@
 
 from services.ingest.http.rejections import key_rejected
 from services.ingest.protocols.common.document import DocumentContext, Section, responses
-from services.ingest.protocols.people.route import PATH, invalid_erasure, invalid_person
+from services.ingest.protocols.people.route import PATH, invalid_erasure, invalid_person, junk_name
 from shared.contracts.envelope import MAX_MESSAGE_ID_CHARS
 from shared.http.auth import MissingScope
 from shared.keys.principal import Scope
@@ -19,6 +19,7 @@ def section(context: DocumentContext) -> Section:
         key_rejected(MissingScope(Scope.PEOPLE_ERASE)),
         invalid_person(),
         invalid_erasure(),
+        junk_name(),
     ]
     content = {
         "application/json": {

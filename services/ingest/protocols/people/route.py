@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from starlette.routing import Route
 
+from services.ingest.events.verdicts import RefusalCode
 from services.ingest.http import response
 from services.ingest.http.rejections import RequestRejected
 from services.ingest.http.response import RawResponse
@@ -50,6 +51,8 @@ async def _erase(exchange: Exchange) -> RawResponse:
     if candidate is None:
         raise invalid_person()
     decisions = await ingest.store([candidate], sender=sender, received_at=received_at, route=PATH)
+    if any(refusal.code is RefusalCode.JUNK_NAMES for _, refusal in decisions.refused):
+        raise junk_name()
     if decisions.refused:
         raise invalid_person()
     return response.json(202, {"message_id": message_id})
@@ -62,6 +65,16 @@ def invalid_person() -> RequestRejected:
         "invalid_person",
         "A person is named by user:, external:, email: or anonymous: and their id, at most 512"
         " characters.",
+    )
+
+
+def junk_name() -> RequestRejected:
+    """The path names nobody."""
+    return RequestRejected(
+        422,
+        "junk_name",
+        "The id is a word like `undefined`, or an unfilled template: it names nobody, so there is nobody"
+        " to erase.",
     )
 
 

@@ -230,3 +230,24 @@ def test_an_event_beyond_ingests_limit_is_refused_with_ingests_code(tmp_path: Pa
     findings = check(path, ColumnMapping(objects={"properties": {"text": "text"}}))
 
     assert dict(findings.by_code) == {"event_too_large": 1}
+
+
+def test_a_dry_run_counts_ids_that_were_left_out_and_names_in_their_stored_form(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "crm.csv"
+    path.write_text(
+        "user_id,email,external_id,account_external_id,event,time\n"
+        "undefined,Ann@x.example,,hubspot:company:701,Demo\u00a0Held,2024-03-13 10:00:00\n"
+        ",ann@x.example\u200b,,hubspot:company:701,Demo Held,2024-03-13 10:00:00\n"
+        ",,hubspot:contact:8301,n/a,Demo Held,2024-03-13 10:00:00\n",
+        "utf-8",
+    )
+
+    findings = check(path)
+
+    assert (findings.accepted, findings.refused) == (3, 0)
+    assert findings.events == {"Demo Held": 3}
+    assert (findings.accounts, findings.people) == (1, 2)
+    assert findings.ignored_ids == {"user_id": 1, "account_external_id": 1}
+    assert findings.unused_columns == []

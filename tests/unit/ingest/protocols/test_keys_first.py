@@ -17,7 +17,15 @@ from shared.sources.source import SourceSettings
 from tests.unit.ingest.conftest import FakeDatabase, ListLog
 
 KEY_IN_BODY = sorted({*CALLS, *CAPTURES, *EVENTS, RUDDER_BEACON, "/v1/beacon"})
-KEY_OUTSIDE = ["/v1/touchpoints", "/v1/cloudevents", "/v1/people/user:leah:erase"]
+KEY_OUTSIDE = [
+    "/v1/touchpoints",
+    "/v1/cloudevents",
+    "/v1/people/user:leah:erase",
+    "/v1/people/user:leah:merge",
+    "/v1/people/user:leah:unmerge",
+    "/v1/accounts/acme:merge",
+    "/v1/accounts/acme:unmerge",
+]
 
 UNDECODABLE = b'{"event": "A", "batch": [{]'
 """The decoder answers 400 to it."""
@@ -132,4 +140,8 @@ def test_every_call_of_the_document_with_a_body_is_among_these() -> None:
         "/v1/touchpoints",
         "/v1/cloudevents",
         "/v1/people/{person}:erase",
+        "/v1/people/{person}:merge",
+        "/v1/people/{person}:unmerge",
+        "/v1/accounts/{account_id}:merge",
+        "/v1/accounts/{account_id}:unmerge",
     }

@@ -52,6 +52,17 @@ async def test_an_erasure_goes_into_the_log(
     assert (envelope.workspace_id, envelope.received_at) == (DEFAULT_WORKSPACE, NOW)
 
 
+async def test_a_record_can_be_erased_and_a_junk_name_cannot(
+    eraser: httpx.AsyncClient, event_log: ListLog
+) -> None:
+    record = await erase(eraser, "external:hubspot:contact:8301")
+    junk = await erase(eraser, "user:[object Object]")
+
+    assert record.status_code == 202
+    assert (junk.status_code, junk.json()["code"]) == (422, "junk_name")
+    assert [each.external_id for each in event_log.envelopes] == ["hubspot:contact:8301"]
+
+
 async def test_an_erasure_without_a_name_of_its_own_is_given_one(
     eraser: httpx.AsyncClient, event_log: ListLog
 ) -> None:
