@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -67,6 +69,20 @@ class Case:
         """Send a step of which nothing may be accepted."""
         self._steps += 1
         await self.senders.send_refused(step, f"c{self._number}-{self._steps}-refused")
+
+    async def state(
+        self,
+        kind: str,
+        name: str,
+        verb: str,
+        other: str,
+        *,
+        statuses: AbstractSet[int] = frozenset({202}),
+    ) -> None:
+        """Let an operator merge or unmerge two people or accounts, a minute later than anything before."""
+        self.senders.stack.clock.advance(timedelta(minutes=1))
+        await self.senders.state(kind, name, verb, other, statuses)
+        await self.senders.settled()
 
     async def erase(self, person: str) -> None:
         """Erase a person, and wait until it is done."""

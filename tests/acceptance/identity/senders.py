@@ -4,12 +4,14 @@ import base64
 import hmac
 import json
 from collections.abc import Awaitable, Callable
+from collections.abc import Set as AbstractSet
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
 from services.standalone.compose import Settings, settings_from
+from shared.ids import new_message_id
 from tests.acceptance.identity.bodies import Step
 from tests.support.eventually import eventually
 from tests.support.services import Stack, overrides_of
@@ -88,10 +90,22 @@ class Senders:
         verdict = answer.json()
         assert (verdict["accepted"], len(verdict["rejected"])) == (0, 1), answer.text
 
+    async def state(
+        self, kind: str, name: str, verb: str, other: str, statuses: AbstractSet[int]
+    ) -> None:
+        """Say as an operator that two people or accounts are one, or are not."""
+        member = {"merge": "with", "unmerge": "from"}[verb]
+        answer = await self.stack.read.post(
+            f"/v1/{kind}/{quote(name, safe='')}:{verb}",
+            json={member: other, "reason": "a case", "message_id": f"{verb}-{new_message_id()}"},
+        )
+        assert answer.status_code in statuses, answer.text
+        self.stack.accepted += answer.status_code == httpx.codes.ACCEPTED
+
     async def erase(self, person: str) -> None:
         """Erase a person. A name that names nobody may be refused."""
         answer = await self.stack.read.post(f"/v1/people/{quote(person, safe='')}:erase", json={})
-        assert answer.status_code in {202, 400}, answer.text
+        assert answer.status_code in {202, 400, 422}, answer.text
         self.stack.accepted += answer.status_code == httpx.codes.ACCEPTED
 
     async def settled(self) -> None:
