@@ -68,15 +68,25 @@ async def test_a_statement_counts_for_what_comes_after_it_as_well(case: Case) ->
     two = Two(case)
     first, second = (f"user:{user}" for user in two.users)
 
-    await case.state("people", first, "merge", f"email:{two.addresses[1]}")
+    await case.state("people", first, "merge", second)
     await case.arrive(*two.steps())
     assert await case.stages(*two.names()) == [(two.account, "trial")] * 4
 
     await case.state("people", first, "unmerge", second)
     await case.arrive(native("Demo Requested", 3, user_id=two.users[1], email=two.addresses[1]))
-    stages = dict(zip(["first", "second"], await case.stages(*two.names()[:2]), strict=True))
-    assert stages["second"] == (second, "trial")
-    assert stages["first"][0] == two.account
+    assert await case.stages(*two.names()) == two.apart()
+
+
+async def test_an_address_that_an_operator_gave_to_a_user_stays_its(case: Case) -> None:
+    two = Two(case)
+    first, second = (f"user:{user}" for user in two.users)
+
+    await case.state("people", first, "merge", f"email:{two.addresses[1]}")
+    await case.arrive(*two.steps())
+
+    # What stands together later gives no person two users: the second stays one of its own.
+    own, shared = (two.account, "trial"), (second, "lead")
+    assert await case.stages(*two.names()) == [own, shared, own, own]
 
 
 async def test_names_that_stood_together_are_apart_once_an_operator_says_so(case: Case) -> None:
