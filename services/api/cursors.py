@@ -70,6 +70,12 @@ class SourceEventPosition(msgspec.Struct, frozen=True, array_like=True):
     source_event_id: _Row
 
 
+class WorkspacePosition(msgspec.Struct, frozen=True, array_like=True):
+    """Last workspace of a page."""
+
+    workspace_id: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+
+
 P = TypeVar("P", bound=msgspec.Struct)
 
 

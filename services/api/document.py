@@ -28,6 +28,7 @@ _TAGS = {
     "journeys": "Maps as data: versioned, immutable once published.",
     "people": "People whose events are suppressed or erased.",
     "sources": "Senders of events, how their events are treated, and what arrived.",
+    "workspaces": "Apart from each other in everything; for the key of an operator.",
 }
 
 

@@ -31,12 +31,15 @@ class Code(StrEnum):
     SOURCE_UNKNOWN = "source_unknown"
     SECRET_UNKNOWN = "secret_unknown"  # noqa: S105 - a reason, not a secret
     KEY_UNKNOWN = "key_unknown"
+    WORKSPACE_UNKNOWN = "workspace_unknown"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     BODY_TIMEOUT = "body_timeout"
     ALERT_RESOLVED = "alert_resolved"
     PERSON_ERASED = "person_erased"
+    ERASURE_UNDER_WAY = "erasure_under_way"
     SOURCE_NAME_IN_USE = "source_name_taken"
     SOURCE_KIND_MISMATCH = "source_kind_mismatch"
+    WORKSPACE_NAME_IN_USE = "workspace_name_taken"
     NO_EARLIER_MAP = "no_earlier_map"
     LIMIT_REACHED = "limit_reached"
     BODY_TOO_LARGE = "body_too_large"
@@ -65,12 +68,15 @@ STATUS: Mapping[Code, int] = {
     Code.SOURCE_UNKNOWN: 404,
     Code.SECRET_UNKNOWN: 404,
     Code.KEY_UNKNOWN: 404,
+    Code.WORKSPACE_UNKNOWN: 404,
     Code.METHOD_NOT_ALLOWED: 405,
     Code.BODY_TIMEOUT: 408,
     Code.ALERT_RESOLVED: 409,
     Code.PERSON_ERASED: 409,
+    Code.ERASURE_UNDER_WAY: 409,
     Code.SOURCE_NAME_IN_USE: 409,
     Code.SOURCE_KIND_MISMATCH: 409,
+    Code.WORKSPACE_NAME_IN_USE: 409,
     Code.NO_EARLIER_MAP: 409,
     Code.LIMIT_REACHED: 409,
     Code.BODY_TOO_LARGE: 413,
@@ -101,20 +107,28 @@ DETAIL: Mapping[Code, str] = {
         "This person was erased, which keeps their earlier events away as well: send"
         ' {"erased": true} to let them in all the same.'
     ),
+    Code.ERASURE_UNDER_WAY: (
+        "A request to erase this person was accepted and is not carried out yet: try again when it is."
+    ),
     Code.UNAUTHENTICATED: "Send a valid key as `Authorization: Bearer <key>`.",
     Code.MISSING_SCOPE: "This key may not do that: it does not hold the scope of this call.",
     Code.NOT_FOUND: "Nothing is served under this path.",
-    Code.SUBJECT_UNKNOWN: "No touchpoint of this subject has been processed in this workspace.",
+    Code.SUBJECT_UNKNOWN: (
+        "No touchpoint of this subject has been processed in this workspace; one that was accepted a"
+        " moment ago may be on its way."
+    ),
     Code.JOURNEY_UNKNOWN: "This workspace has no such journey.",
     Code.ALERT_UNKNOWN: "This workspace has no such alert.",
     Code.SOURCE_UNKNOWN: "This workspace has no such source.",
     Code.SECRET_UNKNOWN: "The source has no such secret.",
     Code.KEY_UNKNOWN: "The source has no such key, or it is revoked already.",
+    Code.WORKSPACE_UNKNOWN: "There is no such workspace.",
     Code.METHOD_NOT_ALLOWED: "This path does not take this method; see Allow.",
     Code.BODY_TIMEOUT: "The body did not arrive in time.",
     Code.ALERT_RESOLVED: "The alert is resolved already and was never acknowledged.",
     Code.SOURCE_NAME_IN_USE: "Another source of this workspace has this name.",
     Code.SOURCE_KIND_MISMATCH: "Sources of this kind do not have that.",
+    Code.WORKSPACE_NAME_IN_USE: "Another workspace has this name.",
     Code.NO_EARLIER_MAP: "The journey has no earlier version with another map.",
     Code.LIMIT_REACHED: "One more would be too many.",
     Code.BODY_TOO_LARGE: "The body is larger than this call takes.",

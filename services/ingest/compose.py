@@ -20,13 +20,14 @@ from shared.eventlog.port import LogWriter
 from shared.keys.cache import KeyCache
 from shared.process.listener import is_loopback
 from shared.sources.registry import SourceRegistry
-from shared.storage import event_names, keys, source_events, sources
+from shared.storage import erasure_requests, event_names, keys, source_events, sources
 from shared.storage.connect import DatabaseRole, create_engine
 from shared.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
 _READ_SECONDS = 3.0
+_WRITE_SECONDS = 3.0
 
 
 @asynccontextmanager
@@ -67,6 +68,7 @@ async def composed(
         ),
         clock=clock,
         metrics=metrics,
+        write_erasures=erasure_requests.writer(engine, timeout_seconds=_WRITE_SECONDS),
         limits=settings.limits(),
         recorder=recorder,
         event_counts=event_counts,

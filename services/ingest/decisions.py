@@ -1,8 +1,11 @@
 """Steps 4 and 5 of a request: its items are validated, pass the privacy rules and become records. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from services.ingest.events.candidate import Candidate
 from services.ingest.events.strict_json import TOO_DEEP, hazard
@@ -11,7 +14,9 @@ from services.ingest.gatekeeper.rules import Sender
 from services.ingest.limits import MAX_DEPTH, MAX_UNMAPPED_BYTES, Limits
 from services.ingest.validation import ClockCorrection, shared_fields, validate
 from shared.contracts.envelope import Envelope, encode
+from shared.contracts.message_ids import narrowed
 from shared.eventlog.port import NewRecord
+from shared.sources.hashing import person_digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +39,15 @@ class Decisions:
         return len(self.records) + len(self.dropped)
 
 
-def decide(
-    items: Sequence[Candidate | Refused], *, sender: Sender, received_at: datetime, limits: Limits
+def decide(  # noqa: C901 - the way of one event, step by step
+    items: Sequence[Candidate | Refused],
+    *,
+    sender: Sender,
+    received_at: datetime,
+    limits: Limits,
+    first: int = 0,
 ) -> Decisions:
-    """Accept, drop or refuse each item, in order."""
+    """Accept, drop or refuse each item, in order; `first` is the position of the first in its request."""
     records: list[NewRecord] = []
     envelopes: list[Envelope] = []
     refused: list[tuple[int, Refused]] = []
@@ -47,7 +57,7 @@ def decide(
     common = shared_fields(sender.principal, received_at)
     apply_rules = sender.rules.events.apply
     forms = sender.rules.names
-    for index, item in enumerate(items):
+    for index, item in enumerate(items, first):
         valid = item if isinstance(item, Refused) else validate(item, common, forms)
         if isinstance(valid, Refused):
             refused.append((index, valid))
@@ -62,6 +72,8 @@ def decide(
             if isinstance(envelope, Dropped):
                 dropped.append((index, envelope))
                 continue
+            if envelope.type == "erase":
+                envelope = _named_by_person(envelope, sender)
             value = encode(envelope)
         except RecursionError:
             refused.append((index, TOO_DEEP))
@@ -86,6 +98,34 @@ def decide(
         dropped=dropped,
         corrections=corrections,
         ignored=ignored,
+    )
+
+
+def _named_by_person(envelope: Envelope, sender: Sender) -> Envelope:
+    """The request with a message id that counts once for its person.
+
+    A request that repeats the id of another one, by mistake, would otherwise erase nobody. The digest is
+    that of the suppression list, so the id tells no more than the list does.
+    """
+    person = envelope.person()
+    if person is None:
+        return envelope
+    digest = person_digest(person, key=sender.rules.events.redaction.key)
+    return replace(envelope, message_id=narrowed(envelope.message_id, digest))
+
+
+def merged(parts: Sequence[Decisions]) -> Decisions:
+    """The verdicts on all parts of a request, in the order of its items."""
+    corrections: Counter[ClockCorrection] = Counter()
+    for part in parts:
+        corrections.update(part.corrections)
+    return Decisions(
+        records=[record for part in parts for record in part.records],
+        envelopes=[envelope for part in parts for envelope in part.envelopes],
+        refused=[pair for part in parts for pair in part.refused],
+        dropped=[pair for part in parts for pair in part.dropped],
+        corrections=corrections,
+        ignored=[pair for part in parts for pair in part.ignored],
     )
 
 

@@ -13,28 +13,40 @@ stored before all six.
 Step 2 looks the rules of the sender up, once; steps 4 and 5 use what it has returned.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
 from services.ingest.accounting import Accounting
-from services.ingest.decisions import Decisions, decide
+from services.ingest.decisions import Decisions, decide, merged
 from services.ingest.event_counts import EventCounts
 from services.ingest.events.candidate import Candidate
 from services.ingest.events.verdicts import Refused
 from services.ingest.gatekeeper.gatekeeper import Gatekeeper
 from services.ingest.gatekeeper.rules import Sender
 from services.ingest.http.body import Budget
-from services.ingest.http.rejections import key_rejected, log_unavailable
+from services.ingest.http.rejections import (
+    erasure_unavailable,
+    key_rejected,
+    log_unavailable,
+    rules_unknown,
+)
 from services.ingest.limits import Limits
 from services.ingest.recorder import Recorder
 from shared.clock import Clock
-from shared.errors import LogUnavailable
+from shared.contracts.envelope import Envelope
+from shared.errors import LogUnavailable, TransientError
 from shared.eventlog.port import LogWriter
 from shared.http.auth import MissingScope, NotAuthenticated, authorize
+from shared.ids import WorkspaceId
 from shared.keys.cache import KeyCache
 from shared.keys.principal import Principal, Scope
+from shared.sources.erasure import ErasureRequestWriter, erasure_request
 from shared.sources.registry import SourceRegistry
 from shared.telemetry.metrics import Metrics
+
+_PART_EVENTS = 100
+"""Events that are decided without a pause: about a millisecond of ordinary ones."""
 
 
 class Ingest:
@@ -48,6 +60,7 @@ class Ingest:
         sources: SourceRegistry,
         clock: Clock,
         metrics: Metrics,
+        write_erasures: ErasureRequestWriter,
         limits: Limits | None = None,
         public_base_url: str = "",
         recorder: Recorder | None = None,
@@ -67,6 +80,8 @@ class Ingest:
         self.keyless_budget = Budget(self.limits.max_held_keyless_bytes, whole=self.budget)
         """For bodies of senders that are not authenticated yet: others are served meanwhile."""
         self.accounting = Accounting(metrics, recorder, event_counts)
+        self._long_batch = asyncio.Lock()
+        self._write_erasures = write_erasures
 
     async def authenticate(
         self, token: str | None, route: str, *, scope: Scope = Scope.EVENTS_WRITE
@@ -81,11 +96,26 @@ class Ingest:
             self.accounting.unauthenticated("missing_scope", route)
             raise key_rejected(exc) from None
 
-    def decide(
+    async def decide(
         self, items: Sequence[Candidate | Refused], *, sender: Sender, received_at: datetime
     ) -> Decisions:
-        """Steps 4 and 5: verdicts on the items. Stores and reports nothing."""
-        return decide(items, sender=sender, received_at=received_at, limits=self.limits)
+        """Steps 4 and 5: verdicts on the items. Stores and reports nothing.
+
+        Of a long batch other requests are served between its parts, and one long batch is worked off
+        after the other: a part of each at a time would add up to the same wait.
+        """
+        limits = self.limits
+        if len(items) <= _PART_EVENTS:
+            return decide(items, sender=sender, received_at=received_at, limits=limits)
+        parts: list[Decisions] = []
+        async with self._long_batch:
+            for first in range(0, len(items), _PART_EVENTS):
+                part = items[first : first + _PART_EVENTS]
+                parts.append(
+                    decide(part, sender=sender, received_at=received_at, limits=limits, first=first)
+                )
+                await asyncio.sleep(0)
+        return merged(parts)
 
     async def store(
         self,
@@ -99,9 +129,10 @@ class Ingest:
 
         Raises RequestRejected when it does not: the response must not be a 2xx then.
         """
-        decisions = self.decide(items, sender=sender, received_at=received_at)
+        decisions = await self.decide(items, sender=sender, received_at=received_at)
         records = decisions.records
         if records:
+            await self._record_erasures(decisions.envelopes)
             try:
                 await self.writer.append(records)
             except LogUnavailable as exc:
@@ -112,3 +143,22 @@ class Ingest:
             items, decisions, sender=sender, received_at=received_at, route=route
         )
         return decisions
+
+    async def _record_erasures(self, envelopes: Sequence[Envelope]) -> None:
+        """Record the requests to erase a person among events that are about to be appended.
+
+        Before, not after: a process that is killed between the two leaves a record of a request that
+        may be lost, never a request that the api does not know of.
+        """
+        erasures = [each for each in envelopes if each.type == "erase"]
+        if not erasures:
+            return
+        rules = self.sources.rules(WorkspaceId(erasures[0].workspace_id))
+        if rules is None:
+            raise rules_unknown()
+        try:
+            await self._write_erasures(
+                [erasure_request(each, hash_key=rules.hash_key) for each in erasures]
+            )
+        except TransientError as exc:
+            raise erasure_unavailable() from exc

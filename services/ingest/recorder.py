@@ -1,5 +1,7 @@
 """Writes the live view of sources: their newest events with verdicts, and their usage.
 
+Keys without a source count as one sender of their workspace, `NO_SOURCE`.
+
 Rules:
 - no request waits for it: recording appends to a list, a task of its own writes;
 - best effort: events beyond a bound, or that cannot be written, are dropped and counted;
@@ -20,7 +22,7 @@ from shared.errors import TransientError
 from shared.ids import WorkspaceId
 from shared.keys.principal import Principal
 from shared.process.waiting import pause
-from shared.sources.event import Outcome, SourceEvent, SourceEventWriter, SourceUsage
+from shared.sources.event import NO_SOURCE, Outcome, SourceEvent, SourceEventWriter, SourceUsage
 from shared.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -82,7 +84,8 @@ class _Shared:
             detail=_ignored(ignored) if ignored else None,
             message_id=envelope.message_id,
             event=envelope.event,
-            person=envelope.person(),
+            # An erasure must not bring back the name that it removes.
+            person=None if envelope.type == "erase" else envelope.person(),
             account_id=envelope.account_id or envelope.account_external_id,
         )
 
@@ -161,9 +164,7 @@ class Recorder:
 
         Cost: by recorded events, so a batch of a thousand costs no more than one of ten.
         """
-        source_id = principal.source_id
-        if source_id is None:
-            return
+        source_id = principal.source_id or NO_SOURCE
         tally = self._tally(principal, source_id, received_at)
         tally.accepted += len(accepted)
         tally.refused += len(refused)
@@ -185,10 +186,8 @@ class Recorder:
     def rejected(
         self, principal: Principal, *, code: str, detail: str, received_at: datetime, route: str
     ) -> None:
-        """Record a rejected request of a source."""
-        source_id = principal.source_id
-        if source_id is None:
-            return
+        """Record a rejected request of a known sender."""
+        source_id = principal.source_id or NO_SOURCE
         tally = self._tally(principal, source_id, received_at)
         if tally.room_for_others():
             tally.recorded_others += 1

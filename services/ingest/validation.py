@@ -16,10 +16,11 @@ from msgspec.structs import replace
 from services.ingest.events.candidate import Candidate, ForeignCandidate, SentCampaign, wrong_form
 from services.ingest.events.identifiers import DEFAULT_FORMS, Identifiers, NameForms
 from services.ingest.events.verdicts import RefusalCode, Refused
-from shared.contracts import taxonomy
+from shared.contracts import message_ids, taxonomy
 from shared.contracts.envelope import Campaign, Envelope
 from shared.ids import new_message_id
 from shared.keys.principal import Principal
+from shared.keys.token import KeyKind
 
 _T = TypeVar("_T")
 
@@ -51,11 +52,13 @@ class Validated(msgspec.Struct, frozen=True, gc=False):
 def shared_fields(principal: Principal, received_at: datetime) -> Envelope:
     """The fields that all events of one request share; `validate` fills in the rest. Never stored itself.
 
-    `received_at` is aware UTC.
+    `received_at` is aware UTC. `message_id` of the result is the scope of the sender's message ids.
     """
     return Envelope(
         workspace_id=principal.workspace_id,
-        message_id="",
+        message_id=message_ids.scope(
+            is_public=principal.kind is KeyKind.WRITE, source_id=principal.source_id
+        ),
         event="",
         occurred_at=received_at,
         received_at=received_at,
@@ -88,8 +91,7 @@ def validate(
         ids = named
         account_id, user_id = ids.stored.get("account_id"), ids.stored.get("user_id")
         anonymous_id, email = ids.stored.get("anonymous_id"), ids.stored.get("email")
-    message_id = candidate.message_id
-    message_id = new_message_id() if message_id is None else message_id.strip()
+    message_id = _message_id(candidate, common.message_id)
     if not event or not message_id or candidate.score is not None:
         refused = _refused(candidate, event, message_id)
         if refused is not None:
@@ -127,6 +129,18 @@ def validate(
     if ids is not None and (rare_names := _rare_names(foreign, ids)):
         envelope = replace(envelope, **rare_names)
     return Validated(envelope, correction)
+
+
+def _message_id(candidate: Candidate, scope: str) -> str:
+    """The id behind the scope in which it counts once, one made here, or an empty text for a blank one."""
+    sent = candidate.message_id
+    if sent is None:
+        return new_message_id()
+    if not (sent := sent.strip()):
+        return ""
+    if candidate.message_id_scope is not None and (name := candidate.message_id_scope.strip()):
+        return message_ids.narrowed(scope + sent, name.encode("utf-8", "surrogatepass"))
+    return scope + sent
 
 
 def _refused(candidate: Candidate, event: str | None, message_id: str) -> Refused | None:

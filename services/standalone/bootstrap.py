@@ -17,7 +17,8 @@ from shared.keys import token as tokens
 from shared.keys.principal import SCOPES_OF_KIND, StoredKey
 from shared.keys.token import KeyKind
 from shared.maps import templates
-from shared.sources.source import KINDS_WITH_KEYS, SourceKind, SourceSettings
+from shared.sources.settings_reader import new_settings
+from shared.sources.source import KINDS_WITH_KEYS, Source, SourceKind, SourceSettings
 from shared.storage import journeys, keys, source_changes
 from shared.storage.connect import DatabaseRole, create_engine
 
@@ -25,6 +26,7 @@ _APPLIED_SECONDS = 20.0
 _LABEL = "made at the first start"
 WEBSITE = "website"
 """Source of the folder's write key."""
+_WEBSITE_SETTINGS = new_settings(SourceKind.WEB, {})
 
 
 async def bootstrap(
@@ -129,23 +131,40 @@ async def _write_key(
 ) -> str:
     """A write key of the source `website`, so that `stageline tail website` shows its events."""
     token_in_use = await _valid_token(connection, stored, token, KeyKind.WRITE, now)
+    website = await source_changes.by_name(connection, DEFAULT_WORKSPACE, WEBSITE)
+    if website is not None and website.kind is SourceKind.WEB:
+        await _close(connection, website)
     parsed = tokens.parse(token_in_use)
     key = stored.get(parsed.key_id) if parsed else None
     if parsed is None or (key is not None and key.source_id is not None):
         return token_in_use
-    website = await source_changes.by_name(connection, DEFAULT_WORKSPACE, WEBSITE)
     if website is None:
         website = await source_changes.create(
             connection,
             workspace_id=DEFAULT_WORKSPACE,
             name=WEBSITE,
             kind=SourceKind.WEB,
-            settings=SourceSettings(),
+            settings=_WEBSITE_SETTINGS,
             now=now,
         )
     if website.kind in KINDS_WITH_KEYS:
         await keys.bind(connection, DEFAULT_WORKSPACE, parsed.key_id, website.source_id)
     return token_in_use
+
+
+async def _close(connection: AsyncConnection, website: Source) -> None:
+    """Give a website that an earlier version made open, and that nobody has configured, the defaults.
+
+    A source that was opened on purpose differs from both: its age has a bound.
+    """
+    if website.settings == SourceSettings():
+        await source_changes.change(
+            connection,
+            DEFAULT_WORKSPACE,
+            website.source_id,
+            name=website.name,
+            settings=_WEBSITE_SETTINGS,
+        )
 
 
 async def _valid_token(

@@ -20,10 +20,9 @@ _COMMANDS = (
 
 _PUBLISHING = ("map templates", "map publish b2b-jtbd-7")
 
-_CLOSE = (
-    "source set website allowed_origins=https://YOUR-SITE.example max_age_days=7 value=drop"
-    " account_traits=drop"
-)
+_CLOSE = "source set website allowed_origins=https://YOUR-SITE.example"
+
+_OPEN = "source set website value=keep account_traits=keep max_age_days=36500"
 
 
 def say(text: str) -> None:
@@ -95,8 +94,13 @@ Watch what arrives, who is stuck, why, and what needs a person (in another termi
 
 {commands(home)}
 
-Before the write key goes into a page, let it send from that page alone, and neither money nor the past:
+Before the write key goes into a page, let it send from that page alone:
 
-{commands(path.parent, [_CLOSE])}
+{commands(home, [_CLOSE])}
+
+Everybody can read the key of a page, so events by it lose `value` and `account_traits`, and come at most
+seven days late. The secret key sends everything; to let the write key do so, too, for a trial:
+
+{commands(home, [_OPEN])}
 
 Ctrl-C stops it; the data stays."""

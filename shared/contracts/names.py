@@ -123,7 +123,7 @@ def normal(name: str) -> str:
         return value
     if prefix in (USER, ANONYMOUS) and is_address(value):
         prefix = EMAIL
-    elif prefix == ANONYMOUS and _RECORD.match(value):
+    elif prefix == ANONYMOUS and is_record(value):
         prefix = EXTERNAL
     return prefix + (value.lower() if prefix == EMAIL else value)
 
@@ -192,6 +192,11 @@ def is_person(name: str) -> bool:
 def is_device(name: str) -> bool:
     """Whether a person's name is a device or browser, which different people use in turn."""
     return name.startswith(ANONYMOUS)
+
+
+def is_record(value: str) -> bool:
+    """Whether an id is a known provider's record, such as `hubspot:company:701`."""
+    return _RECORD.match(value) is not None
 
 
 def record_kind(name: str) -> str | None:

@@ -124,6 +124,7 @@ class _Compiler:
         visit = _numbers(trackers, Since.VISIT)
         entries = self._rules(self._entries())
         entry = build_plan(entries, trackers)
+        behind = [self._behind(at) for at in range(len(journey.stages) + 1)]
         apart = None
         if self.join is not None:
             join = Rules(milestones=(), moves=(self.join,))
@@ -136,7 +137,7 @@ class _Compiler:
             active={
                 stage.key: build_plan(
                     self._rules(self._moves(at, stage)),
-                    [each for each in trackers if each.group not in self._behind(at)],
+                    [each for each in trackers if each.group not in behind[at]],
                     stall_after=stage.stall_after,
                 )
                 for at, stage in enumerate(journey.stages)
@@ -148,14 +149,10 @@ class _Compiler:
             account_traits=tuple(facts.of(TraitOwner.ACCOUNT)),
             person_traits=tuple(facts.of(TraitOwner.PERSON)),
             on_visit={
-                stage.key: visit.union(
-                    each.number for each in trackers if each.group in self._behind(at)
-                )
+                stage.key: visit.union(each.number for each in trackers if each.group in behind[at])
                 for at, stage in enumerate(journey.stages)
             },
-            on_end=visit.union(
-                each.number for each in trackers if each.group in self._behind(len(journey.stages))
-            ),
+            on_end=visit.union(each.number for each in trackers if each.group in behind[-1]),
             on_cycle=_numbers(trackers, Since.CYCLE),
             on_regress={
                 stage.key: self._reset(at, trackers) for at, stage in enumerate(journey.stages)

@@ -21,11 +21,15 @@ class Scope(StrEnum):
     IDENTITY_WRITE = "identity:write"
     SOURCES_READ = "sources:read"
     SOURCES_WRITE = "sources:write"
+    WORKSPACES_WRITE = "workspaces:write"
 
+
+_OF_OPERATORS = frozenset({Scope.WORKSPACES_WRITE})
 
 SCOPES_OF_KIND = {
     KeyKind.WRITE: frozenset({Scope.EVENTS_WRITE}),
-    KeyKind.SECRET: frozenset(Scope),
+    KeyKind.SECRET: frozenset(Scope) - _OF_OPERATORS,
+    KeyKind.OPERATOR: _OF_OPERATORS,
 }
 """Scopes that a key of a kind may hold, and holds by default."""
 
@@ -60,7 +64,7 @@ class StoredKey:
     source_id: str | None = None
 
     def principal(self) -> Principal:
-        """Principal of this key. A write key never holds more than the scope to write events."""
+        """Principal of this key. A key never holds more than its kind may, whatever is stored."""
         return Principal(
             workspace_id=self.workspace_id,
             key_id=self.key_id,

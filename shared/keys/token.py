@@ -1,4 +1,4 @@
-"""The key itself: `sl_wk_<id>_<secret>` (write) or `sl_sk_<id>_<secret>` (secret).
+"""The key itself: `sl_wk_<id>_<secret>` (write), `sl_sk_...` (secret) or `sl_ok_...` (operator).
 
 The prefix lets secret scanners find a leaked key; the id finds the row; only a SHA-256 of the secret
 is stored. The secret has 192 random bits, so a slow password hash would add cost and no safety.
@@ -14,8 +14,8 @@ from enum import StrEnum
 from itertools import islice
 
 _MARK = "sl_"
-_PREFIX = {"wk": "write", "sk": "secret"}
-_IN_TEXT = re.compile(rb"sl_[ws]k_[0-9A-Za-z]{1,64}+_[0-9A-Za-z]{1,256}+")
+_PREFIX = {"wk": "write", "sk": "secret", "ok": "operator"}
+_IN_TEXT = re.compile(rb"sl_[wso]k_[0-9A-Za-z]{1,64}+_[0-9A-Za-z]{1,256}+")
 """Bounded, well above the lengths of an id and a secret: longer ones would be hashed for nothing."""
 _MOST_MATCHES = 10_000
 """A batch may repeat one key in each event; a text with more of them is hostile."""
@@ -24,10 +24,15 @@ _SECRET_BYTES = 24
 
 
 class KeyKind(StrEnum):
-    """What a key is for: `write` may only send events, `secret` acts by its scopes."""
+    """What a key is for.
+
+    `write` may only send events, `secret` acts by its scopes within its workspace, `operator` makes
+    and names workspaces and sees nothing within any.
+    """
 
     WRITE = "write"
     SECRET = "secret"  # noqa: S105 - the kind's name, not a secret
+    OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +56,7 @@ class ParsedToken:
 
 def generate(kind: KeyKind) -> NewKey:
     """Make a key with a random id (48 bits) and a random secret (192 bits)."""
-    short = "wk" if kind is KeyKind.WRITE else "sk"
+    short = next(short for short, name in _PREFIX.items() if name == kind)
     key_id = secrets.token_hex(_ID_BYTES)
     secret = secrets.token_hex(_SECRET_BYTES)
     return NewKey(

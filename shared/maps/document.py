@@ -26,6 +26,11 @@ from shared.maps.values import (
 
 register(*EVERY_KIND)
 
+MOST_STAGES = 100
+MOST_PARTS = 50
+"""Outcomes, and loops. The cost of compiling a map grows faster than the number of its parts, and
+every process that reads the map pays it."""
+
 Unit = Literal["percent", "days", "hours", "minutes", "seconds", "count", "score", "money"]
 Direction = Literal["higher", "lower"]
 CHANNELS = (
@@ -209,10 +214,10 @@ class MapDocument(MapPart):
     policy: Policy = Policy()
     server_only: EventNames | None = None
     """Events that a browser may not send: ingest refuses them from write keys."""
-    stages: list[Stage] = Field(min_length=2)
-    outcomes: list[Outcome] = Field(default_factory=list)
+    stages: list[Stage] = Field(min_length=2, max_length=MOST_STAGES)
+    outcomes: list[Outcome] = Field(default_factory=list, max_length=MOST_PARTS)
     milestones: list[Milestone] = Field(default_factory=list)
-    loops: list[Loop] = Field(default_factory=list)
+    loops: list[Loop] = Field(default_factory=list, max_length=MOST_PARTS)
     personas: list[Persona] = Field(default_factory=list)
     roles: list[CommitteeRole] = Field(default_factory=list)
     scoring: dict[Word, AnyJson] = Field(default_factory=dict)

@@ -11,6 +11,9 @@ from enum import StrEnum
 
 from shared.ids import WorkspaceId
 
+NO_SOURCE = "none"
+"""In place of a source's id: the keys of a workspace that belong to no source. Ids begin with `src_`."""
+
 
 class Outcome(StrEnum):
     """Verdict of ingest on an event."""
@@ -24,7 +27,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceEvent:
-    """One event, or one rejected request, with its verdict.
+    """One event, or one rejected request, with its verdict. `source_id` may be NO_SOURCE.
 
     Personal data is as in the log: an identifier that the source's rules hash is hashed here, and a
     refused or dropped event keeps none.

@@ -6,6 +6,7 @@ A mistake never repeats a value that was sent, so that it may go into a response
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -24,6 +25,9 @@ from shared.wording import nearest
 
 FIELDS = SourceSettings.__struct_fields__
 
+MOST_MISTAKES = 50
+"""Looking for a name that resembles an unknown one takes about 0.06 ms."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
@@ -39,7 +43,7 @@ class Mistake:
 
 
 class SettingsInvalid(ValueError):
-    """The settings cannot be used; `mistakes` holds all of them."""
+    """The settings cannot be used; `mistakes` holds the first of them."""
 
     def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
         super().__init__(f"{len(mistakes)} mistakes in the settings")
@@ -49,7 +53,7 @@ class SettingsInvalid(ValueError):
 def read_settings(written: Mapping[str, Any]) -> SourceSettings:
     """Validate settings as a client sent them; null means the default. Raises SettingsInvalid."""
     given = {name: value for name, value in written.items() if value is not None}
-    mistakes = tuple(_mistakes(given))
+    mistakes = tuple(islice(_mistakes(given), MOST_MISTAKES))
     if mistakes:
         raise SettingsInvalid(mistakes)
     return settings_from(given)

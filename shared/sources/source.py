@@ -103,8 +103,8 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 DEFAULTS_OF_KIND: Mapping[SourceKind, Mapping[str, Any]] = {
     SourceKind.WEB: {"max_age_days": 7, "value": "drop", "account_traits": "drop"},
 }
-"""Defaults of a new source that differ by its kind. A web page shows its key to everyone: money, accounts and
-the past are for servers. A source keeps what is stored; these are applied when a setting is written."""
+"""Defaults that differ by kind. A web page shows its key to everyone: money, accounts and the past are for
+servers. They are written into a new source, and hold for a stored one that lacks the setting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import fields
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.sources.event import SourceEvent, SourceEventWriter, SourceUsage
+from shared.sources.event import NO_SOURCE, SourceEvent, SourceEventWriter, SourceUsage
 from shared.storage.errors import any_as_unavailable
 
 KEPT_EVENTS = 200
@@ -19,7 +19,7 @@ _EVENT_COLUMNS = tuple(field.name for field in fields(SourceEvent))
 _USAGE_COLUMNS = tuple(field.name for field in fields(SourceUsage))
 
 # One row for each event, in their order; none for a source that was removed meanwhile.
-_INSERT_EVENTS = text("""
+_INSERT_EVENTS = text(f"""
     INSERT INTO source_event (workspace_id, source_id, received_at, route, outcome, code, detail,
         message_id, event, person, account_id)
     SELECT e.workspace_id, e.source_id, e.received_at, e.route, e.outcome, e.code, e.detail,
@@ -30,9 +30,11 @@ _INSERT_EVENTS = text("""
             CAST(:event AS text[]), CAST(:person AS text[]), CAST(:account_id AS text[]))
         WITH ORDINALITY AS e (workspace_id, source_id, received_at, route, outcome, code, detail,
             message_id, event, person, account_id, place)
-    JOIN source s ON s.workspace_id = e.workspace_id AND s.source_id = e.source_id
+    WHERE e.source_id = '{NO_SOURCE}' OR EXISTS (
+        SELECT FROM source s WHERE s.workspace_id = e.workspace_id AND s.source_id = e.source_id
+    )
     ORDER BY e.place
-""")
+""")  # noqa: S608 - a constant of ours
 
 # Of each source named, everything behind the newest so many. By the primary key, a few hundred rows.
 _DELETE_OLD_EVENTS = text("""
@@ -50,19 +52,21 @@ _DELETE_OLD_EVENTS = text("""
 """)
 
 # The caller sorts them, so that two processes lock the rows in one order.
-_ADD_USAGE = text("""
+_ADD_USAGE = text(f"""
     INSERT INTO source_usage AS u (workspace_id, source_id, day, accepted, refused, dropped)
     SELECT n.workspace_id, n.source_id, n.day, n.accepted, n.refused, n.dropped
     FROM unnest(CAST(:workspace_id AS int[]), CAST(:source_id AS text[]), CAST(:day AS date[]),
             CAST(:accepted AS bigint[]), CAST(:refused AS bigint[]), CAST(:dropped AS bigint[]))
         WITH ORDINALITY AS n (workspace_id, source_id, day, accepted, refused, dropped, place)
-    JOIN source s ON s.workspace_id = n.workspace_id AND s.source_id = n.source_id
+    WHERE n.source_id = '{NO_SOURCE}' OR EXISTS (
+        SELECT FROM source s WHERE s.workspace_id = n.workspace_id AND s.source_id = n.source_id
+    )
     ORDER BY n.place
     ON CONFLICT (workspace_id, source_id, day) DO UPDATE SET
         accepted = u.accepted + excluded.accepted,
         refused = u.refused + excluded.refused,
         dropped = u.dropped + excluded.dropped
-""")
+""")  # noqa: S608 - as above
 
 
 def writer(engine: AsyncEngine) -> SourceEventWriter:

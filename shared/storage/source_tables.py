@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
 )
-from sqlalchemy.dialects.postgresql import JSON, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, UUID
 
 from shared.storage.schema import Instant, Ref, metadata
 
@@ -74,6 +74,19 @@ source_event = Table(
     Column("person", Text),
     Column("account_id", Text),
     PrimaryKeyConstraint("workspace_id", "source_id", "source_event_id"),
+)
+
+# Duplicates that say something else than the event whose message id they have, by the instant at which
+# each was received; the stager removes old ones.
+conflicting_event = Table(
+    "conflicting_event",
+    metadata,
+    Column("workspace_id", Integer, nullable=False),
+    Column("message_id", Ref, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("source", Text),
+    PrimaryKeyConstraint("workspace_id", "message_id", "received_at"),
+    Index(None, "received_at"),
 )
 
 source_usage = Table(
@@ -132,6 +145,18 @@ erasure = Table(
     Column("message_id", Ref, nullable=False),
     Column("erased_at", Instant, nullable=False),
     Column("touchpoints", BigInteger, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "message_id"),
+)
+
+# Accepted requests to erase a person, written before the event log has them; old rows are removed.
+erasure_request = Table(
+    "erasure_request",
+    metadata,
+    Column("workspace_id", Integer, nullable=False),
+    Column("message_id", Ref, nullable=False),
+    Column("digests", ARRAY(LargeBinary), nullable=False),
+    Column("record_key", LargeBinary, nullable=False),
+    Column("requested_at", Instant, nullable=False),
     PrimaryKeyConstraint("workspace_id", "message_id"),
 )
 

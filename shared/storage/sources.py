@@ -18,10 +18,10 @@ from shared.contracts.names import JunkNames
 from shared.ids import WorkspaceId
 from shared.sources.registry import SourceLoader, SourceSnapshot
 from shared.sources.source import (
+    DEFAULTS_OF_KIND,
     DailyUsage,
     Source,
     SourceKind,
-    SourceSettings,
     Suppressed,
     WorkspaceRules,
     settings_from,
@@ -144,8 +144,12 @@ def as_source(
 ) -> Source | None:
     """A row of `source`, or None where a newer version wrote settings that this one cannot read."""
     try:
-        settings: SourceSettings = settings_from(row.settings)
         kind = SourceKind(row.kind)
+        # A source that was made before a setting existed lacks it: the default of its kind holds.
+        stored = row.settings
+        if isinstance(stored, dict):
+            stored = {**DEFAULTS_OF_KIND.get(kind, {}), **stored}
+        settings = settings_from(stored)
     except (msgspec.ValidationError, ValueError):
         # A newer version wrote it: applying only some of the settings would be worse than none.
         log.warning("source_not_understood", source_id=row.source_id)

@@ -42,6 +42,8 @@ workspace = Table(
     Column("hash_key", LargeBinary, nullable=False, server_default=RANDOM_KEY),
     # The journey of answers to queries that name none; null: the one that was published first.
     Column("default_journey", Ref),
+    # Whether it was there before message ids had a scope: its history may hold ids without one.
+    Column("has_bare_ids", Boolean, nullable=False, server_default=false()),
     # Words that the workspace adds to the ids that name nobody, and removes from them.
     Column("junk_added", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("junk_removed", ARRAY(Text), nullable=False, server_default=text("'{}'")),
@@ -97,45 +99,6 @@ refold_job = Table(
     Column("created_at", Instant, nullable=False, server_default=func.now()),
     Column("finished_at", Instant),
     PrimaryKeyConstraint("workspace_id", "journey", "version"),
-)
-
-# -- identity --------------------------------------------------------------------------------------
-
-# A person's name and the name that it leads to. `parent` is the first link by event order; `person_id` and
-# `subject_id` are the resolved ends of the chain, kept so that a read is one look-up.
-identifier = Table(
-    "identifier",
-    metadata,
-    Column("workspace_id", Integer, nullable=False),
-    Column("identifier", Ref, nullable=False),
-    Column("parent", Ref),
-    Column("linked_at", Instant),
-    Column("linked_by", Ref),
-    Column("person_id", Ref, nullable=False),
-    Column("subject_id", Ref, nullable=False),
-    PrimaryKeyConstraint("workspace_id", "identifier"),
-    Index(None, "workspace_id", "parent", postgresql_where=text("parent IS NOT NULL")),
-    # Other spellings of an address that is an id, for an erasure.
-    Index(
-        "identifier_folded_idx",
-        "workspace_id",
-        text("lower(identifier)"),
-        postgresql_where=text("identifier LIKE '%@%' AND identifier NOT LIKE 'email:%'"),
-    ),
-)
-
-member = Table(
-    "member",
-    metadata,
-    Column("workspace_id", Integer, nullable=False),
-    Column("subject_id", Ref, nullable=False),
-    Column("person_id", Ref, nullable=False),
-    Column("role", Text),
-    Column("traits", JSON, nullable=False, server_default="{}"),
-    Column("first_seen_at", Instant, nullable=False),
-    PrimaryKeyConstraint("workspace_id", "subject_id", "person_id"),
-    # Subjects of a person: a merge and a person's own journey read them.
-    Index(None, "workspace_id", "person_id"),
 )
 
 # -- journeys --------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Workspaces in Postgres: create, list, rename, find. Needs the owner's role.
+"""Workspaces in Postgres: create, list, rename, find. Needs the owner's role, but for `checked_name`.
 
 No function commits: the caller's transaction does.
 """
@@ -26,6 +26,10 @@ class WorkspaceRefused(StagelineError):
     """The name cannot be used, or there is no such workspace; the message is a sentence."""
 
 
+class WorkspaceNameInUse(WorkspaceRefused):
+    """Another workspace has the name."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredWorkspace:
     """A workspace without its hash key."""
@@ -39,7 +43,7 @@ async def create(connection: AsyncConnection, name: str, now: datetime) -> Store
     """Store a new workspace. Raises WorkspaceRefused for a name that is invalid or in use."""
     statement = (
         insert(workspace)
-        .values(name=_valid(name), created_at=now)
+        .values(name=checked_name(name), created_at=now)
         .returning(workspace.c.workspace_id, workspace.c.name, workspace.c.created_at)
     )
     try:
@@ -60,7 +64,7 @@ async def rename(connection: AsyncConnection, current: StoredWorkspace, name: st
         await connection.execute(
             update(workspace)
             .where(workspace.c.workspace_id == current.workspace_id)
-            .values(name=_valid(name))
+            .values(name=checked_name(name))
         )
     except IntegrityError as exc:
         raise _in_use() from exc
@@ -76,7 +80,8 @@ async def find(connection: AsyncConnection, name_or_id: str) -> StoredWorkspace:
     raise WorkspaceRefused(f"there is no such workspace; there are: {names}")
 
 
-def _valid(name: str) -> str:
+def checked_name(name: str) -> str:
+    """The name itself. Raises WorkspaceRefused for one that no workspace can have."""
     if not _NAME.fullmatch(name):
         raise WorkspaceRefused(
             "a workspace's name has at most 63 letters, digits, spaces, dots, dashes or"
@@ -85,8 +90,8 @@ def _valid(name: str) -> str:
     return name
 
 
-def _in_use() -> WorkspaceRefused:
-    return WorkspaceRefused(
+def _in_use() -> WorkspaceNameInUse:
+    return WorkspaceNameInUse(
         "another workspace has this name; `stageline workspace list` shows them"
     )
 

@@ -63,6 +63,10 @@ ACTIONS = {
     "stageline_ingest_source_events_lost_total": (
         "No event is lost by it, only what `stageline tail` shows. `database`: Postgres is away."
     ),
+    "stageline_stager_duplicates_with_other_content_total": (
+        "Above zero: a sender gives one `message_id` to two events, and the second is lost. `stageline tail` "
+        "names them; the sender must use other ids or `message_id_scope`: docs/touchpoints.md."
+    ),
     "stageline_stager_events_total": (
         "Any `dead` needs a look: `stageline dlq list`. Many `duplicate` mean that a sender repeats."
         " `erased`: requests to erase a person, and records of erased people."

@@ -119,6 +119,11 @@ class Metrics:
         for verdict in VERDICTS:
             # Each series exists before the first record, or an alert on an increase would miss the first one.
             self.stager_events.labels(verdict)
+        self.stager_other_content = Counter(
+            "stageline_stager_duplicates_with_other_content_total",
+            "Duplicates that say something else than the event whose message id they have.",
+            registry=registry,
+        )
         self.stager_transitions = Counter(
             "stageline_stager_transitions_total",
             "Stage transitions written, by kind.",

@@ -26,6 +26,7 @@ from tests.support.eventually import eventually
 from tests.support.preloaded import Preloaded
 from tests.support.processes import ServiceProcess
 from tests.support.services import Log
+from tests.support.website import make_open_website
 
 KILLS = 20
 ACCOUNTS = 100
@@ -99,6 +100,7 @@ class Front:
         """A client of ingest that carries the secret key."""
         async with self._ingest:
             await self._ingest.wait_ready()
+            await make_open_website(self.database_url, SystemClock().now())
             credentials = await bootstrap(
                 self.database_url,
                 self._folder,

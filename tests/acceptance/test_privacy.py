@@ -136,6 +136,35 @@ async def test_a_suppressed_person_can_be_erased_afterwards(stack: Stack) -> Non
     assert (await stack.verified()).problems == []
 
 
+async def test_a_person_is_not_let_in_again_while_their_erasure_is_under_way(stack: Stack) -> None:
+    await stack.publish(MAP)
+    await stack.post([{**VISIT, "email": "ann@shop.example"}])
+
+    async def unsuppressed(name: str, **body: bool) -> tuple[int, str | None]:
+        answer = await stack.read.post(f"/v1/people/{name}:unsuppress", json=body)
+        return answer.status_code, answer.json().get("code")
+
+    async with connected(stack.database_url) as owner, owner.transaction():
+        # The stager cannot complete an erasure meanwhile.
+        await owner.execute("LOCK TABLE erasure IN SHARE MODE")
+        for name in ("user:ann", "user:never-seen"):
+            await request(stack, f"/v1/people/{name}:erase")
+        meanwhile = [
+            await unsuppressed("user:ann"),
+            await unsuppressed("user:ann", erased=True),
+            await unsuppressed("email:ann@shop.example"),
+            await unsuppressed("user:never-seen"),
+            await unsuppressed("user:bob"),
+        ]
+    stack.accepted += 2
+    await stack.settled()
+
+    assert meanwhile == [(409, "erasure_under_way")] * 4 + [(200, None)]
+    for name in ("user:ann", "email:ann@shop.example", "user:never-seen"):
+        assert await unsuppressed(name) == (409, "person_erased")
+        assert await unsuppressed(name, erased=True) == (200, None)
+
+
 async def test_an_address_is_erased_in_whatever_case_it_was_sent(stack: Stack) -> None:
     await stack.publish(MAP)
     await stack.post(

@@ -25,6 +25,7 @@ from tests.support.database import connected, owner_transaction
 from tests.support.eventually import eventually
 from tests.support.processes import ServiceProcess
 from tests.support.services import PARTITIONS, Log, environ_of
+from tests.support.website import make_open_website
 
 _WITHIN_SECONDS = 90.0
 """Only a failure waits so long: machines stall for ten seconds, and SDKs double their pauses."""
@@ -96,6 +97,7 @@ class Service:
             with self.pace:
                 await self._ingest.wait_ready()
                 await self._stager.wait_ready()
+                await make_open_website(self.database_url, SystemClock().now())
                 credentials = await bootstrap(
                     self.database_url,
                     self._folder,

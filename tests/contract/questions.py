@@ -42,14 +42,14 @@ async def fuzz(
     described: dict[str, Any],
     client: httpx.AsyncClient,
     *,
-    authorization: str,
+    authorization: Callable[[Case], str],
     examples: int,
     variants: Sequence[Variant],
 ) -> dict[str, set[int]]:
     """Ask every call `examples` times in each mode and variant; statuses by operation id.
 
-    A variant may change a case before it is sent. Raises what schemathesis raises for an answer
-    that is a fault or not declared.
+    `authorization` is the header of a case. A variant may change a case before it is sent. Raises what
+    schemathesis raises for an answer that is a fault or not declared.
     """
     _load_the_product()
     loop = asyncio.get_running_loop()
@@ -71,7 +71,7 @@ async def fuzz(
             **{k: v for k, v in keywords.items() if k not in {"timeout", "verify", "cert"}}
         ).prepare()
         assume(len(prepared.url or "") < _MAX_URL_CHARS)
-        prepared.headers["Authorization"] = authorization
+        prepared.headers["Authorization"] = authorization(case)
         return asyncio.run_coroutine_threadsafe(ask(prepared), loop).result(timeout=60)
 
     return await asyncio.to_thread(_all, described, send, examples, variants)

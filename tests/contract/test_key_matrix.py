@@ -31,6 +31,7 @@ PATH = {
     "key_id": "0123456789ab",
     "person": "email:ann@other.example",
     "provider": "generic",
+    "workspace_id": "2",
     "write_key": f"sl_wk_{'0' * 12}_{'0' * 48}",
 }
 QUERY = {
@@ -40,6 +41,7 @@ QUERY = {
     "rudderPixelPage": {"userId": "ann"},
 }
 INVALID_BODY = b"{"
+OF_OPERATORS = frozenset({Scope.WORKSPACES_WRITE})
 
 Answer = tuple[int, str | None]
 """Status, and the code of an error."""
@@ -133,12 +135,14 @@ async def product(database_url: str) -> AsyncIterator[Product]:
                     "none": None,
                     "garbage": "nonsense",
                     "unknown": f"sl_sk_{'0' * 12}_{'0' * 48}",
+                    "unknown operator": f"sl_ok_{'0' * 12}_{'0' * 48}",
                     "wrong secret": f"{world.write[:-4]}0000",
                     "revoked": await _revoked(database_url),
                 },
                 holding={
                     "write": (world.write, frozenset({Scope.EVENTS_WRITE})),
-                    "secret": (world.secret, frozenset(Scope)),
+                    "secret": (world.secret, frozenset(Scope) - OF_OPERATORS),
+                    "operator": (await world.key(*OF_OPERATORS), OF_OPERATORS),
                     **single,
                 },
             )
@@ -175,7 +179,7 @@ async def test_no_call_with_a_scope_answers_without_a_valid_key(product: Product
         for kind, token in product.invalid.items():
             expected = UNAUTHENTICATED
             parsed = parse(token) if token else None
-            if call.is_keyed_by_query and parsed and parsed.kind is KeyKind.SECRET:
+            if call.is_keyed_by_query and parsed and parsed.kind is not KeyKind.WRITE:
                 expected = SECRET_IN_ADDRESS
 
             response = await product.answer(call, token)
@@ -216,6 +220,20 @@ async def test_a_call_without_a_scope_answers_every_kind_of_key_alike(product: P
 
             assert len(got) == 1, (call.name, got)
             assert {status for status, _ in got} <= call.declared, call.name
+
+
+async def test_an_operator_key_opens_the_calls_on_workspaces_and_no_other(
+    product: Product,
+) -> None:
+    token, _ = product.holding["operator"]
+
+    opened = {
+        call.name
+        for call in KEYED
+        if (await product.answer(call, token)).status_code not in {401, 403}
+    }
+
+    assert opened == {"createWorkspace", "listWorkspaces", "renameWorkspace"}
 
 
 def test_the_matrix_covers_the_whole_document() -> None:

@@ -43,9 +43,13 @@ _COLUMN_GRANTS = """
     FROM information_schema.column_privileges
     WHERE table_schema = 'public' AND table_name <> 'alembic_version'
 """
+_FUNCTIONS = """
+    SELECT oid::regprocedure::text, prosecdef, proconfig::text, proacl::text, prosrc FROM pg_proc
+    WHERE pronamespace = 'public'::regnamespace
+"""
 
 _SHAPE = (_COLUMNS, _CONSTRAINTS, _INDEXES, _STORAGE)
-_RIGHTS = (_POLICIES, _GRANTS, _COLUMN_GRANTS)
+_RIGHTS = (_POLICIES, _GRANTS, _COLUMN_GRANTS, _FUNCTIONS)
 
 
 async def shape(database_url: str) -> list[str]:
@@ -54,7 +58,7 @@ async def shape(database_url: str) -> list[str]:
 
 
 async def everything(database_url: str) -> list[str]:
-    """`shape`, and the policies and grants."""
+    """`shape`, and the policies, grants and functions."""
     return await _lines(database_url, _SHAPE + _RIGHTS)
 
 

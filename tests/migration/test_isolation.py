@@ -154,11 +154,13 @@ async def test_ingest_sees_keys_sources_and_the_log_and_of_maps_what_browsers_ma
     assert set(readable) == {
         "workspace", "api_key", "log_partition", "log_record", "journey_version", "source",
         "source_secret", "source_event", "source_usage", "suppression", "event_name",
+        "erasure_request",
     }  # fmt: skip
     assert columns["journey_version"] == {"workspace_id", "journey", "version", "server_only"}
     assert writable == {
         "log_partition": {"INSERT", "UPDATE"},
         "log_record": {"INSERT"},
+        "erasure_request": {"INSERT", "UPDATE", "DELETE"},
         "event_name": {"INSERT", "UPDATE"},
         "source_event": {"INSERT", "DELETE"},
         "source_usage": {"INSERT", "UPDATE"},

@@ -79,8 +79,13 @@ _previous = st.one_of(
         lambda value: {"previous_id": value}
     ),
 )
-_previous_account = st.sampled_from((*ACCOUNTS, *COMPANIES)).map(
-    lambda value: {"previous_account_id": value}
+_two_accounts = (
+    st.sampled_from(ACCOUNTS).map(lambda value: {"account_id": value}),
+    st.sampled_from(ACCOUNTS).map(lambda value: {"previous_account_id": value}),
+)
+_two_records = (
+    st.sampled_from(COMPANIES).map(lambda value: {"account_external_id": value}),
+    st.sampled_from(COMPANIES).map(lambda value: {"previous_account_id": value}),
 )
 
 
@@ -108,8 +113,8 @@ _alias_objects = _fields(
     st.one_of(_no_account, _accounts),
 )
 _unmerge = _fields("unmerge", _one_person, _previous)
-_merge = _fields("merge", _accounts, _previous_account)
-_unmerge_account = _fields("unmerge", _accounts, _previous_account)
+_merge = st.one_of(_fields("merge", *_two_accounts), _fields("merge", *_two_records))
+_unmerge_account = st.one_of(_fields("unmerge", *_two_accounts), _fields("unmerge", *_two_records))
 _leave = _fields("leave", st.one_of(_one_person, _objects), _accounts)
 _deletion = _fields(
     "track",

@@ -44,6 +44,10 @@ from tests.support.identity_statements import (
 
 MAX_NAMES = 200
 """Names of a person, and identities of a device, beyond which it is shared and joins nothing more."""
+MAX_STEPS = 5
+"""Accounts that are said to be the account of a record, one behind the other."""
+MAX_NAMES_OF_CORRECTED = 3
+"""Names used on a device that may be one person whose address was corrected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,7 @@ class _Reference:
         self._accounts = _Accounts(events)
         self._togethers = togethers(events)
         self._groups = Groups()
+        self._survivor: dict[Group, str] = {}
         self._join_togethers()
         self._joins, self._identifications = self._active_statements()
         # What has been joined so far was the base of the unmerges alone: explicit joins come first.
@@ -116,11 +121,14 @@ class _Reference:
         """Join two names unless a rule is against it; whether they are one now."""
         left, right = self._groups.of(one), self._groups.of(other)
         if left != right:
+            survivors = [self._survivor[each] for each in (left, right) if each in self._survivor]
             if would_meet(left, right, self._never) or len(left | right) > MAX_NAMES:
                 return False
             if is_limited and exceeds_limits(left, right):
                 return False
             self._groups.join(one, other)
+            if survivors:
+                self._survivor[left | right] = min(survivors)
         return True
 
     def _join_togethers(self) -> None:
@@ -142,16 +150,23 @@ class _Reference:
 
     def _join_explicit(self) -> set[str]:
         """Join what was said explicitly; the names that were absorbed so."""
-        return {
-            statement.previous
-            for statement in self._joins
-            if self._join(statement.survivor, statement.previous, is_limited=False)
-        }
+        absorbed: set[str] = set()
+        for statement in self._joins:
+            before = self._groups.of(statement.survivor)
+            survivor = self._survivor.get(before, statement.survivor)
+            if self._join(statement.survivor, statement.previous, is_limited=False):
+                absorbed.add(statement.previous)
+                after = self._groups.of(statement.survivor)
+                if after != before:
+                    self._survivor[after] = survivor
+        return absorbed
 
     def _person(self, group: Group) -> str:
         people = [name for name in group if not names.is_device(name)] or group
         strongest = min(map(names.strength, people))
         strong = frozenset(name for name in people if names.strength(name) == strongest)
+        if (survivor := self._survivor.get(group)) in strong:
+            return survivor
         return representative(strong, self._absorbed)
 
     # -- devices ---------------------------------------------------------------------------------
@@ -160,17 +175,17 @@ class _Reference:
         """From when on a device, or one that it is joined with, is whose: names in event order."""
         devices = self._groups.of(device)
         statements = [
-            ((event.order, -1), event.person_names[0])
+            (event.order, event.person_names[0])
             for event in self._events
             if event.device in devices and event.person_names
         ]
         for explicit in self._identifications:
             (person,) = explicit.pair - {one for one in explicit.pair if names.is_device(one)}
             if explicit.pair & devices and is_of_a_person(person):
-                statements.append((explicit.order, person))
+                statements.append((explicit.order[0], person))
         kept = [
             (order, name)
-            for (order, _), name in sorted(statements)
+            for order, name in sorted(statements)
             if not would_meet(devices, self._groups.of(name), self._never)
         ]
         return kept if len({name for _, name in kept}) <= MAX_NAMES else []
@@ -184,24 +199,45 @@ class _Reference:
         return self._groups.of(before[-1] if before else runs[0][1])
 
     def _correct_addresses(self) -> None:
-        """Join the two persons of a device where one is the other with its address corrected."""
-        for device in sorted({event.device for event in self._events if event.device}):
-            identified = [name for _, name in self._runs(device)]
-            groups = sorted({self._groups.of(name) for name in identified}, key=sorted)
-            if len(groups) != 2:
-                continue
-            weak = [group for group in groups if _is_of_addresses_alone(group)]
-            one, other = (self._stated_accounts(group) for group in groups)
-            if weak and not (one and other and one.isdisjoint(other)):
-                self._join(min(groups[0]), min(groups[1]), is_limited=True)
+        """Join the two persons of a device where one is the other with its address corrected.
 
-    def _stated_accounts(self, group: Group) -> set[str]:
-        return {
-            account
-            for event in self._events
-            if event.strongest in group and event.kind != "leave"
-            if (account := self._accounts.of(event)) is not None
-        }
+        All devices are judged by the persons that the other statements leave, then joined in the order of
+        the later of the two addresses.
+        """
+        corrections: list[tuple[Order, str, str]] = []
+        devices = {name for event in self._events for name in (*event.names, *event.previous)}
+        for device in filter(names.is_device, devices):
+            uses = sorted(
+                (event.order, name, event.account_record or event.account or "")
+                for event in self._events
+                for name in _users(event, device)
+            )
+            if not 1 < len({name for _, name, _ in uses}) <= MAX_NAMES_OF_CORRECTED:
+                continue
+            groups = {self._groups.of(name) for _, name, _ in uses}
+            addresses = [
+                next(
+                    (
+                        (order, name)
+                        for order, name, _ in uses
+                        if name in group and name.startswith(names.EMAIL)
+                    ),
+                    None,
+                )
+                for group in groups
+            ]
+            if len(groups) != 2 or None in addresses:
+                continue
+            one, other = (
+                {account for _, name, account in uses if name in group and account}
+                for group in groups
+            )
+            is_apart = one and other and one.isdisjoint(other)
+            if any(map(_is_of_addresses_alone, groups)) and not is_apart:
+                (_, first), (at, second) = sorted(each for each in addresses if each)
+                corrections.append((at, first, second))
+        for _, first, second in sorted(corrections):
+            self._join(first, second, is_limited=True)
 
     # -- events ----------------------------------------------------------------------------------
 
@@ -260,6 +296,15 @@ class _Reference:
         )
 
 
+def _users(event: IdentityEvent, device: str) -> list[str]:
+    """Names that an event states for a device: beside it, or by an alias."""
+    users = list(event.person_names[:1]) if event.device == device else []
+    for statement in explicit_of(event, kind="alias"):
+        if is_identification(statement) and device in statement.pair:
+            users += [name for name in statement.pair if is_of_a_person(name)]
+    return users
+
+
 def _is_of_addresses_alone(group: Group) -> bool:
     return all(name.startswith(names.EMAIL) for name in group)
 
@@ -287,8 +332,9 @@ class _Accounts:
 
     def __init__(self, events: list[IdentityEvent]) -> None:
         self._events = events
+        # In event order, so the newest statement about a record stays.
         self._of_record = {
-            event.account_record: event.account
+            event.account_record: (event.order, event.account)
             for event in events
             if event.account_record is not None and event.account is not None
         }
@@ -299,12 +345,12 @@ class _Accounts:
             for merge in self._merges_of(event, kind=kind)
         )
         self._groups = Groups()
-        self._absorbed: set[str] = set()
+        self._survivor: dict[Group, str] = {}
         for merge in self._active_merges():
             one, other = self._groups.of(merge.survivor), self._groups.of(merge.previous)
-            if one == other or not would_meet(one, other, never):
+            if one != other and not would_meet(one, other, never):
                 self._groups.join(merge.survivor, merge.previous)
-                self._absorbed.add(merge.previous)
+                self._survivor[one | other] = self._survivor.get(one, merge.survivor)
 
     def _active_merges(self) -> list[Explicit]:
         active: list[Explicit] = []
@@ -314,30 +360,31 @@ class _Accounts:
                 active = withdraw(active, lambda name: frozenset({name}), merge.pair)
         return active
 
-    def _stated(self, event: IdentityEvent) -> str | None:
-        """The account of an event before any merge."""
-        record = event.account_record
-        return self._of_record.get(record, record) if record is not None else event.account
-
     def _merges_of(self, event: IdentityEvent, *, kind: str) -> list[Explicit]:
         """What a merge or unmerge says of two accounts, if it is of that kind."""
-        survivor, previous = self._stated(event), event.previous_account
-        if event.kind != kind or survivor is None or previous is None:
+        survivor, previous = event.account_record or event.account, event.previous_account
+        if event.kind != kind or survivor is None or previous in {None, survivor}:
             return []
-        previous = self._of_record.get(previous, previous)
-        if survivor == previous:
-            return []
-        return [Explicit(order=(event.order, 0), survivor=survivor, previous=previous)]
+        return [Explicit(order=(event.order, 0), survivor=survivor, previous=str(previous))]
 
     def resolved(self, account: str) -> str:
-        """The account that an account or a record is a part of, or itself."""
-        group = self._groups.of(self._of_record.get(account, account))
-        return representative(group, self._absorbed)
+        """The account that an account or a record is a part of, or itself.
+
+        Of records that were merged the survivor's account counts, else the one that was said last.
+        """
+        for _ in range(MAX_STEPS):
+            group = self._groups.of(account)
+            account = self._survivor.get(group, min(group))
+            said = [self._of_record[each] for each in group if each in self._of_record]
+            if not said:
+                break
+            account = self._of_record.get(account, max(said))[1]
+        return account
 
     def of(self, event: IdentityEvent) -> str | None:
         """The account that an event itself names."""
-        stated = self._stated(event)
-        return representative(self._groups.of(stated), self._absorbed) if stated else None
+        stated = event.account_record or event.account
+        return self.resolved(stated) if stated else None
 
     def all(self) -> dict[str, str]:
         """Every account and record that the events name, and what it is a part of."""

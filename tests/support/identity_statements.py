@@ -132,13 +132,20 @@ def explicit_of(event: IdentityEvent, *, kind: str) -> Iterator[Explicit]:
     """Statements of an `alias`, or what an `unmerge` of persons takes back, as `kind` says."""
     if event.kind != kind or event.strongest is None:
         return
-    for place, previous in enumerate(event.previous):
+    in_order = sorted(event.previous, key=lambda name: (names.strength(name), name))
+    for place, previous in enumerate(in_order):
         statement = Explicit(
             order=(event.order, place), survivor=event.strongest, previous=previous
         )
-        # An object is never one with a person or a device.
-        if previous != event.strongest and (
-            names.is_object(previous) == names.is_object(event.strongest)
+        devices = sum(map(names.is_device, statement.pair))
+        if (
+            previous != event.strongest
+            # An object is never one with a person or a device.
+            and names.is_object(previous) == names.is_object(event.strongest)
+            # Two devices are one person's where that person is identified on both.
+            and devices < 2
+            # A device is somebody's in time; nothing takes it back.
+            and not (devices and kind == "unmerge")
         ):
             yield statement
 

@@ -46,6 +46,7 @@ from shared.storage.connect import DatabaseRole
 from shared.telemetry.metrics import Metrics
 from tests.support.database import connected, engine_of, owner_transaction
 from tests.support.eventually import eventually
+from tests.support.website import make_open_website
 
 PARTITIONS = 2
 _APPLY_SECONDS = 60.0
@@ -251,6 +252,7 @@ class Stack:
             listener = stack.enter_context(bind("127.0.0.1", 0))
             base_url = self.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             services = await stack.enter_async_context(composed(self.settings(), self.clock))
+            await make_open_website(self.database_url, self.clock.now())
             keys = await bootstrap(
                 self.database_url,
                 self._home,

@@ -63,6 +63,7 @@ def ingest() -> Ingest:
         sources=SourceRegistry(database.load_sources),
         clock=clock,
         metrics=Metrics(CollectorRegistry()),
+        write_erasures=database.write_erasures,
         limits=Limits(),
     )
 

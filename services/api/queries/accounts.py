@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, collate, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, and_, func, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.api.cursors import AccountPosition
 from shared.contracts.names import is_person, normal
 from shared.ids import WorkspaceId
-from shared.storage.tables import identifier, member, placement, subject
+from shared.storage.identity_tables import identifier, member
+from shared.storage.tables import placement, subject
 
 MAX_MEMBERS = 200
 MAX_IDENTIFIERS = 500
@@ -235,22 +236,32 @@ async def members(
 async def identifiers(
     connection: AsyncConnection, workspace_id: WorkspaceId, subject_id: str
 ) -> list[str]:
-    """Names that resolve to the account, sorted: the tree of links below it, read by index.
+    """Names that resolve to the account or person, sorted, read by index.
 
-    Accounts that were merged into it are among them, with their names.
+    Accounts that were merged into it are among them, and the names of its people.
     """
-    top = select(collate(literal(subject_id), "C").label("name"))
-    tree = top.cte("tree", recursive=True)
-    # UNION and not UNION ALL: links may form a cycle, on which the recursion would not end.
-    tree = tree.union(
-        select(identifier.c.identifier).where(
-            identifier.c.workspace_id == workspace_id, identifier.c.parent == tree.c.name
+    of_workspace = identifier.c.workspace_id == workspace_id
+    own = select(identifier.c.identifier.label("name")).where(
+        of_workspace, identifier.c.person_id == subject_id
+    )
+    of_members = (
+        select(identifier.c.identifier.label("name"))
+        .join(
+            member,
+            and_(
+                member.c.workspace_id == identifier.c.workspace_id,
+                member.c.person_id == identifier.c.person_id,
+            ),
+        )
+        .where(
+            of_workspace, member.c.subject_id == subject_id, identifier.c.subject_id == subject_id
         )
     )
+    names = own.union(of_members).subquery()
     rows = await connection.execute(
-        select(tree.c.name)
-        .where(or_(tree.c.name != subject_id, literal(is_person(subject_id))))
-        .order_by(tree.c.name)
+        select(names.c.name)
+        .where(or_(names.c.name != subject_id, literal(is_person(subject_id))))
+        .order_by(names.c.name)
         .limit(MAX_IDENTIFIERS)
     )
     return list(rows.scalars())

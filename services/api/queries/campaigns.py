@@ -10,7 +10,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.ids import WorkspaceId
-from shared.storage.tables import member, touchpoint, transition
+from shared.storage.identity_tables import member
+from shared.storage.tables import touchpoint, transition
 
 Attribution = Literal["first", "last"]
 

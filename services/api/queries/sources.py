@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.ids import WorkspaceId
 from shared.sources.event import Outcome
 from shared.storage.schema import Instant
-from shared.storage.source_tables import erasure, source_event, source_usage
+from shared.storage.source_tables import conflicting_event, erasure, source_event, source_usage
 from shared.storage.tables import api_key, dead_letter, touchpoint, transition
 
 ResultRow = Row[*tuple[Any, ...]]
@@ -85,7 +85,8 @@ async def events(
 ) -> Sequence[ResultRow]:
     """Newest events, newest first, between the ids `after` and `before`, with their outcome.
 
-    `is_this`: this very delivery was stored as the touchpoint. Each join is a look-up by key.
+    `is_this`: this very delivery was stored as the touchpoint; `conflicting_at` is set for a duplicate of it
+    with other content. Each join is a look-up by key.
     """
     e = _events(workspace_id, source_id)
     newest_dead_letter = (
@@ -107,6 +108,7 @@ async def events(
             touchpoint.c.person_id,
             touchpoint.c.processed_at,
             and_(received == e.c.received_at, e.c.place == 1).label("is_this"),
+            conflicting_event.c.received_at.label("conflicting_at"),
             erasure.c.erased_at,
             newest_dead_letter.c.reason.label("dead_letter_reason"),
             newest_dead_letter.c.detail.label("dead_letter_detail"),
@@ -118,6 +120,14 @@ async def events(
                 touchpoint.c.workspace_id == e.c.workspace_id,
                 touchpoint.c.message_id == e.c.message_id,
                 e.c.outcome == Outcome.ACCEPTED.value,
+            ),
+        )
+        .outerjoin(
+            conflicting_event,
+            and_(
+                conflicting_event.c.workspace_id == e.c.workspace_id,
+                conflicting_event.c.message_id == e.c.message_id,
+                conflicting_event.c.received_at == e.c.received_at,
             ),
         )
         .outerjoin(

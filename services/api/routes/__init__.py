@@ -20,6 +20,7 @@ from services.api.routes import (
     sources,
     stage,
 )
+from services.api.routes.operators import workspaces
 
 ROUTERS = (
     stage.router,
@@ -36,4 +37,5 @@ ROUTERS = (
     source_events.router,
     source_access.router,
     sources.router,
+    workspaces.router,
 )

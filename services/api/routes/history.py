@@ -15,6 +15,7 @@ from services.api.pagination import paginate, position
 from services.api.queries import accounts, history
 from services.api.schemas import history as schemas
 from shared.contracts.envelope import Envelope, decode
+from shared.contracts.message_ids import as_sent
 from shared.journey.model import Status
 from shared.keys.principal import Scope
 
@@ -140,12 +141,16 @@ def _transition(row: Any) -> schemas.Transition:  # noqa: ANN401 - a row of `his
         processed_at=row.processed_at,
         dwell_seconds=row.dwell_seconds,
         cause=schemas.Cause(
-            message_id=row.cause_message_id, event=row.cause_event, timer=row.cause_timer
+            message_id=_shown_id(row.cause_message_id), event=row.cause_event, timer=row.cause_timer
         ),
         rule=row.rule,
         map_version=row.map_version,
         superseded_at=row.superseded_at,
     )
+
+
+def _shown_id(message_id: str | None) -> str | None:
+    return None if message_id is None else as_sent(message_id)
 
 
 def _silences(
@@ -171,7 +176,7 @@ def _silences(
 def _touchpoint(row: history.TouchpointRow, silence_seconds: float | None) -> schemas.TimelineItem:
     sent = _sent(row)
     return schemas.TimelineItem(
-        message_id=row.message_id,
+        message_id=as_sent(row.message_id),
         type=sent.type,
         event=sent.event,
         occurred_at=row.occurred_at,

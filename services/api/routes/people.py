@@ -1,5 +1,7 @@
 """`/v1/people`: suppression of a person's events, and its end."""
 
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Annotated
 
 import structlog
@@ -8,15 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.api.dependencies import DECODED, Caller, Database, Now
 from services.api.errors import Code, RequestRefused
+from services.api.http.problems import RETRY_AFTER
 from services.api.http.routing import RequestBody, ScopedRouter
 from services.api.queries import people as stored
 from services.api.schemas import people as schemas
 from shared.contracts.envelope import MAX_ID_CHARS
-from shared.contracts.names import normal
+from shared.contracts.names import email_of, normal
 from shared.ids import WorkspaceId
 from shared.keys.principal import Scope
-from shared.sources.hashing import PersonName, person_name
+from shared.sources.hashing import person_name
 from shared.sources.source import ERASED
+from shared.storage import erasure_requests
 
 log = structlog.get_logger(__name__)
 
@@ -60,10 +64,11 @@ async def suppress_person(
     clear or as pseudonyms. Stored events stay; erasing them is another call. Repeating changes
     nothing: the first reason stays.
     """
-    written, name = _person(person)
+    written = _person(person)
     workspace_id = database.workspace_id
     async with database.transaction() as connection:
-        digests = await _digests(connection, workspace_id, written, name)
+        names = await _names(connection, workspace_id, written)
+        digests = await _digests(connection, names)
         await stored.suppress(
             connection,
             workspace_id,
@@ -81,7 +86,7 @@ async def suppress_person(
     "/{person:encoded}:unsuppress",
     operation_id="unsuppressPerson",
     scope=Scope.PEOPLE_WRITE,
-    refusals=[Code.INVALID_PERSON, Code.PERSON_ERASED],
+    refusals=[Code.INVALID_PERSON, Code.PERSON_ERASED, Code.ERASURE_UNDER_WAY],
     summary="Accept a person's events again",
     response_description="The state now.",
     example=schemas.UNSUPPRESSED_EXAMPLE,
@@ -98,12 +103,16 @@ async def unsuppress_person(
 ) -> schemas.Suppression:
     """From a few seconds later on, ingest accepts events that name the person again.
 
-    Events that were dropped in the meantime are lost. Repeating changes nothing.
+    Events that were dropped in the meantime are lost. Repeating changes nothing. While an erasure of
+    the person is under way, which would suppress them again, nothing is changed: 409.
     """
-    written, name = _person(person)
+    written = _person(person)
     workspace_id = database.workspace_id
     async with database.transaction() as connection:
-        digests = await _digests(connection, workspace_id, written, name)
+        names = await _names(connection, workspace_id, written)
+        digests = await _digests(connection, names)
+        # Before the list is read: an erasure that is carried out between the two is then on the list.
+        await _refuse_during_erasure(connection, workspace_id, names, digests, now=now)
         rows = await stored.rows(connection, workspace_id, digests)
         is_erased = any(row.lifted_at is None and row.reason == ERASED for row in rows)
         if is_erased and not change.erased:
@@ -121,26 +130,45 @@ async def unsuppress_person(
     return state
 
 
-def _person(person: str) -> tuple[str, PersonName]:
+def _person(person: str) -> str:
     """The person of the path, in the form in which names are stored. Raises RequestRefused."""
     prefix, separator, rest = person.partition(":")
     written = normal(prefix + separator + rest.strip())
     if len(rest.strip()) > MAX_ID_CHARS:
         raise RequestRefused(Code.INVALID_PERSON)
     try:
-        return written, person_name(written)
+        person_name(written)
     except ValueError:
         raise RequestRefused(Code.INVALID_PERSON) from None
+    return written
 
 
-async def _digests(
-    connection: AsyncConnection, workspace_id: WorkspaceId, person: str, name: PersonName
-) -> list[bytes]:
-    """Digests of all names of the person; that of `name`, which is `person`'s, comes first."""
-    others = [
-        each for each in await stored.names_of(connection, workspace_id, person) if each != person
-    ]
-    return await stored.digests(connection, [name, *map(person_name, others)])
+async def _names(connection: AsyncConnection, workspace_id: WorkspaceId, person: str) -> list[str]:
+    """All names of the person; `person` comes first."""
+    others = await stored.names_of(connection, workspace_id, person)
+    return [person, *(each for each in others if each != person)]
+
+
+async def _digests(connection: AsyncConnection, names: Iterable[str]) -> list[bytes]:
+    return await stored.digests(connection, [person_name(each) for each in names])
+
+
+async def _refuse_during_erasure(
+    connection: AsyncConnection,
+    workspace_id: WorkspaceId,
+    names: Sequence[str],
+    digests: Sequence[bytes],
+    *,
+    now: datetime,
+) -> None:
+    """Raise RequestRefused while a request to erase one of the names is under way.
+
+    Erasing an address erases every id that is this address.
+    """
+    addresses = {email for each in names if (email := email_of(each)) is not None}
+    concerned = [*digests, *await _digests(connection, sorted(addresses))]
+    if await erasure_requests.is_under_way(connection, workspace_id, concerned, now=now):
+        raise RequestRefused(Code.ERASURE_UNDER_WAY, headers=RETRY_AFTER)
 
 
 async def _state(

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Query
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.api.cursors import SourceEventPosition
 from services.api.dependencies import Database, Maps, Now
@@ -16,8 +17,10 @@ from services.api.queries import sources as queries
 from services.api.queries.sources import ResultRow
 from services.api.routes.sources import SourceId, existing
 from services.api.schemas import source_events as schemas
+from shared.contracts.message_ids import as_sent
+from shared.ids import WorkspaceId
 from shared.keys.principal import Scope
-from shared.sources.event import Outcome
+from shared.sources.event import NO_SOURCE, Outcome
 
 router = ScopedRouter(prefix="/v1/sources", tags=["sources"])
 
@@ -40,17 +43,18 @@ async def list_source_events(
     """A live debugger: shows an event, or its refusal and the reason, within a second of its arrival.
 
     The newest 200 are kept, at high rates not every accepted one. To poll for new ones, pass as
-    `after` the highest `id` seen so far, less a margin: processes write concurrently.
+    `after` the highest `id` seen so far, less a margin: processes write concurrently. The id `none`
+    is for the keys of the workspace that belong to no source.
     """
     workspace_id = database.workspace_id
     async with database.transaction() as connection:
-        source = await existing(connection, workspace_id, source_id)
-        listing = f"events of {source.source_id}"
+        watched = await _watched(connection, workspace_id, source_id)
+        listing = f"events of {watched}"
         before = position(query, SourceEventPosition, listing)
         rows = await queries.events(
             connection,
             workspace_id,
-            source.source_id,
+            watched,
             outcome=query.outcome,
             after=query.after,
             before=None if before is None else before.source_event_id,
@@ -79,13 +83,20 @@ async def get_source_usage(
     database: Database,
     now: Now,
 ) -> schemas.Usage:
-    """Complete, unlike the list of newest events."""
+    """Complete, unlike the list of newest events. The id `none`: keys without a source."""
     since = now.date() - timedelta(days=query.days - 1)
     async with database.transaction() as connection:
-        source = await existing(connection, database.workspace_id, source_id)
-        rows = await queries.usage(connection, database.workspace_id, source.source_id, since=since)
+        watched = await _watched(connection, database.workspace_id, source_id)
+        rows = await queries.usage(connection, database.workspace_id, watched, since=since)
     items = [schemas.UsageItem(**row._mapping) for row in rows]  # noqa: SLF001 - a public name
     return schemas.Usage(items=items)
+
+
+async def _watched(connection: AsyncConnection, workspace_id: WorkspaceId, source_id: str) -> str:
+    """The id under which events are stored. Raises RequestRefused(source_unknown)."""
+    if source_id == NO_SOURCE:
+        return NO_SOURCE
+    return (await existing(connection, workspace_id, source_id)).source_id
 
 
 def _event(
@@ -99,7 +110,7 @@ def _event(
         outcome=row.outcome,
         code=row.code,
         detail=row.detail,
-        message_id=row.message_id,
+        message_id=None if row.message_id is None else as_sent(row.message_id),
         event=row.event,
         meant=None if row.event is None else map_events.meant(row.event),
         person=row.person,
@@ -115,7 +126,7 @@ def _became(row: ResultRow, moves: Mapping[str, Sequence[ResultRow]]) -> schemas
             state="applied" if row.is_this else "duplicate",
             processed_at=row.processed_at,
             subject_id=row.subject_id,
-            reason=None,
+            reason=None if row.is_this or row.conflicting_at is None else schemas.OTHER_CONTENT,
             detail=None,
             transitions=[
                 schemas.CausedTransition(

@@ -34,17 +34,24 @@ class CausedTransition(ResponseModel):
     outcome: str | None
 
 
+OTHER_CONTENT = "other_content"
+"""`reason` of a duplicate that says something else than the event whose message id it has."""
+
+
 class Became(ResponseModel):
     """State of an accepted event.
 
     `pending`: in the log, not processed yet. `duplicate`: its `message_id` was received before, and
-    counts once. `dead_letter`: it could not be applied, and is kept.
+    counts once; with the reason `other_content` it says something else than the event that counts, which is
+    lost. `dead_letter`: it could not be applied, and is kept.
     """
 
     state: Literal["pending", "applied", "duplicate", "dead_letter"]
     processed_at: Instant | None
     subject_id: str | None = Field(description="The account or person that it counts for.")
-    reason: str | None = Field(description="Why it is a dead letter.")
+    reason: str | None = Field(
+        description="Why it is a dead letter; `other_content` of a duplicate that says something else."
+    )
     detail: str | None
     transitions: list[CausedTransition]
 

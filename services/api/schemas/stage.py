@@ -167,7 +167,8 @@ STAGE_BATCH_EXAMPLE: Example = {
             "result": None,
             "error": {
                 "code": "subject_unknown",
-                "detail": "No touchpoint of this subject has been processed in this workspace.",
+                "detail": "No touchpoint of this subject has been processed in this workspace; one that was"
+                " accepted a moment ago may be on its way.",
             },
         },
     ]

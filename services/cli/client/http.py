@@ -36,12 +36,18 @@ def response_json(to: ApiTarget, response: httpx.Response) -> Any:  # noqa: ANN4
         fail(f"{to.url} answered {response.status_code}, and not in JSON: is this Stageline?")
     if not response.is_success:
         refusal = answer if isinstance(answer, dict) else {}
-        for error in refusal.get("errors", ()):
-            typer.echo(f"{error.get('pointer', '')}: {error.get('detail', '')}", err=True)
+        places = [
+            f"{error.get('pointer', '')}: {error.get('detail', '')}"
+            for error in refusal.get("errors", ())
+        ]
         reason = refusal.get("detail", "no reason given")
         hint = HINTS.get(refusal.get("code", ""))
-        way_out = f"\n  {hint}" if hint else ""
-        fail(f"refused with {response.status_code}: {reason}{way_out}", REFUSED)
+        lines = [
+            f"refused with {response.status_code}: {reason}",
+            *places,
+            *([hint] if hint else ()),
+        ]
+        fail("\n  ".join(lines), REFUSED)
     return answer
 
 

@@ -19,6 +19,8 @@ from services.ingest.events.verdicts import BodyRefused
 from shared.contracts.envelope import Envelope
 
 _FIRST_LINES = 5
+_SENTENCES = 20
+"""Refused rows of which the sentence is kept, beside the first of each code."""
 _NAMES = 1_000
 """Most event names, and most columns of NDJSON, that are counted separately."""
 
@@ -33,6 +35,8 @@ class Findings:
     accepted: int = 0
     by_code: Counter[str] = field(default_factory=Counter)
     first_lines: dict[str, list[int]] = field(default_factory=dict)
+    first_problems: list[RowProblem] = field(default_factory=list)
+    """Each code's first one, then others, as far as a terminal shows them; in the order of the file."""
     earliest: datetime | None = None
     latest: datetime | None = None
     later_than_now: int = 0
@@ -60,7 +64,13 @@ class Findings:
             "accepted": self.accepted,
             "refused": self.refused,
             "refused_by_code": {
-                code: {"rows": count, "first_lines": self.first_lines[code]}
+                code: {
+                    "rows": count,
+                    "first_lines": self.first_lines[code],
+                    "first_detail": next(
+                        each.detail for each in self.first_problems if each.code == code
+                    ),
+                }
                 for code, count in self.by_code.most_common()
             },
             "from": self.earliest.isoformat() if self.earliest else None,
@@ -156,6 +166,10 @@ def _note_problem(findings: Findings, problem: RowProblem) -> None:
     lines = findings.first_lines.setdefault(problem.code, [])
     if len(lines) < _FIRST_LINES:
         lines.append(problem.line)
+    # Codes are few, so the list stays short; none of them is without a sentence.
+    is_first_of_its_code = findings.by_code[problem.code] == 1
+    if is_first_of_its_code or len(findings.first_problems) < _SENTENCES:
+        findings.first_problems.append(problem)
 
 
 def _note_columns(findings: Findings, names: Iterable[str]) -> None:

@@ -51,6 +51,14 @@ def import_file(
     email_column: Column = None,
     time_column: Column = None,
     message_id_column: Column = None,
+    message_id_scope: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What numbers the rows: a message id counts once in each. [by columns and event]",
+            rich_help_panel="Columns",
+        ),
+    ] = None,
     channel_column: Column = None,
     role_column: Column = None,
     value_column: Column = None,
@@ -148,7 +156,13 @@ def import_file(
             "account_traits": _pairs(account_trait),
         },
         constants={
-            name: value for name, value in (("event", event), ("channel", channel)) if value
+            name: value
+            for name, value in (
+                ("event", event),
+                ("channel", channel),
+                ("message_id_scope", message_id_scope),
+            )
+            if value
         },
         rename=_pairs(rename),
         event_prefix=event_prefix,

@@ -1,8 +1,8 @@
-"""Message ids of rows that have none: derived from the content, so that they are the same each time."""
+"""Message ids of rows that have none, derived from the content, and the scope of those that have one."""
 
 import json
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -15,6 +15,19 @@ _WORD = (1 << 64) - 1
 
 REPORTED = ("import_line", "import_code", "import_detail")
 """Columns that a file of refused rows adds: not part of a row's content."""
+
+
+NAMING_FIELDS = ("message_id", "event", "account_id", "user_id", "anonymous_id", "email")
+"""Fields whose columns tell kinds of rows apart, beside that of the time."""
+
+
+def kind_of_row(columns: Sequence[tuple[str, str]], event: str) -> str:
+    """What numbers the rows of a file: its columns of names and time, and the event as the row has it.
+
+    A longer export has the same kinds, and so has one with more properties. About 3 us.
+    """
+    content = json.dumps([columns, event], ensure_ascii=True)
+    return f"rows-{blake2b(content.encode(), digest_size=8).hexdigest()}"
 
 
 class Occurrences:

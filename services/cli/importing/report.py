@@ -144,6 +144,12 @@ def _summary(findings: Findings) -> str:
     for code, count in findings.by_code.most_common():
         first = ", ".join(map(str, findings.first_lines[code]))
         lines.append(f"  {code}: {count:,} (line {first}{' ...' if count > 5 else ''})")  # noqa: PLR2004
+    lines += [
+        f"  line {problem.line}: {problem.code}: {_shown(problem.detail)}"
+        for problem in findings.first_problems
+    ]
+    if findings.refused > len(findings.first_problems):
+        lines.append("  more rows would be refused; --errors FILE keeps all of them")
     if findings.earliest and findings.latest:
         lines.append(f"time: {findings.earliest.isoformat()} to {findings.latest.isoformat()}")
     if findings.later_than_now:

@@ -1,7 +1,8 @@
 """Turns the rows of a file into touchpoints, encoded for ingest.
 
 A row without a message id gets one from its content: the hash of the row, and its number among equal
-rows. A file that is sent twice therefore counts once, and two equal rows of one file count twice.
+rows. A file that is sent twice therefore counts once, and two equal rows of one file count twice. A row
+with a message id gets the kind of row that the id counts in: `1` of two different files is two events.
 """
 
 import math
@@ -18,7 +19,13 @@ from services.cli.importing.fields import FIELDS, OBJECTS, as_text, fitted
 from services.cli.importing.formats.cells import RawRow, RowProblem, Shape
 from services.cli.importing.formats.opening import open_file
 from services.cli.importing.mapping import TIME_NAMES, ColumnMapping, did_you_mean
-from services.cli.importing.names import REPORTED, Occurrences, row_name
+from services.cli.importing.names import (
+    NAMING_FIELDS,
+    REPORTED,
+    Occurrences,
+    kind_of_row,
+    row_name,
+)
 from services.cli.importing.times import instant
 from services.ingest.events.candidate import NUMBER_OUT_OF_RANGE
 from services.ingest.events.verdicts import RefusalCode, Refused
@@ -113,6 +120,8 @@ class _FilePlan:
     times: tuple[str, ...]
     rename: Mapping[str, str]
     mapping: ColumnMapping
+    kind: tuple[tuple[str, str], ...]
+    """Field and column of what names a row: see `names.kind_of_row`."""
 
 
 def _plan(mapping: ColumnMapping, columns: Sequence[str] | None) -> _FilePlan:
@@ -137,6 +146,7 @@ def _plan(mapping: ColumnMapping, columns: Sequence[str] | None) -> _FilePlan:
         ),
         times=mapping.time_columns(),
         rename={cleaned(name): event for name, event in mapping.rename.items()},
+        kind=_kind(mapping, columns),
         mapping=mapping,
     )
 
@@ -146,6 +156,13 @@ def _table(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return {cleaned(value): replacement for value, replacement in values.items()}
 
 
+def _kind(mapping: ColumnMapping, columns: Sequence[str] | None) -> tuple[tuple[str, str], ...]:
+    """The columns that say which event a row is, as far as the file has them."""
+    named = [(name, mapping.columns.get(name, name)) for name in NAMING_FIELDS]
+    named += [("occurred_at", column) for column in mapping.time_columns()]
+    return tuple(each for each in named if columns is None or each[1] in columns)
+
+
 def _row(raw: RawRow, plan: _FilePlan, seen: Occurrences, *, is_typed: bool) -> Row:
     body, problem = b"", raw.problem
     if raw.cells is not None:
@@ -153,7 +170,7 @@ def _row(raw: RawRow, plan: _FilePlan, seen: Occurrences, *, is_typed: bool) -> 
         made = (
             touchpoint
             if isinstance(touchpoint, Refused)
-            else _named(touchpoint, raw.cells, seen, is_typed=is_typed)
+            else _named(touchpoint, raw.cells, plan, seen, is_typed=is_typed)
         )
         if isinstance(made, Refused):
             problem = RowProblem(line=raw.line, code=made.code, detail=made.detail)
@@ -170,10 +187,21 @@ def _row(raw: RawRow, plan: _FilePlan, seen: Occurrences, *, is_typed: bool) -> 
 
 
 def _named(
-    touchpoint: dict[str, Any], cells: Mapping[str, Any], seen: Occurrences, *, is_typed: bool
+    touchpoint: dict[str, Any],
+    cells: Mapping[str, Any],
+    plan: _FilePlan,
+    seen: Occurrences,
+    *,
+    is_typed: bool,
 ) -> bytes | Refused:
-    """The touchpoint as JSON, with a message id if it has none."""
-    if "message_id" not in touchpoint:
+    """The touchpoint as JSON, with a message id if it has none, and else with what numbers the rows."""
+    if "message_id" in touchpoint:
+        if "message_id_scope" not in touchpoint:
+            event = _cell(cells, plan.mapping.columns.get("event", "event"))
+            if event is None:
+                event = plan.mapping.constants.get("event")
+            touchpoint["message_id_scope"] = kind_of_row(plan.kind, as_text(event))
+    else:
         # As text, so that a table has the same message ids as CSV, workbook and Parquet.
         content = {column: as_text(cell) for column, cell in cells.items()} if is_typed else cells
         touchpoint["message_id"] = row_name(content, seen)

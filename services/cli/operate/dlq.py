@@ -17,6 +17,7 @@ from services.cli.client.database import in_transaction, transact
 from services.cli.client.errors import fail
 from services.cli.queries import dead_letters
 from shared.clock import SystemClock
+from shared.contracts.message_ids import as_sent
 from shared.eventlog.factory import open_writer
 from shared.eventlog.port import LogWriter, NewRecord
 from shared.settings import CommonSettings, load
@@ -163,7 +164,7 @@ def _facts(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
         "topic": row.topic,
         "partition": row.partition,
         "offset": row.record_offset,
-        "message_id": row.message_id,
+        "message_id": None if row.message_id is None else as_sent(row.message_id),
         "reason": row.reason,
         "detail": row.detail,
         "created_at": row.created_at.isoformat(),

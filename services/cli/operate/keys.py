@@ -1,6 +1,9 @@
 """`stageline keys`: make, list and revoke API keys. Works on the database, not through the api."""
 
+import os
 import shlex
+import stat
+import sys
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
@@ -38,7 +41,12 @@ class KeyState(StrEnum):
 @app.command()
 def create(
     *,
-    kind: Annotated[KeyKind, typer.Option(help="write: may only send events; secret: by scopes.")],
+    kind: Annotated[
+        KeyKind,
+        typer.Option(
+            help="write: may only send events; secret: by scopes; operator: makes workspaces."
+        ),
+    ],
     label: Annotated[str, typer.Option(help="What the key is for.")] = "",
     scope: Annotated[
         list[Scope] | None, typer.Option(help="Scope of the key; repeat it. Default: all.")
@@ -55,6 +63,12 @@ def create(
     """Make a key. It is shown only once: the database has only its hash."""
     if source is not None and kind is not KeyKind.WRITE:
         fail("a source has write keys; a secret key is for the whole workspace", 2)
+    if kind is KeyKind.OPERATOR and _goes_to_a_file():
+        fail(
+            "an operator's key opens the way to every workspace and is not written to a file: show it"
+            " on a terminal, or pipe it into the store of secrets",
+            2,
+        )
     now = SystemClock().now()
     expires_at = now + timedelta(days=expires_in_days) if expires_in_days else None
 
@@ -84,6 +98,21 @@ def create(
         err=True,
         dim=True,
     )
+    if kind is KeyKind.WRITE and source is None:
+        typer.secho(
+            "It belongs to no source, so no setting protects what it sends. For a page, make one by:"
+            " stageline source create NAME --kind web, then: stageline source key NAME",
+            err=True,
+            dim=True,
+        )
+
+
+def _goes_to_a_file() -> bool:
+    """Whether standard output is a file, which others may read and backups keep."""
+    try:
+        return stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
+    except (OSError, ValueError):  # closed, or none of the system's
+        return False
 
 
 async def _source_id(
@@ -135,7 +164,9 @@ def list_(*, workspace: _Workspace = _DEFAULT, as_json: _Json = False) -> None:
 
 @app.command()
 def revoke(
-    key_id: Annotated[str, typer.Argument(help="Id of the key: its part after sl_wk_ or sl_sk_.")],
+    key_id: Annotated[
+        str, typer.Argument(help="Id of the key: its second part, as in sl_sk_<id>_...")
+    ],
     *,
     workspace: _Workspace = _DEFAULT,
     as_json: _Json = False,

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from services.cli.client.errors import REFUSED, fail
 from services.cli.client.http import call, print_json
@@ -117,14 +117,24 @@ def list_(*, url: _Url = None, key: _Key = None, as_json: _Json = False) -> None
     if as_json:
         print_json(answer)
         return
-    table = Table("journey", "default", "version", "title", "subject", "stages", "published")
+    table = Table(
+        Column("journey", no_wrap=True),  # to be copied
+        "default",
+        Column("version", no_wrap=True),
+        "subject",
+        "stages",
+        Column("published", no_wrap=True),
+        box=None,
+        padding=(0, 2, 0, 0),
+    )
     for item in answer["items"]:
         table.add_row(
             escape(item["key"]),
             "yes" if item["is_default"] else "",
-            *(escape(str(item[name])) for name in ("version", "title", "subject")),
+            str(item["version"]),
+            escape(item["subject"]),
             escape(" > ".join(item["stages"])),
-            escape(item["published_at"]),
+            escape(item["published_at"][: len("2026-03-01")]),
         )
     Console().print(table)
 
@@ -236,6 +246,10 @@ def _text(file: Path) -> bytes:
         return sys.stdin.buffer.read()
     if not file.exists() and str(file) in templates.names():
         return templates.read(str(file)).encode()
+    if not file.exists():
+        name = templates.DEFAULT
+        begin = f"stageline map templates {name} > {shlex.quote(file.name)}"
+        fail(f"{file}: no such file, and no ready map of that name; to begin with one: {begin}")
     return file.read_bytes()
 
 

@@ -6,12 +6,11 @@ from sqlalchemy import Row, Text, exists, func, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts.names import RESERVED_PREFIXES
+from shared.storage.identity_tables import identifier, member
 from shared.storage.source_tables import suppression
 from shared.storage.tables import (
     consumer_offset,
     dead_letter,
-    identifier,
-    member,
     placement,
     subject,
     touchpoint,
@@ -54,12 +53,18 @@ async def stored(connection: AsyncConnection) -> tuple[int, int]:
 
 
 async def left_behind(connection: AsyncConnection) -> int:
-    """Number of merged subjects that still have touchpoints, or as accounts a placement."""
+    """Number of merged subjects that still have touchpoints, or as accounts a placement.
+
+    A person that is in an account now may have been in none before: what it did then stays its own.
+    """
     of_subject = (
         select(touchpoint.c.message_id)
         .where(
             touchpoint.c.workspace_id == subject.c.workspace_id,
             touchpoint.c.subject_id == subject.c.subject_id,
+            touchpoint.c.person_id.is_distinct_from(subject.c.subject_id),
+            # The deletion of a record that another one absorbed.
+            touchpoint.c.envelope["is_about_record"].astext.is_distinct_from("true"),
         )
         .correlate(subject)
     )

@@ -19,6 +19,7 @@ from services.ingest.protocols.webhooks.parse import DeliveryContext, parse_dead
 from services.ingest.settings import IngestSettings
 from shared.clock import SystemClock
 from shared.contracts.envelope import Envelope, decode
+from shared.contracts.message_ids import as_sent
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.principal import Principal
 from shared.keys.token import KeyKind
@@ -137,7 +138,9 @@ async def _replay_one(
     ingest: Ingest, source: Source, context: DeliveryContext, envelope: Envelope
 ) -> str:
     """Replay one dead letter; its result. Its candidates are judged as if they were sent now."""
-    items: list[Any] = parse_dead_letter(envelope.properties, context, name=envelope.message_id)
+    items: list[Any] = parse_dead_letter(
+        envelope.properties, context, name=as_sent(envelope.message_id)
+    )
     if not items:
         return "skipped"
     if any(not isinstance(item, Refused) and item.type == "unmapped" for item in items):

@@ -15,16 +15,23 @@ from services.cli.client.http import call, client, response_json
 from services.cli.client.target import ApiTarget, target
 from services.cli.sources.lookup import ENDPOINT, find_source, source_path
 from services.cli.sources.tail_lines import Event, Follower, is_error, line
+from shared.sources.event import NO_SOURCE
 
 _EVERY_SECONDS = 1.0
 _MOST = 200
+
+_KEYLESS = {"source_id": NO_SOURCE, "name": f"({NO_SOURCE})"}
+"""In the place of a source: the keys that belong to none."""
 
 _Watched = tuple[dict[str, Any], Follower]
 
 
 def tail(
     source: Annotated[
-        str | None, typer.Argument(help="Name or id of a source. Default: all of them.")
+        str | None,
+        typer.Argument(
+            help='Name or id of a source; "(none)": keys without one. Default: all of them.'
+        ),
     ] = None,
     *,
     last: Annotated[
@@ -47,7 +54,7 @@ def tail(
     watched = (
         f"the source {printable(source)}"
         if source
-        else "every source (events of keys without a source are not shown)"
+        else f"every source, and keys without one as {_KEYLESS['name']}"
     )
     typer.secho(f"Watching {watched}; times are UTC, Ctrl-C ends it.", err=True, dim=True)
     with contextlib.suppress(KeyboardInterrupt), client(to) as session:
@@ -69,14 +76,16 @@ def events(
 ) -> Iterator[tuple[str, Event]]:
     """Events with the name of their source, as they arrive, without end.
 
-    Without `source`, every source is polled, including those that are created later.
+    Without `source`, keys without a source and every source are polled, including those that are
+    created later.
     """
     watched = _watched(to, source)
     is_away = False
     while True:
         try:
             if source is None:
-                watched = _current_sources(watched, _get(to, session, ENDPOINT)["items"])
+                items = [_KEYLESS, *_get(to, session, ENDPOINT)["items"]]
+                watched = _current_sources(watched, items)
             for each, follower in watched:
                 for event in follower.new_events(_page(to, session, each, follower, last)):
                     yield each["name"], event
@@ -91,9 +100,11 @@ def events(
 
 
 def _watched(to: ApiTarget, source: str | None) -> list[_Watched]:
+    if source in _KEYLESS.values():
+        return [(_KEYLESS, Follower())]
     if source is not None:
         return [(find_source(to, source), Follower())]
-    return [(item, Follower()) for item in call(to, "GET", ENDPOINT)["items"]]
+    return [(item, Follower()) for item in (_KEYLESS, *call(to, "GET", ENDPOINT)["items"])]
 
 
 def _current_sources(watched: list[_Watched], items: list[dict[str, Any]]) -> list[_Watched]:

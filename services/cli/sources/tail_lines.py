@@ -64,10 +64,12 @@ class Follower:
 
 
 def is_error(event: Event) -> bool:
-    """Whether the event was refused or became a dead letter."""
+    """Whether the event was refused, became a dead letter, or is lost as another event has its id."""
     became = event["became"]
-    is_dead = became is not None and became["state"] == "dead_letter"
-    return is_dead or bool(event["outcome"] == "refused")
+    is_lost = became is not None and (
+        became["state"] == "dead_letter" or (became["state"] == "duplicate" and became["reason"])
+    )
+    return bool(is_lost) or bool(event["outcome"] == "refused")
 
 
 def line(event: Event, source: str | None) -> Text:
@@ -106,6 +108,8 @@ def _became(event: Event) -> Text:
         case "dead_letter":
             detail = f": {became['detail']}" if became["detail"] else ""
             return Text(printable(f"dead letter {became['reason']}{detail}"), style="red")
+        case "duplicate" if became["reason"]:
+            return Text("duplicate with other content", style="red")
         case state:
             return Text(state, style="yellow")
 

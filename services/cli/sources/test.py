@@ -23,6 +23,7 @@ from services.ingest.protocols.webhooks.parse import (
     why_unmapped,
 )
 from shared.clock import SystemClock
+from shared.contracts.message_ids import as_sent
 from shared.sources import mappings
 from shared.sources.mapping import CompiledMapping, MappingProblem, compile_mapping
 from shared.sources.source import SourceKind, SourceSettings, settings_from
@@ -121,6 +122,7 @@ def _item_report(
             unmapped = why_unmapped(verdict.envelope.properties, context)
         else:
             envelope = msgspec.to_builtins(verdict.envelope)
+            envelope["message_id"] = as_sent(envelope["message_id"])
             touchpoints.append({k: v for k, v in envelope.items() if k not in _OURS})
     if rejected and is_kept:
         unmapped = "; ".join(f"{each['code']}: {each['detail']}" for each in rejected)

@@ -64,6 +64,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     sent_at: _Instant | None = None
     """The sender's clock when it sent the event; corrects `occurred_at` for a wrong clock."""
     message_id: Annotated[str, Meta(max_length=MAX_MESSAGE_ID_CHARS)] | None = None
+    message_id_scope: _Label | None = None
+    """What numbers its events by itself: a message id counts once in each, within the sender's own."""
     channel: _Label | None = None
     role: _Label | None = None
     properties: dict[str, Any] | None = None
@@ -209,6 +211,10 @@ _EXPECTED: dict[str, tuple[RefusalCode, str]] = {
     "occurred_at": (RefusalCode.INVALID_OCCURRED_AT, _INSTANT.format("occurred_at")),
     "sent_at": (RefusalCode.INVALID_SENT_AT, _INSTANT.format("sent_at")),
     "message_id": (RefusalCode.INVALID_MESSAGE_ID, _text("message_id", MAX_MESSAGE_ID_CHARS)),
+    "message_id_scope": (
+        RefusalCode.INVALID_MESSAGE_ID,
+        _text("message_id_scope", MAX_LABEL_CHARS),
+    ),
     "channel": (RefusalCode.INVALID_CHANNEL, _text("channel", MAX_LABEL_CHARS)),
     "role": (RefusalCode.INVALID_ROLE, _text("role", MAX_LABEL_CHARS)),
     "properties": (RefusalCode.INVALID_PROPERTIES, _OBJECT.format("properties")),

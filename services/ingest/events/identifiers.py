@@ -39,6 +39,8 @@ KINDS = {
 """Field of an id to the prefix of its kind. Each of them is a name, so one is enough for an event."""
 _FORMER = {"previous_id": ANONYMOUS, "previous_account_id": _ACCOUNT}
 _ALL_KINDS = KINDS | _FORMER
+_PERSONS = frozenset({USER, ANONYMOUS, EMAIL})
+"""Prefixes of kinds whose ids may be addresses."""
 _RECORDS = frozenset({"external_id", "account_external_id"})
 _MOST_CACHED, _LONGEST_CACHED = 10_000, 64
 """Texts of one field, and the length of each: a few megabytes altogether."""
@@ -160,9 +162,21 @@ class NameForms:
         value = stored_value(kind, sent)
         if not value:
             return ""
+        if kind in _PERSONS and self._is_plain_address(value):
+            return value
         if self._is_junk(value, is_record=name in _RECORDS) or self.junk.trusts(value):
             return None
         return value if _wrong(name, value) is None else None
+
+    def _is_plain_address(self, value: str) -> bool:
+        """Whether an id is an address and surely no junk: most addresses are spared the closer look."""
+        return (
+            "0" < value[:1] < "{"
+            and value.isascii()
+            and len(value) <= MAX_ID_CHARS
+            and value not in self.junk.words
+            and is_email(value)
+        )
 
     def _previous_names(
         self, sent: Sequence[str], ignored: dict[str, str], trusted: list[str]

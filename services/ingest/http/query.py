@@ -8,7 +8,7 @@ from services.ingest.http.rejections import RequestRejected
 MAX_PARAMETERS = 60
 KEY_NAMES = ("key", "write_key", "writeKey", "access_token")
 """Parameters that may hold a key."""
-_SECRET_KEY = re.compile(rb"sl_sk_[0-9A-Za-z]+_[0-9A-Za-z]+")
+_SECRET_KEY = re.compile(rb"sl_[so]k_[0-9A-Za-z]+_[0-9A-Za-z]+")
 
 
 def parameters(query: bytes) -> dict[str, str]:
@@ -51,7 +51,7 @@ def invalid_query() -> RequestRejected:
 
 
 def holds_secret_key(part: bytes) -> bool:
-    """Whether a query or a path holds a secret key, under whatever name, percent-encoded or not."""
+    """Whether a query or a path holds a key that is not public, percent-encoded or not, under any name."""
     return _SECRET_KEY.search(unquote_to_bytes(part)) is not None
 
 

@@ -140,6 +140,15 @@ def log_unavailable() -> RequestRejected:
     )
 
 
+def erasure_unavailable() -> RequestRejected:
+    """The request to erase a person cannot be recorded, so it is not in the event log either."""
+    return retry_later(
+        "erasure_unavailable",
+        "The request to erase a person cannot be recorded now; nothing was accepted, send it again.",
+        seconds=5,
+    )
+
+
 def body_rejected(refused: BodyRefused) -> RequestRejected:
     """The body was refused as a whole."""
     return RequestRejected(

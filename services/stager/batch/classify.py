@@ -10,6 +10,7 @@ from services.stager.records.records import (
     BatchEvent,
     BatchResult,
     DecodedRecord,
+    is_about_accounts,
     stored_text,
     without_person,
 )
@@ -26,6 +27,17 @@ class PendingDeadLetter:
     key: Key | None
     """Workspace and message id of an unmapped event, which counts once; None for other poison."""
     row: Row
+    value: bytes | None
+    """The record."""
+
+
+@dataclass(slots=True)
+class Duplicate:
+    """An event whose message id was received before."""
+
+    envelope: Envelope
+    text: str
+    """What table `touchpoint` would keep."""
 
 
 class ClassifiedRecords:
@@ -43,6 +55,9 @@ class ClassifiedRecords:
         self.events: list[BatchEvent] = []
         self.erase_requests: list[BatchEvent] = []
         self.dead_letters: list[PendingDeadLetter] = []
+        self.duplicates: list[Duplicate] = []
+        self.with_other_content = 0
+        """How many of the duplicates are other events; set by the step that compares them."""
         self.has_merges = False
         self._unmapped: set[Key] = set()
         self._requests: set[Key] = set()
@@ -62,16 +77,20 @@ class ClassifiedRecords:
             if content.type == "erase":
                 self._add_erase_request(each, content, key, progress)
                 continue
+            if is_about_accounts(content):
+                content = without_person(content)
+            text = stored_text(record, content)
+            names = event_names(content)
+            if names.is_statement:
+                # It may concern any name.
+                self.has_merges = True
             if key in seen:
                 progress.duplicate += 1
+                self.duplicates.append(Duplicate(content, text))
                 continue
             seen.add(key)
             progress.applied += 1
-            if content.type == "merge":
-                content = without_person(content)
-                self.has_merges = True
-            text = stored_text(record, content)
-            self.events.append(BatchEvent(record.partition, content, text, event_names(content)))
+            self.events.append(BatchEvent(record.partition, content, text, names))
 
     def _add_dead_letter(
         self, decoded: DecodedRecord, poison: Poison, progress: PartitionProgress
@@ -89,7 +108,7 @@ class ClassifiedRecords:
             poison.workspace_id, record.partition, record.offset, record.key, record.value,
             poison.reason.value, poison.detail, poison.message_id,
         )  # fmt: skip
-        self.dead_letters.append(PendingDeadLetter(record.partition, key, row))
+        self.dead_letters.append(PendingDeadLetter(record.partition, key, row, record.value))
 
     def _add_erase_request(
         self, decoded: DecodedRecord, content: Envelope, key: Key, progress: PartitionProgress
@@ -104,7 +123,7 @@ class ClassifiedRecords:
 
     def names(self, cache: RowCache) -> set[Key]:
         """Names and subjects of the events, as far as they are cached: what the batch has to lock."""
-        links = cache.links
+        rows = cache.names
         keys: set[Key] = set()
         for event in self.events:
             names = event.names
@@ -112,13 +131,13 @@ class ClassifiedRecords:
             if names.account is not None:
                 keys.add((names.workspace_id, names.account))
             elif person is not None:
-                cached = links.get(person)
+                cached = rows.get(person)
                 if cached is not None:
                     keys.add((names.workspace_id, cached[0].subject_id))
-            if person is not None:
-                keys.add(person)
-                for weaker, _ in names.weaker:
-                    keys.add(weaker)
+            keys.update(names.people)
+            if names.device is not None:
+                keys.add(names.device)
+            keys.update(names.others)
         return keys
 
     def unmapped(self) -> list[Key]:
@@ -148,8 +167,17 @@ class ClassifiedRecords:
             progress = self.progress[event.partition]
             progress.applied -= 1
             progress.duplicate += 1
+            self.duplicates.append(Duplicate(event.envelope, event.text))
         self.events = [event for event in self.events if event.key in new]
         return duplicates
+
+    def drop_repeats(self, repeated: AbstractSet[Key]) -> None:
+        """Count the events with these keys as duplicates, whose content is not compared any more."""
+        for event in self.events:
+            if event.key in repeated:
+                self.progress[event.partition].applied -= 1
+                self.progress[event.partition].duplicate += 1
+        self.events = [event for event in self.events if event.key not in repeated]
 
     def drop_erased(self, erased_names: AbstractSet[Key]) -> list[BatchEvent]:
         """Keep the events whose person is not among the names; returns the others, counted as erased."""
@@ -173,6 +201,7 @@ class ClassifiedRecords:
         every = self.progress.values()
         result.applied = sum(each.applied for each in every)
         result.duplicate = sum(each.duplicate for each in every)
+        result.with_other_content = self.with_other_content
         result.dead = sum(each.dead for each in every)
         result.erased = sum(each.erased for each in every)
         result.next_offsets = {each.partition: each.next_offset for each in every}

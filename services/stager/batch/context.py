@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from services.stager.batch.bare_ids import BareIds
 from services.stager.batch.cached_reads import MemberTracker, SubjectLoader
 from services.stager.batch.classify import ClassifiedRecords
 from services.stager.batch.name_locks import NameLocks
@@ -10,8 +11,8 @@ from services.stager.batch.name_resolver import NameResolver
 from services.stager.batch.tombstones import Tombstones
 from services.stager.fold.fold_subject import FoldOutput
 from services.stager.fold.journeys import Journeys
+from services.stager.identity.known import Resolution
 from services.stager.identity.names import Key
-from services.stager.identity.resolution import Resolution
 from services.stager.records.records import BatchEvent
 from services.stager.store.rows import Erasure
 from services.stager.store.session import Pool
@@ -28,6 +29,7 @@ class StagerContext:
     cache: RowCache
     journeys: Journeys = field(default_factory=Journeys)
     tombstones: Tombstones = field(default_factory=Tombstones)
+    bare_ids: BareIds = field(default_factory=BareIds)
     locks: NameLocks = field(default_factory=NameLocks)
     """Held during each writing transaction, so that those of one process do not conflict."""
 
@@ -48,6 +50,7 @@ class BatchContext:
         cache = stager.cache
         self.journeys = stager.journeys
         self.tombstones = stager.tombstones
+        self.bare_ids = stager.bare_ids
         self.cache = cache
         self.records = records
         self.owner = owner
@@ -56,7 +59,7 @@ class BatchContext:
         self.subjects = SubjectLoader(cache)
         self.members = MemberTracker(cache)
         self.names = NameResolver(cache, self.subjects)
-        self.resolution = Resolution({})
+        self.resolution = Resolution()
         self.output = FoldOutput(now)
         self.by_subject: dict[Key, list[BatchEvent]] = {}
         """Events by subject."""
@@ -64,6 +67,8 @@ class BatchContext:
         """Events by a person who has journeys of its own besides the subject's."""
         self.changed_histories: set[Key] = set()
         """Subjects and persons whose stored history changed: they are re-folded."""
+        self.touched: set[Key] = set()
+        """Subjects that get a new version whatever else becomes of them."""
         self.newly_seen: dict[Key, set[str]] = {}
         """Subjects in which this batch sees a person."""
         self.is_erasing = False
@@ -90,12 +95,15 @@ class BatchContext:
         for key, subject in self.output.subjects.items():
             cache.subjects.put(key, (subject, read_at[key]))
         self.members.update_cache(read_at)
-        for name, (_, link) in self.resolution.changes.items():
+        for name, (_, row) in self.resolution.changes.items():
             if name not in self.resolution.erased_names:
-                cache.links.put(name, (link, self._started_at))
+                cache.names.put(name, (row, self._started_at))
+        cache.names.invalidate(self.resolution.removed)
+        for each in self.resolution.statements:
+            cache.pairs.put(each.pair, each.order)
 
     def invalidate_cache(self) -> None:
         """Drop what the batch read; to be called after a rollback, which a stale entry may have caused."""
         self.cache.subjects.invalidate(self.subjects.subjects)
         self.cache.members.invalidate(self.members.members)
-        self.cache.links.invalidate(self.names.links)
+        self.cache.names.invalidate(self.names.names)

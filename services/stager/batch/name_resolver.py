@@ -1,235 +1,341 @@
-"""Reads the rows that identity resolution needs, and resolves again until none is missing.
+"""Reads what identity resolution needs, and resolves again until nothing is missing.
 
-Rows that will change are locked before anything that depends on them is read, so that another stager
+Rows that may change are locked before anything that depends on them is read, so that another stager
 cannot add to a person's history while it moves.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import datetime
+from itertools import combinations
 
 from services.stager.batch.cached_reads import SubjectLoader
 from services.stager.errors import Conflict
-from services.stager.identity import resolution as identity
-from services.stager.identity.names import EventNames, Key, Link, event_names, is_equal
-from services.stager.identity.resolution import Evidence, Resolution
+from services.stager.identity import timeline as times
+from services.stager.identity.known import (
+    OLD_RULES,
+    Known,
+    NameRow,
+    Needs,
+    Resolution,
+    StoredEvent,
+)
+from services.stager.identity.names import EventNames, Key, event_names
+from services.stager.identity.resolution import resolve
+from services.stager.identity.statements import StatementKind, names_in, user_of_device
+from services.stager.identity.view import View
+from services.stager.store import identity as tables
 from services.stager.store import read
 from services.stager.store.session import Connection
 from services.stager.subjects.cache import RowCache
-from shared.contracts.names import is_person
+from shared.contracts.names import is_object, is_person
 from shared.history import decode_stored
+
+_MOST_READS = 200
+"""Readings for one batch; each follows what the one before has found."""
 
 
 class NameResolver:
     """Resolves the names of one batch. `resolve` once; its reads stay for the checks that follow."""
 
     def __init__(self, cache: RowCache, subjects: SubjectLoader) -> None:
-        self.links: dict[Key, Link | None] = {}
-        """Rows of all names that were read; None for a name without one."""
         self.read_at: dict[Key, int] = {}
         """Tick at which each row was read."""
-        self._accounts: dict[Key, str] = {}
-        """Absorbed accounts, by their subjects' rows, and the account that stands for each."""
+        self._known = Known()
         self._cache = cache
         self._subjects = subjects
+        self._locked: set[Key] = set()
+
+    @property
+    def names(self) -> Iterable[Key]:
+        """Names that were read."""
+        return self._known.rows.keys()
 
     async def resolve(
         self, connection: Connection, events: Sequence[EventNames], to_erase: AbstractSet[Key]
     ) -> Resolution:
-        """Where the names in `events` lead. Raises Conflict when a cached row proves stale.
+        """Whose the events are. Raises Conflict when a cached row proves stale.
 
         `to_erase`: names in `events` whose persons are to be erased. After a conflict all that was read has
         to be invalidated in the cache.
         """
-        await self._read_accounts(connection, events)
-        unsettled = events
+        await self._read_accounts(
+            connection,
+            {(each.workspace_id, each.account) for each in events if each.account is not None},
+        )
         if not to_erase:
-            unsettled = [event for event in events if not self._cannot_change_identity(event)]
-        if not unsettled:
-            links = {name: link for name, link in self.links.items() if link is not None}
-            return Resolution(links, accounts=self._accounts)
-        await self._read(connection, identity.names_in(unsettled))
-        resolution = self._resolve(unsettled, to_erase)
-        if resolution.moved or resolution.lost_members:
-            # Any event may name a person that moves, so now each of them counts.
-            await self._read(connection, identity.names_in(events))
-            resolution = self._resolve(events, to_erase)
-            resolution = await self._resolve_moves(connection, events, to_erase, resolution)
-        if resolution.depends_on:
-            await self._lock(connection, resolution.depends_on)
-        return resolution
+            owners = await self._settled_owners(connection, events)
+            if owners is not None:
+                known = self._known
+                return Resolution(owners=owners, links=known.rows, accounts=known.absorbed)
+        for _ in range(_MOST_READS):
+            found = resolve(events, self._known, to_erase)
+            if isinstance(found, Resolution):
+                await self._lock_owners(connection, events, found)
+                return found
+            await self._read(connection, found)
+        raise Conflict("names changed while they were read")
 
     async def lock_unmoved(
         self, connection: Connection, names: AbstractSet[Key], resolution: Resolution
     ) -> None:
         """Lock existing names against a move until the commit. Raises Conflict if one has moved."""
-        rows = await read.lock_links(connection, names)
+        rows = await tables.lock_names(connection, names)
         _check_unchanged(rows, names, resolution.links)
 
     async def read_again(self, connection: Connection, names: AbstractSet[Key]) -> None:
         """Compare names with what was read before. Raises Conflict if one has changed."""
         tick = self._cache.tick()
-        rows = await read.links(connection, names)
-        _check_unchanged(rows, names, self.links)
-        for name, link in rows.items():
-            self._cache.links.put(name, (link, tick))
+        rows = await tables.names(connection, names)
+        _check_unchanged(rows, names, self._known.rows)
+        for name, row in rows.items():
+            self._cache.names.put(name, (row, tick))
 
-    def _resolve(
-        self,
-        events: Sequence[EventNames],
-        to_erase: AbstractSet[Key],
-        expanded: frozenset[Key] = frozenset(),
-        evidence: Evidence | None = None,
-    ) -> Resolution:
-        return identity.resolve(
-            events,
-            self.links,
-            expanded=expanded,
-            evidence=evidence,
-            accounts=self._accounts,
-            to_erase=to_erase,
+    # -- known people take no query ----------------------------------------------------------------
+
+    async def _settled_owners(
+        self, connection: Connection, events: Sequence[EventNames]
+    ) -> list[tuple[str | None, str]] | None:
+        """The owners, if no event changes who is who: the usual case, decided from the cache alone."""
+        accounts: set[Key] = set()
+        view = View(self._known)
+        for event in events:
+            if not self._take_all(event):
+                return None
+            if event.account is None and (person := view.person_at(event)) is not None:
+                timeline = self._row(person).accounts
+                accounts.update((event.workspace_id, each[2]) for each in timeline)
+        await self._read_accounts(connection, accounts)
+        owners: list[tuple[str | None, str]] = []
+        for event in events:
+            if len(event.people) == 1 and event.device is None:
+                person = (event.workspace_id, self._row(event.people[0]).person_id)
+            elif self._is_joined(event, view):
+                person = view.person_at(event)
+            else:
+                return None
+            if person is not None and not self._is_in_account(event, person, view):
+                return None
+            owners.append((None if person is None else person[1], view.subject_at(event, person)))
+        return owners
+
+    def _take_all(self, event: EventNames) -> bool:
+        """Take all names of an event from the cache; False where one is missing or more is said."""
+        if event.is_statement or event.leaves or event.is_about_record:
+            return False
+        return all(self._take(name) for name in event.people) and (
+            event.device is None or self._take(event.device)
         )
 
-    async def _read_accounts(self, connection: Connection, events: Sequence[EventNames]) -> None:
-        """Read the accounts that the events name, for those that another account absorbed."""
-        accounts = {
-            (event.workspace_id, event.account) for event in events if event.account is not None
-        }
-        for key, subject in (await self._subjects.load(connection, accounts)).items():
-            if subject.merged_into is not None and not is_person(key[1]):
-                self._accounts[key] = subject.merged_into
+    def _is_in_account(self, event: EventNames, person: Key, view: View) -> bool:
+        """Whether it is known that the person of an event is in the event's account then."""
+        account = event.account
+        if account is None:
+            return True
+        timeline = self._row(person).accounts
+        if len(timeline) == 1 and timeline[0][2] == account and not timeline[0][3]:
+            return True
+        same = view.same_account(event.workspace_id)
+        entry = times.entry(event.order, account)
+        return times.says_nothing_new(timeline, entry, same, is_device=False)
 
-    def _cannot_change_identity(self, event: EventNames) -> bool:
-        """Whether the event adds no link and no home: the usual case, decided from the cache alone.
+    def _row(self, name: Key) -> NameRow:
+        row = self._known.rows[name]
+        if row is None:
+            message = f"a name of workspace {name[0]} without a row"
+            raise LookupError(message)
+        return row
 
-        True for a root whose home is older than the event, with weaker names whose links are older. Adds
-        the root to `links`.
-        """
-        name, at = event.person, event.order[0]
-        if name is None:
-            return not event.weaker
-        cached = self._cache.links.get(name)
-        if cached is None:
-            return False
-        link = cached[0]
-        if link.person_id != name[1] or (
-            event.account is not None
-            and (
-                link.linked_at is None
-                or link.linked_at >= at
-                or link.parent is None
-                or is_person(link.parent)
-            )
-        ):
-            return False
-        for weaker, _ in event.weaker:
-            other = self._cache.links.get(weaker)
-            if other is None or not _is_settled(other[0], weaker, name, at):
+    def _take(self, name: Key) -> bool:
+        """Take a name, its person, and the users of a device from the cache; False where one is missing."""
+        taken: set[Key] = set()
+        waiting = [name]
+        while waiting:
+            name = waiting.pop()
+            if name in taken:
+                continue
+            taken.add(name)
+            row = self._cached(name)
+            if row is None or row.version == OLD_RULES:
                 return False
-        self.links[name], self.read_at[name] = cached
+            if row.person_id != name[1]:
+                waiting.append((name[0], row.person_id))
+            waiting += [(name[0], user) for _, _, user, _ in row.users]
         return True
 
-    async def _read(self, connection: Connection, names: Iterable[Key]) -> None:
-        """Add `names` to `links`, and all names that they lead to."""
-        links, cache = self.links, self._cache
-        missing = set(names) - links.keys()
-        while missing:
-            unread: list[Key] = []
-            for name in missing:
-                # Accounts are always read: the cache holds their subjects and not their links.
-                cached = cache.links.get(name) if is_person(name[1]) else None
-                if cached is None:
-                    unread.append(name)
-                else:
-                    links[name], self.read_at[name] = cached
-            if unread:
-                tick = cache.tick()
-                rows = await read.links(connection, unread)
-                for name in unread:
-                    link = links[name] = rows.get(name)
-                    if link is not None:
-                        self.read_at[name] = tick
-                        cache.links.put(name, (link, tick))
-            missing = identity.missing_targets({n: links[n] for n in missing}) - links.keys()
+    def _cached(self, name: Key) -> NameRow | None:
+        row = self._known.rows.get(name)
+        if row is None:
+            cached = self._cache.names.get(name)
+            if cached is None:
+                return None
+            row, self.read_at[name] = cached
+            self._known.rows[name] = row
+        return row
 
-    async def _resolve_moves(
-        self,
-        connection: Connection,
-        events: Sequence[EventNames],
-        to_erase: AbstractSet[Key],
-        resolution: Resolution,
-    ) -> Resolution:
-        """The rare path: names move, so all that depends on them is locked and read."""
-        evidence = Evidence()
-        expanded: set[Key] = set()
-        locked: set[Key] = set()
+    def _is_joined(self, event: EventNames, view: View) -> bool:
+        """Whether everything that the names of an event say by being together is known."""
+        at, pairs = event.order, self._cache.pairs
+        for name, other in combinations(event.people, 2):
+            if is_object(name[1]) or is_object(other[1]):
+                continue
+            order = pairs.get((StatementKind.TOGETHER, name, other, ""))
+            if order is None or order > at:
+                return False
+        if event.device is not None and (user := user_of_device(event)) is not None:
+            order = pairs.get((StatementKind.DEVICE, user, event.device, event.account or ""))
+            if order is None or order > at:
+                return False
+            entry = times.entry(at, user[1])
+            users = self._row(event.device).users
+            same = view.same_person(event.workspace_id)
+            return times.says_nothing_new(users, entry, same, is_device=True)
+        return True
 
-        async def lock(names: AbstractSet[Key]) -> None:
-            if fresh := names - locked:
-                await self._lock(connection, fresh, for_update=True)
-                locked.update(fresh)
+    # -- everything else -----------------------------------------------------------------------------
 
-        while True:
-            await lock(resolution.moved)
-            if not resolution.unread and not resolution.lost_members:
-                return resolution
-            if resolution.unread:
-                expanded |= await self._read_weaker(connection, resolution.unread)
-            if resolution.lost_members:
-                # All names of these persons: an event of any of them is evidence.
-                await lock(resolution.lost_members)
-                read_now = await self._read_weaker(connection, resolution.lost_members)
-                expanded |= read_now
-                await lock(read_now - resolution.lost_members)
-                evidence.recompute_home |= resolution.lost_members
-                await self._add_evidence(connection, resolution.lost_members, evidence)
-            resolution = self._resolve(events, to_erase, frozenset(expanded), evidence)
+    async def _read_accounts(self, connection: Connection, accounts: AbstractSet[Key]) -> None:
+        """Read these accounts, for those that another account stands for."""
+        if not accounts:
+            return
+        subjects = await self._subjects.load(connection, accounts)
+        for key in accounts:
+            merged_into = subjects[key].merged_into
+            if merged_into is not None and not is_person(key[1]):
+                self._known.absorbed[key] = merged_into
 
-    async def _read_weaker(self, connection: Connection, names: AbstractSet[Key]) -> set[Key]:
-        """Read all names that lead to the given ones; returns both.
+    async def _read(self, connection: Connection, needs: Needs) -> None:
+        known = self._known
+        if needs.rows:
+            await self._read_names(connection, needs.rows)
+        if needs.pairs:
+            await self._read_pairs(connection, needs)
+        if needs.statements:
+            await self._lock(connection, needs.statements)
+            for each in await tables.statements(connection, needs.statements):
+                known.statements.add(each)
+            known.statements_read |= needs.statements
+        if needs.people:
+            await self._read_people(connection, needs.people)
+        if needs.histories:
+            await self._read_histories(connection, needs.histories)
+        if needs.last_seen:
+            await self._read_last_seen(connection, needs.last_seen)
+        accounts = {
+            (workspace, value)
+            for (workspace, name), row in known.rows.items()
+            if row is not None and is_person(name)
+            for _, _, value, _ in row.accounts
+        }
+        accounts |= {
+            (each.names.workspace_id, each.names.account)
+            for each in known.events.values()
+            if each.names.account is not None
+        }
+        await self._read_accounts(connection, accounts)
 
-        No other stager can add a name below a locked one, so these are all.
-        """
-        weaker = await read.weaker_names(connection, names)
-        self.links.update(weaker)
-        await self._read(connection, identity.missing_targets(self.links))
-        if former := identity.former_accounts(names, self.links):
-            # The people of an absorbed account: those without a home in their row, and other members.
-            await self._subjects.load(connection, former)
-            await self._read(connection, await read.persons_in(connection, former))
-        return names | weaker.keys()
+    async def _read_names(self, connection: Connection, names: Iterable[Key]) -> None:
+        known, unread = self._known, []
+        for name in names:
+            # Accounts are always read: the cache holds their subjects and not their names.
+            cached = self._cache.names.get(name) if is_person(name[1]) else None
+            if cached is None:
+                unread.append(name)
+            else:
+                known.rows[name], self.read_at[name] = cached
+        if unread:
+            tick = self._cache.tick()
+            rows = await tables.names(connection, unread)
+            for name in unread:
+                self._put(name, rows.get(name), tick)
 
-    async def _add_evidence(
-        self, connection: Connection, persons: AbstractSet[Key], evidence: Evidence
+    def _put(self, name: Key, row: NameRow | None, tick: int) -> None:
+        self._known.rows[name] = row
+        if row is not None:
+            self.read_at[name] = tick
+            self._cache.names.put(name, (row, tick))
+
+    async def _read_pairs(self, connection: Connection, needs: Needs) -> None:
+        known, cache = self._known, self._cache.pairs
+        orders = await tables.orders_of_pairs(connection, needs.pairs)
+        for pair in needs.pairs:
+            order = known.pairs[pair] = orders.get(pair)
+            if order is not None:
+                cache.put(pair, order)
+
+    async def _read_people(self, connection: Connection, persons: AbstractSet[Key]) -> None:
+        """Lock persons and read all their names; no other stager adds one without the person's row."""
+        known = self._known
+        await self._lock(connection, persons)
+        tick = self._cache.tick()
+        of_persons: dict[Key, set[Key]] = {person: set() for person in persons}
+        for name, row in (await tables.names_of(connection, persons)).items():
+            present = known.rows.get(name)
+            if present is not None and present != row:
+                raise Conflict("a name was changed by another stager")
+            self._put(name, row, tick)
+            of_persons[name[0], row.person_id].add(name)
+        known.names_of.update(of_persons)
+        known.people_read |= persons
+
+    async def _read_histories(self, connection: Connection, owners: AbstractSet[Key]) -> None:
+        """Read all events of persons and of accounts; the versions of their subjects before."""
+        known = self._known
+        persons = {owner for owner in owners if is_person(owner[1])}
+        await self._lock(connection, persons)
+        seen_in = await read.seen_in(connection, persons)
+        subjects = {(person[0], each) for person, seen in seen_in.items() for each in seen}
+        await self._subjects.load(connection, subjects | (owners - persons))
+        histories = await tables.history_of_persons(connection, persons)
+        histories |= await read.history(connection, owners - persons)
+        for (workspace, _), rows in histories.items():
+            for row in rows:
+                names = event_names(decode_stored(row.envelope))
+                known.events[workspace, row.message_id] = StoredEvent(
+                    names, row.message_id, row.person_id, row.subject_id
+                )
+        known.histories_read |= owners
+
+    async def _read_last_seen(self, connection: Connection, persons: AbstractSet[Key]) -> None:
+        seen_in = await read.seen_in(connection, persons)
+        keys = {(person[0], each) for person, seen in seen_in.items() for each in seen}
+        subjects = await self._subjects.load(connection, keys)
+        for person in persons:
+            last = [
+                order
+                for each in seen_in.get(person, ())
+                if (order := subjects[person[0], each].last) is not None
+            ]
+            self._known.last_seen[person] = max(last, default=None)
+
+    async def _lock(self, connection: Connection, names: AbstractSet[Key]) -> None:
+        """Lock the rows of names for a change. Raises Conflict if one is not as it was read."""
+        known = self._known
+        fresh = {name for name in names if known.rows.get(name) is not None} - self._locked
+        if not fresh:
+            return
+        rows = await tables.lock_names(connection, fresh, for_update=True)
+        _check_unchanged(rows, fresh, known.rows)
+        self._locked |= fresh
+
+    async def _lock_owners(
+        self, connection: Connection, events: Sequence[EventNames], resolution: Resolution
     ) -> None:
-        added: list[EventNames] = []
-        for row in await self._subjects.history_of_persons(connection, persons):
-            event = event_names(decode_stored(row.envelope))
-            added.append(event)
-            if event.account is not None:
-                # The account led to the subject that the row has.
-                self._accounts.setdefault((event.workspace_id, event.account), row.subject_id)
-        evidence.events += added
-        await self._read(connection, identity.names_in(evidence.events))
-
-    async def _lock(
-        self, connection: Connection, names: AbstractSet[Key], *, for_update: bool = False
-    ) -> None:
-        rows = await read.lock_links(connection, names, for_update=for_update)
-        _check_unchanged(rows, names, self.links)
+        """Lock the existing persons that new names join: they must not move until the commit."""
+        changes, rows = resolution.changes, self._known.rows
+        depends_on: set[Key] = set()
+        for (workspace, _), (_, new) in changes.items():
+            depends_on.add((workspace, new.person_id))
+        for event in events:
+            depends_on.update(name for name in names_in(event) if name not in changes)
+        existing = {name for name in depends_on if rows.get(name) is not None}
+        existing -= changes.keys() | self._locked
+        if existing:
+            rows_now = await tables.lock_names(connection, existing)
+            _check_unchanged(rows_now, existing, rows)
 
 
 def _check_unchanged(
-    rows: Mapping[Key, Link], names: Iterable[Key], before: "Mapping[Key, Link | None]"
+    rows: Mapping[Key, NameRow], names: Iterable[Key], before: Mapping[Key, NameRow | None]
 ) -> None:
-    if stale := [name for name in names if rows.get(name) != before[name]]:
+    if stale := [name for name in names if rows.get(name) != before.get(name)]:
         raise Conflict(f"{len(stale)} names were changed by another stager")
-
-
-def _is_settled(link: Link, weaker: Key, name: Key, at: datetime) -> bool:
-    """Whether a link of `weaker` to `name` at an instant is too late, or too weak, to replace `link`."""
-    if link.person_id == weaker[1] or link.parent is None or link.linked_at is None:
-        return False
-    if is_equal(weaker[1], link.parent) and not is_equal(weaker[1], name[1]):
-        return False
-    return link.linked_at < at

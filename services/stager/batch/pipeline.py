@@ -2,9 +2,11 @@
 
     refresh          maps and tombstones that are newer than the last batch
     drop_repeated    unmapped events and requests that an earlier batch has stored
+    drop_bare_repeats  the same, stored before message ids had a scope
     resolve_names    who each event is about
     drop_erased      events of erased persons
     insert_history   new touchpoints; the others are duplicates
+    compare_duplicates  duplicates that say something else
     move_history     stored touchpoints of names that lead elsewhere now
     load_subjects    subjects and members that the events change
     fold             events into subjects
@@ -17,6 +19,8 @@ updated after the commit, by `BatchWriter`.
 """
 
 from services.stager.batch.context import BatchContext
+from services.stager.batch.steps.compare_duplicates import compare_duplicates
+from services.stager.batch.steps.drop_bare_repeats import drop_bare_repeats
 from services.stager.batch.steps.drop_erased import drop_erased
 from services.stager.batch.steps.drop_repeated import drop_repeated
 from services.stager.batch.steps.erase_people import erase_people
@@ -40,10 +44,12 @@ async def run(connection: Connection, batch: BatchContext) -> BatchResult:
     records = batch.records
     await refresh(connection, batch)
     await drop_repeated(connection, batch)
+    await drop_bare_repeats(connection, batch)
     if records.events or records.erase_requests:
         await resolve_names(connection, batch)
         await drop_erased(connection, batch)
         await insert_history(connection, batch)
+    await compare_duplicates(connection, batch)
     if records.events or batch.resolution.erased_names:
         await move_history(connection, batch)
         await load_subjects(connection, batch)

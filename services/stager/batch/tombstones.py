@@ -77,20 +77,27 @@ def erased_again(events: Iterable[BatchEvent], tombstones: Tombstones, cache: Ro
     event, so that a second person who uses the same device is not erased along with it.
     """
     erased: set[Key] = set()
-    links = cache.links
+    rows = cache.names
     for event in events:
         names = event.names
         if names.person is None or not tombstones.has_any(names.workspace_id):
             continue
-        if links.get(names.person) is None and tombstones.find(names.person) is not None:
+        if rows.get(names.person) is None and tombstones.find(names.person) is not None:
             erased.add(names.person)
-        weaker = []
-        for pair in names.weaker:
-            was_linked = None if links.get(pair[0]) is not None else tombstones.find(pair[0])
+        dropped: set[Key] = set()
+        for name in (*names.people[1:], names.device if names.people else None, *names.others):
+            if name is None:
+                continue
+            was_linked = None if rows.get(name) is not None else tombstones.find(name)
             if was_linked is False:
-                erased.add(pair[0])
-            if not was_linked:
-                weaker.append(pair)
-        if len(weaker) != len(names.weaker):
-            event.names = msgspec.structs.replace(names, weaker=tuple(weaker))
+                erased.add(name)
+            if was_linked:
+                dropped.add(name)
+        if dropped:
+            event.names = msgspec.structs.replace(
+                names,
+                people=tuple(name for name in names.people if name not in dropped),
+                device=None if names.device in dropped else names.device,
+                others=tuple(name for name in names.others if name not in dropped),
+            )
     return erased

@@ -236,6 +236,7 @@ class Consumer:
         metrics = self._metrics
         metrics.stager_events.labels("applied").inc(result.applied)
         metrics.stager_events.labels("duplicate").inc(result.duplicate)
+        metrics.stager_other_content.inc(result.with_other_content)
         metrics.stager_events.labels("dead").inc(result.dead)
         metrics.stager_events.labels("erased").inc(result.erased)
         metrics.stager_batch_records.observe(result.records)
@@ -254,6 +255,7 @@ class Consumer:
             records=result.records,
             applied=result.applied,
             duplicate=result.duplicate,
+            with_other_content=result.with_other_content,
             dead=result.dead,
             erased=result.erased,
             refolds=sum(result.tally.refolds.values()),

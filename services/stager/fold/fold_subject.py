@@ -208,6 +208,11 @@ def fold_time(
     _put_subject(key, replace(subject, version=version, states=states), output)
 
 
+def touch(key: Key, subject: Subject, output: FoldOutput) -> None:
+    """Write a subject as it is, with the next version."""
+    _put_subject(key, replace(subject, version=subject.version + 1), output)
+
+
 def leave_journey(
     key: Key, subject: Subject, name: str, stored: StoredRows, output: FoldOutput
 ) -> None:

@@ -5,7 +5,7 @@ placement, and notices in the outbox.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from hashlib import blake2b
@@ -14,9 +14,10 @@ from uuid import UUID
 from services.stager.records.records import STALL
 from services.stager.store.rows import CurrentTransition, JourneyKey, Row, StoredAlert
 from services.stager.subjects.subject import encode_json
+from shared.contracts.message_ids import as_sent
 from shared.journey.compile import CompiledJourney
 from shared.journey.map import Stage
-from shared.journey.model import Effect, Stall, Status, Transition
+from shared.journey.model import Effect, LastTouchpoint, Stall, Status, Transition
 from shared.journey.state import State
 from shared.wording import counted
 
@@ -120,7 +121,7 @@ def alert_row(key: JourneyKey, stall: Stall, compiled: CompiledJourney) -> Row:
         stall.stalled_at,
         stall.cleared_at,
         None if stall.cleared_at is None else AlertResolution.MOVED.value,
-        None if last is None else encode_json(last),
+        None if last is None else encode_json(_shown(last)),
         stall.value,
         encode_json(
             {
@@ -264,7 +265,13 @@ def notices(key: JourneyKey, t: Transition, now: datetime) -> list[Row]:
 def _cause(t: Transition) -> dict[str, str | None]:
     if t.cause.timer is not None:
         return {"timer": t.cause.timer}
-    return {"message_id": t.cause.message_id, "event": t.cause.event}
+    sent = None if t.cause.message_id is None else as_sent(t.cause.message_id)
+    return {"message_id": sent, "event": t.cause.event}
+
+
+def _shown(last: LastTouchpoint | None) -> LastTouchpoint | None:
+    """A touchpoint under the message id as its sender knows it."""
+    return None if last is None else replace(last, message_id=as_sent(last.message_id))
 
 
 def stalled_notice(key: JourneyKey, stall: Stall, compiled: CompiledJourney) -> Row:
@@ -279,7 +286,7 @@ def stalled_notice(key: JourneyKey, stall: Stall, compiled: CompiledJourney) -> 
         "stalled_at": stall.stalled_at,
         "alert_id": alert_id(key, stall),
         "owner": stage.owner if stage else None,
-        "last_touchpoint": stall.last_touchpoint,
+        "last_touchpoint": _shown(stall.last_touchpoint),
         "value_at_risk": stall.value,
         "map_version": compiled.journey.version,
     }

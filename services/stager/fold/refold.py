@@ -13,7 +13,8 @@ from services.stager.errors import FoldFailed
 from services.stager.fold.fold_subject import FoldOutput, StoredRows, fold_history
 from services.stager.fold.journeys import WorkspaceJourneys
 from services.stager.fold.output_rows import RefoldReason
-from services.stager.identity.names import Key, Link
+from services.stager.identity.known import NameRow
+from services.stager.identity.names import Key
 from services.stager.store import read
 from services.stager.store.rows import StoredTouchpoint
 from services.stager.store.session import Connection
@@ -44,10 +45,10 @@ class FoldMode:
     of_person: bool = False
 
 
-def fold_mode(key: Key, journeys: WorkspaceJourneys, link: Link | None) -> FoldMode:
+def fold_mode(key: Key, journeys: WorkspaceJourneys, link: NameRow | None) -> FoldMode:
     """The mode of an account, a lone person, a person with a home account, or a name that was merged.
 
-    `link` is the name's own, None for an account.
+    `link` is the row of the name itself, None for an account.
     """
     if not is_person(key[1]) or link is None:
         return FoldMode(journeys.of_accounts)

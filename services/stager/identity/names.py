@@ -1,6 +1,6 @@
-"""Names, the links between them, and what an event says about both. Pure.
+"""What an event says about who is who: the names in it, and its statements. Pure.
 
-A name is a person's (`user:`, `email:`, `anonymous:` and what follows) or an account's id.
+A name is a person's (`user:`, `external:`, `email:`, `anonymous:` and what follows) or an account's id.
 """
 
 from datetime import datetime
@@ -8,7 +8,19 @@ from datetime import datetime
 import msgspec
 
 from shared.contracts.envelope import Envelope
-from shared.contracts.names import ANONYMOUS, USER, person_names
+from shared.contracts.names import (
+    ANONYMOUS,
+    EMAIL,
+    EXTERNAL,
+    USER,
+    cleaned,
+    is_device,
+    is_junk,
+    is_record,
+    names_of_any_kind,
+    normal,
+    strength,
+)
 
 Key = tuple[int, str]
 """Workspace and name."""
@@ -16,84 +28,151 @@ Order = tuple[datetime, str]
 """Place of an event in history: `occurred_at`, `message_id`."""
 
 
-class Link(msgspec.Struct, frozen=True, gc=False):
-    """A row of `identifier`: where a name leads, by which event, and the ends of the chain.
-
-    `parent` of a person's name is a stronger name of the same person; the strongest name has its home
-    account there, or None. An account has a row only if another one absorbed it: that account is its
-    `parent` and its `person_id`.
-    """
-
-    parent: str | None
-    linked_at: datetime | None
-    linked_by: str | None
-    person_id: str
-    subject_id: str
-
-    @property
-    def order(self) -> Order | None:
-        """Order of the event that made the link."""
-        if self.linked_at is None or self.linked_by is None:
-            return None
-        return (self.linked_at, self.linked_by)
-
-
 class EventNames(msgspec.Struct, frozen=True, gc=False):
-    """The names in one event, and the links that follow from it."""
+    """The names in one event, and what the event states about them."""
 
     workspace_id: int
     order: Order
-    person: Key | None
-    """Strongest name in the event, not resolved."""
-    account: str | None
-    weaker: tuple[tuple[Key, Key], ...] = ()
-    """Pairs of a name and the one that it leads to by this event: a weaker name and a stronger one, a
-    former anonymous id and the present one, an account and the one that absorbs it."""
+    people: tuple[Key, ...] = ()
+    """Names of the acting person or object, strongest first; no device."""
+    device: Key | None = None
+    account: str | None = None
+    """The event's own account, or its record, not resolved."""
+    others: tuple[Key, ...] = ()
+    """Names that an `alias` or `unmerge` puts beside the event's person, or a `merge` beside its account."""
+    is_unmerge: bool = False
+    leaves: bool = False
+    """The person is in the account no longer."""
+    is_about_record: bool = False
+    """The event is about its record alone, which was deleted."""
+    account_of_record: str | None = None
+    """The account that `account`, a provider's record, is said to be."""
+
+    @property
+    def person(self) -> Key | None:
+        """The strongest name of the person, or the device; not resolved."""
+        return self.people[0] if self.people else self.device
+
+    @property
+    def record(self) -> Key | None:
+        """The record that an event about a record alone is about: a person's or object's, or an account's."""
+        if self.people:
+            return self.people[0]
+        return None if self.account is None else (self.workspace_id, self.account)
+
+    @property
+    def is_statement(self) -> bool:
+        """Whether the event says more than that its names belong together."""
+        return bool(self.others or self.account_of_record)
 
 
 def event_names(envelope: Envelope) -> EventNames:
-    """Read the names off an event.
+    """Read the names off an event, in stored form and without those that name nobody.
+
+    An event that has only such names keeps them: one stored before ingest refused it.
 
     A merge of accounts says nothing about people, even if it names one (see `records.without_person`).
     """
     workspace = envelope.workspace_id
     order = (envelope.occurred_at, envelope.message_id)
-    user_id, anonymous_id = envelope.user_id, envelope.anonymous_id
-    email, previous = envelope.email, envelope.previous_id
-    account = envelope.account_id or None
-    if user_id and not (email or anonymous_id or previous) and envelope.type != "merge":
-        return EventNames(workspace, order, (workspace, USER + user_id), account)
-    if envelope.type == "merge":
-        return EventNames(workspace, order, None, account, _account_merge(envelope))
-    names = person_names(user_id=user_id, email=email, anonymous_id=anonymous_id)
-    keys = [(workspace, name) for name in names]
-    if not keys:
-        return EventNames(workspace, order, None, account)
-    strongest, *others = keys
-    if previous and previous != anonymous_id:
-        others.append((workspace, ANONYMOUS + previous))
-    weaker = tuple((name, strongest) for name in others)
-    return EventNames(workspace, order, strongest, account, weaker)
+    user_id, account = envelope.user_id, envelope.account_id
+    if (
+        user_id
+        and not (envelope.email or envelope.anonymous_id or envelope.external_id)
+        and not envelope.account_external_id
+        and envelope.type in _PLAIN
+        and user_id.isascii()
+        and "@" not in user_id
+        and not is_junk(user_id)
+        and (account is None or (account.isascii() and not is_junk(account)))
+    ):
+        return EventNames(workspace, order, ((workspace, USER + user_id),), None, account)
+    names = _event_names(envelope, order, is_strict=True)
+    if names.people or names.device or names.account:
+        return names
+    return _event_names(envelope, order, is_strict=False)
+
+
+_PLAIN = frozenset({"track", "identify", "page", "screen", "group"})
+
+
+def _event_names(e: Envelope, order: Order, *, is_strict: bool) -> EventNames:
+    workspace = e.workspace_id
+    trusted = e.trusted_ids
+
+    def valid(field: str, value: str | None) -> str | None:
+        value = cleaned(value) if value else None
+        if not value or (is_strict and field not in trusted and is_junk(value)):
+            return None
+        return value
+
+    record = valid("account_external_id", e.account_external_id)
+    account_id = valid("account_id", e.account_id)
+    account = record or account_id
+    if e.previous_account_id is not None or e.type == "merge":
+        return _account_statement(e, order, account)
+    found: dict[str, None] = {}
+    for field, prefix in _FIELDS:
+        value = valid(field, getattr(e, field))
+        if value:
+            found[normal(prefix + value)] = None
+    names = sorted(found, key=strength) if len(found) > 1 else list(found)
+    people = tuple((workspace, name) for name in names if not is_device(name))
+    device = next(((workspace, name) for name in names if is_device(name)), None)
+    return EventNames(
+        workspace,
+        order,
+        people,
+        device,
+        account,
+        _others(e),
+        is_unmerge=e.type == "unmerge",
+        leaves=e.type == "leave",
+        is_about_record=e.is_about_record,
+        account_of_record=account_id if record and account_id != record else None,
+    )
+
+
+_FIELDS = (
+    ("user_id", USER),
+    ("external_id", EXTERNAL),
+    ("email", EMAIL),
+    ("anonymous_id", ANONYMOUS),
+)
+
+
+def _others(e: Envelope) -> tuple[Key, ...]:
+    if e.type not in ("alias", "unmerge"):
+        return ()
+    texts = [normal(name) for name in e.previous_names]
+    if e.previous_id and not is_junk(e.previous_id):
+        texts += names_of_any_kind(e.previous_id)
+    return tuple(dict.fromkeys((e.workspace_id, text) for text in texts))
+
+
+def _account_statement(e: Envelope, order: Order, account: str | None) -> EventNames:
+    """A merge or unmerge of accounts. A record that an account absorbed is a record of that account."""
+    other = cleaned(e.previous_account_id or "")
+    workspace = e.workspace_id
+    if not account or not other or account == other:
+        return EventNames(workspace, order, account=account)
+    if e.type == "merge" and is_record(other) and not is_record(account):
+        return EventNames(workspace, order, account=other, account_of_record=account)
+    return EventNames(
+        workspace,
+        order,
+        account=account,
+        others=((workspace, other),),
+        is_unmerge=e.type == "unmerge",
+    )
 
 
 def all_person_names(envelope: Envelope) -> list[Key]:
-    """Every person's name in an event or a request, the former id of an alias included."""
-    names = person_names(
-        user_id=envelope.user_id, email=envelope.email, anonymous_id=envelope.anonymous_id
-    )
-    keys = [(envelope.workspace_id, name) for name in names]
-    if envelope.previous_id:
-        keys.append((envelope.workspace_id, ANONYMOUS + envelope.previous_id))
+    """Every person's name in an event or a request, those of an alias included."""
+    names = event_names(envelope)
+    keys = [*names.people]
+    if names.device is not None:
+        keys.append(names.device)
+    if envelope.type not in ("merge", "unmerge") or not envelope.previous_account_id:
+        keys += names.others
     return keys
-
-
-def _account_merge(envelope: Envelope) -> tuple[tuple[Key, Key], ...]:
-    loser, survivor = envelope.previous_account_id, envelope.account_id
-    if not loser or not survivor or loser == survivor:
-        return ()
-    return (((envelope.workspace_id, loser), (envelope.workspace_id, survivor)),)
-
-
-def is_equal(name: str, other: str) -> bool:
-    """Whether two names of a person are equally strong: anonymous ids are, among each other."""
-    return name.startswith(ANONYMOUS) and other.startswith(ANONYMOUS)

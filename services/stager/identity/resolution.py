@@ -1,230 +1,388 @@
-"""Who an event is about: where names lead once the events of a batch are in. Pure.
+"""Who each event is about, and what a batch changes about who is who. Pure.
 
-A name (`user:`, `email:`, `anonymous:`) leads to at most one other, and the end of such a chain is the
-person; a person has at most one home account, and an account leads to at most one which absorbed it. Of
-several links the first by event order wins, so the outcome is a function of the set of events
-(decision 0008):
+`resolve` works on what was read of a few names and reports what it lacks; the caller reads that and calls
+again. It never needs all names of a workspace. Decision 0024 has the rules; in short:
 
-    parent(name)    = first event that names it together with a stronger name, else with an equal one
-    home(person)    = first event with an account whose strongest name belongs to the person
-    survivor(account) = first event by which another account absorbs it
-    subject         = the event's own account, else the person's home, else the person; absorbed
-                      accounts replaced by their survivor
+    person of an event  = the group of its strongest name; of a device alone, its user at that time
+    account of a person = the one joined last before the event and not left
+    subject             = the event's own account, else the person's at that time, else the person
 
-`resolve` works on the stored rows of a few names and reports which others it lacks; the caller reads
-those and calls again. It never needs all names of a workspace.
+The outcome is a function of the set of events: what a late event changes is worked out from the stored
+events of the persons concerned.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
 
-from services.stager.identity.graph import IdentityGraph, stored_row_has_no_room_for_home
-from services.stager.identity.names import EventNames, Key, Link
-from shared.contracts.names import is_person
-
-
-@dataclass(slots=True)
-class Evidence:
-    """Stored events that were read because their person lost a name: all that this person did."""
-
-    recompute_home: set[Key] = field(default_factory=set)
-    """Persons whose home follows from `events` alone; the stored one does not count."""
-    events: list[EventNames] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Resolution:
-    """Where names lead once the events are in, and which rows change by it."""
-
-    links: dict[Key, Link]
-    """Every name of the events; an account only if another one absorbed it."""
-    changes: dict[Key, tuple[Link | None, Link]] = field(default_factory=dict)
-    """Rows to write: as they were (None: new) and as they become."""
-    moved: set[Key] = field(default_factory=set)
-    """Names that now lead to another person or subject: their stored events move."""
-    depends_on: set[Key] = field(default_factory=set)
-    """Existing names that new or changed rows lead through: they must not move until the commit."""
-    unread: set[Key] = field(default_factory=set)
-    """Moved names whose weaker names have not been read yet: read them and resolve again."""
-    lost_members: set[Key] = field(default_factory=set)
-    """Persons that lost a name, or whose row has no room for the home, and that are not in
-    `Evidence.recompute_home` yet: read their events and resolve again."""
-    accounts: Mapping[Key, str] = field(default_factory=dict)
-    """Absorbed accounts, as far as they were read, and the account that stands for each."""
-    erased_names: AbstractSet[Key] = frozenset()
-    """All names of the persons to erase, as far as they were read."""
-
-    def owner(self, event: EventNames) -> tuple[str | None, str]:
-        """Person and subject of an event."""
-        account = event.account
-        if account is not None and self.accounts:
-            account = self.accounts.get((event.workspace_id, account), account)
-        if event.person is None:
-            if account is None:
-                message = "an event names an account or a person"
-                raise ValueError(message)
-            return None, account
-        link = self.links[event.person]
-        return link.person_id, account or link.subject_id
-
-
-def names_in(events: Iterable[EventNames]) -> set[Key]:
-    """Every name in the events."""
-    names: set[Key] = set()
-    for event in events:
-        if event.person is not None:
-            names.add(event.person)
-        for name, other in event.weaker:
-            names.add(name)
-            names.add(other)
-    return names
-
-
-def missing_targets(stored: Mapping[Key, Link | None]) -> set[Key]:
-    """Names that stored rows lead to and that are not in `stored`: to be read before `resolve`."""
-    missing: set[Key] = set()
-    for (workspace, _), link in stored.items():
-        if link is None:
-            continue
-        if (person := (workspace, link.person_id)) not in stored:
-            missing.add(person)
-        if link.parent is not None and link.parent != link.person_id and is_person(link.parent):
-            parent = (workspace, link.parent)
-            if parent not in stored:
-                missing.add(parent)
-    return missing
-
-
-def former_accounts(names: AbstractSet[Key], stored: Mapping[Key, Link | None]) -> set[Key]:
-    """The accounts to which those among the names lead by their stored rows."""
-    former: set[Key] = set()
-    for name in names:
-        if not is_person(name[1]):
-            link = stored.get(name)
-            former.add(name if link is None else (name[0], link.subject_id))
-    return former
+from services.stager.identity import outcome
+from services.stager.identity import partition as groups
+from services.stager.identity import timeline as times
+from services.stager.identity.known import (
+    OLD_RULES,
+    Known,
+    NameRow,
+    Needs,
+    Resolution,
+)
+from services.stager.identity.names import EventNames, Key, Order
+from services.stager.identity.outcome import Changes
+from services.stager.identity.statements import (
+    Statement,
+    StatementKind,
+    Statements,
+    connected,
+    counts_more,
+    names_in,
+    statements_of,
+    uses_of_devices,
+)
+from services.stager.identity.view import View
+from shared.contracts.names import is_device, is_person
 
 
 def resolve(
-    events: Sequence[EventNames],
-    stored: Mapping[Key, Link | None],
-    *,
-    expanded: frozenset[Key] = frozenset(),
-    evidence: Evidence | None = None,
-    accounts: Mapping[Key, str] | None = None,
-    to_erase: AbstractSet[Key] = frozenset(),
-) -> Resolution:
-    """Work out where names lead once `events` are in.
+    events: Sequence[EventNames], known: Known, to_erase: AbstractSet[Key] = frozenset()
+) -> Resolution | Needs:
+    """Whose the events are, or what is missing to say so.
 
-    `stored` holds every name in `events`, with the names that `missing_targets` reports; None: there is
-    no such row. `expanded`: names all of whose weaker names are in `stored`. `accounts`: absorbed
-    accounts that are not in `stored`, with their survivor. `to_erase`: names in `events` whose persons
-    are to be erased. Cost: O(names), no I/O.
+    `to_erase`: names in `events` whose persons are to be erased.
     """
-    evidence = evidence or Evidence()
-    graph = IdentityGraph(stored, evidence.recompute_home, accounts or {})
-    _propose(graph, [*events, *evidence.events])
-    graph.erase(to_erase)
-    links = {name: link for name, link in stored.items() if link is not None}
-    if len(links) == len(stored) and not (
-        graph.parents or graph.homes or evidence.recompute_home or graph.to_erase
-    ):
-        # The usual batch: no new name and no new link.
-        return Resolution(links, accounts=accounts or {})
-    resolution = _compare(graph, names_in(events) | links.keys(), expanded)
-    resolution.accounts = {
-        **graph.accounts,
-        **{key: link.subject_id for key, link in resolution.links.items() if not is_person(key[1])},
-    }
-    return resolution
+    return _Resolver(events, known, to_erase).run()
 
 
-def _propose(graph: IdentityGraph, events: Sequence[EventNames]) -> None:
-    for event in events:
-        for weaker, stronger in event.weaker:
-            graph.propose_parent(weaker, stronger, event.order)
-    for name in list(graph.parents):
-        # The home of a name goes along to the person that the name now belongs to.
-        home = graph.stored_home(name)
-        if home is not None and name not in graph.recompute_home:
-            graph.propose_home(graph.root(name), home[1], home[0])
-    is_home_stored = not graph.recompute_home
-    for event in events:
-        if event.person is None or event.account is None:
-            continue
-        link = graph.stored.get(event.person)
-        if (
-            link is None
-            or link.person_id != event.person[1]
-            or link.linked_at is None
-            or link.linked_at >= event.order[0]
-            or link.parent is None
-            or is_person(link.parent)
-            or not is_home_stored
+class _Resolver:
+    def __init__(
+        self, events: Sequence[EventNames], known: Known, to_erase: AbstractSet[Key]
+    ) -> None:
+        self.events = events
+        self.known = known
+        self.to_erase = to_erase
+        self.needs = Needs()
+        self.view = View(known)
+        self.changes = Changes()
+        self.rebuilt: set[Key] = set()
+        """Stored persons whose events are all looked at."""
+
+    def run(self) -> Resolution | Needs:
+        for step in (
+            self._read_rows,
+            self._join,
+            self._find_moved_names,
+            self._time_devices,
+            self._time_accounts,
+            self._erase,
+            self._want_names,
         ):
-            graph.propose_home(graph.root(event.person), event.account, event.order)
-        # Else the ordinary case: the person has a home since an earlier event.
+            step()
+            if self.needs:
+                return self.needs
+        return outcome.resolution(self.events, self.known, self.view, self.changes)
 
+    # -- rows ------------------------------------------------------------------------------------
 
-def _compare(graph: IdentityGraph, names: set[Key], expanded: frozenset[Key]) -> Resolution:
-    """The rows of `names` with the candidates in, beside the stored ones."""
-    resolution = Resolution({})
-    depends_on: set[Key] = set()
-    erased_names: set[Key] = set()
-    for name in names:
-        old = graph.stored.get(name)
-        if old is not None and not graph.may_change(name, old):
-            resolution.links[name] = old
-            continue
-        if old is None and not is_person(name[1]) and graph.parent(name) is None:
-            # An account that no other one absorbed needs no row.
-            continue
-        new = resolution.links[name] = graph.row(name)
-        is_erased = graph.root(name) in graph.to_erase
-        if is_erased:
-            erased_names.add(name)
-        if is_person(name[1]):
-            _find_unstored_homes(graph, name, old, new, resolution.lost_members)
-        if new == old and not is_erased:
-            continue
-        resolution.changes[name] = (old, new)
-        depends_on.add((name[0], new.person_id))
-        if new.parent is not None and is_person(new.parent):
-            depends_on.add((name[0], new.parent))
-        if _moves(name, old, new, is_erased=is_erased):
-            resolution.moved.add(name)
-    existing = {name for name in depends_on if graph.stored.get(name) is not None}
-    resolution.depends_on = existing - set(resolution.changes)
-    resolution.unread = resolution.moved - expanded
-    resolution.lost_members -= graph.recompute_home
-    resolution.erased_names = erased_names
-    return resolution
+    def _read_rows(self) -> None:
+        known = self.known
+        self._want_rows({name for event in self.events for name in names_in(event)})
+        self._want_rows({name for event in self._stored_events() for name in names_in(event)})
+        for (workspace, _), row in known.rows.items():
+            if row is not None:
+                self._want_rows([(workspace, row.person_id)])
+                self._want_rows((workspace, user) for _, _, user, _ in row.users)
+        # Names of the old rules are worked out from all that their persons ever did.
+        self._want_whole(self._of_old_rules())
 
+    def _of_old_rules(self) -> set[Key]:
+        """Persons, and accounts, of rows that were resolved before decision 0024."""
+        return {
+            (workspace, row.person_id)
+            for (workspace, _), row in self.known.rows.items()
+            if row is not None and row.version == OLD_RULES
+        }
 
-def _moves(name: Key, old: Link | None, new: Link, *, is_erased: bool) -> bool:
-    """Whether stored events of this name may now belong to another subject or person."""
-    if not is_person(name[1]):
-        return new.subject_id != (name[1] if old is None else old.subject_id)
-    if old is None:
-        return False
-    return is_erased or (old.person_id, old.subject_id) != (new.person_id, new.subject_id)
+    def _want_rows(self, names: Iterable[Key]) -> None:
+        self.needs.rows |= {name for name in names if name not in self.known.rows}
 
+    def _want_whole(self, persons: Iterable[Key]) -> None:
+        """Want all names and all events of stored persons, or of accounts."""
+        known = self.known
+        for person in persons:
+            if person not in known.people_read:
+                self.needs.people.add(person)
+            if person not in known.histories_read:
+                self.needs.histories.add(person)
+            self.rebuilt.add(person)
 
-def _find_unstored_homes(
-    graph: IdentityGraph, name: Key, old: Link | None, new: Link, lost_members: set[Key]
-) -> None:
-    """Add the persons whose home no row holds, so that it has to be computed from their events."""
-    root = (name[0], new.person_id)
-    if graph.has_no_room_for_home(root):
-        lost_members.add(root)
-        if old is not None:
-            lost_members.add((name[0], old.person_id))
-    if old is None:
-        return
-    former = (name[0], old.person_id)
-    if root != former and (
-        stored_row_has_no_room_for_home(graph.stored, former)
-        or (former != name and graph.root(former) != root)
-    ):
-        lost_members.add(former)
+    # -- groups ----------------------------------------------------------------------------------
+
+    def _join(self) -> None:
+        """Work out the groups of all names that new statements reach."""
+        known = self.known
+        statements = Statements(known.statements)
+        touched: set[Key] = set()
+        for event in [*self.events, *self._events_of_old_rules()]:
+            if event.is_about_record and event.record is not None:
+                touched.add(event.record)
+            for each in statements_of(event):
+                if self._is_new(each) and statements.add(each):
+                    self.changes.statements.append(each)
+                    touched |= connected(each)
+        touched |= {
+            event.record
+            for event in self._stored_events()
+            if event.is_about_record and event.record is not None
+        }
+        if self.needs or not touched:
+            return
+        self.view.reach = groups.closure(statements, touched)
+        self.needs.statements |= self.view.reach - known.statements_read
+        self._want_rows(self.view.reach)
+        if self.needs:
+            return
+        self.view.partition = groups.partition(statements)
+        self.view.records = dict(groups.representatives_of_records(statements, self.view.partition))
+
+    def _is_new(self, statement: Statement) -> bool:
+        """Whether a statement may count for more than what is stored."""
+        if statement.kind in (StatementKind.EXPLICIT, StatementKind.UNMERGE):
+            return True
+        if statement.pair not in self.known.pairs:
+            self.needs.pairs.add(statement.pair)
+            return False
+        order = self.known.pairs[statement.pair]
+        return order is None or counts_more(statement, order)
+
+    def _events_of_old_rules(self) -> list[EventNames]:
+        old = self._of_old_rules()
+        if not old:
+            return []
+        return [
+            each.names
+            for (workspace, _), each in self.known.events.items()
+            if (workspace, each.person_id) in old or (workspace, each.subject_id) in old
+        ]
+
+    def _stored_events(self) -> Iterable[EventNames]:
+        return (each.names for each in self.known.events.values())
+
+    # -- names that move -------------------------------------------------------------------------
+
+    def _find_moved_names(self) -> None:
+        """Want all events of the persons that lose or gain a name which was another person's."""
+        rows = self.known.rows
+        # A record that another one absorbs keeps to itself the events that are about it alone.
+        restated = {
+            name
+            for each in self.changes.statements
+            if each.kind in (StatementKind.EXPLICIT, StatementKind.UNMERGE)
+            for name in (each.name, each.other)
+        }
+        concerned: set[Key] = set()
+        for name in self.view.reach:
+            row = rows[name]
+            if is_device(name[1]) or row is None:
+                continue
+            if not is_person(name[1]):
+                self._find_moved_account(name, row)
+                continue
+            old, new = (name[0], row.person_id), self.view.partition.of(name)
+            if old != new or name in restated:
+                concerned |= {old, new}
+        for name in self.view.reach:
+            if not is_person(name[1]) and rows[name] is None:
+                self._find_moved_account(name, None)
+        self._want_whole(person for person in concerned if self._is_stored(person))
+        self.changes.changed |= concerned
+
+    def _find_moved_account(self, name: Key, row: NameRow | None) -> None:
+        old = name[1] if row is None else row.subject_id
+        if self.view.account_of(*name) == old:
+            return
+        key = (name[0], old)
+        if key not in self.known.histories_read:
+            self.needs.histories.add(key)
+            return
+        # Which of its people's entries say something new may depend on which accounts are one.
+        people = {
+            (workspace, each.person_id)
+            for (workspace, _), each in self.known.events.items()
+            if workspace == key[0] and each.subject_id == old and each.person_id is not None
+        }
+        self._want_whole(person for person in people if self._is_stored(person))
+
+    def _is_stored(self, person: Key) -> bool:
+        return self.known.rows.get(person) is not None
+
+    # -- devices ---------------------------------------------------------------------------------
+
+    def _time_devices(self) -> None:
+        """Work out who used the devices of the batch, and of the persons whose events all are looked at."""
+        uses: dict[Key, list[times.Entry]] = {}
+        for event in self.events:
+            for user, device in uses_of_devices(event):
+                uses.setdefault(device, []).append(times.entry(event.order, user[1]))
+        for device, entries in uses.items():
+            self._find_new_users(device, entries)
+        if self.needs:
+            return
+        by_device = {device: uses[device] for device in self.view.users}
+        for names in self._stored_events():
+            for user, device in uses_of_devices(names):
+                # With all of the batch: an entry that said nothing new may do so beside these.
+                of_device = by_device.setdefault(device, list(uses.get(device, ())))
+                of_device.append(times.entry(names.order, user[1]))
+        for device, entries in by_device.items():
+            old = self._stored_users(device)
+            if len(old) <= times.MOST_ENTRIES:
+                same = self.view.same_person(device[0])
+                timeline = times.rebuilt_users([*old, *entries], same)
+                if timeline != old:
+                    self.view.users[device] = timeline
+                    self.changes.changed.add(device)
+
+    def _stored_users(self, device: Key) -> times.Timeline:
+        row = self.known.rows.get(device)
+        return row.users if row is not None else ()
+
+    def _find_new_users(self, device: Key, entries: Iterable[times.Entry]) -> None:
+        """Want all events of the persons whose events on a device become another person's."""
+        timeline = self._stored_users(device)
+        same = self.view.same_person(device[0])
+        for each in entries:
+            if times.says_nothing_new(timeline, each, same, is_device=True):
+                continue
+            self.view.users[device] = timeline
+            self.changes.changed.add(device)
+            order = each[:2]
+            holder = View(self.known).user_of(device, order)
+            if self._is_stored(holder):
+                self.changes.changed.add(holder)
+                if not (times.is_after(timeline, order) and self._is_newest(holder, order)):
+                    self._want_whole([holder])
+
+    def _is_newest(self, person: Key, order: Order) -> bool:
+        """Whether no stored event of a person can be later than an instant.
+
+        Where all its events were read they are looked at, whatever this says.
+        """
+        known = self.known
+        if person in known.histories_read:
+            return False
+        if person not in known.last_seen:
+            self.needs.last_seen.add(person)
+            return True
+        last = known.last_seen[person]
+        return last is None or last < order
+
+    # -- accounts --------------------------------------------------------------------------------
+
+    def _time_accounts(self) -> None:
+        """Work out the accounts of the persons in the batch, and of those who gain or lose events."""
+        entries: dict[Key, list[times.Entry]] = {}
+        for event in self.events:
+            self._add_entry(entries, event, self.view.person_at(event))
+        self._want_rows(entries)
+        if self.needs:
+            return
+        wanted = self.rebuilt | self._exchanging()
+        for person, of_person in entries.items():
+            if self._changes_accounts(person, of_person):
+                wanted.add(person)
+        self._want_whole(person for person in wanted if self._is_stored(person))
+        if not self.needs:
+            self._rebuild_accounts(wanted, entries)
+
+    def _exchanging(self) -> set[Key]:
+        """Persons of whom an event becomes another one's: what it says of an account goes along."""
+        persons: set[Key] = set()
+        for each in self.known.events.values():
+            person = self.view.person_at(each.names)
+            if person is None or each.person_id is None or each.names.account is None:
+                continue
+            if each.person_id != person[1]:
+                persons |= {person, (person[0], each.person_id)}
+        return persons
+
+    def _add_entry(
+        self, entries: dict[Key, list[times.Entry]], event: EventNames, person: Key | None
+    ) -> None:
+        if person is None or event.account is None or self.view.stands_alone(event):
+            return
+        entry = times.entry(event.order, event.account, is_left=event.leaves)
+        entries.setdefault(person, []).append(entry)
+
+    def _changes_accounts(self, person: Key, entries: Sequence[times.Entry]) -> bool:
+        """Change a person's timeline by new entries; whether all its events have to be looked at."""
+        row = self.known.rows[person]
+        timeline = row.accounts if row is not None else ()
+        same = self.view.same_account(person[0])
+        unknown = [
+            each
+            for each in entries
+            if not times.says_nothing_new(timeline, each, same, is_device=False)
+        ]
+        if not unknown:
+            return False
+        self.changes.changed.add(person)
+        self.view.accounts[person] = times.rebuilt_accounts([*timeline, *entries], same)
+        if row is None or person in self.rebuilt:
+            return False
+        first = min(each[:2] for each in unknown)
+        return not (times.is_after(timeline, first) and self._is_newest(person, first))
+
+    def _rebuild_accounts(self, persons: set[Key], entries: dict[Key, list[times.Entry]]) -> None:
+        stored: dict[Key, list[times.Entry]] = {person: [] for person in persons}
+        for each in self.known.events.values():
+            person = self.view.person_at(each.names)
+            # A stored person whose events are not all known keeps its timeline: none of these is new to it.
+            if person is not None and (person in persons or not self._is_stored(person)):
+                self._add_entry(stored, each.names, person)
+        for person, of_person in stored.items():
+            self.view.accounts[person] = times.rebuilt_accounts(
+                [*of_person, *entries.get(person, ())], self.view.same_account(person[0])
+            )
+
+    # -- erasure, and what is written ------------------------------------------------------------
+
+    def _erase(self) -> None:
+        """Find the persons to erase, and take their uses of devices away."""
+        erased = self.changes.erased_people
+        for name in self.to_erase:
+            erased.add(
+                self.view.user_of(name, None) if is_device(name[1]) else self.view.person_of(name)
+            )
+        self._want_whole(person for person in erased if self._is_stored(person))
+        if self.needs or not erased:
+            return
+        devices = {
+            device for names in self._stored_events() for _, device in uses_of_devices(names)
+        }
+        devices |= {device for event in self.events for _, device in uses_of_devices(event)}
+        for device in devices:
+            row = self.known.rows.get(device)
+            users = self.view.users.get(device, row.users if row is not None else ())
+            left = tuple(
+                each for each in users if self.view.person_of((device[0], each[2])) not in erased
+            )
+            if left and left != users:
+                self.view.users[device] = left
+
+    def _want_names(self) -> None:
+        """Want every name of the persons whose present account or name changes."""
+        known, view = self.known, self.view
+        names = {name for event in self.events for name in names_in(event)}
+        persons = {person for person in view.accounts if self._is_stored(person)}
+        for (workspace, _), each in known.events.items():
+            if each.person_id is not None:
+                persons.add((workspace, each.person_id))
+        for person in persons:
+            row = known.rows.get(person)
+            if row is None:
+                continue
+            if person in self.rebuilt or row.subject_id != view.home(person, None):
+                if person not in known.people_read:
+                    self.needs.people.add(person)
+                names |= known.names_of.get(person, set())
+                names.add(person)
+        names |= {person for person in view.accounts if is_person(person[1])}
+        # A person that a record stands apart from needs a row no more than an event's own account does.
+        self.changes.names = {name for name in names if is_person(name[1]) or name in view.reach}

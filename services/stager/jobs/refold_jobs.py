@@ -18,7 +18,7 @@ from services.stager.fold.output_rows import RefoldReason
 from services.stager.fold.refold import MemberChanges, RefoldTask, fold_mode, refold_subjects
 from services.stager.identity.names import Key
 from services.stager.jobs.retirement import leave_retired
-from services.stager.store import queues, read, write
+from services.stager.store import identity, queues, read, write
 from services.stager.store.rows import Job
 from services.stager.store.session import Connection, Pool, transaction
 from services.stager.subjects.cache import RowCache
@@ -137,7 +137,7 @@ class RefoldJobs:
         self, connection: Connection, keys: list[Key], compiled: CompiledJourney
     ) -> dict[Key, RefoldTask]:
         subjects = await read.subjects(connection, keys)
-        links = await read.links(connection, [key for key in keys if is_person(key[1])])
+        links = await identity.names(connection, [key for key in keys if is_person(key[1])])
         tasks: dict[Key, RefoldTask] = {}
         for key in keys:
             subject = subjects.get(key, NEW_SUBJECT)

@@ -1,4 +1,4 @@
-"""Removes old notices, and records of the embedded log that were stored.
+"""Removes old notices, notes about duplicates, and records of the embedded log that were stored.
 
 Kafka applies the retention of its topics itself; the embedded log depends on this job. History is kept
 until a person is erased.
@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 
 from services.stager.settings import StagerSettings
-from services.stager.store import queues
+from services.stager.store import duplicates, queues
 from services.stager.store.session import Pool, transaction
 from shared.clock import Clock
 from shared.contracts.topics import DEAD_LETTERS, TOUCHPOINTS
@@ -52,12 +52,13 @@ class Retention:
         async with transaction(self._pool) as connection:
             before = self._clock.now() - self._keep_notices
             notices = await queues.prune_outbox(connection, before, _CHUNK)
+            conflicts = await duplicates.prune_conflicting(connection, before, _CHUNK)
             stored = await queues.all_offsets(connection, TOUCHPOINTS)
         removed = await self._trim(TOUCHPOINTS, stored)
         removed += await self._trim(
             DEAD_LETTERS, dict.fromkeys(range(DEAD_LETTER_PARTITIONS), _EVERYTHING)
         )
-        return notices == _CHUNK or removed > 0
+        return _CHUNK in (notices, conflicts) or removed > 0
 
     async def _trim(self, topic: str, read_up_to: dict[int, int]) -> int:
         return await trim(

@@ -13,6 +13,7 @@ import msgspec
 
 from shared.contracts import envelope as wire
 from shared.contracts.envelope import Envelope
+from shared.contracts.message_ids import MAX_STORED_CHARS
 from shared.contracts.names import RESERVED_PREFIXES
 from shared.json_values import strings
 
@@ -63,13 +64,14 @@ class _Header(msgspec.Struct):
 _header = msgspec.json.Decoder(_Header)
 
 _IDS = (
-    "account_id", "user_id", "anonymous_id", "email", "previous_id", "previous_account_id",
+    "account_id", "user_id", "anonymous_id", "email", "external_id", "account_external_id",
+    "previous_id", "previous_account_id",
 )  # fmt: skip
 MAX_WORKSPACE_ID = 2**31 - 1
 """Postgres keeps it in four bytes."""
 _VERSION = 1
 _NUL = "\x00"
-_PLAIN = frozenset({"track", "identify", "page", "screen", "group", "alias"})
+_PLAIN = frozenset({"track", "identify", "page", "screen", "group", "alias", "leave", "unmerge"})
 """Types that need nothing but an account or a person."""
 
 
@@ -103,16 +105,16 @@ def decode(value: bytes | None, *, max_bytes: int) -> Envelope | Poison:  # noqa
 def _check(e: Envelope, value: bytes) -> Poison | None:  # noqa: C901, PLR0911, PLR0912 - a table
     if not 0 < e.workspace_id <= MAX_WORKSPACE_ID:
         return Poison(reason=Reason.OUT_OF_RANGE, detail="workspace_id")
-    if not 0 < len(e.message_id) <= wire.MAX_MESSAGE_ID_CHARS:
+    if not 0 < len(e.message_id) <= MAX_STORED_CHARS:
         return _wrong(e, Reason.OUT_OF_RANGE, "message_id")
     if not 0 < len(e.event) <= wire.MAX_EVENT_CHARS:
         return _wrong(e, Reason.OUT_OF_RANGE, "event")
     account_id, user_id, email = e.account_id, e.user_id, e.email
     if account_id and account_id.startswith(RESERVED_PREFIXES):
         return _wrong(e, Reason.OUT_OF_RANGE, "account_id")
-    is_named = user_id or e.anonymous_id or (email and email.strip())
+    is_named = user_id or e.anonymous_id or e.external_id or (email and email.strip())
     if e.type in _PLAIN:
-        if not (account_id or is_named):
+        if not (account_id or e.account_external_id or is_named):
             return _wrong(e, Reason.NO_NAMES, "")
     elif (problem := _check_special(e, value, names_person=bool(is_named))) is not None:
         return problem
@@ -141,7 +143,7 @@ def _check_special(e: Envelope, value: bytes, *, names_person: bool) -> Poison |
             return _unmapped(e, value)
         case "erase" if not names_person:
             return _wrong(e, Reason.NO_NAMES, "")
-        case "merge" if not (e.account_id and e.previous_account_id):
+        case "merge" if not ((e.account_id or e.account_external_id) and e.previous_account_id):
             return _wrong(e, Reason.NO_NAMES, "")
         case "merge" if (e.previous_account_id or "").startswith(RESERVED_PREFIXES):
             return _wrong(e, Reason.OUT_OF_RANGE, "previous_account_id")
@@ -189,7 +191,7 @@ def _message_id(value: object) -> str | None:
     """An id that can be stored, or None."""
     if not isinstance(value, str) or _NUL in value:
         return None
-    return value if 0 < len(value) <= wire.MAX_MESSAGE_ID_CHARS else None
+    return value if 0 < len(value) <= MAX_STORED_CHARS else None
 
 
 def _invalid(value: bytes, exc: msgspec.ValidationError) -> Poison:

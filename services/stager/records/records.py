@@ -49,19 +49,29 @@ class BatchEvent(msgspec.Struct, eq=False, gc=False):
         return (self.envelope.workspace_id, self.envelope.message_id)
 
 
+def is_about_accounts(envelope: Envelope) -> bool:
+    """Whether an event merges or unmerges accounts."""
+    return envelope.type == "merge" or (
+        envelope.type == "unmerge" and envelope.previous_account_id is not None
+    )
+
+
 def without_person(envelope: Envelope) -> Envelope:
     """A merge of accounts without the person that it may name.
 
-    It says nothing about people: erasing the person who reported it must not undo the merge.
+    It says nothing about people: erasing the person who reported it must not undo the merge. The operator
+    who gave a reason stays: that is a key, and no customer.
     """
     return msgspec.structs.replace(
         envelope,
         user_id=None,
         anonymous_id=None,
         email=None,
+        external_id=None,
         previous_id=None,
+        previous_names=[],
         role=None,
-        logged_by=None,
+        logged_by=envelope.logged_by if envelope.reason is not None else None,
         traits={},
         context={},
     )
@@ -69,7 +79,7 @@ def without_person(envelope: Envelope) -> Envelope:
 
 def stored_text(record: Record, envelope: Envelope) -> str:
     """What table `touchpoint` keeps: the bytes as they came, but a merge is encoded again."""
-    if envelope.type == "merge":
+    if is_about_accounts(envelope):
         return wire.encode(envelope).decode()
     return (record.value or b"").decode()
 
@@ -110,6 +120,8 @@ class BatchResult:
     records: int = 0
     applied: int = 0
     duplicate: int = 0
+    with_other_content: int = 0
+    """Duplicates that say something else than the event whose message id they have."""
     dead: int = 0
     erased: int = 0
     received_at: list[datetime] = field(default_factory=list)

@@ -58,6 +58,10 @@ _DELETE_NAMES = """
     DELETE FROM identifier USING unnest($1::int[], $2::text[]) AS k (w, n)
     WHERE workspace_id = k.w AND identifier = k.n
 """
+_DELETE_STATEMENTS = """
+    DELETE FROM identity_statement USING unnest($1::int[], $2::text[]) AS k (w, n)
+    WHERE workspace_id = k.w AND (name = k.n OR other = k.n)
+"""
 _DELETE_MEMBERS = """
     DELETE FROM member USING unnest($1::int[], $2::text[]) AS k (w, n)
     WHERE workspace_id = k.w AND person_id = k.n
@@ -65,10 +69,16 @@ _DELETE_MEMBERS = """
 _DELETE_SOURCE_EVENTS_OF_NAMES = """
     DELETE FROM source_event USING unnest($1::int[], $2::text[]) AS k (w, n)
     WHERE workspace_id = k.w
-      AND (person = k.n OR (k.n LIKE '%@%' AND lower(person) = lower(k.n)))
+      AND (person = k.n
+        OR (k.n LIKE 'email:%' AND lower(substr(person, strpos(person, ':') + 1)) = substr(k.n, 7)))
 """
 _DELETE_SOURCE_EVENTS_OF_MESSAGES = """
     DELETE FROM source_event USING unnest($1::int[], $2::text[]) AS k (w, m)
+    WHERE workspace_id = k.w AND message_id = k.m
+"""
+
+_DELETE_CONFLICTS_OF_MESSAGES = """
+    DELETE FROM conflicting_event USING unnest($1::int[], $2::text[]) AS k (w, m)
     WHERE workspace_id = k.w AND message_id = k.m
 """
 
@@ -182,9 +192,15 @@ async def erase(connection: Connection, erasure: Erasure, now: datetime) -> None
     """Delete everything but the touchpoints, which are deleted already, and write the tombstones."""
     for statement in _DELETE_SUBJECTS:
         await connection.execute(statement, *_columns(erasure.subjects))
-    for statement in (_DELETE_NAMES, _DELETE_MEMBERS, _DELETE_SOURCE_EVENTS_OF_NAMES):
+    for statement in (
+        _DELETE_NAMES,
+        _DELETE_STATEMENTS,
+        _DELETE_MEMBERS,
+        _DELETE_SOURCE_EVENTS_OF_NAMES,
+    ):
         await connection.execute(statement, *_columns(erasure.names))
-    await connection.execute(_DELETE_SOURCE_EVENTS_OF_MESSAGES, *_columns(erasure.messages))
+    for statement in (_DELETE_SOURCE_EVENTS_OF_MESSAGES, _DELETE_CONFLICTS_OF_MESSAGES):
+        await connection.execute(statement, *_columns(erasure.messages))
     await connection.execute(_EMPTY_DEAD_LETTERS_OF_MESSAGES, *_columns(erasure.messages), now)
     if erasure.tombstones:
         columns = zip(*sorted(erasure.tombstones), strict=True)

@@ -4,39 +4,10 @@ from collections.abc import Iterable
 
 import asyncpg
 
-from services.stager.identity.names import Key, Link
+from services.stager.identity.names import Key
 from services.stager.store.rows import CurrentTransition, JourneyKey, StoredAlert, StoredTouchpoint
 from services.stager.store.session import Connection
 from services.stager.subjects.subject import Member, Subject, decode_object, decode_states
-
-# Names with their links.
-_LINKS = """
-    SELECT i.workspace_id, i.identifier, i.parent, i.linked_at, i.linked_by, i.person_id, i.subject_id
-    FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name)
-    JOIN identifier i ON i.workspace_id = k.workspace_id AND i.identifier = k.name
-"""
-
-# The same, locked against change until the transaction ends; in order, so that two cannot deadlock.
-_LINKS_SHARED = """
-    SELECT i.workspace_id, i.identifier, i.parent, i.linked_at, i.linked_by, i.person_id, i.subject_id
-    FROM identifier i
-    WHERE (i.workspace_id, i.identifier) IN (
-        SELECT k.workspace_id, k.name FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name))
-    ORDER BY i.workspace_id, i.identifier FOR SHARE OF i
-"""
-_LINKS_LOCKED = _LINKS_SHARED.replace("FOR SHARE", "FOR UPDATE")
-
-# Every weaker name under the given ones, at any depth (chains are short).
-_WEAKER = """
-    WITH RECURSIVE tree AS (
-        SELECT i.* FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name)
-        JOIN identifier i ON i.workspace_id = k.workspace_id AND i.parent = k.name
-        UNION
-        SELECT i.* FROM tree t
-        JOIN identifier i ON i.workspace_id = t.workspace_id AND i.parent = t.identifier
-    )
-    SELECT workspace_id, identifier, parent, linked_at, linked_by, person_id, subject_id FROM tree
-"""
 
 _SUBJECTS = """
     SELECT s.workspace_id, s.subject_id, s.version, s.touchpoints, s.last_occurred_at,
@@ -64,13 +35,6 @@ _SEEN_IN = """
     SELECT m.workspace_id, m.person_id, m.subject_id
     FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name)
     JOIN member m ON m.workspace_id = k.workspace_id AND m.person_id = k.name
-"""
-
-# Persons who are members of the given subjects.
-_PERSONS_IN = """
-    SELECT DISTINCT m.workspace_id, m.person_id
-    FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name)
-    JOIN member m ON m.workspace_id = k.workspace_id AND m.subject_id = k.name
 """
 
 # The history of the given subjects; the caller sorts.
@@ -104,30 +68,6 @@ _ALERTS = """
 def _split(keys: Iterable[Key]) -> tuple[list[int], list[str]]:
     ordered = sorted(keys)
     return [key[0] for key in ordered], [key[1] for key in ordered]
-
-
-def _link(row: asyncpg.Record) -> tuple[Key, Link]:
-    return (row["workspace_id"], row["identifier"]), Link(
-        row["parent"], row["linked_at"], row["linked_by"], row["person_id"], row["subject_id"]
-    )
-
-
-async def links(connection: Connection, names: Iterable[Key]) -> dict[Key, Link]:
-    """Rows of `identifier`."""
-    return dict(_link(row) for row in await connection.fetch(_LINKS, *_split(names)))
-
-
-async def lock_links(
-    connection: Connection, names: Iterable[Key], *, for_update: bool = False
-) -> dict[Key, Link]:
-    """Rows of `identifier`, locked until the transaction ends, in key order."""
-    statement = _LINKS_LOCKED if for_update else _LINKS_SHARED
-    return dict(_link(row) for row in await connection.fetch(statement, *_split(names)))
-
-
-async def weaker_names(connection: Connection, names: Iterable[Key]) -> dict[Key, Link]:
-    """Rows of all weaker names that lead to the given ones, at any depth."""
-    return dict(_link(row) for row in await connection.fetch(_WEAKER, *_split(names)))
 
 
 async def subjects(connection: Connection, keys: Iterable[Key]) -> dict[Key, Subject]:
@@ -176,11 +116,6 @@ async def seen_in(connection: Connection, persons: Iterable[Key]) -> dict[Key, s
     for row in await connection.fetch(_SEEN_IN, *_split(persons)):
         by_key.setdefault((row["workspace_id"], row["person_id"]), set()).add(row["subject_id"])
     return by_key
-
-
-async def persons_in(connection: Connection, subjects: Iterable[Key]) -> set[Key]:
-    """Persons who are members of the given subjects."""
-    return {(row[0], row[1]) for row in await connection.fetch(_PERSONS_IN, *_split(subjects))}
 
 
 async def history(connection: Connection, keys: Iterable[Key]) -> dict[Key, list[StoredTouchpoint]]:

@@ -115,8 +115,6 @@ class Job:
 class Writes:
     """Rows to write; each list holds tuples in the order of its statement's columns."""
 
-    links_new: list[Row] = field(default_factory=list)
-    links_changed: list[Row] = field(default_factory=list)
     moved: list[Row] = field(default_factory=list)
     touchpoints_erased: list[Row] = field(default_factory=list)
     members_removed: list[Row] = field(default_factory=list)

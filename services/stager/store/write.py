@@ -46,47 +46,6 @@ _MOVED = bulk(
     "text",
 )
 
-_LINKS_NEW = bulk(
-    """
-    INSERT INTO identifier (workspace_id, identifier, parent, linked_at, linked_by, person_id, subject_id)
-    SELECT * FROM {rows}
-    ON CONFLICT DO NOTHING
-""",
-    "int",
-    "text",
-    "text",
-    "timestamptz",
-    "text",
-    "text",
-    "text",
-)
-
-# Only over the row that was read: the last four columns are its former content.
-_LINKS_CHANGED = bulk(
-    """
-    UPDATE identifier SET parent = t.parent, linked_at = t.linked_at, linked_by = t.linked_by,
-                          person_id = t.person_id, subject_id = t.subject_id
-    FROM {rows}
-         AS t (workspace_id, identifier, parent, linked_at, linked_by, person_id, subject_id,
-               old_parent, old_by, old_person, old_subject)
-    WHERE identifier.workspace_id = t.workspace_id AND identifier.identifier = t.identifier
-      AND identifier.parent IS NOT DISTINCT FROM t.old_parent
-      AND identifier.linked_by IS NOT DISTINCT FROM t.old_by
-      AND identifier.person_id = t.old_person AND identifier.subject_id = t.old_subject
-""",
-    "int",
-    "text",
-    "text",
-    "timestamptz",
-    "text",
-    "text",
-    "text",
-    "text",
-    "text",
-    "text",
-    "text",
-)
-
 _MEMBERS = bulk(
     """
     INSERT INTO member (workspace_id, subject_id, person_id, role, traits, first_seen_at)
@@ -341,41 +300,37 @@ async def dead_letters(
         await connection.execute(_DEAD.sql, *_DEAD.arguments(rows), topic, now)
 
 
-async def links(connection: Connection, writes: Writes) -> None:
-    """Write names, which locks their rows until the commit. Raises Conflict."""
-    await _guarded(connection, _LINKS_NEW, writes.links_new)
-    await _guarded(connection, _LINKS_CHANGED, writes.links_changed)
-
-
 async def move_touchpoints(connection: Connection, writes: Writes) -> None:
     """Give touchpoints another subject and person; later reads of the transaction see the change."""
-    await _plain(connection, _MOVED, writes.moved)
+    await plain(connection, _MOVED, writes.moved)
 
 
 async def fold_output(connection: Connection, writes: Writes, now: datetime) -> None:
     """Write what was folded. Raises Conflict when a subject has another version than was read."""
-    await _guarded(connection, _SUBJECTS, writes.subjects, now)
-    await _plain(connection, _MEMBERS_REMOVED, writes.members_removed)
-    await _plain(connection, _MEMBERS, writes.members)
-    await _plain(connection, _PLACEMENTS_REMOVED, writes.placements_removed)
-    await _plain(connection, _PLACEMENTS, writes.placements, now)
-    await _plain(connection, _SUPERSEDED, writes.superseded, now)
-    await _plain(connection, _TRANSITIONS, writes.transitions, now, ordered=False)
-    await _plain(connection, _DEADLINES_REMOVED, writes.deadlines_removed)
-    await _plain(connection, _DEADLINES, writes.deadlines)
-    await _plain(connection, _ALERTS_RESOLVED, writes.alerts_resolved, now)
-    await _plain(connection, _ALERTS, writes.alerts)
-    await _plain(connection, _OUTBOX, writes.outbox, now, ordered=False)
+    await guarded(connection, _SUBJECTS, writes.subjects, now)
+    await plain(connection, _MEMBERS_REMOVED, writes.members_removed)
+    await plain(connection, _MEMBERS, writes.members)
+    await plain(connection, _PLACEMENTS_REMOVED, writes.placements_removed)
+    await plain(connection, _PLACEMENTS, writes.placements, now)
+    await plain(connection, _SUPERSEDED, writes.superseded, now)
+    await plain(connection, _TRANSITIONS, writes.transitions, now, ordered=False)
+    await plain(connection, _DEADLINES_REMOVED, writes.deadlines_removed)
+    await plain(connection, _DEADLINES, writes.deadlines)
+    await plain(connection, _ALERTS_RESOLVED, writes.alerts_resolved, now)
+    await plain(connection, _ALERTS, writes.alerts)
+    await plain(connection, _OUTBOX, writes.outbox, now, ordered=False)
 
 
-async def _plain(
+async def plain(
     connection: Connection, statement: Bulk, rows: list[Row], *more: object, ordered: bool = True
 ) -> None:
+    """Write rows, if there are any; in key order, so that two transactions cannot deadlock."""
     if rows:
         await _execute(connection, statement, rows, *more, ordered=ordered)
 
 
-async def _guarded(connection: Connection, statement: Bulk, rows: list[Row], *more: object) -> None:
+async def guarded(connection: Connection, statement: Bulk, rows: list[Row], *more: object) -> None:
+    """Write rows, each only over what was read. Raises Conflict."""
     if rows:
         written = await _execute(connection, statement, rows, *more)
         if written != len(rows):

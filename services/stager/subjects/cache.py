@@ -1,4 +1,4 @@
-"""The bounded cache of subjects, links and members between transactions. Pure.
+"""The bounded cache of subjects, names and members between transactions. Pure.
 
 A cached value is what the database held after the last commit of this process. It may be stale once
 another stager has written. Every write is guarded by the version that was read, so a stale value costs a
@@ -9,7 +9,9 @@ from collections.abc import Hashable, Iterable
 from itertools import count
 from typing import Generic, TypeVar
 
-from services.stager.identity.names import Key, Link
+from services.stager.identity.known import NameRow
+from services.stager.identity.names import Key, Order
+from services.stager.identity.statements import Pair
 from services.stager.subjects.subject import Member, MemberKey, Subject
 
 K = TypeVar("K", bound=Hashable)
@@ -62,15 +64,17 @@ class BoundedCache(Generic[K, V]):
 class RowCache:
     """Rows of `subject`, `identifier` and `member`, each with the tick at which it was read.
 
-    A link or a member that was read before its subject may be older than the subject: another stager may
+    A name or a member that was read before its subject may be older than the subject: another stager may
     have changed it in between. It has to be read again, because only the subject's version is compared
     when a batch is written.
     """
 
     def __init__(self, subjects: int) -> None:
-        """`subjects` bounds the subjects; links and members are small and get more entries."""
+        """`subjects` bounds the subjects; names and members are small and get more entries."""
         self.subjects: BoundedCache[Key, tuple[Subject, int]] = BoundedCache(subjects)
-        self.links: BoundedCache[Key, tuple[Link, int]] = BoundedCache(subjects * 4)
+        self.names: BoundedCache[Key, tuple[NameRow, int]] = BoundedCache(subjects * 4)
+        self.pairs: BoundedCache[Pair, Order] = BoundedCache(subjects * 4)
+        """Statements that are stored, with an event at or after the one that counts."""
         self.members: BoundedCache[MemberKey, tuple[Member, int]] = BoundedCache(subjects * 4)
         self._ticks = count(1)
         self.epoch = 0
@@ -84,5 +88,6 @@ class RowCache:
         """Drop everything: a partition was lost, a person erased, or the offsets do not match."""
         self.epoch += 1
         self.subjects.clear()
-        self.links.clear()
+        self.names.clear()
+        self.pairs.clear()
         self.members.clear()

@@ -60,6 +60,28 @@ async def test_a_message_twice_in_one_request_counts_once(world: World) -> None:
     ]
 
 
+async def test_a_duplicate_that_says_something_else_has_a_reason(world: World) -> None:
+    source_id = await create_source(world)
+    stored = "~w.9f/m-1"
+    for received in ("10 11:00", "10 11:30", "10 11:40"):
+        await add_event(world, source_id, stored, received)
+    await add_touchpoint(world, stored, "10 11:00")
+    for message_id, received in ((stored, "10 11:40"), ("~w.9f/m-2", "10 11:30")):
+        await world.owner.execute(
+            "INSERT INTO conflicting_event (workspace_id, message_id, received_at)"
+            " VALUES (1, $1, $2)",
+            message_id,
+            at(received),
+        )
+
+    items = (await send(world, "GET", f"/v1/sources/{source_id}/events")).json()["items"]
+    assert [(i["message_id"], i["became"]["state"], i["became"]["reason"]) for i in items] == [
+        ("m-1", "duplicate", "other_content"),
+        ("m-1", "duplicate", None),
+        ("m-1", "applied", None),
+    ]
+
+
 async def test_an_applied_event_lists_the_transitions_that_it_caused(world: World) -> None:
     source_id = await create_source(world)
     await add_event(world, source_id, "m-1", person="user:leah", account_id="acme")
@@ -153,3 +175,17 @@ async def test_usage_is_listed_by_day_newest_first(world: World) -> None:
         {"day": "2026-03-10", "accepted": 3, "refused": 1, "dropped": 0},
         {"day": "2026-03-09", "accepted": 5, "refused": 1, "dropped": 0},
     ]
+
+
+async def test_events_of_keys_without_a_source_are_under_the_id_none_of_each_workspace(
+    world: World,
+) -> None:
+    await add_event(world, "none", "m-1")
+
+    foreign = await world.get("/v1/sources/none/events", key=world.foreign)
+    usage = await world.get("/v1/sources/none/usage")
+    as_source = await world.get("/v1/sources/none")
+
+    assert await states(world, "none") == [("m-1", "accepted", "pending")]
+    assert (foreign.status_code, foreign.json()["items"]) == (200, [])
+    assert (usage.status_code, as_source.status_code) == (200, 404)

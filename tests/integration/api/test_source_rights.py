@@ -6,7 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.keys.principal import Scope
+from shared.keys.principal import SCOPES_OF_KIND, Scope
+from shared.keys.token import KeyKind
 from tests.integration.api.source_requests import create_source, send
 from tests.integration.api.world import World, api_world
 
@@ -34,7 +35,7 @@ def assert_refused(answer: httpx.Response, scope: Scope) -> None:
 async def test_a_mapping_needs_the_right_to_do_what_its_rules_do(
     world: World, mapping: dict[str, Any], scope: Scope
 ) -> None:
-    lacking = await world.key(*(set(Scope) - {scope}))
+    lacking = await world.key(*(SCOPES_OF_KIND[KeyKind.SECRET] - {scope}))
     holding = await world.key(Scope.SOURCES_WRITE, scope)
     body = {"name": "desk", "kind": "generic", "settings": {"mapping": mapping}}
     change = {"settings": {"mapping": mapping}}
@@ -60,7 +61,7 @@ async def test_a_secret_needs_the_right_to_do_what_its_source_does(
     world: World, kind: str, mapping: dict[str, Any] | None, scope: Scope
 ) -> None:
     path = f"/v1/sources/{await create_source(world, 'desk', kind, mapping=mapping)}/secrets"
-    lacking = await world.key(*(set(Scope) - {scope}))
+    lacking = await world.key(*(SCOPES_OF_KIND[KeyKind.SECRET] - {scope}))
     holding = await world.key(Scope.SOURCES_WRITE, scope)
     secret = {"value": "a long word that both know"}
 

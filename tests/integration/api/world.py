@@ -14,7 +14,7 @@ from services.api.app import create_app
 from services.api.context import ApiContext
 from shared.clock import ManualClock
 from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
-from shared.keys.principal import Scope
+from shared.keys.principal import SCOPES_OF_KIND, Scope
 from shared.keys.token import KeyKind
 from shared.maps import parse
 from shared.storage import journeys, keys
@@ -96,12 +96,14 @@ class World(Rows):
         )
 
     async def key(self, *scopes: Scope, workspace_id: WorkspaceId = DEFAULT_WORKSPACE) -> str:
-        """Create a secret key with the given scopes."""
+        """Create a key with the given scopes: of an operator if that is the kind that may hold them."""
+        of_operators = SCOPES_OF_KIND[KeyKind.OPERATOR]
+        is_operator = bool(scopes) and of_operators.issuperset(scopes)
         async with owner_transaction(self.database_url) as connection:
             made = await keys.create(
                 connection,
                 workspace_id=workspace_id,
-                kind=KeyKind.SECRET,
+                kind=KeyKind.OPERATOR if is_operator else KeyKind.SECRET,
                 now=NOW,
                 scopes=scopes or None,
             )

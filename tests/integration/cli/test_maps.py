@@ -160,3 +160,15 @@ async def test_a_missing_version_gets_another_sentence_than_a_missing_journey(
 
     assert "The journey has no such version; the newest is 1." in version.stderr
     assert "This workspace has no such journey." in journey.stderr
+
+
+async def test_the_key_of_a_journey_is_listed_whole_on_a_narrow_terminal(
+    command: MapCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    await command("publish", "b2b-jtbd-7")
+
+    listed = await command("list")
+
+    assert "b2b-jtbd-7" in listed.stdout
+    assert "expansion_or_renewal" in listed.stdout.replace("\n", "").replace(" ", "")

@@ -228,6 +228,29 @@ async def test_the_tail_of_all_sources_follows_those_made_later_and_outlives_tho
         assert (before, await shown()) == (("shop", "First"), ("app", "Second"))
 
 
+@pytest.mark.parametrize("source", [None, "(none)", "none"])
+async def test_the_tail_shows_events_of_keys_without_a_source(
+    command: SourceCommand, source: str | None
+) -> None:
+    await command("create", "shop", "--kind", "server")
+    await command.world.insert(
+        "source_event",
+        workspace_id=DEFAULT_WORKSPACE,
+        source_id="none",
+        received_at=NOW,
+        route="/v1/touchpoints",
+        outcome="refused",
+        code="missing_identity",
+        event="First",
+    )
+
+    to = ApiTarget(url=command.url, key=command.key)
+    with client(to) as asking:
+        name, event = await asyncio.to_thread(next, events(to, asking, source, last=1))
+
+    assert (name, event["event"]) == ("(none)", "First")
+
+
 async def test_a_provider_that_signs_the_address_warns_until_the_public_one_is_set(
     command: SourceCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:

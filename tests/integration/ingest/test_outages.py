@@ -10,6 +10,7 @@ from sqlalchemy import make_url
 
 from deploy.dev.kafka import LocalKafka
 from shared.contracts.envelope import decode
+from shared.contracts.message_ids import as_sent
 from shared.contracts.topics import TOUCHPOINTS
 from tests.integration.ingest.server import Response, Server, serving, stored
 from tests.support.database import execute, fresh_database
@@ -48,7 +49,10 @@ async def test_known_keys_post_on_while_their_database_is_gone(
     assert not refreshed
     assert (before.status, during.status) == (202, 202)
     assert (stranger.status, json.loads(stranger.body)["code"]) == (503, "keys_unavailable")
-    assert {envelope.message_id for envelope in await stored(database_url)} == {"before", "during"}
+    assert {as_sent(envelope.message_id) for envelope in await stored(database_url)} == {
+        "before",
+        "during",
+    }
 
 
 async def test_a_log_that_is_away_is_a_503_in_time_and_recovers_by_itself(
@@ -72,7 +76,10 @@ async def test_a_log_that_is_away_is_a_503_in_time_and_recovers_by_itself(
     assert (away.status, json.loads(away.body)["code"]) == (503, "log_unavailable")
     assert int(away.headers["retry-after"]) >= 1
     assert again is not None
-    assert {envelope.message_id for envelope in await stored(database_url)} == {"first", "second"}
+    assert {as_sent(envelope.message_id) for envelope in await stored(database_url)} == {
+        "first",
+        "second",
+    }
 
 
 async def test_a_paused_broker_is_a_503_in_time_and_nothing_acknowledged_is_lost(
@@ -119,7 +126,7 @@ async def _in_kafka(bootstrap: str) -> set[str]:
         async with asyncio.timeout(10):
             while len(message_ids) < wanted:
                 for records in (await consumer.getmany(timeout_ms=200)).values():
-                    message_ids += [decode(record.value).message_id for record in records]
+                    message_ids += [as_sent(decode(record.value).message_id) for record in records]
     finally:
         await consumer.stop()
     return set(message_ids)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from shared.contracts.message_ids import as_sent
 from tests.compat.snippets import snippet
 from tests.conftest import require
 from tests.integration.ingest.server import Server, serving, stored
@@ -129,7 +130,7 @@ async def test_what_is_sent_again_has_the_same_id(server: Server, database_url: 
     for _ in range(2):
         assert (await server.post("/batch/", body)).status == 200
 
-    ids = [envelope.message_id for envelope in await stored(database_url)]
+    ids = [as_sent(envelope.message_id) for envelope in await stored(database_url)]
     assert sorted(ids) == ["u-1", "u-1", "u-2", "u-2"]
 
 

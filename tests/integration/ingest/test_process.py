@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from shared.contracts.message_ids import as_sent
 from tests.integration.ingest.server import make_key, stored
 from tests.support.eventually import eventually
 from tests.support.processes import ServiceProcess
@@ -63,7 +64,9 @@ async def test_a_stop_under_load_fails_no_request_and_loses_no_event(
 
     assert code == 0
     assert last_answers == [(202, "close")] * 8
-    assert {envelope.message_id for envelope in await stored(database_url)} == set(accepted)
+    assert {as_sent(envelope.message_id) for envelope in await stored(database_url)} == set(
+        accepted
+    )
 
 
 async def test_a_wrong_configuration_is_a_sentence_and_a_failure(

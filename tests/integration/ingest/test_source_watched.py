@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import asyncpg
@@ -11,6 +11,7 @@ import pytest
 
 from services.ingest.recorder import Recorder
 from shared.clock import SystemClock
+from shared.contracts.message_ids import as_sent
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.token import KeyKind
 from shared.sources.settings_reader import read_settings
@@ -115,7 +116,15 @@ async def test_an_event_that_is_refused_is_seen_with_its_reason_and_names_no_per
         )
         rows = await source.seen()
 
-    outcomes = [(row["outcome"], row["code"], row["message_id"], row["event"]) for row in rows]
+    outcomes = [
+        (
+            row["outcome"],
+            row["code"],
+            row["message_id"] and as_sent(row["message_id"]),
+            row["event"],
+        )
+        for row in rows
+    ]
     assert outcomes == [
         ("refused", "invalid_email", "m-1", "A"),
         ("refused", "unknown_field", None, None),
@@ -178,3 +187,28 @@ async def test_a_database_that_is_away_stops_nothing_but_the_view(database_url: 
         )
 
     assert (answer.status, rows, lost) == (202, [], 1.0)
+
+
+async def test_keys_without_a_source_are_one_sender_of_their_workspace(database_url: str) -> None:
+    async with watched(database_url) as source:
+        for kind in (KeyKind.WRITE, KeyKind.SECRET):
+            async with owner_transaction(database_url) as connection:
+                made = await keys.create(
+                    connection,
+                    workspace_id=DEFAULT_WORKSPACE,
+                    kind=kind,
+                    now=SystemClock().now(),
+                )
+            keyless = replace(source, token=made.token)
+            await keyless.post({"event": "E", "account_id": "acme", "message_id": kind.value})
+        refused = await keyless.post(b"{")
+        rows = await source.seen()
+        usage = await source.owner.fetch("SELECT source_id, accepted FROM source_usage")
+
+    assert refused.status == 400
+    assert [(row["source_id"], row["outcome"], row["message_id"]) for row in rows] == [
+        ("none", "accepted", "~w/write"),
+        ("none", "accepted", "~s/secret"),
+        ("none", "refused", None),
+    ]
+    assert [tuple(row) for row in usage] == [("none", 2)]

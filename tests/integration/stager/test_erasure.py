@@ -133,10 +133,12 @@ async def test_a_second_person_on_a_shared_device_is_not_erased(database_url: st
         await w.send(w.event("Demo Requested", 4, user_id="zoe", anonymous_id="kiosk"))
         await w.send(*shared)
 
-        assert await w.rows("SELECT identifier FROM identifier ORDER BY 1") == [
-            ("user:omar",),
-            ("user:zoe",),
+        assert await w.rows("SELECT identifier, person_id FROM identifier ORDER BY 1") == [
+            ("anonymous:kiosk", "user:zoe"),
+            ("user:omar", "user:omar"),
+            ("user:zoe", "user:zoe"),
         ]
+        assert await w.rows("SELECT users::text FROM identifier WHERE users::text ~ 'leah'") == []
         assert await w.stage("user:omar") == ("evaluation", "active", 1)
         await is_sound(w)
 

@@ -134,8 +134,8 @@ async def test_erase_then_replay_the_whole_log_and_the_person_is_still_absent(
         # As after a restore of nothing but the log and the list of people to leave alone.
         async with connected(w.url) as owner:
             for table in (
-                "identifier", "member", "subject", "placement", "touchpoint", "transition", "deadline",
-                "alert", "outbox", "consumer_offset", "erasure",
+                "identifier", "identity_statement", "member", "subject", "placement", "touchpoint",
+                "transition", "deadline", "alert", "outbox", "consumer_offset", "erasure",
             ):  # fmt: skip
                 await owner.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
 

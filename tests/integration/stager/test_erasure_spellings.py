@@ -44,7 +44,7 @@ async def test_nothing_is_left_of_an_address_in_any_case(
         await w.send(erase(w, **request_names))
 
         assert await holds(w, "ann@x.example", "phone-of-ann", "u0041nn") == []
-        assert await w.rows("SELECT identifier FROM identifier") == [("user:omar@x.example",)]
+        assert await w.rows("SELECT identifier FROM identifier") == [("email:omar@x.example",)]
         assert await w.rows("SELECT message_id FROM touchpoint") == [("m0006",)]
         left = await w.rows("SELECT count(*) FROM dead_letter WHERE record_value IS NOT NULL")
         assert left == [(1,)]

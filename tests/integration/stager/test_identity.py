@@ -70,7 +70,9 @@ async def test_open_alerts_of_a_merged_subject_are_closed(database_url: str) -> 
         ]
 
 
-async def test_an_earlier_link_that_comes_late_takes_a_name_away_again(database_url: str) -> None:
+async def test_an_earlier_identification_that_comes_late_takes_events_of_a_device_away_again(
+    database_url: str,
+) -> None:
     async with world(database_url, SALES) as w:
         await w.send(w.event("Blog Read", 1, anonymous_id="z", account_id="acme"))
         await w.send(w.event("Demo Requested", 3, anonymous_id="z", user_id="omar"))
@@ -84,7 +86,7 @@ async def test_an_earlier_link_that_comes_late_takes_a_name_away_again(database_
         assert await w.rows(
             "SELECT identifier, person_id, subject_id FROM identifier ORDER BY 1"
         ) == [
-            ("anonymous:z", "user:leah", "acme"),
+            ("anonymous:z", "user:omar", "user:omar"),
             ("user:leah", "user:leah", "acme"),
             ("user:omar", "user:omar", "user:omar"),
         ]
@@ -102,8 +104,7 @@ async def test_an_earlier_link_that_comes_late_takes_a_name_away_again(database_
             "SELECT subject_id, merged_into, touchpoints FROM subject ORDER BY 1"
         ) == [
             ("acme", None, 2),
-            ("anonymous:z", "acme", 0),
-            ("user:leah", "acme", 0),
+            ("anonymous:z", "user:omar", 0),
             ("user:omar", None, 2),
         ]
 

@@ -195,8 +195,9 @@ async def stored_offsets(pool: Pool, partitions: Sequence[int]) -> dict[int, int
 _SNAPSHOT = {
     "accounts": "SELECT subject_id, merged_into FROM subject WHERE merged_into IS NOT NULL"
     " AND subject_id NOT LIKE '%:%' ORDER BY 1",
-    "identifier": "SELECT identifier, parent, linked_at, linked_by, person_id, subject_id"
-    " FROM identifier ORDER BY 1",
+    "identifier": "SELECT identifier, person_id, subject_id FROM identifier ORDER BY 1",
+    "identity_statement": "SELECT name, other, kind, slot, occurred_at, message_id, account"
+    " FROM identity_statement ORDER BY 1, 2, 3, 4",
     "touchpoint": "SELECT message_id, subject_id, person_id FROM touchpoint ORDER BY 1",
     "member": "SELECT subject_id, person_id, role, traits::text, first_seen_at FROM member"
     " ORDER BY 1, 2",
@@ -230,12 +231,12 @@ def story(w: World, random: Random, number: int) -> list[Envelope]:
             events.append(w.event("Account Merged", random.choice(range(10)), **fields))
             continue
         if random.random() < 0.2:
-            fields["previous_id"] = random.choice(anonymous)
+            fields |= {"previous_id": random.choice([*anonymous, *users]), "type": "alias"}
         if random.random() < 0.4:
             fields["user_id"] = random.choice(users)
         if random.random() < 0.3:
             fields["email"] = random.choice(emails)
-        if random.random() < 0.6 or not fields.keys() - {"previous_id"}:
+        if random.random() < 0.6 or not fields.keys() - {"previous_id", "type"}:
             fields["anonymous_id"] = random.choice(anonymous)
         if random.random() < 0.35:
             fields["account_id"] = random.choice(accounts)
@@ -263,7 +264,11 @@ def cycles(w: World, random: Random, number: int) -> list[Envelope]:
         present, former = random.sample(devices, 2)
         fields = {"anonymous_id": present}
         if kind < 0.65:
-            fields["previous_id"] = former
+            fields |= {
+                "user_id": f"u{random.choice('1234')}",
+                "previous_id": former,
+                "type": "alias",
+            }
         elif kind < 0.75:
             fields["user_id"] = random.choice(["u1", "u2"])
         if random.random() < 0.4:
@@ -276,9 +281,9 @@ async def wipe(w: World) -> None:
     """Delete all events and everything that followed from them; maps stay."""
     async with connected(w.url) as owner:
         for table in (
-            "identifier", "member", "subject", "placement", "touchpoint", "transition", "deadline",
-            "alert", "outbox", "consumer_offset", "dead_letter", "erasure", "suppression",
-            "source_event",
+            "identifier", "identity_statement", "member", "subject", "placement", "touchpoint",
+            "transition", "deadline", "alert", "outbox", "consumer_offset", "dead_letter", "erasure",
+            "suppression", "source_event",
         ):  # fmt: skip
             await owner.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
     w.positions.clear()

@@ -94,3 +94,35 @@ async def test_a_sample_map_that_was_retired_stays_retired_at_the_next_start(
 
     newest = "SELECT version, is_retired FROM journey_version ORDER BY version DESC LIMIT 1"
     assert tuple(await owner.fetchrow(newest) or ()) == (2, True)
+
+
+OPEN = """UPDATE source SET settings = (settings::jsonb
+    || '{"max_age_days": null, "value": "keep", "account_traits": "keep"}')::json"""
+SETTINGS = "SELECT settings->>'max_age_days', settings->>'value' FROM source"
+
+
+async def test_the_website_is_closed_also_where_an_earlier_version_made_it_open(
+    database_url: str, owner: Connection, tmp_path: Path
+) -> None:
+    await bootstrapped(database_url, tmp_path)
+    first = await owner.fetchrow(SETTINGS)
+    await owner.execute(OPEN)
+
+    await bootstrapped(database_url, tmp_path)
+
+    assert tuple(first or ()) == ("7.0", "drop")
+    assert tuple(await owner.fetchrow(SETTINGS) or ()) == ("7.0", "drop")
+
+
+async def test_a_website_that_was_configured_stays_as_it_is(
+    database_url: str, owner: Connection, tmp_path: Path
+) -> None:
+    await bootstrapped(database_url, tmp_path)
+    await owner.execute(OPEN)
+    await owner.execute(
+        "UPDATE source SET settings = (settings::jsonb || '{\"max_age_days\": 36500}')::json"
+    )
+
+    await bootstrapped(database_url, tmp_path)
+
+    assert tuple(await owner.fetchrow(SETTINGS) or ()) == ("36500", "keep")

@@ -2,6 +2,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.clock import ManualClock
@@ -12,6 +13,7 @@ from shared.keys.principal import Principal, Scope
 from shared.keys.token import KeyKind, generate
 from shared.storage import keys
 from shared.storage.connect import DatabaseRole
+from shared.storage.tables import api_key
 from tests.support.database import engine_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -36,7 +38,7 @@ async def test_a_created_key_authenticates_until_it_is_revoked(
     await key_cache.refresh()
 
     assert isinstance(created, Principal)
-    assert created.scopes == frozenset(Scope)
+    assert created.scopes == frozenset(Scope) - {Scope.WORKSPACES_WRITE}
     assert revoked
     assert await key_cache.authenticate(key.token) is AuthFailure.REVOKED
 
@@ -108,3 +110,19 @@ async def test_a_database_that_is_not_there_is_a_passing_fault() -> None:
         answer = await key_cache.authenticate(generate(KeyKind.WRITE).token)
 
     assert answer is AuthFailure.UNAVAILABLE
+
+
+async def test_a_key_of_a_kind_that_this_version_does_not_know_stops_no_other(
+    owner_engine: AsyncEngine, key_cache: KeyCache
+) -> None:
+    async with owner_engine.begin() as connection:
+        key = await keys.create(
+            connection, workspace_id=DEFAULT_WORKSPACE, kind=KeyKind.WRITE, now=NOW
+        )
+        await connection.execute(
+            insert(api_key).values(
+                workspace_id=DEFAULT_WORKSPACE, key_id="newer", kind="newer", secret_hash=b""
+            )
+        )
+
+    assert isinstance(await key_cache.authenticate(key.token), Principal)

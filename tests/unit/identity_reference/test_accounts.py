@@ -144,8 +144,8 @@ def test_merged_accounts_are_the_one_that_absorbed_the_others() -> None:
     assert outcome(*events).accounts == {"a": "c", "b": "c", "c": "c"}
 
 
-def test_of_accounts_that_absorbed_each_other_the_smaller_id_stays() -> None:
-    assert outcome(merge(0, "b", "a"), merge(1, "a", "b")).accounts == {"a": "a", "b": "a"}
+def test_of_accounts_that_absorbed_each_other_the_first_survivor_stays() -> None:
+    assert outcome(merge(0, "b", "a"), merge(1, "a", "b")).accounts == {"a": "b", "b": "b"}
 
 
 def test_an_unmerge_gives_the_accounts_back_and_a_later_merge_counts_again() -> None:

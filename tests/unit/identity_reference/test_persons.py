@@ -88,8 +88,8 @@ def test_an_alias_joins_two_users_and_the_new_one_names_them() -> None:
     }
 
 
-def test_of_two_users_that_absorbed_each_other_the_smaller_text_is_the_name() -> None:
-    assert list(people(alias(1, "b", "user:a"), alias(2, "a", "user:b"))) == ["user:a"]
+def test_of_two_users_that_absorbed_each_other_the_first_survivor_is_the_name() -> None:
+    assert list(people(alias(1, "b", "user:a"), alias(2, "a", "user:b"))) == ["user:b"]
 
 
 def test_a_former_id_of_unknown_kind_is_a_user_and_a_device() -> None:

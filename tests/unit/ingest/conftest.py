@@ -18,6 +18,7 @@ from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
 from shared.keys.cache import KeyCache
 from shared.keys.principal import SCOPES_OF_KIND, Principal, Scope, StoredKey
 from shared.keys.token import KeyKind, NewKey, generate
+from shared.sources.erasure import ErasureRequest
 from shared.sources.registry import SourceRegistry, SourceSnapshot
 from shared.sources.source import (
     DailyUsage,
@@ -68,6 +69,7 @@ class FakeDatabase:
         self.rules_of: dict[WorkspaceId, WorkspaceRules] = {}
         """Of other workspaces."""
         self.suppressed: list[Suppressed] = []
+        self.erasures: list[ErasureRequest] = []
         self.usage: dict[str, DailyUsage] = {}
         self.is_away = False
 
@@ -116,6 +118,11 @@ class FakeDatabase:
         if self.is_away:
             raise DatabaseUnavailable
         return list(self.keys)
+
+    async def write_erasures(self, requests: Sequence[ErasureRequest]) -> None:
+        if self.is_away:
+            raise DatabaseUnavailable
+        self.erasures += requests
 
     async def load_sources(self, above: int) -> SourceSnapshot:
         if self.is_away:
@@ -167,6 +174,7 @@ def ingest(event_log: ListLog, database: FakeDatabase, limits: Limits) -> Ingest
         sources=SourceRegistry(database.load_sources, spacing_seconds=0.0),
         clock=clock,
         metrics=Metrics(CollectorRegistry()),
+        write_erasures=database.write_erasures,
         limits=limits,
     )
 

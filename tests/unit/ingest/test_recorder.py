@@ -152,7 +152,7 @@ async def test_labels_that_postgres_could_not_hold_are_repaired() -> None:
     assert [(e.message_id, e.event) for e in database.events] == [(None, "ab?"), (None, "é" * 255)]
 
 
-async def test_a_key_without_a_source_leaves_no_trace() -> None:
+async def test_keys_without_a_source_are_recorded_as_none() -> None:
     database = FakeDatabase()
     sent(database, 3, source_id=None)
     database.recorder.rejected(
@@ -160,7 +160,24 @@ async def test_a_key_without_a_source_leaves_no_trace() -> None:
     )
     await database.recorder.flush()
 
-    assert (database.events, database.usages) == ([], [])
+    shown = [(event.source_id, event.outcome.value) for event in database.events]
+    assert shown == [("none", "accepted")] * 3 + [("none", "refused")]
+    assert [(u.source_id, u.accepted) for u in database.usages] == [("none", 3)]
+
+
+async def test_an_erasure_is_recorded_without_the_name_that_it_removes() -> None:
+    database = FakeDatabase()
+    database.recorder.stored(
+        [Candidate(event="Erase")],
+        accepted=[event(message_id="m-1", email="ann@acme.example", type="erase")],
+        principal=principal(None),
+        received_at=NOW,
+        route="/",
+    )
+    await database.recorder.flush()
+
+    (shown,) = database.events
+    assert (shown.message_id, shown.person) == ("m-1", None)
 
 
 async def test_many_accepted_events_are_counted_all_and_shown_in_part() -> None:

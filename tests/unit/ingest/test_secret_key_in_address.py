@@ -1,4 +1,4 @@
-"""No path of ingest takes a secret key in its address, under whatever name."""
+"""No path of ingest takes a secret key, or an operator's, in its address, under whatever name."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -32,11 +32,12 @@ def code_of(answer: httpx.Response) -> str:
     return code
 
 
+@pytest.mark.parametrize("kind", [KeyKind.SECRET, KeyKind.OPERATOR])
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_secret_key_in_the_query_is_refused_by_every_call(
-    client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog, name: str
+    client: httpx.AsyncClient, database: FakeDatabase, event_log: ListLog, name: str, kind: KeyKind
 ) -> None:
-    token = database.put(KeyKind.SECRET).token
+    token = database.put(kind).token
     written = (token, token.replace("_", "%5F"), f"x%20{token}")
 
     for method, url, described in calls(**PARAMETERS):

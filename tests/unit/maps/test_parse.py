@@ -21,14 +21,19 @@ def test_one_stage_is_no_journey() -> None:
     ]
 
 
-def test_a_map_may_have_any_number_of_stages() -> None:
-    stages = "".join(
-        f"  - {{key: s{number}, title: S, enter: {{event: E{number}}}}}\n" for number in range(300)
-    )
+def test_a_map_may_have_a_hundred_stages_and_no_more() -> None:
+    stages = [
+        f"  - {{key: s{number}, title: S, enter: {{event: E{number}}}}}\n" for number in range(101)
+    ]
+    head = "journey: long\ntitle: Long\nsubject: person\nstages:\n"
 
-    document = parse("journey: long\ntitle: Long\nsubject: person\nstages:\n" + stages)
+    document = parse(head + "".join(stages[:100]))
+    with pytest.raises(MapInvalid) as refused:
+        parse(head + "".join(stages))
 
-    assert len(document.stages) == 300
+    assert len(document.stages) == 100
+    assert [problem.path for problem in refused.value.problems] == ["stages"]
+    assert "at most 100" in refused.value.problems[0].message
 
 
 def test_json_and_yaml_of_one_map_are_equal() -> None:

@@ -22,6 +22,7 @@ import msgspec
 
 from services.ingest.events import strict_json
 from services.ingest.events.candidate import NOT_AN_OBJECT, Item, build_native
+from services.ingest.events.conversion import Converted
 from services.ingest.events.verdicts import (
     BodyCode,
     BodyRefused,
@@ -121,7 +122,7 @@ def parse_batch(body: bytes, limits: Limits) -> Sequence[Item] | BodyRefused:
             continue
         if len(raws) > limits.max_events:
             return too_many_events(limits.max_events)
-        return [_item(bytes(raw), limits) for raw in raws]
+        return Converted(raws, lambda raw: _item(bytes(raw), limits))
     return strict_json.MALFORMED_BODY
 
 

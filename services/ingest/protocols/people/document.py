@@ -1,6 +1,6 @@
 """The erasure of a person in the OpenAPI document."""
 
-from services.ingest.http.rejections import key_rejected
+from services.ingest.http.rejections import erasure_unavailable, key_rejected
 from services.ingest.protocols.common.document import DocumentContext, Section, responses
 from services.ingest.protocols.people.route import PATH, invalid_erasure, invalid_person, junk_name
 from shared.contracts.envelope import MAX_MESSAGE_ID_CHARS
@@ -19,6 +19,7 @@ def section(context: DocumentContext) -> Section:
         key_rejected(MissingScope(Scope.PEOPLE_ERASE)),
         invalid_person(),
         invalid_erasure(),
+        erasure_unavailable(),
         junk_name(),
     ]
     content = {
@@ -42,8 +43,9 @@ def section(context: DocumentContext) -> Section:
                     "summary": "Forget a person",
                     "description": "Goes through the event log like an event, and takes back every event,"
                     " stage and alert of the person; docs/privacy.md says what else, and how long it"
-                    " takes. Later events that name the person are dropped. Cannot be undone. The same"
-                    f" `message_id` counts once.\n\nScope: `{Scope.PEOPLE_ERASE}`.",
+                    " takes. Until then `:unsuppress` of the person is answered 409. Later events"
+                    " that name the person are dropped. Cannot be undone. The same"
+                    f" `message_id` counts once for its person.\n\nScope: `{Scope.PEOPLE_ERASE}`.",
                     "x-scope": Scope.PEOPLE_ERASE.value,
                     "security": [{"key": []}],
                     "parameters": [

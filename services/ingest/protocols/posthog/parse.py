@@ -10,12 +10,14 @@ import binascii
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from services.ingest.events import strict_json
 from services.ingest.events.candidate import NOT_AN_OBJECT, ForeignItem
+from services.ingest.events.conversion import Converted
 from services.ingest.events.verdicts import BodyCode, BodyRefused, Refused, too_many_events
 from services.ingest.limits import Limits
 from services.ingest.protocols.common.instants import instant
@@ -98,7 +100,7 @@ def parse(body: bytes, request: RequestFields, limits: Limits) -> ParsedEvents |
             return TWO_KEYS
         api_key = next(iter(keys), None)
     return ParsedEvents(
-        items=[_item(event, request) for event in events],
+        items=Converted(events, partial(_item, request=request)),
         uuids=[_uuid(event, raw) for event, raw in zip(events, raws, strict=True)],
         api_key=api_key,
     )

@@ -15,6 +15,7 @@ import msgspec
 
 from services.ingest.events import strict_json
 from services.ingest.events.candidate import ForeignItem
+from services.ingest.events.conversion import Converted
 from services.ingest.events.verdicts import BodyCode, BodyRefused, Refused, too_many_events
 from services.ingest.limits import Limits
 from services.ingest.protocols.common.instants import instant
@@ -91,15 +92,15 @@ def parse_one_by_one(
     raws = outer.batch if isinstance(outer, _RawBatch) else [body]
     if len(raws) > limits.max_events:
         return too_many_events(limits.max_events)
-    calls = [strict_json.read(bytes(raw), _call.decode) for raw in raws]
     sent_at, shared = instant(outer.sent_at), _shared(outer, kind)
-    items = [
-        call
-        if isinstance(call, Refused)
-        else _without_hazard(to_candidate(call, kind, sent_at, shared))
-        for call in calls
-    ]
-    return ParsedCalls(items=items, write_key=_key(outer))
+
+    def item(raw: msgspec.Raw | bytes) -> ForeignItem:
+        call = strict_json.read(bytes(raw), _call.decode)
+        if isinstance(call, Refused):
+            return call
+        return _without_hazard(to_candidate(call, kind, sent_at, shared))
+
+    return ParsedCalls(items=Converted(raws, item), write_key=_key(outer))
 
 
 def _outer_fields(body: bytes, *, is_batch: bool) -> OuterFields | BodyRefused:
@@ -127,8 +128,11 @@ def _key_alone(text: bytes) -> OuterFields | BodyRefused:
 
 def _parsed(calls: Sequence[SegmentCall], kind: CallKind | None, outer: OuterFields) -> ParsedCalls:
     sent_at, shared = instant(outer.sent_at), _shared(outer, kind)
-    items = [to_candidate(call, kind, sent_at, shared) for call in calls]
-    return ParsedCalls(items=items, write_key=_key(outer))
+
+    def item(call: SegmentCall) -> ForeignItem:
+        return to_candidate(call, kind, sent_at, shared)
+
+    return ParsedCalls(items=Converted(calls, item), write_key=_key(outer))
 
 
 def _shared(outer: OuterFields, kind: CallKind | None) -> Mapping[str, Any]:

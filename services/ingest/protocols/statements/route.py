@@ -73,7 +73,8 @@ def _handler(verb: Verb, route: str, parameter: str, meaning: _Meaning) -> _Hand
         if isinstance(event, Fault):
             raise rejected(event, verb)
         received_at = ingest.clock.now()
-        fault = _fault(ingest.decide([event], sender=sender, received_at=received_at))
+        decisions = await ingest.decide([event], sender=sender, received_at=received_at)
+        fault = _fault(decisions)
         if fault is not None:
             raise rejected(fault, verb)
         await ingest.store([event], sender=sender, received_at=received_at, route=route)

@@ -35,7 +35,9 @@ _ABOUT = {
     " belongs to the account of the record; beside it `account_id` says which account that is.",
     "occurred_at": "When it happened: RFC 3339 with an offset. Left out: now.",
     "sent_at": "The sender's clock at sending; corrects `occurred_at` for a wrong clock.",
-    "message_id": "Names the event for ever: sent again, it counts once. Left out: made.",
+    "message_id": "Names the event for ever: sent again by the same source, it counts once. Left out: made.",
+    "message_id_scope": "What numbers its own events, where one sender passes on those of several systems:"
+    " a `message_id` counts once in each.",
     "channel": "Where it happened, like `website`.",
     "role": "The person's part in the decision, like `champion`.",
     "properties": "Facts about the event; your own fields belong here.",

@@ -5,12 +5,14 @@ fails, so that each has its own verdict and valid ones still pass.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TypeVar
 
 import msgspec
 
 from services.ingest.events import strict_json
 from services.ingest.events.candidate import NOT_AN_OBJECT, Candidate, Item, refusal
+from services.ingest.events.conversion import Converted
 from services.ingest.events.verdicts import BodyRefused, Refused, event_too_large, too_many_events
 from services.ingest.limits import Limits
 
@@ -46,7 +48,7 @@ def parse(body: bytes, *, is_ndjson: bool, limits: Limits) -> Sequence[Item] | B
     bounded = _within(items, limits)
     if isinstance(bounded, BodyRefused):
         return bounded
-    return [_item(item, limits) for item in bounded]
+    return Converted(bounded, partial(_item, limits=limits))
 
 
 def _split(text: bytes, *, is_array: bool, is_ndjson: bool) -> Sequence[bytes] | BodyRefused:

@@ -1,6 +1,7 @@
 """Webhooks in the OpenAPI document."""
 
 from services.ingest.events.verdicts import RefusalCode, Refused
+from services.ingest.http.rejections import erasure_unavailable
 from services.ingest.protocols.common.document import (
     DocumentContext,
     Section,
@@ -135,5 +136,6 @@ def _responses(context: DocumentContext) -> Json:
             invalid_signature(),
             source_unknown(),
             public_url_unknown(),
+            erasure_unavailable(),
         ],
     )

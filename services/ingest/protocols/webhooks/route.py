@@ -171,7 +171,7 @@ async def _store(
     ingest = exchange.ingest
     groups = list(delivery.items)
     items, positions = _flat(groups)
-    decisions = ingest.decide(items, sender=sender, received_at=received_at)
+    decisions = await ingest.decide(items, sender=sender, received_at=received_at)
     # The provider would never send a refused item again: it is stored whole, to be mapped later.
     for position in {positions[index] for index, _ in decisions.refused}:
         unmapped_item = delivery.unmapped(position)

@@ -32,13 +32,13 @@ async def _missing_tombstones(
     connection: Connection, batch: BatchContext
 ) -> list[tuple[int, bytes, bool]]:
     """Workspace, digest and whether the name led to a stronger one."""
-    links, erased_names = batch.resolution.links, batch.resolution.erased_names
+    erased_names = batch.resolution.erased_names
     missing: dict[tuple[int, bytes], bool] = {}
     keys = await tables.hash_keys(connection, {name[0] for name in erased_names})
     for name in erased_names:
         if name[0] not in keys:
             raise DataRejected("there is no such workspace")
-        is_linked = links[name].person_id != name[1]
+        is_linked = name in batch.resolution.erased_linked
         was_linked = batch.tombstones.find(name)
         if was_linked is None or (is_linked and not was_linked):
             # A name and its pseudonym have the same digest.

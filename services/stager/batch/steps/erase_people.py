@@ -11,6 +11,7 @@ from services.stager.store.session import Connection
 from shared.contracts.names import (
     ANONYMOUS,
     EMAIL,
+    EXTERNAL,
     USER,
     folded,
     is_address,
@@ -80,6 +81,8 @@ def concerns(value: bytes, workspace: int, owner: int, names: Sequence[str]) -> 
             (USER, content.get("user_id")),
             (ANONYMOUS, content.get("anonymous_id")),
             (ANONYMOUS, content.get("previous_id")),
+            (USER, content.get("previous_id")),
+            (EXTERNAL, content.get("external_id")),
         )
         if any(
             isinstance(text, str) and folded(prefix + text) in folded_names

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from services.stager.batch.context import BatchContext
 from services.stager.errors import FoldFailed
-from services.stager.fold.fold_subject import fold_newer, is_current, is_late
+from services.stager.fold.fold_subject import fold_newer, is_current, is_late, touch
 from services.stager.fold.output_rows import RefoldReason
 from services.stager.fold.refold import (
     FoldMode,
@@ -53,6 +53,17 @@ async def fold(connection: Connection, batch: BatchContext) -> None:
         members = MemberChanges()
         await refold_subjects(connection, tasks, batch.output, members, batch.newly_seen)
         batch.members.apply(members)
+    if batch.touched:
+        await _touch(connection, batch)
+
+
+async def _touch(connection: Connection, batch: BatchContext) -> None:
+    """Give subjects that nothing else changes a new version."""
+    keys = batch.touched - batch.output.subjects.keys() - batch.resolution.erased_names
+    subjects = await batch.subjects.load(connection, keys)
+    for key in keys:
+        if subjects[key].version:
+            touch(key, subjects[key], batch.output)
 
 
 def _fold_newer(

@@ -3,6 +3,7 @@
 from services.stager.batch.context import BatchContext
 from services.stager.errors import Conflict
 from services.stager.identity.names import Key
+from services.stager.identity.statements import names_in
 from services.stager.store import write
 from services.stager.store.rows import Row
 from services.stager.store.session import Connection
@@ -41,8 +42,8 @@ async def insert_history(connection: Connection, batch: BatchContext) -> None:
     linked = {
         event.key
         for event in batch.records.drop_duplicates(new)
-        if event.names.person in changes
-        or any(weaker in changes for weaker, _ in event.names.weaker)
+        if (event.names.workspace_id, event.person) in changes
+        or any(name in changes for name in names_in(event.names))
     }
     if linked:
         raise DuplicateLinked(linked)

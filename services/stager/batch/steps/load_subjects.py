@@ -50,18 +50,29 @@ async def _read_older_names_again(connection: Connection, batch: BatchContext) -
         if names_read_at.get(key, subject_read_at) < subject_read_at:
             older.add(key)
         for event in events:
-            name = event.names.person
-            if name is not None and names_read_at.get(name, subject_read_at) < subject_read_at:
-                older.add(name)
+            for name in _names_behind(event):
+                if names_read_at.get(name, subject_read_at) < subject_read_at:
+                    older.add(name)
     # Names that this batch changes are guarded by their former content.
     older -= batch.resolution.changes.keys()
     if older:
         await batch.names.read_again(connection, older)
 
 
+def _names_behind(event: BatchEvent) -> list[Key]:
+    """The names whose rows say whose the event is."""
+    names = event.names
+    behind = [*names.people]
+    if names.device is not None:
+        behind.append(names.device)
+    if event.person is not None:
+        behind.append((names.workspace_id, event.person))
+    return behind
+
+
 async def _read_older_accounts_again(connection: Connection, batch: BatchContext) -> None:
     """The same for absorbed accounts, whose rows in `subject` hold the survivor."""
-    changes = batch.resolution.changes
+    changes = batch.resolution.changes.keys() | batch.resolution.removed.keys()
     older: dict[Key, Subject] = {}
     for key, events in batch.by_subject.items():
         merged_into = batch.subjects.subjects[key].merged_into

@@ -8,7 +8,7 @@ from services.stager.identity.names import EventNames, Key, all_person_names
 from services.stager.records.records import BatchEvent
 from services.stager.store import erasure
 from services.stager.store.session import Connection
-from shared.contracts.names import email_of, split
+from shared.contracts.names import email_of, is_device, split
 from shared.sources.hashing import hashed
 
 
@@ -24,8 +24,8 @@ async def resolve_names(connection: Connection, batch: BatchContext) -> None:
         to_erase |= {each.person for each in requested if each.person is not None}
         names += requested
     resolution = batch.resolution = await batch.names.resolve(connection, names, to_erase)
-    for event in records.events:
-        event.person, event.subject = resolution.owner(event.names)
+    for event, (person, subject) in zip(records.events, resolution.owners, strict=False):
+        event.person, event.subject = person, subject
 
 
 async def _names_to_erase(
@@ -46,7 +46,11 @@ async def _names_to_erase(
             if workspace in hash_keys:
                 prefix, value = split(name)
                 both.add(prefix + hashed(value, hash_keys[workspace]))
+            order = request.names.order
             names += [
-                EventNames(workspace, request.names.order, (workspace, each), None) for each in both
+                EventNames(workspace, order, device=(workspace, each))
+                if is_device(each)
+                else EventNames(workspace, order, people=((workspace, each),))
+                for each in both
             ]
     return names

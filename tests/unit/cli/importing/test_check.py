@@ -8,12 +8,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import typer
 
 from services.cli.importing.check import Findings, check_rows
 from services.cli.importing.formats.cells import Shape
 from services.cli.importing.formats.opening import format_of
 from services.cli.importing.mapping import ColumnMapping
 from services.cli.importing.refused import RefusedFile
+from services.cli.importing.report import print_findings
 from services.cli.importing.rows import open_rows
 from shared.errors import FatalError
 from tests.unit.cli.importing.tables import workbook
@@ -65,10 +67,28 @@ def test_a_dry_run_counts_what_ingest_would_accept_and_refuse(shop: Path) -> Non
         "accepted": 3,
         "refused": 5,
         "refused_by_code": {
-            "invalid_occurred_at": {"rows": 2, "first_lines": [6, 7]},
-            "missing_identity": {"rows": 1, "first_lines": [4]},
-            "invalid_email": {"rows": 1, "first_lines": [5]},
-            "unreadable_row": {"rows": 1, "first_lines": [8]},
+            "invalid_occurred_at": {
+                "rows": 2,
+                "first_lines": [6, 7],
+                "first_detail": "`occurred_at` is after 1970 began: what lies before is a missing"
+                " date.",
+            },
+            "missing_identity": {
+                "rows": 1,
+                "first_lines": [4],
+                "first_detail": "An event names somebody: at least one of account_id, user_id,"
+                " anonymous_id, email.",
+            },
+            "invalid_email": {
+                "rows": 1,
+                "first_lines": [5],
+                "first_detail": "`email` has the form name@domain.",
+            },
+            "unreadable_row": {
+                "rows": 1,
+                "first_lines": [8],
+                "first_detail": "3 cells where the header names 5",
+            },
         },
         "from": "2024-03-13T10:00:00+00:00",
         "to": "2025-01-01T00:00:00+00:00",
@@ -80,6 +100,47 @@ def test_a_dry_run_counts_what_ingest_would_accept_and_refuse(shop: Path) -> Non
         "ignored_ids": {},
         "unused_columns": ["plan"],
     }
+
+
+def test_a_dry_run_prints_the_sentence_of_refused_rows_without_a_file_for_them(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit):
+        print_findings(check(shop), as_json=False, misspelt={})
+
+    assert [line for line in capsys.readouterr().out.splitlines() if "  line " in line] == [
+        (
+            "  line 4: missing_identity: An event names somebody: at least one of account_id, user_id,"
+            " anonymous_id, email."
+        ),
+        "  line 5: invalid_email: `email` has the form name@domain.",
+        (
+            "  line 6: invalid_occurred_at: `occurred_at` is after 1970 began: what lies before is a"
+            " missing date."
+        ),
+        (
+            "  line 7: invalid_occurred_at: the time cannot be read; --time-format says how it is"
+            " written"
+        ),
+        "  line 8: unreadable_row: 3 cells where the header names 5",
+    ]
+
+
+def test_each_code_has_a_sentence_however_many_rows_of_another_came_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "many.csv"
+    rows = "".join("bob,,home,soon,\n" for _ in range(100))
+    path.write_text(f"{ROWS.splitlines()[0]}\n{rows},,home,2025-01-01 00:00:00,\n")
+
+    findings = check(path)
+    with pytest.raises(typer.Exit):
+        print_findings(findings, as_json=False, misspelt={})
+
+    printed = capsys.readouterr().out
+    assert [each.line for each in findings.first_problems] == [*range(2, 22), 102]
+    assert "line 102: missing_identity: An event names somebody" in printed
+    assert "more rows would be refused; --errors FILE keeps all of them" in printed
 
 
 def test_refused_rows_are_kept_unchanged_and_are_accepted_once_corrected(

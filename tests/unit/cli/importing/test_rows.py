@@ -256,3 +256,69 @@ def test_names_are_renamed_by_their_stored_form(tmp_path: Path) -> None:
         names = [json.loads(row.body)["event"] for row in opened.rows]
 
     assert names == ["Demo", "Demo", "Demo", "Met"]
+
+
+def scopes(path: Path, mapping: ColumnMapping | None = None) -> list[object]:
+    made = touchpoints(path, mapping)
+    return [each["message_id_scope"] for each in made if isinstance(each, dict)]
+
+
+def table(tmp_path: Path, name: str, text: str) -> Path:
+    path = tmp_path / name
+    path.write_text(text)
+    return path
+
+
+def test_ids_of_different_files_count_in_different_scopes(tmp_path: Path) -> None:
+    rows = "1,{0},acme,2024-03-13\n2,{0},acme,2024-03-14\n"
+    head = "message_id,event,account_id,date\n"
+    orders = table(tmp_path, "orders.csv", head + rows.format("Order Placed"))
+    tickets = table(tmp_path, "tickets.csv", head + rows.format("Ticket Opened"))
+    shops = table(
+        tmp_path, "s.csv", "message_id,event,user_id,date\n" + rows.format("Order Placed")
+    )
+
+    per_file = [scopes(each) for each in (orders, tickets, shops)]
+
+    assert [len(set(each)) for each in per_file] == [1, 1, 1]
+    assert len({each[0] for each in per_file}) == 3
+
+
+def test_a_longer_or_wider_export_of_the_same_kind_repeats_the_ids(tmp_path: Path) -> None:
+    first = "message_id,event,account_id,date\n1,Order Placed,acme,2024-03-13\n"
+    wider = (
+        "date,message_id,event,account_id,amount\n2024-03-13,1,Order Placed,acme,5\n"
+        "2024-03-14,2,Order Placed,globex,6\n"
+    )
+    before = scopes(table(tmp_path, "january.csv", first))
+    after = scopes(
+        table(tmp_path, "february.csv", wider),
+        ColumnMapping(
+            objects={"properties": {"amount": "amount"}},
+            rename={"Order Placed": "Purchase"},
+            timezone=ZoneInfo("Europe/Berlin"),
+        ),
+    )
+
+    assert before * 2 == after
+
+
+def test_the_scope_of_a_constant_event_is_that_of_the_constant(tmp_path: Path) -> None:
+    path = table(tmp_path, "a.csv", "message_id,account_id,date\n1,acme,2024-03-13\n")
+
+    orders, tickets = (
+        scopes(path, ColumnMapping(constants={"event": name})) for name in ("Order", "Ticket")
+    )
+
+    assert orders != tickets
+
+
+def test_a_scope_that_is_given_is_sent_and_rows_named_by_content_have_none(tmp_path: Path) -> None:
+    path = table(tmp_path, "a.csv", "message_id,event,account_id,date\n1,Order,acme,2024-03-13\n")
+    plain = table(tmp_path, "b.csv", "event,account_id,date\nOrder,acme,2024-03-13\n")
+    given = ColumnMapping(constants={"message_id_scope": "crm-eu"})
+
+    assert scopes(path, given) == ["crm-eu"]
+    (row,) = touchpoints(plain)
+    assert isinstance(row, dict)
+    assert "message_id_scope" not in row

@@ -103,7 +103,8 @@ def test_a_file_that_is_not_there_ends_in_a_sentence() -> None:
     result = run("validate", "missing.yaml")
 
     assert result.exit_code == 1
-    assert result.stderr == "stageline: missing.yaml: No such file or directory\n"
+    assert "missing.yaml: no such file, and no ready map of that name" in result.stderr
+    assert "stageline map templates b2b-jtbd-7 > missing.yaml" in result.stderr
 
 
 @pytest.mark.parametrize("name", templates.names())

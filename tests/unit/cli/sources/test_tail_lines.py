@@ -142,6 +142,15 @@ def test_errors_are_refusals_and_dead_letters() -> None:
     assert [is_error(each) for each in (dropped, event(1), event(1, "pending"))] == [False] * 3
 
 
+def test_a_duplicate_with_other_content_is_an_error_and_says_so() -> None:
+    plain, other = event(1, "duplicate"), event(2, "duplicate")
+    other["became"]["reason"] = "other_content"
+
+    assert [is_error(each) for each in (plain, other)] == [False, True]
+    assert line(plain, None).plain.endswith("acme  duplicate")
+    assert line(other, None).plain.endswith("acme  duplicate with other content")
+
+
 def test_a_misspelt_event_is_pointed_out() -> None:
     text = line(event(1, event="Demo Requestd", meant="Demo Requested"), None).plain
 

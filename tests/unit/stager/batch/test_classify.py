@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 from services.stager.batch.classify import ClassifiedRecords
-from services.stager.identity.names import Key, Link
+from services.stager.identity.known import NameRow
+from services.stager.identity.names import Key
 from services.stager.records.records import BatchResult, DecodedRecord, decode_all
 from services.stager.subjects.cache import RowCache
 from shared.contracts import envelope as wire
@@ -87,7 +88,7 @@ def test_events_of_erased_persons_count_as_erased() -> None:
 
 def test_a_batch_locks_its_names_and_the_cached_subjects_of_them() -> None:
     cache = RowCache(10)
-    cache.links.put((1, "user:leah"), (Link("acme", AT, "m", "user:leah", "acme"), 1))
+    cache.names.put((1, "user:leah"), (NameRow(1, "user:leah", "acme"), 1))
     records = ClassifiedRecords(
         decoded(value("a", anonymous_id="z"), value("b", user_id="omar", account_id="beta")),
         {},

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from services.stager.batch.tombstones import Tombstones, digest_of, erased_again
-from services.stager.identity.names import Key, Link, event_names
-from services.stager.identity.resolution import resolve
+from services.stager.identity.known import NameRow
+from services.stager.identity.names import Key, event_names
 from services.stager.records.records import BatchEvent
 from services.stager.store.rows import Tombstone
 from services.stager.subjects.cache import RowCache
@@ -65,30 +65,14 @@ def test_an_erased_name_that_led_to_a_stronger_one_erases_no_second_person() -> 
     assert erased_again([at_the_kiosk, of_leah], tombstones, RowCache(10)) == {
         (1, "email:leah@x.io")
     }
-    assert at_the_kiosk.names.weaker == ()
-    assert of_leah.names.weaker == (((1, "email:leah@x.io"), (1, "user:leah")),)
+    assert at_the_kiosk.names.device is None
+    assert of_leah.names.people == ((1, "user:leah"), (1, "email:leah@x.io"))
 
 
 def test_a_cached_name_costs_no_hash() -> None:
     tombstones = Tombstones()
     tombstones.apply([stone(1, (1, "user:leah"))])
     cache = RowCache(10)
-    cache.links.put((1, "user:leah"), (Link(None, None, None, "user:leah", "user:leah"), 1))
+    cache.names.put((1, "user:leah"), (NameRow(1, "user:leah", "user:leah"), 1))
 
     assert erased_again([event(user_id="leah")], tombstones, cache) == set()
-
-
-def test_a_device_of_another_person_stays_theirs() -> None:
-    stored: dict[Key, Link | None] = {
-        (1, "user:leah"): None,
-        (1, "anonymous:z"): Link(
-            "user:omar", datetime(2026, 1, 1, tzinfo=UTC), "m0", "user:omar", "a"
-        ),
-        (1, "user:omar"): Link(None, None, None, "user:omar", "a"),
-    }
-
-    resolution = resolve(
-        [event(user_id="leah", anonymous_id="z").names], stored, to_erase={(1, "user:leah")}
-    )
-
-    assert resolution.erased_names == {(1, "user:leah")}

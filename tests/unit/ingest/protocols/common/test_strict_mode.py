@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from shared.contracts.message_ids import as_sent
 from shared.keys.token import NewKey
 from shared.sources.source import ConsentRule, SourceSettings
 from tests.unit.ingest.conftest import FakeDatabase, ListLog
@@ -45,7 +46,7 @@ async def test_any_refusal_is_listed_one_by_one_and_the_others_are_stored(
     assert [(each["index"], each["code"]) for each in body["rejected"]] == CODES
     assert all(set(each) == {"index", "code", "detail"} for each in body["rejected"])
     assert isinstance(body["message"], str)
-    assert [envelope.message_id for envelope in event_log.envelopes] == ["m-1"]
+    assert [as_sent(envelope.message_id) for envelope in event_log.envelopes] == ["m-1"]
 
 
 @pytest.mark.parametrize("value", ["0", "", "no"])

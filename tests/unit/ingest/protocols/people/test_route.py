@@ -9,6 +9,7 @@ import pytest
 
 from services.ingest.intake import Ingest
 from services.ingest.protocols.people.route import PATH
+from shared.contracts.message_ids import as_sent
 from shared.ids import DEFAULT_WORKSPACE
 from shared.keys.principal import Scope
 from shared.keys.token import KeyKind
@@ -47,7 +48,7 @@ async def test_an_erasure_goes_into_the_log(
 
     (envelope,) = event_log.envelopes
     assert (answer.status_code, answer.json()) == (202, {"message_id": "request-17"})
-    assert (envelope.type, envelope.message_id) == ("erase", "request-17")
+    assert (envelope.type, as_sent(envelope.message_id)) == ("erase", "request-17")
     assert (envelope.user_id, envelope.email, envelope.anonymous_id) == named
     assert (envelope.workspace_id, envelope.received_at) == (DEFAULT_WORKSPACE, NOW)
 
@@ -69,7 +70,7 @@ async def test_an_erasure_without_a_name_of_its_own_is_given_one(
     answers = [await erase(eraser, "user:u", content=body) for body in (b"", b" ", b"{}")]
 
     ids = [answer.json()["message_id"] for answer in answers]
-    assert [envelope.message_id for envelope in event_log.envelopes] == ids
+    assert [as_sent(envelope.message_id) for envelope in event_log.envelopes] == ids
     assert len(set(ids)) == 3
 
 
@@ -197,6 +198,48 @@ async def test_an_erasure_that_the_log_does_not_acknowledge_is_not_done(
 
     assert (answer.status_code, answer.json()["code"]) == (503, "log_unavailable")
     assert answer.headers["retry-after"] == "2"
+
+
+async def test_an_erasure_is_recorded_without_a_name_before_the_log_has_it(
+    eraser: httpx.AsyncClient, event_log: ListLog, database: FakeDatabase
+) -> None:
+    event_log.is_away = True
+
+    answer = await erase(eraser, "user:Ann@acme.example", json={"message_id": "request-17"})
+
+    key = database.rules.hash_key
+    (request,) = database.erasures
+    assert answer.status_code == 503
+    assert (as_sent(request.message_id), request.requested_at) == ("request-17", NOW)
+    assert set(request.digests) == {
+        person_digest(name, key=key) for name in ("user:ann@acme.example", "email:ann@acme.example")
+    }
+    assert b"acme.example" not in repr(request).encode()
+
+
+async def test_an_erasure_that_cannot_be_recorded_does_not_reach_the_log(
+    eraser: httpx.AsyncClient, event_log: ListLog, database: FakeDatabase
+) -> None:
+    await erase(eraser, "user:first")
+    database.is_away = True
+
+    answer = await erase(eraser, "user:u")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "erasure_unavailable")
+    assert answer.headers["retry-after"] == "5"
+    assert [each.user_id for each in event_log.envelopes] == ["first"]
+
+
+async def test_events_are_accepted_while_no_erasure_can_be_recorded(
+    client: httpx.AsyncClient, bearer: dict[str, str], database: FakeDatabase
+) -> None:
+    event = {"event": "A", "user_id": "u"}
+    await client.post("/v1/touchpoints", json=event, headers=bearer)
+    database.is_away = True
+
+    answer = await client.post("/v1/touchpoints", json=event, headers=bearer)
+
+    assert answer.status_code == 202
 
 
 async def test_no_page_of_another_origin_may_erase_or_read_the_answer(

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from services.ingest.protocols.rudder import parse as rudder
+from shared.contracts.message_ids import as_sent
 from shared.keys.token import KeyKind, NewKey
 from tests.unit.ingest.conftest import FakeDatabase, ListLog
 
@@ -61,7 +62,7 @@ async def test_an_image_is_a_call_in_the_parameters_of_its_address(
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/gif")
     assert answer.content.startswith(b"GIF89a")
     [envelope] = event_log.envelopes
-    assert (envelope.event, envelope.message_id) == (event, "m-1")
+    assert (envelope.event, as_sent(envelope.message_id)) == (event, "m-1")
     assert (envelope.anonymous_id, envelope.user_id) == ("a-1", "17")
     assert (envelope.account_id, envelope.properties) == ("acme", {"plan": "pro"})
     assert envelope.campaign is not None

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from services.ingest.intake import Ingest
+from shared.contracts.message_ids import as_sent
 from shared.keys.token import NewKey
 from tests.unit.ingest.conftest import FakeDatabase, ListLog
 
@@ -47,7 +48,7 @@ async def test_a_track_call_becomes_a_touchpoint(
 
     assert (answer.status_code, answer.json()) == SUCCESS
     [envelope] = event_log.envelopes
-    assert (envelope.type, envelope.event, envelope.message_id) == (
+    assert (envelope.type, envelope.event, as_sent(envelope.message_id)) == (
         "track",
         "Order Completed",
         "m-1",

@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from services.ingest.intake import Ingest
+from shared.contracts.message_ids import as_sent
 from shared.keys.token import NewKey
 from tests.unit.ingest.conftest import NOW, ListLog
 from tests.unit.ingest.protocols.touchpoints.native_call import EVENT, PATH, counted
@@ -46,7 +47,7 @@ async def test_an_object_is_accepted_and_stored_as_sent(
         "a-1",
         "leah@example.com",
     )
-    assert (envelope.message_id, envelope.channel, envelope.role) == (
+    assert (as_sent(envelope.message_id), envelope.channel, envelope.role) == (
         "m-1",
         "website",
         "economic buyer",

@@ -8,6 +8,7 @@ import pytest
 
 from services.ingest.intake import Ingest
 from shared.clock import ManualClock
+from shared.contracts.message_ids import as_sent
 from shared.ids import WorkspaceId
 from shared.sources.source import SourceKind
 from tests.unit.ingest.conftest import NOW, FakeDatabase, ListLog
@@ -44,7 +45,7 @@ async def test_a_delivery_is_stored_and_answered_200(
     (stored,) = event_log.envelopes
     assert stored.source == of.source_id
     assert stored.type != "unmapped"
-    assert stored.message_id.startswith(f"{kind}:")
+    assert as_sent(stored.message_id).startswith(f"{kind}:")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,0 +1,1 @@
+"""Calls for the key of an operator, which opens nothing within a workspace."""

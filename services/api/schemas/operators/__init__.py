@@ -1,0 +1,1 @@
+"""Models of the calls for the key of an operator."""

@@ -1,0 +1,105 @@
+"""Identity resolution on dicts instead of tables: the pure core with nothing else around it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from services.stager.identity.known import Known, NameRow, Needs, Resolution, StoredEvent
+from services.stager.identity.names import EventNames, Key, Order
+from services.stager.identity.resolution import resolve
+from services.stager.identity.statements import Statements
+from shared.contracts.names import is_person
+
+MOST_ROUNDS = 50
+"""Readings until a resolution must have all that it needs."""
+
+
+@dataclass
+class IdentityMemory:
+    """The tables of identity, and what one batch after another makes of them."""
+
+    rows: dict[Key, NameRow] = field(default_factory=dict)
+    statements: Statements = field(default_factory=Statements)
+    events: dict[Key, StoredEvent] = field(default_factory=dict)
+    rounds: int = 0
+    """Readings of all batches."""
+
+    def apply(self, events: Iterable[EventNames]) -> Resolution:
+        """Resolve one batch and store it; an event that is stored already counts for nothing."""
+        batch = list(
+            {
+                (each.workspace_id, each.order[1]): each
+                for each in events
+                if (each.workspace_id, each.order[1]) not in self.events
+            }.values()
+        )
+        known = Known(
+            absorbed={
+                name: row.person_id
+                for name, row in self.rows.items()
+                if not is_person(name[1]) and row.person_id != name[1]
+            }
+        )
+        for _ in range(MOST_ROUNDS):
+            self.rounds += 1
+            found = resolve(batch, known)
+            if isinstance(found, Resolution):
+                self._store(batch, found)
+                return found
+            self._read(known, found)
+        message = f"not resolved: {found}"
+        raise AssertionError(message)
+
+    def owners(self) -> dict[str, tuple[str | None, str]]:
+        """Person and subject of every event by message id."""
+        return {key[1]: (each.person_id, each.subject_id) for key, each in self.events.items()}
+
+    def _read(self, known: Known, needs: Needs) -> None:
+        known.rows.update((name, self.rows.get(name)) for name in needs.rows)
+        orders = {each.pair: each.order for each in self.statements}
+        known.pairs.update((pair, orders.get(pair)) for pair in needs.pairs)
+        for each in self.statements:
+            if each.name in needs.statements or each.other in needs.statements:
+                known.statements.add(each)
+        known.statements_read |= needs.statements
+        for person in needs.people:
+            names = {name for name, row in self.rows.items() if _is_of(name, row, person)}
+            known.names_of[person] = names
+            known.rows.update((name, self.rows[name]) for name in names)
+        known.people_read |= needs.people
+        for message, event in self.events.items():
+            owners = {(message[0], event.person_id), (message[0], event.subject_id)}
+            if owners & needs.histories:
+                known.events[message] = event
+        known.histories_read |= needs.histories
+        known.last_seen.update((person, self._last(person)) for person in needs.last_seen)
+
+    def _last(self, person: Key) -> Order | None:
+        return max(
+            (
+                each.names.order
+                for message, each in self.events.items()
+                if message[0] == person[0] and each.person_id == person[1]
+            ),
+            default=None,
+        )
+
+    def _store(self, batch: Sequence[EventNames], found: Resolution) -> None:
+        for name, (old, new) in found.changes.items():
+            assert self.rows.get(name) == old
+            self.rows[name] = new
+        for name in found.removed:
+            del self.rows[name]
+        for statement in found.statements:
+            self.statements.add(statement)
+        for move in found.moves:
+            each = self.events[move.message]
+            self.events[move.message] = StoredEvent(
+                each.names, each.message_id, move.person_id, move.subject_id
+            )
+        for names, (person, subject) in zip(batch, found.owners, strict=True):
+            key = (names.workspace_id, names.order[1])
+            self.events[key] = StoredEvent(names, key[1], person, subject)
+
+
+def _is_of(name: Key, row: NameRow, person: Key) -> bool:
+    return (name[0], row.person_id) == person

@@ -1,0 +1,78 @@
+"""The stored form of message ids: told apart by sender, and readable as sent."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.contracts.envelope import MAX_MESSAGE_ID_CHARS
+from shared.contracts.message_ids import MAX_STORED_CHARS, as_sent, narrowed, scope
+
+SOURCE = "src_0a1b2c3d4e5f0a1b2c3d4e5f"
+SCOPES = [
+    scope(is_public=is_public, source_id=source_id)
+    for is_public in (True, False)
+    for source_id in (None, SOURCE, "src_0a1b2c3d4e5f0a1b2c3d4e60", "w", "s")
+]
+NAMES = (None, b"billing", b"shop")
+
+
+def stored(of: str, sent: str, name: bytes | None) -> str:
+    return of + sent if name is None else narrowed(of + sent, name)
+
+
+sent_ids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=100)
+common_ids = st.text(st.characters(min_codepoint=0x22, exclude_categories=["Cs"]), min_size=1)
+scopes, names = st.sampled_from(SCOPES), st.sampled_from(NAMES)
+
+
+@given(sent_ids, scopes, names)
+def test_an_id_is_read_as_it_was_sent_whatever_it_looks_like(
+    sent: str, of: str, name: bytes | None
+) -> None:
+    assert as_sent(stored(of, sent, name)) == sent
+
+
+@given(sent_ids, scopes, names, scopes, names)
+def test_an_id_in_the_form_of_a_stored_one_stays_in_the_scope_of_its_sender(
+    sent: str, of: str, name: bytes | None, other: str, other_name: bytes | None
+) -> None:
+    imitated = stored(other, sent, other_name)
+
+    assert as_sent(stored(of, imitated, name)) == imitated
+    assert stored(of, imitated, name) != imitated
+
+
+@given(sent_ids, sent_ids)
+def test_no_two_scopes_hold_one_id(one: str, other: str) -> None:
+    made = [{stored(of, sent, name) for sent in (one, other)} for of in SCOPES for name in NAMES]
+
+    assert len(set().union(*made)) == sum(map(len, made))
+
+
+@given(st.lists(common_ids, max_size=20, unique=True), scopes, st.sampled_from(NAMES[1:]))
+def test_ids_of_one_sender_keep_their_order(sent: list[str], of: str, name: bytes) -> None:
+    for names_of in ([None], [name], [name, b"another"]):
+        made = [stored(of, each, which) for each in sent for which in names_of]
+        assert [as_sent(each) for each in sorted(made)] == sorted(sent * len(names_of))
+
+
+@given(sent_ids, scopes)
+def test_a_scope_within_a_scope_is_neither_of_them(sent: str, of: str) -> None:
+    both = [
+        narrowed(narrowed(of + sent, one), other)
+        for one, other in ((b"a", b"b"), (b"b", b"a"), (b"b", b"b"))
+    ]
+
+    assert len({*both, narrowed(of + sent, b"b")}) == 4
+    assert {as_sent(each) for each in both} == {sent}
+
+
+def test_the_longest_id_fits_in_the_longest_scope() -> None:
+    longest = narrowed(max(SCOPES, key=len) + "x" * MAX_MESSAGE_ID_CHARS, b"billing")
+
+    assert len(longest) <= MAX_STORED_CHARS
+
+
+@pytest.mark.parametrize("bare", ["invoice-1", "~", "~x/1", "w/1", "~w", "~s./1", "stripe:evt"])
+def test_an_id_without_a_scope_is_itself(bare: str) -> None:
+    assert (as_sent(bare), narrowed(bare, b"billing")) == (bare, bare)
