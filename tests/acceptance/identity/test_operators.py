@@ -45,7 +45,7 @@ async def history(case: Case, *subjects: str) -> list[list[dict[str, Any]]]:
     ]
 
 
-async def test_people_whom_an_operator_merged_are_one_until_it_is_taken_back(case: Case) -> None:
+async def test_people_whom_an_operator_merged_are_one_until_it_is_withdrawn(case: Case) -> None:
     two = Two(case)
     first, second = (f"user:{user}" for user in two.users)
     await case.arrive(*two.steps())
@@ -106,7 +106,7 @@ async def test_names_that_stood_together_are_apart_once_an_operator_says_so(case
     ]
 
 
-async def test_accounts_that_an_operator_merged_are_one_until_it_is_taken_back(case: Case) -> None:
+async def test_accounts_that_an_operator_merged_are_one_until_it_is_withdrawn(case: Case) -> None:
     kept, gone = case.id("kept-ag"), case.id("gone-gmbh")
     ann, ben = case.id("ann"), case.id("ben")
     await case.arrive(
