@@ -176,16 +176,16 @@ class Stack:
         if settle:
             await self.settled()
 
-    async def settled(self) -> None:
-        """Wait until everything accepted is applied and nothing due is left."""
+    async def settled(self, *, every: float = 0.05) -> None:
+        """Wait until everything accepted is applied and nothing due is left; looks `every` seconds."""
         async with connected(self.database_url) as owner:
 
             async def is_settled() -> bool:
                 (row,) = await owner.fetch(_PROGRESS, self.clock.now())
                 return int(row["read"]) >= self.accepted and int(row["waiting"]) == 0
 
-            # The services work in this process too: polling more often would slow them down.
-            await eventually(is_settled, within=_APPLY_SECONDS, every=0.05)
+            # The services work in this process too: polling more often slows them down under load.
+            await eventually(is_settled, within=_APPLY_SECONDS, every=every)
 
     async def advance_clock(self, by: timedelta) -> None:
         """Let time pass, and wait until the timers that are due have gone off."""
