@@ -48,6 +48,7 @@ API_MAY_CHANGE = {
 
 HIDDEN_FROM_THE_API = {
     ("source_secret", "value"),
+    ("workspace", "has_bare_ids"),
     ("workspace", "hash_key"),
     ("workspace", "has_bare_ids"),
     *(
@@ -57,7 +58,8 @@ HIDDEN_FROM_THE_API = {
         )
     ),
 }  # fmt: skip
-"""Of tables that it reads: secrets, the key of the hashes, and the bytes of dead letters."""
+"""Of tables that it reads: secrets, the key of the hashes, the bytes of dead letters, and what the stager
+alone asks: whether touchpoints have ids of the time before their scope."""
 
 SERVICE_ROLES = ("stageline_ingest", "stageline_stager", "stageline_api")
 

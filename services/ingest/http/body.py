@@ -231,13 +231,14 @@ async def _chunk(receive: Receive) -> tuple[bytes, bool]:
 def _decompressed(
     body: bytes, encoding: bytes, limits: Limits, lease: Lease
 ) -> bytes | BodyRefused:
-    """`body` decompressed; stops at the limit, so that a bomb costs no more than an ordinary body.
+    """`body` decompressed; stops at each limit, so that a bomb costs no more than an ordinary body.
 
     Pieces are joined at the end, and only if they are within the limit.
     """
     chunks: list[bytes] = []
     left = limits.max_body_bytes
     plausible = _FREE_BYTES + _MAX_RATIO * len(body)
+    parts_left = limits.max_body_parts
     try:
         for chunk in _inflated(body, encoding):
             left -= len(chunk)
@@ -246,20 +247,27 @@ def _decompressed(
                 return too_large(limits)
             if plausible < 0:
                 return BOMB
+            parts_left -= _parts(chunk)
+            if parts_left < 0:
+                return too_many_parts(limits)
             if not lease.reserve(len(chunk)):
                 return BUSY
             chunks.append(chunk)
     except zlib.error:
         return BROKEN
-    return _of_few_parts(b"".join(chunks), limits)
+    return b"".join(chunks)
 
 
 def _of_few_parts(body: bytes, limits: Limits) -> bytes | BodyRefused:
     """`body`, if it has few enough parts. A body of fewer bytes need not be counted."""
     most = limits.max_body_parts
-    if len(body) > most and sum(map(body.count, _PARTS)) > most:
+    if len(body) > most and _parts(body) > most:
         return too_many_parts(limits)
     return body
+
+
+def _parts(text: bytes) -> int:
+    return sum(map(text.count, _PARTS))
 
 
 def _inflated(body: bytes, encoding: bytes) -> Iterator[bytes]:

@@ -187,6 +187,16 @@ async def test_a_body_of_too_many_parts_is_refused_however_it_comes() -> None:
     assert too_many_parts(limits).code is BodyCode.TOO_MANY_PARTS
 
 
+def test_the_rest_of_a_body_of_too_many_parts_is_not_decompressed() -> None:
+    """Counted piece by piece, before a piece is kept: nothing is reserved for what is refused."""
+    limits = replace(LIMITS, max_body_bytes=1_000_000, max_body_parts=100)
+    budget = Budget(0)
+
+    answer = gunzipped(gzip.compress(b"," * 900_000), limits, Lease(budget))
+
+    assert answer == too_many_parts(limits)
+
+
 async def test_the_parts_of_a_raw_body_are_not_counted() -> None:
     raw = await read(
         Sender([part(b",,,")]),
