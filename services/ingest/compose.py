@@ -20,8 +20,9 @@ from shared.eventlog.port import LogWriter
 from shared.keys.cache import KeyCache
 from shared.process.listener import is_loopback
 from shared.sources.registry import SourceRegistry
-from shared.storage import erasure_requests, event_names, keys, source_events, sources
+from shared.storage import event_names, keys, source_events, sources
 from shared.storage.connect import DatabaseRole, create_engine
+from shared.storage.identity import erasure_requests
 from shared.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.api.cursors import AccountPosition
 from shared.contracts.names import EXTERNAL, is_person, is_record, normal
 from shared.ids import WorkspaceId
-from shared.storage.identity_tables import identifier, member
+from shared.storage.identity.tables import identifier, member
 from shared.storage.tables import placement, subject
 
 MAX_MEMBERS = 200

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.ids import WorkspaceId
-from shared.storage.identity_tables import member
+from shared.storage.identity.tables import member
 from shared.storage.tables import touchpoint, transition
 
 Attribution = Literal["first", "last"]

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.ids import WorkspaceId
 from shared.journey.model import SubjectKind
-from shared.storage.identity_tables import identifier, member
+from shared.storage.identity.tables import identifier, member
 from shared.storage.tables import placement, subject, touchpoint
 
 MOST_SUBJECTS = 500

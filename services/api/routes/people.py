@@ -20,7 +20,7 @@ from shared.ids import WorkspaceId
 from shared.keys.principal import Scope
 from shared.sources.hashing import person_name
 from shared.sources.source import ERASED
-from shared.storage import erasure_requests
+from shared.storage.identity import erasure_requests
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,8 @@ from services.cli.client.errors import printable
 from services.cli.client.http import print_json
 from shared.contracts.names import DEFAULT_JUNK, JunkNames
 from shared.ids import DEFAULT_WORKSPACE
-from shared.storage import junk, workspaces
+from shared.storage import workspaces
+from shared.storage.identity import junk
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -6,7 +6,7 @@ from sqlalchemy import Row, Text, exists, func, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts.names import RESERVED_PREFIXES
-from shared.storage.identity_tables import identifier, member
+from shared.storage.identity.tables import identifier, member
 from shared.storage.source_tables import suppression
 from shared.storage.tables import (
     consumer_offset,

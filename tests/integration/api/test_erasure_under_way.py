@@ -12,8 +12,8 @@ from shared.contracts.envelope import Envelope
 from shared.contracts.names import ANONYMOUS, EMAIL, USER, split
 from shared.ids import DEFAULT_WORKSPACE, WorkspaceId
 from shared.sources.erasure import UNDER_WAY, erasure_request
-from shared.storage import erasure_requests
 from shared.storage.connect import DatabaseRole
+from shared.storage.identity import erasure_requests
 from tests.integration.api.world import NOW, World, api_world
 from tests.support.database import engine_of
 

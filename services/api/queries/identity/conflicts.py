@@ -20,7 +20,7 @@ from services.api.identity.statements import (
 from services.api.queries.identity.people import STATEMENT_COLUMNS, said
 from shared.contracts.names import EXTERNAL, RESERVED_PREFIXES, USER
 from shared.ids import WorkspaceId
-from shared.storage.identity_tables import identifier, identity_statement
+from shared.storage.identity.tables import identifier, identity_statement
 
 STATEMENTS_SEARCHED = 20_000
 """Statements that one page looks at; it may end before it is full."""

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.api.identity.statements import DEVICE, Kind, Statement
 from services.api.identity.timelines import Timeline, timeline
 from shared.ids import WorkspaceId
-from shared.storage.identity_tables import identifier, identity_statement
+from shared.storage.identity.tables import identifier, identity_statement
 from shared.storage.tables import touchpoint
 
 MAX_NAMES = 500
