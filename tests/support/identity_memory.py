@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from services.stager.identity.known import Known, NameRow, Needs, Resolution, StoredEvent
 from services.stager.identity.names import EventNames, Key, Order
 from services.stager.identity.resolution import resolve
+from services.stager.identity.state import NameRow, Needs, Resolution, State, StoredEvent
 from services.stager.identity.statements import Statements
 from shared.contracts.names import is_person
 
@@ -32,7 +32,7 @@ class IdentityMemory:
                 if (each.workspace_id, each.order[1]) not in self.events
             }.values()
         )
-        known = Known(
+        state = State(
             absorbed={
                 name: row.person_id
                 for name, row in self.rows.items()
@@ -41,37 +41,37 @@ class IdentityMemory:
         )
         for _ in range(MOST_ROUNDS):
             self.rounds += 1
-            found = resolve(batch, known)
-            if isinstance(found, Resolution):
-                self._store(batch, found)
-                return found
-            self._read(known, found)
-        message = f"not resolved: {found}"
+            outcome = resolve(batch, state)
+            if isinstance(outcome, Resolution):
+                self._store(batch, outcome)
+                return outcome
+            self._read(state, outcome)
+        message = f"not resolved: {outcome}"
         raise AssertionError(message)
 
     def owners(self) -> dict[str, tuple[str | None, str]]:
         """Person and subject of every event by message id."""
         return {key[1]: (each.person_id, each.subject_id) for key, each in self.events.items()}
 
-    def _read(self, known: Known, needs: Needs) -> None:
-        known.rows.update((name, self.rows.get(name)) for name in needs.rows)
+    def _read(self, state: State, needs: Needs) -> None:
+        state.rows.update((name, self.rows.get(name)) for name in needs.rows)
         orders = {each.pair: each.order for each in self.statements}
-        known.pairs.update((pair, orders.get(pair)) for pair in needs.pairs)
+        state.pairs.update((pair, orders.get(pair)) for pair in needs.pairs)
         for each in self.statements:
             if each.name in needs.statements or each.other in needs.statements:
-                known.statements.add(each)
-        known.statements_read |= needs.statements
+                state.statements.add(each)
+        state.statements_read |= needs.statements
         for person in needs.people:
             names = {name for name, row in self.rows.items() if _is_of(name, row, person)}
-            known.names_of[person] = names
-            known.rows.update((name, self.rows[name]) for name in names)
-        known.people_read |= needs.people
+            state.names_of[person] = names
+            state.rows.update((name, self.rows[name]) for name in names)
+        state.people_read |= needs.people
         for message, event in self.events.items():
             owners = {(message[0], event.person_id), (message[0], event.subject_id)}
             if owners & needs.histories:
-                known.events[message] = event
-        known.histories_read |= needs.histories
-        known.last_seen.update((person, self._last(person)) for person in needs.last_seen)
+                state.events[message] = event
+        state.histories_read |= needs.histories
+        state.last_seen.update((person, self._last(person)) for person in needs.last_seen)
 
     def _last(self, person: Key) -> Order | None:
         return max(
@@ -83,20 +83,20 @@ class IdentityMemory:
             default=None,
         )
 
-    def _store(self, batch: Sequence[EventNames], found: Resolution) -> None:
-        for name, (old, new) in found.changes.items():
+    def _store(self, batch: Sequence[EventNames], resolution: Resolution) -> None:
+        for name, (old, new) in resolution.changes.items():
             assert self.rows.get(name) == old
             self.rows[name] = new
-        for name in found.removed:
+        for name in resolution.removed:
             del self.rows[name]
-        for statement in found.statements:
+        for statement in resolution.statements:
             self.statements.add(statement)
-        for move in found.moves:
+        for move in resolution.moves:
             each = self.events[move.message]
             self.events[move.message] = StoredEvent(
                 each.names, each.message_id, move.person_id, move.subject_id
             )
-        for names, (person, subject) in zip(batch, found.owners, strict=True):
+        for names, (person, subject) in zip(batch, resolution.owners, strict=True):
             key = (names.workspace_id, names.order[1])
             self.events[key] = StoredEvent(names, key[1], person, subject)
 

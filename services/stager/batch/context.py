@@ -11,8 +11,8 @@ from services.stager.batch.name_resolver import NameResolver
 from services.stager.batch.tombstones import Tombstones
 from services.stager.fold.fold_subject import FoldOutput
 from services.stager.fold.journeys import Journeys
-from services.stager.identity.known import Resolution
 from services.stager.identity.names import Key
+from services.stager.identity.state import Resolution
 from services.stager.records.records import BatchEvent
 from services.stager.store.rows import Erasure
 from services.stager.store.session import Pool

@@ -11,16 +11,16 @@ from itertools import combinations
 from services.stager.batch.cached_reads import SubjectLoader
 from services.stager.errors import Conflict
 from services.stager.identity import timeline as times
-from services.stager.identity.known import (
+from services.stager.identity.names import EventNames, Key, event_names
+from services.stager.identity.resolution import resolve
+from services.stager.identity.state import (
     OLD_RULES,
-    Known,
     NameRow,
     Needs,
     Resolution,
+    State,
     StoredEvent,
 )
-from services.stager.identity.names import EventNames, Key, event_names
-from services.stager.identity.resolution import resolve
 from services.stager.identity.statements import StatementKind, names_in, user_of_device
 from services.stager.identity.view import View
 from services.stager.store import identity as tables
@@ -40,7 +40,7 @@ class NameResolver:
     def __init__(self, cache: RowCache, subjects: SubjectLoader) -> None:
         self.read_at: dict[Key, int] = {}
         """Tick at which each row was read."""
-        self._known = Known()
+        self._state = State()
         self._cache = cache
         self._subjects = subjects
         self._locked: set[Key] = set()
@@ -48,7 +48,7 @@ class NameResolver:
     @property
     def names(self) -> Iterable[Key]:
         """Names that were read."""
-        return self._known.rows.keys()
+        return self._state.rows.keys()
 
     async def resolve(
         self, connection: Connection, events: Sequence[EventNames], to_erase: AbstractSet[Key]
@@ -65,14 +65,14 @@ class NameResolver:
         if not to_erase:
             owners = await self._settled_owners(connection, events)
             if owners is not None:
-                known = self._known
-                return Resolution(owners=owners, links=known.rows, accounts=known.absorbed)
+                state = self._state
+                return Resolution(owners=owners, links=state.rows, accounts=state.absorbed)
         for _ in range(_MOST_READS):
-            found = resolve(events, self._known, to_erase)
-            if isinstance(found, Resolution):
-                await self._lock_owners(connection, events, found)
-                return found
-            await self._read(connection, found)
+            outcome = resolve(events, self._state, to_erase)
+            if isinstance(outcome, Resolution):
+                await self._lock_owners(connection, events, outcome)
+                return outcome
+            await self._read(connection, outcome)
         raise Conflict("names changed while they were read")
 
     async def lock_unmoved(
@@ -86,20 +86,20 @@ class NameResolver:
         """Compare names with what was read before. Raises Conflict if one has changed."""
         tick = self._cache.tick()
         rows = await tables.names(connection, names)
-        _check_unchanged(rows, names, self._known.rows)
+        _check_unchanged(rows, names, self._state.rows)
         for name, row in rows.items():
             self._cache.names.put(name, (row, tick))
 
-    # -- known people take no query ----------------------------------------------------------------
+    # -- known people need no query ----------------------------------------------------------------
 
     async def _settled_owners(
         self, connection: Connection, events: Sequence[EventNames]
     ) -> list[tuple[str | None, str]] | None:
         """The owners, if no event changes who is who: the usual case, decided from the cache alone."""
         accounts: set[Key] = set()
-        view = View(self._known)
+        view = View(self._state)
         for event in events:
-            if not self._take_all(event):
+            if not self._read_all_cached(event):
                 return None
             if event.account is None and (person := view.person_at(event)) is not None:
                 timeline = self._row(person).accounts
@@ -118,12 +118,12 @@ class NameResolver:
             owners.append((None if person is None else person[1], view.subject_at(event, person)))
         return owners
 
-    def _take_all(self, event: EventNames) -> bool:
-        """Take all names of an event from the cache; False where one is missing or more is said."""
+    def _read_all_cached(self, event: EventNames) -> bool:
+        """Read all names of an event from the cache; False where one is missing or more is said."""
         if event.is_statement or event.leaves or event.is_about_record:
             return False
-        return all(self._take(name) for name in event.people) and (
-            event.device is None or self._take(event.device)
+        return all(self._read_cached(name) for name in event.people) and (
+            event.device is None or self._read_cached(event.device)
         )
 
     def _is_in_account(self, event: EventNames, person: Key, view: View) -> bool:
@@ -139,21 +139,21 @@ class NameResolver:
         return times.says_nothing_new(timeline, entry, same, is_device=False)
 
     def _row(self, name: Key) -> NameRow:
-        row = self._known.rows[name]
+        row = self._state.rows[name]
         if row is None:
             message = f"a name of workspace {name[0]} without a row"
             raise LookupError(message)
         return row
 
-    def _take(self, name: Key) -> bool:
-        """Take a name, its person, and the users of a device from the cache; False where one is missing."""
-        taken: set[Key] = set()
+    def _read_cached(self, name: Key) -> bool:
+        """Read a name, its person, and the users of a device from the cache; False where one is missing."""
+        visited: set[Key] = set()
         waiting = [name]
         while waiting:
             name = waiting.pop()
-            if name in taken:
+            if name in visited:
                 continue
-            taken.add(name)
+            visited.add(name)
             row = self._cached(name)
             if row is None or row.version == OLD_RULES:
                 return False
@@ -163,13 +163,13 @@ class NameResolver:
         return True
 
     def _cached(self, name: Key) -> NameRow | None:
-        row = self._known.rows.get(name)
+        row = self._state.rows.get(name)
         if row is None:
             cached = self._cache.names.get(name)
             if cached is None:
                 return None
             row, self.read_at[name] = cached
-            self._known.rows[name] = row
+            self._state.rows[name] = row
         return row
 
     def _is_joined(self, event: EventNames, view: View) -> bool:
@@ -201,10 +201,10 @@ class NameResolver:
         for key in accounts:
             merged_into = subjects[key].merged_into
             if merged_into is not None and not is_person(key[1]):
-                self._known.absorbed[key] = merged_into
+                self._state.absorbed[key] = merged_into
 
     async def _read(self, connection: Connection, needs: Needs) -> None:
-        known = self._known
+        state = self._state
         if needs.rows:
             await self._read_names(connection, needs.rows)
         if needs.pairs:
@@ -212,8 +212,8 @@ class NameResolver:
         if needs.statements:
             await self._lock(connection, needs.statements)
             for each in await tables.statements(connection, needs.statements):
-                known.statements.add(each)
-            known.statements_read |= needs.statements
+                state.statements.add(each)
+            state.statements_read |= needs.statements
         if needs.people:
             await self._read_people(connection, needs.people)
         if needs.histories:
@@ -222,26 +222,26 @@ class NameResolver:
             await self._read_last_seen(connection, needs.last_seen)
         accounts = {
             (workspace, value)
-            for (workspace, name), row in known.rows.items()
+            for (workspace, name), row in state.rows.items()
             if row is not None and is_person(name)
             for _, _, value, _ in row.accounts
         }
         accounts |= {
             (each.names.workspace_id, each.names.account)
-            for each in known.events.values()
+            for each in state.events.values()
             if each.names.account is not None
         }
         await self._read_accounts(connection, accounts)
 
     async def _read_names(self, connection: Connection, names: Iterable[Key]) -> None:
-        known, unread = self._known, []
+        state, unread = self._state, []
         for name in names:
             # Accounts are always read: the cache holds their subjects and not their names.
             cached = self._cache.names.get(name) if is_person(name[1]) else None
             if cached is None:
                 unread.append(name)
             else:
-                known.rows[name], self.read_at[name] = cached
+                state.rows[name], self.read_at[name] = cached
         if unread:
             tick = self._cache.tick()
             rows = await tables.names(connection, unread)
@@ -249,37 +249,37 @@ class NameResolver:
                 self._put(name, rows.get(name), tick)
 
     def _put(self, name: Key, row: NameRow | None, tick: int) -> None:
-        self._known.rows[name] = row
+        self._state.rows[name] = row
         if row is not None:
             self.read_at[name] = tick
             self._cache.names.put(name, (row, tick))
 
     async def _read_pairs(self, connection: Connection, needs: Needs) -> None:
-        known, cache = self._known, self._cache.pairs
+        state, cache = self._state, self._cache.pairs
         orders = await tables.orders_of_pairs(connection, needs.pairs)
         for pair in needs.pairs:
-            order = known.pairs[pair] = orders.get(pair)
+            order = state.pairs[pair] = orders.get(pair)
             if order is not None:
                 cache.put(pair, order)
 
     async def _read_people(self, connection: Connection, persons: AbstractSet[Key]) -> None:
         """Lock persons and read all their names; no other stager adds one without the person's row."""
-        known = self._known
+        state = self._state
         await self._lock(connection, persons)
         tick = self._cache.tick()
         of_persons: dict[Key, set[Key]] = {person: set() for person in persons}
         for name, row in (await tables.names_of(connection, persons)).items():
-            present = known.rows.get(name)
+            present = state.rows.get(name)
             if present is not None and present != row:
                 raise Conflict("a name was changed by another stager")
             self._put(name, row, tick)
             of_persons[name[0], row.person_id].add(name)
-        known.names_of.update(of_persons)
-        known.people_read |= persons
+        state.names_of.update(of_persons)
+        state.people_read |= persons
 
     async def _read_histories(self, connection: Connection, owners: AbstractSet[Key]) -> None:
         """Read all events of persons and of accounts; the versions of their subjects before."""
-        known = self._known
+        state = self._state
         persons = {owner for owner in owners if is_person(owner[1])}
         await self._lock(connection, persons)
         seen_in = await read.seen_in(connection, persons)
@@ -290,10 +290,10 @@ class NameResolver:
         for (workspace, _), rows in histories.items():
             for row in rows:
                 names = event_names(decode_stored(row.envelope))
-                known.events[workspace, row.message_id] = StoredEvent(
+                state.events[workspace, row.message_id] = StoredEvent(
                     names, row.message_id, row.person_id, row.subject_id
                 )
-        known.histories_read |= owners
+        state.histories_read |= owners
 
     async def _read_last_seen(self, connection: Connection, persons: AbstractSet[Key]) -> None:
         seen_in = await read.seen_in(connection, persons)
@@ -305,23 +305,23 @@ class NameResolver:
                 for each in seen_in.get(person, ())
                 if (order := subjects[person[0], each].last) is not None
             ]
-            self._known.last_seen[person] = max(last, default=None)
+            self._state.last_seen[person] = max(last, default=None)
 
     async def _lock(self, connection: Connection, names: AbstractSet[Key]) -> None:
         """Lock the rows of names for a change. Raises Conflict if one is not as it was read."""
-        known = self._known
-        fresh = {name for name in names if known.rows.get(name) is not None} - self._locked
+        state = self._state
+        fresh = {name for name in names if state.rows.get(name) is not None} - self._locked
         if not fresh:
             return
         rows = await tables.lock_names(connection, fresh, for_update=True)
-        _check_unchanged(rows, fresh, known.rows)
+        _check_unchanged(rows, fresh, state.rows)
         self._locked |= fresh
 
     async def _lock_owners(
         self, connection: Connection, events: Sequence[EventNames], resolution: Resolution
     ) -> None:
         """Lock the existing persons that new names join: they must not move until the commit."""
-        changes, rows = resolution.changes, self._known.rows
+        changes, rows = resolution.changes, self._state.rows
         depends_on: set[Key] = set()
         for (workspace, _), (_, new) in changes.items():
             depends_on.add((workspace, new.person_id))

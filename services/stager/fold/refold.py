@@ -13,8 +13,8 @@ from services.stager.errors import FoldFailed
 from services.stager.fold.fold_subject import FoldOutput, StoredRows, fold_history
 from services.stager.fold.journeys import WorkspaceJourneys
 from services.stager.fold.output_rows import RefoldReason
-from services.stager.identity.known import NameRow
 from services.stager.identity.names import Key
+from services.stager.identity.state import NameRow
 from services.stager.store import read
 from services.stager.store.rows import StoredTouchpoint
 from services.stager.store.session import Connection

@@ -111,12 +111,12 @@ def _event_names(e: Envelope, order: Order, *, is_strict: bool) -> EventNames:
     account = record or account_id
     if e.previous_account_id is not None or e.type == "merge":
         return _account_statement(e, order, account)
-    found: dict[str, None] = {}
+    values: dict[str, None] = {}
     for field, prefix in _FIELDS:
         value = valid(field, getattr(e, field))
         if value:
-            found[normal(prefix + value)] = None
-    names = sorted(found, key=strength) if len(found) > 1 else list(found)
+            values[normal(prefix + value)] = None
+    names = sorted(values, key=strength) if len(values) > 1 else list(values)
     people = tuple((workspace, name) for name in names if not is_device(name))
     device = next(((workspace, name) for name in names if is_device(name)), None)
     return EventNames(

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from services.stager.identity.known import OLD_RULES, Known, Move, NameRow, Resolution
 from services.stager.identity.names import EventNames, Key
+from services.stager.identity.state import OLD_RULES, Move, NameRow, Resolution, State
 from services.stager.identity.statements import Statement
 from services.stager.identity.timeline import Timeline
 from services.stager.identity.view import View
@@ -27,25 +27,25 @@ class Changes:
 
 
 def resolution(
-    events: Sequence[EventNames], known: Known, view: View, changes: Changes
+    events: Sequence[EventNames], state: State, view: View, changes: Changes
 ) -> Resolution:
     """Everything that the caller writes, and the owners of `events`."""
     result = Resolution(statements=changes.statements, changed_persons=set(changes.changed))
-    _change_rows(result, known, view, changes)
-    _move_events(result, known, view, changes.erased_events)
+    _change_rows(result, state, view, changes)
+    _move_events(result, state, view, changes.erased_events)
     for event in events:
         person = view.person_at(event)
         subject = view.subject_at(event, person)
         result.owners.append((None if person is None else person[1], subject))
-    result.accounts = _absorbed(known, view)
-    _find_erased_names(result, events, known, view, changes.erased_people)
+    result.accounts = _absorbed(state, view)
+    _find_erased_names(result, events, state, view, changes.erased_people)
     return result
 
 
-def row_of(name: Key, known: Known, view: View) -> NameRow:
+def row_of(name: Key, state: State, view: View) -> NameRow:
     """The row of a name by the view; its version is the stored one."""
     workspace, text = name
-    old = known.rows.get(name)
+    old = state.rows.get(name)
     version = 0 if old is None else old.version
     if not is_person(text):
         account = view.account_of(workspace, text)
@@ -61,18 +61,18 @@ def row_of(name: Key, known: Known, view: View) -> NameRow:
     return NameRow(version, person[1], view.home(person, None), users, accounts)
 
 
-def _change_rows(result: Resolution, known: Known, view: View, changes: Changes) -> None:
+def _change_rows(result: Resolution, state: State, view: View, changes: Changes) -> None:
     restated = {name for each in changes.statements for name in (each.name, each.other)}
-    links: dict[Key, NameRow | None] = dict(known.rows)
+    links: dict[Key, NameRow | None] = dict(state.rows)
     for name in changes.names | view.reach | view.users.keys() | restated:
-        old = known.rows.get(name)
-        if old is not None and old.version == OLD_RULES and _is_gone(name, known, view):
+        old = state.rows.get(name)
+        if old is not None and old.version == OLD_RULES and _is_gone(name, state, view):
             stored = normal(name[1])
             person = view.person_of((name[0], stored)) if stored != name[1] else name
             new = NameRow(OLD_RULES, person[1], view.home(person, None))
             result.removed[name] = old
         else:
-            new = row_of(name, known, view)
+            new = row_of(name, state, view)
             if not is_person(name[1]) and new.person_id == name[1]:
                 # An account that stands for itself needs no row.
                 links[name] = None
@@ -94,7 +94,7 @@ def _change_rows(result: Resolution, known: Known, view: View, changes: Changes)
     result.links = links
 
 
-def _is_gone(name: Key, known: Known, view: View) -> bool:
+def _is_gone(name: Key, state: State, view: View) -> bool:
     """Whether no event holds a name in this spelling any more, or it names nobody."""
     if not is_person(name[1]):
         return False
@@ -102,7 +102,7 @@ def _is_gone(name: Key, known: Known, view: View) -> bool:
         return True
     if not is_junk(split(name[1])[1]):
         return False
-    return all(view.person_at(each.names) != name for each in known.events.values())
+    return all(view.person_at(each.names) != name for each in state.events.values())
 
 
 def _find_ends(result: Resolution, name: Key, old: NameRow | None, new: NameRow) -> None:
@@ -122,9 +122,9 @@ def _find_ends(result: Resolution, name: Key, old: NameRow | None, new: NameRow)
 
 
 def _move_events(
-    result: Resolution, known: Known, view: View, erased_events: AbstractSet[Key]
+    result: Resolution, state: State, view: View, erased_events: AbstractSet[Key]
 ) -> None:
-    for message, each in known.events.items():
+    for message, each in state.events.items():
         person = view.person_at(each.names)
         if message in erased_events:
             result.erased.append((message, each.subject_id))
@@ -135,24 +135,24 @@ def _move_events(
             result.moves.append(Move(message, person_id, subject, each.person_id, each.subject_id))
 
 
-def _absorbed(known: Known, view: View) -> dict[Key, str]:
+def _absorbed(state: State, view: View) -> dict[Key, str]:
     accounts = {name for name in view.reach if not is_person(name[1])}
-    accounts |= known.absorbed.keys()
+    accounts |= state.absorbed.keys()
     return {key: account for key in accounts if (account := view.account_of(*key)) != key[1]}
 
 
 def _find_erased_names(
     result: Resolution,
     events: Sequence[EventNames],
-    known: Known,
+    state: State,
     view: View,
     erased_people: AbstractSet[Key],
 ) -> None:
     if not erased_people:
         return
     names = set(erased_people)
-    candidates = {*known.rows, *view.reach, *view.users}
-    for event in [*events, *(each.names for each in known.events.values())]:
+    candidates = {*state.rows, *view.reach, *view.users}
+    for event in [*events, *(each.names for each in state.events.values())]:
         candidates.update(event.people)
         if event.device is not None:
             candidates.add(event.device)
@@ -160,7 +160,7 @@ def _find_erased_names(
         if not is_person(name[1]):
             continue
         if is_device(name[1]):
-            users = row_of(name, known, view).users
+            users = row_of(name, state, view).users
             people = {view.person_of((name[0], user)) for _, _, user, _ in users}
             if people and people <= erased_people:
                 names.add(name)

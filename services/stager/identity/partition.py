@@ -185,7 +185,7 @@ def _corrections(devices: Iterable[Statement], groups: "_Groups") -> list[Statem
     by_device: dict[Key, list[Statement]] = {}
     for each in devices:
         by_device.setdefault(each.other, []).append(each)
-    found: list[Statement] = []
+    corrections: list[Statement] = []
     for used in by_device.values():
         if not 1 < len({each.name for each in used}) <= _MOST_ADDRESSES_OF_DEVICE:
             continue
@@ -205,9 +205,9 @@ def _corrections(devices: Iterable[Statement], groups: "_Groups") -> list[Statem
         if not any(groups.is_of_addresses(person) for person in people):
             continue
         order = max(first.order, second.order)
-        found.append(Statement(StatementKind.TOGETHER, first.name, second.name, order))
-    found.sort(key=_in_order)
-    return found
+        corrections.append(Statement(StatementKind.TOGETHER, first.name, second.name, order))
+    corrections.sort(key=_in_order)
+    return corrections
 
 
 class _Groups:

@@ -17,15 +17,15 @@ from collections.abc import Set as AbstractSet
 from services.stager.identity import outcome
 from services.stager.identity import partition as groups
 from services.stager.identity import timeline as times
-from services.stager.identity.known import (
+from services.stager.identity.names import EventNames, Key, Order
+from services.stager.identity.outcome import Changes
+from services.stager.identity.state import (
     OLD_RULES,
-    Known,
     NameRow,
     Needs,
     Resolution,
+    State,
 )
-from services.stager.identity.names import EventNames, Key, Order
-from services.stager.identity.outcome import Changes
 from services.stager.identity.statements import (
     Statement,
     StatementKind,
@@ -41,24 +41,24 @@ from shared.contracts.names import is_device, is_object, is_person
 
 
 def resolve(
-    events: Sequence[EventNames], known: Known, to_erase: AbstractSet[Key] = frozenset()
+    events: Sequence[EventNames], state: State, to_erase: AbstractSet[Key] = frozenset()
 ) -> Resolution | Needs:
     """Whose the events are, or what is missing to say so.
 
     `to_erase`: names in `events` whose persons are to be erased.
     """
-    return _Resolver(events, known, to_erase).run()
+    return _Resolver(events, state, to_erase).run()
 
 
 class _Resolver:
     def __init__(
-        self, events: Sequence[EventNames], known: Known, to_erase: AbstractSet[Key]
+        self, events: Sequence[EventNames], state: State, to_erase: AbstractSet[Key]
     ) -> None:
         self.events = events
-        self.known = known
+        self.state = state
         self.to_erase = to_erase
         self.needs = Needs()
-        self.view = View(known)
+        self.view = View(state)
         self.changes = Changes()
         self.rebuilt: set[Key] = set()
         """Stored persons whose events are all looked at."""
@@ -76,15 +76,15 @@ class _Resolver:
             step()
             if self.needs:
                 return self.needs
-        return outcome.resolution(self.events, self.known, self.view, self.changes)
+        return outcome.resolution(self.events, self.state, self.view, self.changes)
 
     # -- rows ------------------------------------------------------------------------------------
 
     def _read_rows(self) -> None:
-        known = self.known
+        state = self.state
         self._want_rows({name for event in self.events for name in names_in(event)})
         self._want_rows({name for event in self._stored_events() for name in names_in(event)})
-        for (workspace, _), row in known.rows.items():
+        for (workspace, _), row in state.rows.items():
             if row is not None:
                 self._want_rows([(workspace, row.person_id)])
                 self._want_rows((workspace, user) for _, _, user, _ in row.users)
@@ -95,20 +95,20 @@ class _Resolver:
         """Persons, and accounts, of rows that were resolved before decision 0024."""
         return {
             (workspace, row.person_id)
-            for (workspace, _), row in self.known.rows.items()
+            for (workspace, _), row in self.state.rows.items()
             if row is not None and row.version == OLD_RULES
         }
 
     def _want_rows(self, names: Iterable[Key]) -> None:
-        self.needs.rows |= {name for name in names if name not in self.known.rows}
+        self.needs.rows |= {name for name in names if name not in self.state.rows}
 
     def _want_whole(self, persons: Iterable[Key]) -> None:
         """Want all names and all events of stored persons, or of accounts."""
-        known = self.known
+        state = self.state
         for person in persons:
-            if person not in known.people_read:
+            if person not in state.people_read:
                 self.needs.people.add(person)
-            if person not in known.histories_read:
+            if person not in state.histories_read:
                 self.needs.histories.add(person)
             self.rebuilt.add(person)
 
@@ -116,8 +116,8 @@ class _Resolver:
 
     def _join(self) -> None:
         """Work out the groups of all names that new statements reach."""
-        known = self.known
-        statements = Statements(known.statements)
+        state = self.state
+        statements = Statements(state.statements)
         touched: set[Key] = set()
         for event in [*self.events, *self._events_of_old_rules()]:
             if event.is_about_record and event.record is not None:
@@ -134,7 +134,7 @@ class _Resolver:
         if self.needs or not touched:
             return
         self.view.reach = groups.closure(statements, touched)
-        self.needs.statements |= self.view.reach - known.statements_read
+        self.needs.statements |= self.view.reach - state.statements_read
         self._want_rows(self.view.reach)
         if self.needs:
             return
@@ -145,10 +145,10 @@ class _Resolver:
         """Whether a statement may count for more than what is stored."""
         if statement.kind in (StatementKind.EXPLICIT, StatementKind.UNMERGE):
             return True
-        if statement.pair not in self.known.pairs:
+        if statement.pair not in self.state.pairs:
             self.needs.pairs.add(statement.pair)
             return False
-        order = self.known.pairs[statement.pair]
+        order = self.state.pairs[statement.pair]
         return order is None or counts_more(statement, order)
 
     def _events_of_old_rules(self) -> list[EventNames]:
@@ -157,18 +157,18 @@ class _Resolver:
             return []
         return [
             each.names
-            for (workspace, _), each in self.known.events.items()
+            for (workspace, _), each in self.state.events.items()
             if (workspace, each.person_id) in old or (workspace, each.subject_id) in old
         ]
 
     def _stored_events(self) -> Iterable[EventNames]:
-        return (each.names for each in self.known.events.values())
+        return (each.names for each in self.state.events.values())
 
     # -- names that move -------------------------------------------------------------------------
 
     def _find_moved_names(self) -> None:
         """Want all events of the persons that lose or gain a name which was another person's."""
-        rows = self.known.rows
+        rows = self.state.rows
         # A record that another one absorbs keeps to itself the events that are about it alone.
         restated = {
             name
@@ -198,19 +198,19 @@ class _Resolver:
         if self.view.account_of(*name) == old:
             return
         key = (name[0], old)
-        if key not in self.known.histories_read:
+        if key not in self.state.histories_read:
             self.needs.histories.add(key)
             return
         # Which of its people's entries say something new may depend on which accounts are one.
         people = {
             (workspace, each.person_id)
-            for (workspace, _), each in self.known.events.items()
+            for (workspace, _), each in self.state.events.items()
             if workspace == key[0] and each.subject_id == old and each.person_id is not None
         }
         self._want_whole(person for person in people if self._is_stored(person))
 
     def _is_stored(self, person: Key) -> bool:
-        return self.known.rows.get(person) is not None
+        return self.state.rows.get(person) is not None
 
     # -- devices ---------------------------------------------------------------------------------
 
@@ -240,7 +240,7 @@ class _Resolver:
                     self.changes.changed.add(device)
 
     def _stored_users(self, device: Key) -> times.Timeline:
-        row = self.known.rows.get(device)
+        row = self.state.rows.get(device)
         return row.users if row is not None else ()
 
     def _find_new_users(self, device: Key, entries: Iterable[times.Entry]) -> None:
@@ -253,7 +253,7 @@ class _Resolver:
             self.view.users[device] = timeline
             self.changes.changed.add(device)
             order = each[:2]
-            holder = View(self.known).user_of(device, order)
+            holder = View(self.state).user_of(device, order)
             if self._is_stored(holder):
                 self.changes.changed.add(holder)
                 if not (times.is_after(timeline, order) and self._is_newest(holder, order)):
@@ -264,13 +264,13 @@ class _Resolver:
 
         Where all its events were read they are looked at, whatever this says.
         """
-        known = self.known
-        if person in known.histories_read:
+        state = self.state
+        if person in state.histories_read:
             return False
-        if person not in known.last_seen:
+        if person not in state.last_seen:
             self.needs.last_seen.add(person)
             return True
-        last = known.last_seen[person]
+        last = state.last_seen[person]
         return last is None or last < order
 
     # -- accounts --------------------------------------------------------------------------------
@@ -294,7 +294,7 @@ class _Resolver:
     def _exchanging(self) -> set[Key]:
         """Persons of whom an event becomes another one's: what it says of an account goes along."""
         persons: set[Key] = set()
-        for each in self.known.events.values():
+        for each in self.state.events.values():
             person = self.view.person_at(each.names)
             if person is None or each.person_id is None or each.names.account is None:
                 continue
@@ -312,7 +312,7 @@ class _Resolver:
 
     def _changes_accounts(self, person: Key, entries: Sequence[times.Entry]) -> bool:
         """Change a person's timeline by new entries; whether all its events have to be looked at."""
-        row = self.known.rows[person]
+        row = self.state.rows[person]
         timeline = row.accounts if row is not None else ()
         same = self.view.same_account(person[0])
         unknown = [
@@ -334,7 +334,7 @@ class _Resolver:
 
     def _rebuild_accounts(self, persons: set[Key], entries: dict[Key, list[times.Entry]]) -> None:
         stored: dict[Key, list[times.Entry]] = {person: [] for person in persons}
-        for each in self.known.events.values():
+        for each in self.state.events.values():
             person = self.view.person_at(each.names)
             # A stored person whose events are not all known keeps its timeline: none of these is new to it.
             if person is not None and (person in persons or not self._is_stored(person)):
@@ -358,7 +358,7 @@ class _Resolver:
             return
         self.changes.erased_events = {
             message
-            for message, each in self.known.events.items()
+            for message, each in self.state.events.items()
             if self.view.person_at(each.names) in erased
         }
         devices = {
@@ -366,7 +366,7 @@ class _Resolver:
         }
         devices |= {device for event in self.events for _, device in uses_of_devices(event)}
         for device in devices:
-            row = self.known.rows.get(device)
+            row = self.state.rows.get(device)
             users = self.view.users.get(device, row.users if row is not None else ())
             left = tuple(
                 each for each in users if self.view.person_of((device[0], each[2])) not in erased
@@ -376,22 +376,22 @@ class _Resolver:
 
     def _want_names(self) -> None:
         """Want every name of the persons whose present account or name changes."""
-        known, view = self.known, self.view
+        state, view = self.state, self.view
         # Events of the old rules may have names in a spelling that has no row yet.
         spoken = [*self.events, *self._events_of_old_rules()]
         names = {name for event in spoken for name in names_in(event)}
         persons = {person for person in view.accounts if self._is_stored(person)}
-        for (workspace, _), each in known.events.items():
+        for (workspace, _), each in state.events.items():
             if each.person_id is not None:
                 persons.add((workspace, each.person_id))
         for person in persons:
-            row = known.rows.get(person)
+            row = state.rows.get(person)
             if row is None:
                 continue
             if person in self.rebuilt or row.subject_id != view.home(person, None):
-                if person not in known.people_read:
+                if person not in state.people_read:
                     self.needs.people.add(person)
-                names |= known.names_of.get(person, set())
+                names |= state.names_of.get(person, set())
                 names.add(person)
         names |= {person for person in view.accounts if is_person(person[1])}
         # A person that a record stands apart from needs a row no more than an event's own account does.

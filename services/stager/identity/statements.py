@@ -101,17 +101,17 @@ def counts_more(statement: Statement, order: Order) -> bool:
 
 def statements_of(event: EventNames) -> list[Statement]:
     """The statements of an event about people, devices and accounts; none about membership."""
-    found: list[Statement] = []
+    statements: list[Statement] = []
     people, device, order = event.people, event.device, event.order
     if len(people) > 1:
         for name, other in combinations(people, 2):
             if not is_object(name[1]) and not is_object(other[1]):
-                found.append(Statement(StatementKind.TOGETHER, name, other, order))
+                statements.append(Statement(StatementKind.TOGETHER, name, other, order))
     if device is not None and (user := user_of_device(event)) is not None:
-        found.append(Statement(StatementKind.DEVICE, user, device, order, event.account))
+        statements.append(Statement(StatementKind.DEVICE, user, device, order, event.account))
     if event.is_statement:
-        found += _explicit(event)
-    return found
+        statements += _explicit(event)
+    return statements
 
 
 def user_of_device(event: EventNames) -> Key | None:

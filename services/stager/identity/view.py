@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from services.stager.identity import timeline as times
-from services.stager.identity.known import Known
 from services.stager.identity.names import EventNames, Key, Order
 from services.stager.identity.partition import Partition
+from services.stager.identity.state import State
 from shared.contracts.names import is_device, is_object
 
 _MOST_STEPS = 5
@@ -17,7 +17,7 @@ _MOST_STEPS = 5
 class View:
     """The stored state with the changes of a batch on top."""
 
-    known: Known
+    state: State
     partition: Partition = field(default_factory=Partition)
     records: dict[Key, Key] = field(default_factory=dict)
     """Account of each group of accounts that has a record with one."""
@@ -32,7 +32,7 @@ class View:
         """The person of a name that is no device."""
         if name in self.reach:
             return self.partition.of(name)
-        row = self.known.rows.get(name)
+        row = self.state.rows.get(name)
         if row is None or is_device(name[1]):
             return name
         return (name[0], row.person_id)
@@ -48,13 +48,13 @@ class View:
             if onward is None:
                 return group[1]
             key = onward
-        return self.known.absorbed.get(key, key[1])
+        return self.state.absorbed.get(key, key[1])
 
     def user_of(self, device: Key, order: Order | None) -> Key:
         """The person on a device at an instant (None: now): the device itself where nobody is known."""
         timeline = self.users.get(device)
         if timeline is None:
-            row = self.known.rows.get(device)
+            row = self.state.rows.get(device)
             timeline = row.users if row is not None else ()
         user = times.user_at(timeline, order)
         return device if user is None else self.person_of((device[0], user))
@@ -99,7 +99,7 @@ class View:
         """The account of a person at an instant (None: now), else the person itself."""
         timeline = self.accounts.get(person)
         if timeline is None:
-            row = self.known.rows.get(person)
+            row = self.state.rows.get(person)
             timeline = row.accounts if row is not None else ()
         if is_object(person[1]):
             order = None

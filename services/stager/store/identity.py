@@ -6,9 +6,9 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
-from services.stager.identity.known import NameRow
 from services.stager.identity.names import Key, Order
 from services.stager.identity.partition import MOST_NAMES
+from services.stager.identity.state import NameRow
 from services.stager.identity.statements import Pair, Statement, StatementKind
 from services.stager.identity.timeline import Timeline
 from services.stager.store.bulk import bulk

@@ -9,8 +9,8 @@ from collections.abc import Hashable, Iterable
 from itertools import count
 from typing import Generic, TypeVar
 
-from services.stager.identity.known import NameRow
 from services.stager.identity.names import Key, Order
+from services.stager.identity.state import NameRow
 from services.stager.identity.statements import Pair
 from services.stager.subjects.subject import Member, MemberKey, Subject
 

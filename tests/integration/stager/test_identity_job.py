@@ -12,7 +12,7 @@ from tests.support.database import connected
 RECORD = "hubspot:contact:8301"
 
 
-async def forget_the_rules(w: World) -> None:
+async def mark_as_old_rules(w: World) -> None:
     """Leave of identity what an earlier release knew: whose a name is."""
     async with connected(w.url) as owner:
         await owner.execute("DELETE FROM identity_statement")
@@ -44,7 +44,7 @@ async def test_the_job_comes_to_what_the_events_say(database_url: str, seed: int
     async with world(database_url, SALES, HABIT) as w:
         await w.send(*story(w, random, 30))
         expected = await snapshot(w)
-        await forget_the_rules(w)
+        await mark_as_old_rules(w)
 
         assert await finish(w, limit=random.randint(1, 4)) > 0
 
@@ -62,7 +62,7 @@ async def test_batches_resolve_old_names_that_they_meet(database_url: str, seed:
         expected = await snapshot(w)
         await wipe(w)
         await w.send(*before)
-        await forget_the_rules(w)
+        await mark_as_old_rules(w)
 
         for event in after:
             await w.send(event)
@@ -83,7 +83,7 @@ async def test_a_record_that_posed_as_a_device_and_an_address_as_an_id_get_their
         expected = await snapshot(w)
         await _as_an_earlier_release_wrote(w, f"external:{RECORD}", f"anonymous:{RECORD}")
         await _as_an_earlier_release_wrote(w, "email:ann@x.example", "user:Ann@X.example")
-        await forget_the_rules(w)
+        await mark_as_old_rules(w)
         # Answers meanwhile.
         assert await w.stage("user:Ann@X.example") == ("evaluation", "active", 1)
 

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from services.stager.batch.classify import ClassifiedRecords
-from services.stager.identity.known import NameRow
 from services.stager.identity.names import Key
+from services.stager.identity.state import NameRow
 from services.stager.records.records import BatchResult, DecodedRecord, decode_all
 from services.stager.subjects.cache import RowCache
 from shared.contracts import envelope as wire

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from services.stager.batch.tombstones import Tombstones, digest_of, erased_again
-from services.stager.identity.known import NameRow
 from services.stager.identity.names import Key, event_names
+from services.stager.identity.state import NameRow
 from services.stager.records.records import BatchEvent
 from services.stager.store.rows import Tombstone
 from services.stager.subjects.cache import RowCache

@@ -1,4 +1,4 @@
-"""What identity resolution knows, what it lacks, and what it comes to. Values only."""
+"""What identity resolution has read, what it has yet to read, and its result. Values only."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -45,7 +45,7 @@ class StoredEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 @dataclass(slots=True)
-class Known:
+class State:
     """What was read, each part with the keys that it was read for."""
 
     rows: dict[Key, NameRow | None] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class Known:
 
 @dataclass(slots=True)
 class Needs:
-    """What has to be read before the outcome is known."""
+    """What has to be read before names can be resolved."""
 
     rows: set[Key] = field(default_factory=set)
     statements: set[Key] = field(default_factory=set)
