@@ -26,8 +26,8 @@ async def resolve_again(
     records = ClassifiedRecords([], {}, set())
     batch = BatchContext(stager, records, owner="", now=now, is_alone=False)
     await refresh(connection, batch)
-    stated = [_named(name, (now, "")) for name in names]
-    batch.resolution = await batch.names.resolve(connection, stated, set())
+    events = [_named(name, (now, "")) for name in names]
+    batch.resolution = await batch.names.resolve(connection, events, set())
     await move_history(connection, batch)
     await load_subjects(connection, batch)
     await fold(connection, batch)

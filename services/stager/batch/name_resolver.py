@@ -119,7 +119,7 @@ class NameResolver:
         return owners
 
     def _read_all_cached(self, event: EventNames) -> bool:
-        """Read all names of an event from the cache; False where one is missing or more is said."""
+        """Read all names of an event from the cache; False where one is missing or the event states more."""
         if event.is_statement or event.leaves or event.is_about_record:
             return False
         return all(self._read_cached(name) for name in event.people) and (
@@ -136,7 +136,7 @@ class NameResolver:
             return True
         same = view.same_account(event.workspace_id)
         entry = times.entry(event.order, account)
-        return times.says_nothing_new(timeline, entry, same, is_device=False)
+        return times.changes_nothing(timeline, entry, same, is_device=False)
 
     def _row(self, name: Key) -> NameRow:
         row = self._state.rows[name]
@@ -188,7 +188,7 @@ class NameResolver:
             entry = times.entry(at, user[1])
             users = self._row(event.device).users
             same = view.same_person(event.workspace_id)
-            return times.says_nothing_new(users, entry, same, is_device=True)
+            return times.changes_nothing(users, entry, same, is_device=True)
         return True
 
     # -- everything else -----------------------------------------------------------------------------

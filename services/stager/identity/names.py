@@ -46,7 +46,7 @@ class EventNames(msgspec.Struct, frozen=True, gc=False):
     is_about_record: bool = False
     """The event is about its record alone, which was deleted."""
     account_of_record: str | None = None
-    """The account that `account`, a provider's record, is said to be."""
+    """The account that `account`, a provider's record, stands for."""
 
     @property
     def person(self) -> Key | None:
@@ -62,7 +62,7 @@ class EventNames(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_statement(self) -> bool:
-        """Whether the event says more than that its names belong together."""
+        """Whether the event states more than that its names belong together."""
         return bool(self.others or self.account_of_record)
 
 

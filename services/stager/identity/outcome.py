@@ -83,7 +83,7 @@ def _change_rows(result: Resolution, state: State, view: View, changes: Changes)
             if (
                 old is not None
                 and old.version != OLD_RULES
-                and old.says(new)
+                and old.equals(new)
                 and name not in restated
             ):
                 continue

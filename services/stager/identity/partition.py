@@ -334,7 +334,7 @@ def most_beside(name: Key) -> int:
 def representatives_of_records(
     statements: Iterable[Statement], merged: Partition
 ) -> Mapping[Key, Key]:
-    """Accounts that records are said to be: of each group of merged accounts the newest statement.
+    """The accounts that records stand for: of each group of merged accounts the newest statement.
 
     The statements about the record that stands for the group count first.
     """
@@ -343,7 +343,7 @@ def representatives_of_records(
         if each.kind is not StatementKind.RECORD:
             continue
         group = merged.of(each.name)
-        said = (each.name == group, each.order, each.other)
-        if group not in newest or said > newest[group]:
-            newest[group] = said
-    return {group: said[2] for group, said in newest.items()}
+        candidate = (each.name == group, each.order, each.other)
+        if group not in newest or candidate > newest[group]:
+            newest[group] = candidate
+    return {group: account for group, (_, _, account) in newest.items()}

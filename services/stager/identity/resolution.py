@@ -227,7 +227,7 @@ class _Resolver:
         by_device = {device: uses[device] for device in self.view.users}
         for names in self._stored_events():
             for user, device in uses_of_devices(names):
-                # With all of the batch: an entry that said nothing new may do so beside these.
+                # With all of the batch: an entry that changed nothing may change something beside these.
                 of_device = by_device.setdefault(device, list(uses.get(device, ())))
                 of_device.append(times.entry(names.order, user[1]))
         for device, entries in by_device.items():
@@ -248,7 +248,7 @@ class _Resolver:
         timeline = self._stored_users(device)
         same = self.view.same_person(device[0])
         for each in entries:
-            if times.says_nothing_new(timeline, each, same, is_device=True):
+            if times.changes_nothing(timeline, each, same, is_device=True):
                 continue
             self.view.users[device] = timeline
             self.changes.changed.add(device)
@@ -262,7 +262,7 @@ class _Resolver:
     def _is_newest(self, person: Key, order: Order) -> bool:
         """Whether no stored event of a person can be later than an instant.
 
-        Where all its events were read they are looked at, whatever this says.
+        Where all its events were read they are looked at, whatever this returns.
         """
         state = self.state
         if person in state.histories_read:
@@ -318,7 +318,7 @@ class _Resolver:
         unknown = [
             each
             for each in entries
-            if not times.says_nothing_new(timeline, each, same, is_device=False)
+            if not times.changes_nothing(timeline, each, same, is_device=False)
         ]
         if not unknown:
             return False
@@ -347,7 +347,7 @@ class _Resolver:
     # -- erasure, and what is written ------------------------------------------------------------
 
     def _erase(self) -> None:
-        """Find the persons to erase, and take their uses of devices away."""
+        """Find the persons to erase, and remove their uses of devices."""
         erased = self.changes.erased_people
         for name in self.to_erase:
             erased.add(

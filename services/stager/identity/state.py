@@ -28,7 +28,7 @@ class NameRow(msgspec.Struct, frozen=True, gc=False):
     accounts: Timeline = ()
     """Of a person, in the row of its `person_id`: the accounts that it was in."""
 
-    def says(self, other: "NameRow") -> bool:
+    def equals(self, other: "NameRow") -> bool:
         """Whether two rows differ in nothing but the version."""
         return (self.person_id, self.subject_id, self.users, self.accounts) == (
             other.person_id, other.subject_id, other.users, other.accounts,

@@ -2,7 +2,7 @@
 
 A statement is a row of `identity_statement`. Of equal *together*, *device* and *record* statements one
 counts: the earliest of the first two, the newest of the last. Uses of a device differ by the account of
-their events. All explicit statements are kept, because a later one can take an earlier one back.
+their events. All explicit statements are kept, because a later one can revoke an earlier one.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from shared.contracts.names import EMAIL, is_device, is_object
 
 
 class StatementKind(StrEnum):
-    """What is said about two names; stored and shown."""
+    """Kind of statement about two names; stored and shown."""
 
     TOGETHER = "together"
     """Both are in one event. `name` is the stronger one."""
@@ -80,7 +80,7 @@ class Statements:
         name, other = statement.name, statement.other
         self.beside.setdefault(other, set()).add(name)
         if statement.kind is not StatementKind.DEVICE or name[1].startswith(EMAIL):
-            # A user has any number of devices, none of which connects it with anybody.
+            # A user has any number of devices, none of which connects it with another person.
             self.beside.setdefault(name, set()).add(other)
         return True
 
@@ -139,7 +139,7 @@ def _explicit(event: EventNames) -> Iterator[Statement]:
         if not is_device(subject[1]) and not is_device(other[1]):
             yield Statement(kind, subject, other, order)
         elif kind is StatementKind.EXPLICIT:
-            # A device is somebody's from then on, and not for ever.
+            # A device is the user's from then on, and not for ever.
             user, device = (other, subject) if is_device(subject[1]) else (subject, other)
             yield Statement(StatementKind.DEVICE, user, device, order, event.account)
 

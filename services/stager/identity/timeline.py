@@ -1,8 +1,8 @@
 """Who used a device when, and which account a person was in when. Pure.
 
 A timeline is a tuple of entries in event order, without those that say again what already holds. An entry
-may be left out only while no other one comes to lie between it and its predecessor: whoever adds an entry
-anywhere but at the end has to add those again that events between there and the next entry make. The
+may be left out only while no other one comes to lie between it and its predecessor: a caller that adds an
+entry anywhere but at the end has to add those again that events between there and the next entry make. The
 entries of a device's timeline are names of people, those of a person's are accounts.
 """
 
@@ -25,7 +25,7 @@ def entry(order: Order, value: str, *, is_left: bool = False) -> Entry:
 
 
 def user_at(timeline: Timeline, order: Order | None) -> str | None:
-    """Who used the device: the last at or before, else the first; None where nobody is known.
+    """Who used the device: the last at or before, else the first; None where it has no user.
 
     `order` None: at present.
     """
@@ -108,7 +108,7 @@ def rebuilt_accounts(entries: Iterable[Entry], resolved: Callable[[str], str] = 
     return tuple(kept)
 
 
-def says_nothing_new(
+def changes_nothing(
     timeline: Timeline, new: Entry, same: Callable[[str], str], *, is_device: bool
 ) -> bool:
     """Whether a timeline stays as it is with an entry in it."""

@@ -10,7 +10,7 @@ from services.stager.identity.state import State
 from shared.contracts.names import is_device, is_object
 
 _MOST_STEPS = 5
-"""An account that a record is said to be, whose records are said to be another one, and so on."""
+"""An account that a record stands for, whose records stand for another one, and so on."""
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class View:
     records: dict[Key, Key] = field(default_factory=dict)
     """Account of each group of accounts that has a record with one."""
     reach: set[Key] = field(default_factory=set)
-    """Names whose group was worked out anew."""
+    """Names whose group was worked out again."""
     users: dict[Key, times.Timeline] = field(default_factory=dict)
     """Timelines of devices that change."""
     accounts: dict[Key, times.Timeline] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class View:
         return self.state.absorbed.get(key, key[1])
 
     def user_of(self, device: Key, order: Order | None) -> Key:
-        """The person on a device at an instant (None: now): the device itself where nobody is known."""
+        """The person on a device at an instant (None: now): the device itself where it has no user."""
         timeline = self.users.get(device)
         if timeline is None:
             row = self.state.rows.get(device)

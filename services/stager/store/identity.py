@@ -118,7 +118,7 @@ _REMOVED = bulk(
 )
 
 # Of equal statements the earliest counts, of a record's account the newest.
-_STATED = bulk(
+_NEW_STATEMENTS = bulk(
     """
     INSERT INTO identity_statement AS s
            (workspace_id, name, other, kind, slot, occurred_at, message_id, account)
@@ -237,7 +237,7 @@ async def write(
     connection: Connection,
     changes: Mapping[Key, tuple[NameRow | None, NameRow]],
     removed: Mapping[Key, NameRow],
-    stated: Sequence[Statement],
+    new_statements: Sequence[Statement],
 ) -> None:
     """Write names and statements, which locks the rows of names until the commit. Raises Conflict."""
     new: list[Row] = []
@@ -255,10 +255,10 @@ async def write(
     await guarded(
         connection, _REMOVED, [(*key, old.version, old.person_id) for key, old in removed.items()]
     )
-    await plain(connection, _STATED, _unique(stated))
+    await plain(connection, _NEW_STATEMENTS, _unique(new_statements))
 
 
-def _unique(stated: Iterable[Statement]) -> list[Row]:
+def _unique(statements: Iterable[Statement]) -> list[Row]:
     """Rows of statements; of equal ones in one batch the last, which counts more than those before."""
     rows = {
         each.pair: (
@@ -269,7 +269,7 @@ def _unique(stated: Iterable[Statement]) -> list[Row]:
             *each.order,
             each.account,
         )
-        for each in stated
+        for each in statements
     }
     return list(rows.values())
 
@@ -317,7 +317,7 @@ async def job_progress(connection: Connection, names: int, finished_at: datetime
 
 
 async def keep_old(connection: Connection, name: Key) -> None:
-    """Take a name out of the job as it is."""
+    """Remove a name from the job as it is."""
     await connection.execute(
         "UPDATE identifier SET version = 1 WHERE workspace_id = $1 AND identifier = $2", *name
     )

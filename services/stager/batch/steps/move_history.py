@@ -16,13 +16,13 @@ async def move_history(connection: Connection, batch: BatchContext) -> None:
     erased_names = resolution.erased_names
     changes = {key: both for key, both in resolution.changes.items() if key not in erased_names}
     if changes or resolution.removed or resolution.statements:
-        stated = [
+        statements = [
             each
             for each in resolution.statements
             if each.name not in erased_names and each.other not in erased_names
         ]
         removed = {k: row for k, row in resolution.removed.items() if k not in erased_names}
-        await identity.write(connection, changes, removed, stated)
+        await identity.write(connection, changes, removed, statements)
     changed: set[Key] = set(resolution.ends)
     for (workspace, message_id), subject_id in resolution.erased:
         writes.touchpoints_erased.append((workspace, message_id))
