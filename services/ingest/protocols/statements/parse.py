@@ -23,6 +23,7 @@ from shared.contracts.names import (
     RESERVED_PREFIXES,
     USER,
     cleaned,
+    is_device,
     is_object,
     normal,
     split,
@@ -111,6 +112,9 @@ def about_people(person: str | None, said: Statement) -> ForeignCandidate | Faul
     if first == second:
         return Fault.SAME_SUBJECT
     if is_object(first) != is_object(second):
+        return Fault.KINDS_DIFFER
+    if said.verb == "unmerge" and (is_device(first) or is_device(second)):
+        # A device is a person's for a time, by each identification there (decision 0024).
         return Fault.KINDS_DIFFER
     prefix, value = split(first)
     return ForeignCandidate(
