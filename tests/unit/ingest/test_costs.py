@@ -32,6 +32,7 @@ PLACEHOLDERS = {
     "provider": "generic",
     "source_id": "hook",
     "person": "user:leah",
+    "account_id": "acme",
     "write_key": "sl_wk_0123456789ab_0",
     "name": "recorder.js",
 }

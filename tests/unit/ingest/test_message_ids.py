@@ -1,4 +1,4 @@
-"""In which scope an event's message id counts once: by sender, by its own word, by the erased person."""
+"""In which scope a message id counts once: by sender, by its word, by the erased person, by statement."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -114,3 +114,40 @@ def test_a_request_to_erase_another_person_is_another_request() -> None:
     assert ann == again != bob
     assert [as_sent(each) for each in (ann, bob)] == ["request-17"] * 2
     assert "ann" not in ann
+
+
+def statement_id(message_id: str | None = "case-17", **said: Any) -> str:
+    said = {"type": "alias", "user_id": "ann", "previous_names": ["email:ann@acme.example"], **said}
+    said |= {"event": "Stated", "reason": "by phone", "message_id": message_id}
+    return stored(SENDERS["a secret key"], ForeignCandidate(**said)).message_id
+
+
+def test_one_case_of_an_operator_is_as_many_ids_as_it_has_statements() -> None:
+    accounts = {"user_id": None, "previous_names": None, "account_id": "acme"}
+    statements: list[dict[str, Any]] = [
+        {},
+        {"type": "unmerge"},
+        {"user_id": "bob"},
+        {"previous_names": ["email:bob@acme.example"]},
+        accounts | {"type": "merge", "previous_account_id": "acme-old"},
+        accounts | {"type": "merge", "previous_account_id": "acme-gmbh"},
+        accounts | {"type": "unmerge", "previous_account_id": "acme-gmbh"},
+    ]
+
+    ids = [statement_id(**said) for said in statements]
+
+    assert len(set(ids)) == len(statements)
+    assert ids == [statement_id(**said) for said in statements]
+    assert {as_sent(each) for each in ids} == {"case-17"}
+
+
+def test_a_statement_in_another_spelling_is_the_same_statement() -> None:
+    assert statement_id() == statement_id(
+        previous_names=["email: Ann@Acme.example"], user_id=" ann "
+    )
+
+
+def test_the_id_of_a_statement_made_here_has_no_scope() -> None:
+    made = statement_id(None)
+
+    assert as_sent(made) == made

@@ -82,7 +82,8 @@ def _operation(context: DocumentContext, path: str, verb: Verb) -> Json:
         "tags": ["people"],
         "summary": summary,
         "description": f"{about} Goes through the event log like an event, with the key as its author, so"
-        f" that a replay repeats it. The same `message_id` counts once.\n\nScope: `{SCOPE}`.",
+        f" that a replay repeats it. The same `message_id` counts once for each statement: several of"
+        f" one case may share it.\n\nScope: `{SCOPE}`.",
         "x-scope": SCOPE.value,
         "security": [{"key": []}],
         "parameters": [_PERSON if path == PEOPLE else _ACCOUNT],
