@@ -37,7 +37,7 @@ async def state(
         ("anonymous:hubspot:contact:8301", "external_id", "hubspot:contact:8301"),
         ("email:Jonas@Acme.example", "email", "jonas@acme.example"),
         ("user:Jonas@Acme.example", "email", "jonas@acme.example"),
-        ("anonymous:device/1", "anonymous_id", "device/1"),
+        ("external:stripe:customer:cus/4", "external_id", "stripe:customer:cus/4"),
     ],
 )
 @pytest.mark.parametrize(
@@ -74,6 +74,24 @@ async def test_a_statement_about_people_goes_into_the_log(
         "by phone",
         f"key {database.keys[-1].key_id}",
     )
+
+
+async def test_a_device_is_merged_from_now_on_and_never_unmerged(
+    operator: httpx.AsyncClient, event_log: ListLog
+) -> None:
+    said = {"reason": "at the fair"}
+
+    merged = await state(operator, "anonymous:d", "merge", {**said, "with": "user:ann"})
+    unmerged = [
+        await state(operator, "anonymous:d", "unmerge", {**said, "from": "user:ann"}),
+        await state(operator, "user:ann", "unmerge", {**said, "from": "anonymous:d"}),
+    ]
+
+    assert merged.status_code == 202
+    [envelope] = event_log.envelopes
+    assert (envelope.anonymous_id, envelope.previous_names) == ("d", ["user:ann"])
+    assert [each.status_code for each in unmerged] == [422, 422]
+    assert {each.json()["code"] for each in unmerged} == {"kinds_differ"}
 
 
 @pytest.mark.parametrize(
