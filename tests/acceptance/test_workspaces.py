@@ -185,6 +185,7 @@ async def test_no_read_of_the_api_finds_anything_of_the_other_workspace(
     await beta.send({**STORY[-1], "account_id": "beta-only", "message_id": "b-1"})
     names = {
         "account_id": ["acme", "user:leah", "alpha-only", "beta-only"],
+        "person": ["user:leah", "email:leah@acme.example", "user:nobody"],
         "journey": ["b2b-jtbd-7"],
         "source_id": [alpha.source_id, beta.source_id],
     }
