@@ -20,6 +20,7 @@ There are two forms, and no others:
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 
 USER = "user:"
@@ -64,9 +65,17 @@ def cleaned(text: str) -> str:
 
 def is_junk(value: str) -> bool:
     """Whether an id names nobody, such as `undefined`, `null` or an unfilled template, in any case."""
-    # Real ids are longer than these words, or are checked by one look into a set.
+    # Cached, because the stager asks for each id of each event; long texts would fill the memory.
+    return _is_short_junk(value) if len(value) <= _MOST_CACHED_CHARS else _is_junk(value)
+
+
+def _is_junk(value: str) -> bool:
     text = value.strip().casefold()
     return text in _JUNK or (text[:1] in "{$%0" and _TEMPLATE.fullmatch(text) is not None)
+
+
+_MOST_CACHED_CHARS = 64
+_is_short_junk = lru_cache(maxsize=16_384)(_is_junk)
 
 
 def junk_word(text: str) -> str:

@@ -147,6 +147,12 @@ class NameResolver:
 
     def _read_cached(self, name: Key) -> bool:
         """Read a name, its person, and the users of a device from the cache; False where one is missing."""
+        row = self._cached(name)
+        if row is None or row.version == OLD_RULES:
+            return False
+        if row.person_id == name[1] and not row.users:
+            # A person by its own id: the usual name.
+            return True
         visited: set[Key] = set()
         waiting = [name]
         while waiting:

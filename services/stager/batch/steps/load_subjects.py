@@ -59,14 +59,17 @@ async def _read_older_names_again(connection: Connection, batch: BatchContext) -
         await batch.names.read_again(connection, older)
 
 
-def _names_behind(event: BatchEvent) -> list[Key]:
+def _names_behind(event: BatchEvent) -> Sequence[Key]:
     """The names whose rows say whose the event is."""
     names = event.names
-    behind = [*names.people]
+    people, person = names.people, event.person
+    if names.device is None and len(people) == 1 and people[0][1] == person:
+        return people
+    behind = [*people]
     if names.device is not None:
         behind.append(names.device)
-    if event.person is not None:
-        behind.append((names.workspace_id, event.person))
+    if person is not None:
+        behind.append((names.workspace_id, person))
     return behind
 
 
