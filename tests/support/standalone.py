@@ -81,7 +81,7 @@ class Standalone:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGINT)
-        code: int = self.process.wait(30)
+        code: int = self.process.wait(120)
         return code
 
     def kill(self) -> None:
