@@ -93,12 +93,10 @@ class IdentityMemory:
             self.statements.add(statement)
         for move in resolution.moves:
             each = self.events[move.message]
-            self.events[move.message] = StoredEvent(
-                each.names, each.message_id, move.person_id, move.subject_id
-            )
+            self.events[move.message] = StoredEvent(each.names, move.person_id, move.subject_id)
         for names, (person, subject) in zip(batch, resolution.owners, strict=True):
             key = (names.workspace_id, names.order[1])
-            self.events[key] = StoredEvent(names, key[1], person, subject)
+            self.events[key] = StoredEvent(names, person, subject)
 
 
 def _is_of(name: Key, row: NameRow, person: Key) -> bool:

@@ -25,14 +25,25 @@ async def resolve_again(
     now = stager.clock.now()
     records = ClassifiedRecords([], {}, set())
     batch = BatchContext(stager, records, owner="", now=now, is_alone=False)
+    # The caller has just read that they are of the old rules; a cached row may be of before.
+    stager.cache.names.invalidate(names)
+    try:
+        await _resolve(connection, batch, names)
+    except BaseException:
+        # A stale cached row may have caused it, and would do so again.
+        batch.invalidate_cache()
+        raise
+    return batch
+
+
+async def _resolve(connection: Connection, batch: BatchContext, names: Sequence[Key]) -> None:
     await refresh(connection, batch)
-    events = [_named(name, (now, "")) for name in names]
+    events = [_named(name, (batch.now, "")) for name in names]
     batch.resolution = await batch.names.resolve(connection, events, set())
     await move_history(connection, batch)
     await load_subjects(connection, batch)
     await fold(connection, batch)
     await write(connection, batch)
-    return batch
 
 
 def _named(name: Key, order: Order) -> EventNames:

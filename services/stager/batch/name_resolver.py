@@ -297,7 +297,7 @@ class NameResolver:
             for row in rows:
                 names = event_names(decode_stored(row.envelope))
                 state.events[workspace, row.message_id] = StoredEvent(
-                    names, row.message_id, row.person_id, row.subject_id
+                    names, row.person_id, row.subject_id
                 )
         state.histories_read |= owners
 

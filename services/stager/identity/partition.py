@@ -2,7 +2,8 @@
 
 Explicit statements are joined first, then the others, each in event order. A *together* joins only if no
 person would then have two `user` names or two records of one provider's kind. What is refused is a
-conflict, which is kept and shown. All of it depends on the set of statements alone (decision 0024).
+conflict; its statement is kept, and the api shows it. All of it depends on the set of statements alone
+(decision 0024).
 """
 
 from collections import deque
@@ -25,11 +26,9 @@ Pair = frozenset[Key]
 
 @dataclass(slots=True)
 class Partition:
-    """The outcome: each name's representative, what was refused, and the devices' users."""
+    """Each name's representative, and the names that another one absorbed."""
 
     representative: dict[Key, Key] = field(default_factory=dict)
-    refused: list[tuple[Statement, str]] = field(default_factory=list)
-    """Statements that did not join, with the reason: `limit`, `unmerged`, `shared`."""
     absorbed: set[Key] = field(default_factory=set)
     """Names on the former side of an explicit statement that counts."""
 
@@ -61,10 +60,8 @@ def partition(statements: Statements) -> Partition:
     for each in active:
         if groups.absorb(each):
             result.absorbed.add(each.other)
-        else:
-            result.refused.append((each, groups.why))
     for each in togethers:
-        _join_together(groups, each, shared, result.refused)
+        _join_together(groups, each, shared)
     for each in _corrections(devices, groups):
         groups.join(each, is_limited=True)
     for each in devices:
@@ -125,7 +122,7 @@ def _active(
         return list(explicit)
     groups = _Groups(never)
     for each in togethers:
-        _join_together(groups, each, shared, [])
+        _join_together(groups, each, shared)
     active: list[Statement] = []
     for each in explicit:
         if each.kind is StatementKind.EXPLICIT:
@@ -162,18 +159,12 @@ def _path(edges: Iterable[Statement], groups: "_Groups", unmerge: Statement) -> 
     return set()
 
 
-def _join_together(
-    groups: "_Groups",
-    each: Statement,
-    shared: set[Key],
-    refused: list[tuple[Statement, str]],
-) -> None:
+def _join_together(groups: "_Groups", each: Statement, shared: set[Key]) -> None:
     if each.name in shared or each.other in shared:
         groups.find(each.name)
         groups.find(each.other)
-        refused.append((each, "shared"))
-    elif not groups.join(each, is_limited=True):
-        refused.append((each, groups.why))
+    else:
+        groups.join(each, is_limited=True)
 
 
 def _corrections(devices: Iterable[Statement], groups: "_Groups") -> list[Statement]:
@@ -224,8 +215,6 @@ class _Groups:
             one, two = pair
             self._never.setdefault(one, set()).add(two)
             self._never.setdefault(two, set()).add(one)
-        self.why = ""
-        """Why the last statement did not join."""
 
     def find(self, name: Key) -> Key:
         """The set of a name, which is added if it is new."""
@@ -255,13 +244,10 @@ class _Groups:
         if len(self._names[one]) < len(self._names[two]):
             one, two = two, one
         if self._is_never(one, two):
-            self.why = "unmerged"
             return False
         if is_limited and self._limited[one] & self._limited[two]:
-            self.why = "limit"
             return False
         if len(self._names[one]) + len(self._names[two]) > MOST_NAMES:
-            self.why = "shared"
             return False
         survivors = [self._survivor.pop(each) for each in (one, two) if each in self._survivor]
         if survivors:

@@ -39,7 +39,6 @@ class StoredEvent(msgspec.Struct, frozen=True, gc=False):
     """A stored touchpoint: what it says, and whose it is at present."""
 
     names: EventNames
-    message_id: str
     person_id: str | None
     subject_id: str
 

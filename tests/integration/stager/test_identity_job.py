@@ -72,6 +72,21 @@ async def test_batches_resolve_old_names_that_they_meet(database_url: str, seed:
         assert await snapshot(w) == expected
 
 
+async def test_a_stale_cache_costs_the_job_one_more_try(database_url: str) -> None:
+    async with world(database_url, SALES) as w:
+        await w.send(w.event("Blog Read", 0, user_id="leah", account_id="acme"))
+        job = IdentityJob(w.stager.context, w.metrics)
+        async with connected(w.url) as owner:
+            # Another process changed what this one has cached.
+            await owner.execute("UPDATE identifier SET version = 0, users = NULL, accounts = NULL")
+            await owner.execute("UPDATE identity_job SET finished_at = NULL, total = 1")
+
+        steps = [await job.step(1) for _ in range(4)]
+
+        assert steps[-1] is False
+        assert await w.rows("SELECT count(*) FROM identifier WHERE version = 0") == [(0,)]
+
+
 async def test_a_record_that_posed_as_a_device_and_an_address_as_an_id_get_their_kinds(
     database_url: str,
 ) -> None:
