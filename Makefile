@@ -39,6 +39,7 @@ migrate: $(RUN_READY) ## bring the database in STAGELINE_DATABASE_URL to the new
 # worker has its own PostgreSQL and Kafka and takes one file after another, in the order of the folders:
 # acceptance first, unit last, so that no long file is left over at the end.
 test: $(DEV_READY) ## run every test
+	@$(BIN)/python -m tests.support.prepare
 	@exec $(BIN)/pytest --numprocesses=$(TEST_WORKERS) --dist=loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # Events over HTTP through ingest, stager and api, on PostgreSQL.

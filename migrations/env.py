@@ -73,7 +73,8 @@ def _main() -> None:
     if not database_url:
         message = "STAGELINE_DATABASE_URL is not set: name the database to migrate"
         raise SystemExit(message)
-    asyncio.run(_run_online(database_url))
+    run = context.config.attributes.get("run", asyncio.run)
+    run(_run_online(database_url))
 
 
 _main()

@@ -3,14 +3,11 @@
 For development. Everything lies in `.stageline/kafka/`, apart from what `make run` keeps.
 """
 
-import asyncio
 import os
-import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 from time import sleep
-from types import FrameType
 
 from deploy.dev.children import Child
 from deploy.dev.kafka import LocalKafka
@@ -24,6 +21,7 @@ from services.standalone.settings import StandaloneSettings
 from shared.clock import SystemClock
 from shared.errors import FatalError
 from shared.maps import templates
+from shared.process.interrupts import Interrupts
 from shared.process.listener import bind
 from shared.settings import load
 from shared.storage.logins import separate_logins
@@ -32,26 +30,18 @@ _SERVICES = ("ingest", "api", "stager")
 _WATCH_SECONDS = 0.5
 
 
-class _Stopped(BaseException):
-    """A stop signal arrived. Like KeyboardInterrupt no Exception, so that no handler of errors catches it."""
-
-
 def main() -> int:
     """Run until Ctrl-C or SIGTERM. Exit code 0 after a clean stop, 1 when something failed."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise _Stopped
-
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
     try:
-        settings = load(StandaloneSettings)
-        home = settings.home / "kafka"
-        with folder.locked(home), ExitStack() as stack:
-            _run(settings, home, stack)
-    except _Stopped:
+        with Interrupts() as interrupts:
+            settings = load(StandaloneSettings)
+            home = settings.home / "kafka"
+            with folder.locked(home), ExitStack() as stack:
+                try:
+                    _run(settings, home, stack, interrupts)
+                finally:
+                    interrupts.ignore()
+    except KeyboardInterrupt:
         terminal.say("\nStopped.")
     except FatalError as exc:
         sys.stderr.write(f"stageline: {exc}\n")
@@ -59,7 +49,9 @@ def main() -> int:
     return 0
 
 
-def _run(settings: StandaloneSettings, home: Path, stack: ExitStack) -> None:
+def _run(
+    settings: StandaloneSettings, home: Path, stack: ExitStack, interrupts: Interrupts
+) -> None:
     ports = {name: settings.port + number for number, name in enumerate(_SERVICES)}
     for port in ports.values():
         bind(settings.host, port).close()
@@ -70,8 +62,8 @@ def _run(settings: StandaloneSettings, home: Path, stack: ExitStack) -> None:
     kafka.start()
     terminal.say("Starting PostgreSQL ...")
     database = stack.enter_context(EmbeddedPostgres(home / "postgres"))
-    addresses = asyncio.run(separate_logins(database.url))
-    upgrade(addresses.owner)
+    addresses = interrupts.run(separate_logins(database.url))
+    upgrade(addresses.owner, interrupts.run)
     environ = {
         "STAGELINE_EVENT_LOG": "kafka",
         "STAGELINE_KAFKA_BOOTSTRAP": kafka.bootstrap,
@@ -89,11 +81,12 @@ def _run(settings: StandaloneSettings, home: Path, stack: ExitStack) -> None:
         for name in _SERVICES
     }
     for child in children.values():
+        interrupts.check()
         stack.enter_context(child)
     for child in children.values():
         child.wait_ready()
     previous = credentials.read(home)
-    made = asyncio.run(
+    made = interrupts.run(
         bootstrap(
             addresses.owner,
             home,
@@ -105,8 +98,8 @@ def _run(settings: StandaloneSettings, home: Path, stack: ExitStack) -> None:
         )
     )
     if settings.sample:
-        asyncio.run(play_sample(made, home, SystemClock().now()))
-    has_map = asyncio.run(has_journey(made))
+        interrupts.run(play_sample(made, home, SystemClock().now()))
+    has_map = interrupts.run(has_journey(made))
     is_key_new = previous is None or previous.secret_key != made.secret_key
     shows_secret = is_key_new and sys.stdout.isatty()
     path = home / FILE_NAME
@@ -114,6 +107,7 @@ def _run(settings: StandaloneSettings, home: Path, stack: ExitStack) -> None:
     for child in children.values():
         terminal.say(f"  {child.service:8} {child.url}  log: {child.log_file}")
     while True:
+        interrupts.check()
         for child in children.values():
             child.check()
         sleep(_WATCH_SECONDS)

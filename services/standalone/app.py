@@ -14,6 +14,7 @@ from shared.clock import SystemClock
 from shared.errors import FatalError, TransientError
 from shared.maps import templates
 from shared.process.frame import run_until_stopped
+from shared.process.interrupts import Interrupts
 from shared.storage.logins import DatabaseAddresses
 
 _READY_SECONDS = 60.0
@@ -25,6 +26,7 @@ def run(
     parts: Settings,
     listener: socket.socket,
     addresses: DatabaseAddresses,
+    interrupts: Interrupts,
     *,
     operator_url: str,
 ) -> None:
@@ -53,7 +55,7 @@ def run(
             shows_secret=is_key_new and sys.stdout.isatty(),
         )
 
-    run_until_stopped(work)
+    run_until_stopped(work, interrupts)
 
 
 async def _serve(

@@ -1,9 +1,8 @@
 """Everything in one process on one port, with its own PostgreSQL."""
 
-import asyncio
-import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from migrations.upgrade import upgrade
 from services.standalone import app, terminal
@@ -13,6 +12,7 @@ from services.standalone.postgres import EmbeddedPostgres
 from services.standalone.settings import StandaloneSettings
 from shared.errors import FatalError
 from shared.process.frame import run_program
+from shared.process.interrupts import Interrupts
 from shared.process.listener import bind
 from shared.storage.errors import DRIVER_ERRORS, TRANSIENT, meaning_of, server_message
 from shared.storage.logins import DatabaseAddresses, separate_logins
@@ -21,20 +21,16 @@ from shared.storage.logins import DatabaseAddresses, separate_logins
 def run() -> int:
     """Run until Ctrl-C or SIGTERM. Exit code 0 after a clean stop, 1 when it could not start."""
     try:
-        # Until the event loop watches for them, both end what is under way, in order.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        return run_program("stageline", "standalone", StandaloneSettings, _run)
+        with Interrupts() as interrupts:
+            return run_program(
+                "stageline", "standalone", StandaloneSettings, partial(_run, interrupts)
+            )
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         terminal.say("\nStopped.")
         return 0
-    finally:
-        # All is closed: a further Ctrl-C has nothing left to stop but the interpreter's own end.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _run(settings: StandaloneSettings) -> None:
+def _run(interrupts: Interrupts, settings: StandaloneSettings) -> None:
     with ExitStack() as stack:
         stack.enter_context(folder.locked(settings.home))
         listener = stack.enter_context(bind(settings.host, settings.port))
@@ -43,21 +39,24 @@ def _run(settings: StandaloneSettings) -> None:
         if database_url:
             addresses = DatabaseAddresses.shared(database_url)
         else:
-            addresses = _started(settings, stack)
+            addresses = _started(settings, stack, interrupts)
             operator_url = addresses.owner
         with _faults_as_sentences():
-            upgrade(addresses.owner)
+            upgrade(addresses.owner, interrupts.run)
         parts = settings_of(addresses, log_level=settings.log_level)
-        app.run(settings, parts, listener, addresses, operator_url=operator_url)
+        interrupts.check()
+        app.run(settings, parts, listener, addresses, interrupts, operator_url=operator_url)
 
 
-def _started(settings: StandaloneSettings, stack: ExitStack) -> DatabaseAddresses:
+def _started(
+    settings: StandaloneSettings, stack: ExitStack, interrupts: Interrupts
+) -> DatabaseAddresses:
     terminal.say("Starting PostgreSQL ...")
     database = stack.enter_context(EmbeddedPostgres(settings.home / "postgres"))
     if database.data_dir != (settings.home / "postgres").absolute():
         terminal.say(f"Its data are in {database.data_dir}.")
     with _faults_as_sentences():
-        return asyncio.run(separate_logins(database.url))
+        return interrupts.run(separate_logins(database.url))
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import uvloop
 
 from shared.errors import StagelineError
 from shared.process.collector import tune_collector
+from shared.process.interrupts import SIGNALS, Interrupts
 from shared.process.listener import bind
 from shared.process.logging import configure
 from shared.settings import CommonSettings, load, misspelt, redacted
@@ -65,19 +66,32 @@ def run_program(title: str, service: str, kind: type[S], run: Callable[[S], None
     return 0
 
 
-def run_until_stopped(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    """Run `work` on an event loop; the event that it gets is set by SIGTERM and by SIGINT."""
+def run_until_stopped(
+    work: Callable[[asyncio.Event], Awaitable[None]], interrupts: Interrupts | None = None
+) -> None:
+    """Run `work` on an event loop; the event that it gets is set by SIGTERM and by SIGINT.
+
+    It is set from the start if `interrupts` has noted one of them before.
+    """
 
     async def watched() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in SIGNALS:
             loop.add_signal_handler(number, stop.set)
+        if interrupts is not None and interrupts.came:
+            stop.set()
         await work(stop)
 
     tune_collector()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(watched())
+    # A loop that closes leaves the system's default actions behind.
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(watched())
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _first_fault(exc: BaseException) -> BaseException:

@@ -7,11 +7,11 @@ import pytest
 from playwright.async_api import Browser
 
 from shared.errors import FatalError
-from tests.compat import machine
 from tests.compat.browser import launched
 from tests.compat.sdks import Sdk
 from tests.compat.service import Service
 from tests.conftest import require
+from tests.support import machine
 from tests.support.database import fresh_database
 from tests.support.services import Log
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from tests.compat import machine
 from tests.conftest import ROOT
+from tests.support import machine
 
 Family = Literal["segment", "posthog"]
 Call = tuple[str, dict[str, Any]]

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.compat import machine
 from tests.compat.service import Service
 from tests.compat.snippets import snippet
 from tests.conftest import require
+from tests.support import machine
 
 
 async def run(service: Service, command: Sequence[str], text: str, folder: Path) -> str:

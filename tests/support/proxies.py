@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from shared.errors import FatalError
-from tests.compat.machine import installed
 from tests.conftest import ROOT
+from tests.support.machine import installed
 
 CONFIGURATIONS = ROOT / "deploy" / "proxy"
 PACKAGES = {"nginx": "nginx-light", "caddy": "caddy"}

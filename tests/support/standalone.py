@@ -20,6 +20,7 @@ from tests.support.eventually import wait_for
 from tests.support.processes import free_port
 
 READY_SECONDS = 90.0
+STOP_SECONDS = 60.0
 
 UNPRIVILEGED_USER = 65534
 
@@ -59,7 +60,7 @@ class Standalone:
             self.process = subprocess.Popen(  # noqa: S603 - our own command line
                 [python, "-m", module],
                 cwd=folder,
-                env=os.environ | {"STAGELINE_PORT": str(port)} | environ,
+                env=os.environ | {"STAGELINE_PORT": str(port), "PYTHONFAULTHANDLER": "1"} | environ,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -81,7 +82,14 @@ class Standalone:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGINT)
-        code: int = self.process.wait(120)
+        try:
+            code: int = self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            # The fault handler writes the stacks of all threads.
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait()
+            message = f"not stopped after {STOP_SECONDS:.0f} s:\n{self.output()}"
+            raise AssertionError(message) from None
         return code
 
     def kill(self) -> None:
@@ -130,14 +138,16 @@ def starting(folder: Path) -> Iterator[Start]:
         started.append(Standalone(folder, free_port() if port is None else port, **options))
         return started[-1]
 
-    yield begin
-    for each in started:
-        if each.process.poll() is None:
-            each.process.send_signal(signal.SIGINT)
-            try:
-                each.process.wait(30)
-            except subprocess.TimeoutExpired:
-                each.kill()
+    try:
+        yield begin
+    finally:
+        for each in started:
+            if each.process.poll() is None:
+                each.process.send_signal(signal.SIGINT)
+                try:
+                    each.process.wait(30)
+                except subprocess.TimeoutExpired:
+                    each.kill()
 
 
 def curls(output: str) -> list[str]:

@@ -23,9 +23,12 @@ from shared.errors import DatabaseUnavailable, FatalError
 
 log = structlog.get_logger(__name__)
 
+_ATTEMPTS_BESIDE_OTHERS = 3
+"""Attempts before a batch shuts out all other batches: a long one would always lose to shorter ones that
+change the same names."""
+
 _ATTEMPTS = 20
-"""Conflicts in a row before the batch waits as after any passing fault. Each conflict is a commit of
-another transaction, so that many mean that something is wrong."""
+"""Conflicts in a row before the batch waits as after any passing fault."""
 
 
 class BatchWriter:
@@ -75,7 +78,8 @@ class BatchWriter:
         stager = self._stager
         excluded: set[Key] = set()
         is_alone = False
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
+            is_alone = is_alone or attempt >= _ATTEMPTS_BESIDE_OTHERS
             classified = ClassifiedRecords(records, expected, excluded)
             batch = BatchContext(
                 stager,
@@ -96,7 +100,12 @@ class BatchWriter:
                     batch.invalidate_cache()
                     continue
                 except Conflict as conflict:
-                    log.info("batch_conflict", records=len(records), reason=str(conflict))
+                    log.info(
+                        "batch_conflict",
+                        records=len(records),
+                        attempt=attempt + 1,
+                        reason=str(conflict),
+                    )
                     batch.invalidate_cache()
                     continue
                 except BaseException:

@@ -10,7 +10,6 @@ import pytest
 
 from shared.telemetry.catalogue import described
 from tests.conftest import ROOT, require
-from tests.integration.deploy import promtool as promtool_source
 from tests.integration.deploy.compose import SERVICES
 from tests.integration.deploy.expressions import (
     DASHBOARD,
@@ -21,6 +20,7 @@ from tests.integration.deploy.expressions import (
     read_yaml,
     selectors,
 )
+from tests.support import promtool as promtool_source
 
 RULE_TESTS = PROMETHEUS / "tests" / "stageline_test.yml"
 GRAFANA = ROOT / "deploy" / "grafana" / "provisioning"

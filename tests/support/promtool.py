@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.compat.machine import APT, locked
 from tests.conftest import ROOT
+from tests.support.machine import APT, locked
 
 CACHE = ROOT / ".cache" / "promtool"
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from shared.errors import FatalError
 from tests.conftest import ROOT
 
-NODE_FOLDER = Path(__file__).parent / "node"
+NODE_FOLDER = ROOT / "tests" / "compat" / "node"
 _CACHE = ROOT / ".cache" / "compat"
 
 APT = "apt"
