@@ -72,7 +72,12 @@ async def _serve(
         greeting = _greet(settings, services, target, shows_secret=shows_secret)
         greeter = group.create_task(greeting, name="greeter")
         group.create_task(_end(greeter, stop), name="greeter-end")
-        await services.run(listener, stop, shutdown_seconds=settings.shutdown_seconds)
+        await services.run(
+            listener,
+            stop,
+            shutdown_seconds=settings.shutdown_seconds,
+            on_stager_fault=lambda reason: terminal.say(terminal.stager_stopped(reason)),
+        )
     terminal.say("\nStopped; the data stays.")
 
 

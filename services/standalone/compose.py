@@ -2,11 +2,12 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
@@ -23,6 +24,7 @@ from services.stager.app import Stager
 from services.stager.settings import StagerSettings
 from services.standalone import document as product_document
 from shared.clock import Clock
+from shared.errors import FatalError
 from shared.eventlog.factory import ensure_topics
 from shared.http.health import Health, MetricsPeers
 from shared.http.raw_path import RawPath
@@ -30,6 +32,8 @@ from shared.http.server import serve
 from shared.settings import load
 from shared.storage.logins import DatabaseAddresses
 from shared.telemetry.metrics import of_process
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +77,8 @@ class AllServices:
         self.ingest = ingest
         self.stager = stager
         self.api = api
+        self.stager_fault: str | None = None
+        """Why the stager has ended by itself: stages stand still, the other two services go on."""
         self._ingest = ingest
         reading = api_app.create_health(api)
 
@@ -80,7 +86,8 @@ class AllServices:
             return all((await reading.ready()).values())
 
         self.health = Health(
-            {"api": answers, "log": ingest.writer.healthy}, is_alive=stager.is_alive
+            {"api": answers, "log": ingest.writer.healthy, "stager": self._is_staging},
+            is_alive=lambda: self.stager_fault is not None or stager.is_alive(),
         )
         # Raw paths here too: decoded, a person's name may hold what no pattern of a route matches.
         self.app: ASGIApp = RawPath(
@@ -98,17 +105,40 @@ class AllServices:
         )
 
     async def run(
-        self, listener: socket.socket, stop: asyncio.Event, *, shutdown_seconds: float
+        self,
+        listener: socket.socket,
+        stop: asyncio.Event,
+        *,
+        shutdown_seconds: float,
+        on_stager_fault: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Serve until `stop`; a task that fails stops all. Ingest ends first, then the stager."""
+        """Serve until `stop`; a task that fails stops all. Ingest ends first, then the stager.
+
+        A stager that ends by a fault ends alone (`stager_fault`): events are still accepted and kept on the
+        log, and stages are still read. `on_stager_fault` is called with the reason.
+        """
         stager_stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             refresh(self._ingest, group, stop)
             group.create_task(self.api.stage_gauges.run(stop), name="stage-gauges")
-            group.create_task(self.stager.run(stager_stop), name="stager")
+            staging = self._stage(stager_stop, on_stager_fault)
+            group.create_task(staging, name="stager")
             await serve(self.app, listener, stop, shutdown_seconds=shutdown_seconds)
             self.health.stopping = True
             stager_stop.set()
+
+    async def _stage(self, stop: asyncio.Event, on_fault: Callable[[str], None]) -> None:
+        try:
+            await self.stager.run(stop)
+        except FatalError as exc:
+            if stop.is_set():
+                raise
+            self.stager_fault = str(exc)
+            log.error("stager_failed", reason=self.stager_fault)  # noqa: TRY400 - a sentence, no traceback
+            on_fault(self.stager_fault)
+
+    async def _is_staging(self) -> bool:
+        return self.stager_fault is None
 
 
 @asynccontextmanager

@@ -66,6 +66,13 @@ No map is published, so no account has a stage yet. Publish a ready map, or your
 """
 
 
+def stager_stopped(reason: str) -> str:
+    """What is printed when the stager has ended by a fault and the other services go on."""
+    return f"""
+The stager has stopped: {reason}.
+Events are still accepted and stages still answered, but no stage moves until Stageline is started again."""
+
+
 def welcome(credentials: Credentials, path: Path, *, has_map: bool, shows_secret: bool) -> str:
     """Addresses, keys and first commands, in the order in which a newcomer needs them.
 

@@ -33,7 +33,16 @@ Survey = Literal["nps", "csat", "ces", "pulse"]
 
 MAX_MESSAGE_ID_CHARS = 100
 MAX_ID_CHARS = 512
+MAX_ID_BYTES = 800
+"""Three names in UTF-8 fit into one entry of an index of Postgres, which holds 2,704 bytes."""
 MAX_EVENT_CHARS = 255
+
+
+def fits_id(text: str) -> bool:
+    """Whether a text is short enough for an id, in characters and in bytes."""
+    if len(text) > MAX_ID_CHARS:
+        return False
+    return text.isascii() or len(text.encode("utf-8", "surrogatepass")) <= MAX_ID_BYTES
 
 
 class Campaign(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

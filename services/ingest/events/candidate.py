@@ -15,6 +15,7 @@ from msgspec import Meta
 from services.ingest.events.verdicts import RefusalCode, Refused
 from shared.contracts.envelope import (
     MAX_EVENT_CHARS,
+    MAX_ID_BYTES,
     MAX_ID_CHARS,
     MAX_MESSAGE_ID_CHARS,
     EventType,
@@ -181,6 +182,10 @@ def _text(name: str, limit: int) -> str:
     return f"`{name}` is a string of at most {limit} characters."
 
 
+def _id(name: str) -> str:
+    return f"`{name}` is a string of at most {MAX_ID_CHARS} characters, and {MAX_ID_BYTES} bytes in UTF-8."
+
+
 _OBJECT = "`{}` is a JSON object."
 _INSTANT = (
     "`{}` is an RFC 3339 instant with its offset, like 2026-03-01T12:00:00Z or"
@@ -189,25 +194,25 @@ _INSTANT = (
 
 _EXPECTED: dict[str, tuple[RefusalCode, str]] = {
     "event": (RefusalCode.INVALID_EVENT, _text("event", MAX_EVENT_CHARS)),
-    "account_id": (RefusalCode.INVALID_ACCOUNT_ID, _text("account_id", MAX_ID_CHARS)),
-    "user_id": (RefusalCode.INVALID_USER_ID, _text("user_id", MAX_ID_CHARS)),
-    "anonymous_id": (RefusalCode.INVALID_ANONYMOUS_ID, _text("anonymous_id", MAX_ID_CHARS)),
-    "previous_id": (RefusalCode.INVALID_PREVIOUS_ID, _text("previous_id", MAX_ID_CHARS)),
+    "account_id": (RefusalCode.INVALID_ACCOUNT_ID, _id("account_id")),
+    "user_id": (RefusalCode.INVALID_USER_ID, _id("user_id")),
+    "anonymous_id": (RefusalCode.INVALID_ANONYMOUS_ID, _id("anonymous_id")),
+    "previous_id": (RefusalCode.INVALID_PREVIOUS_ID, _id("previous_id")),
     "previous_account_id": (
         RefusalCode.INVALID_PREVIOUS_ID,
-        _text("previous_account_id", MAX_ID_CHARS),
+        _id("previous_account_id"),
     ),
     "previous_names": (
         RefusalCode.INVALID_PREVIOUS_NAMES,
         f"`previous_names` is a list of names with their prefix, at most {MAX_NAME_CHARS} characters each.",
     ),
-    "external_id": (RefusalCode.INVALID_EXTERNAL_ID, _text("external_id", MAX_ID_CHARS)),
+    "external_id": (RefusalCode.INVALID_EXTERNAL_ID, _id("external_id")),
     "account_external_id": (
         RefusalCode.INVALID_ACCOUNT_EXTERNAL_ID,
-        _text("account_external_id", MAX_ID_CHARS),
+        _id("account_external_id"),
     ),
     "reason": (RefusalCode.INVALID_REASON, _text("reason", MAX_WORDS_CHARS)),
-    "email": (RefusalCode.INVALID_EMAIL, _text("email", MAX_ID_CHARS)),
+    "email": (RefusalCode.INVALID_EMAIL, _id("email")),
     "occurred_at": (RefusalCode.INVALID_OCCURRED_AT, _INSTANT.format("occurred_at")),
     "sent_at": (RefusalCode.INVALID_SENT_AT, _INSTANT.format("sent_at")),
     "message_id": (RefusalCode.INVALID_MESSAGE_ID, _text("message_id", MAX_MESSAGE_ID_CHARS)),

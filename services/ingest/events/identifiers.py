@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 
 from services.ingest.events.candidate import Candidate, ForeignCandidate, is_email, wrong_form
 from services.ingest.events.verdicts import RefusalCode, Refused
-from shared.contracts.envelope import MAX_EVENT_CHARS, MAX_ID_CHARS
+from shared.contracts.envelope import MAX_EVENT_CHARS, MAX_ID_CHARS, fits_id
 from shared.contracts.names import (
     ANONYMOUS,
     DEFAULT_JUNK,
@@ -205,7 +205,7 @@ class NameForms:
 def _wrong(name: str, value: str) -> Refused | None:
     """The refusal for an id of a form that its field does not take."""
     # A character may become several in the normal form.
-    if len(value) > MAX_ID_CHARS:
+    if not fits_id(value):
         return wrong_form(name)
     if name == "account_id" and value.startswith(RESERVED_PREFIXES):
         return _RESERVED
@@ -218,7 +218,8 @@ def _wrong(name: str, value: str) -> Refused | None:
 
 def _is_name(name: str) -> bool:
     prefix, value = split(name)
-    return bool(prefix and cleaned(value))
+    value = cleaned(value)
+    return bool(prefix and value and fits_id(value))
 
 
 def _event(sent: str) -> str | None:

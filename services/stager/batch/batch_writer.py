@@ -4,6 +4,7 @@ This is the part around the transaction: what is tried again, how a record that 
 by halving, and which batches of this process run at the same time.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
@@ -37,8 +38,8 @@ class BatchWriter:
     def __init__(self, stager: StagerContext, *, owner: str, most_unapplicable: int = 100) -> None:
         """`owner` names this process in `consumer_offset`.
 
-        `most_unapplicable`: records of one batch that may prove unapplicable; more than that is a fault of
-        this release and not of the records.
+        `most_unapplicable`: records of one batch that may prove unapplicable, those of the source with the
+        most aside; more than that is a fault of this release and not of the records.
         """
         self._stager = stager
         self._owner = owner
@@ -59,12 +60,12 @@ class BatchWriter:
             if len(records) == 1:
                 poison = _unapplicable(records[0], fault)
                 result = await self._store_whole([poison], expected)
-                result.is_unapplicable = True
+                result.is_unapplicable, result.source = True, records[0].source
                 return [result]
             log.warning("batch_halved", records=len(records), reason=type(fault).__name__)
         middle = len(records) // 2
         results = await self.store(records[:middle], expected)
-        if sum(each.is_unapplicable for each in results) > self._most_unapplicable:
+        if _unapplicable_of_others(results) > self._most_unapplicable:
             raise FatalError(
                 f"more than {self._most_unapplicable} records of a batch cannot be applied:"
                 " a release is broken; no further record is read from the log"
@@ -123,6 +124,14 @@ class BatchWriter:
         return locks.acquire(batch.records.names(batch.cache))
 
 
+def _unapplicable_of_others(results: Sequence[BatchResult]) -> int:
+    """Records that cannot be applied, without those of the known source that has the most."""
+    sources = Counter(each.source for each in results if each.is_unapplicable)
+    return sources.total() - max(
+        (number for source, number in sources.items() if source), default=0
+    )
+
+
 def _unapplicable(decoded: DecodedRecord, fault: RecordFault) -> DecodedRecord:
     reason = Reason.FOLD_FAILED if isinstance(fault, FoldFailed) else Reason.REFUSED_BY_DATABASE
     log.error(
@@ -140,5 +149,6 @@ def _unapplicable(decoded: DecodedRecord, fault: RecordFault) -> DecodedRecord:
         detail=str(fault),
         workspace_id=workspace_id,
         message_id=content.message_id,
+        source=content.source,
     )
     return DecodedRecord(decoded.record, poison)

@@ -17,7 +17,7 @@ from time import monotonic
 import structlog
 
 from services.stager.batch.batch_writer import BatchWriter
-from services.stager.consume.poison_cap import PoisonCap
+from services.stager.consume.poison_cap import PoisonCap, Verdict
 from services.stager.records.decode import Poison
 from services.stager.records.records import BatchResult, DecodedRecord, decode_all
 from services.stager.settings import StagerSettings
@@ -194,7 +194,7 @@ class Consumer:
         if not records:
             return
         # Tested before storing, so that the records that exceed the cap do not become dead letters.
-        if self._cap.copy().trips(_is_poison(each) for each in records):
+        if self._cap.copy().trips(Verdict(_is_poison(each), each.source) for each in records):
             raise self._all_poison()
         backoff = Backoff()
         started = monotonic()
@@ -228,8 +228,8 @@ class Consumer:
 
     def _all_poison(self) -> FatalError:
         return FatalError(
-            f"most of the last {self._settings.stager_poison_window} records are poison:"
-            " a sender or a release is broken; no further record is read from the log"
+            f"most of the last {self._settings.stager_poison_window} records are poison, of several"
+            " sources or of none: a release is broken; no further record is read from the log"
         )
 
     def _observe(self, result: BatchResult, seconds: float) -> None:
@@ -264,7 +264,7 @@ class Consumer:
         )
 
 
-def _verdicts(records: Sequence[DecodedRecord], results: Sequence[BatchResult]) -> list[bool]:
+def _verdicts(records: Sequence[DecodedRecord], results: Sequence[BatchResult]) -> list[Verdict]:
     """For each record in its order whether it is poison, by its bytes or because it is unapplicable."""
     unapplicable = {
         (partition, next_offset - 1)
@@ -273,7 +273,10 @@ def _verdicts(records: Sequence[DecodedRecord], results: Sequence[BatchResult]) 
         for partition, next_offset in each.next_offsets.items()
     }
     return [
-        _is_poison(each) or (each.record.partition, each.record.offset) in unapplicable
+        Verdict(
+            _is_poison(each) or (each.record.partition, each.record.offset) in unapplicable,
+            each.source,
+        )
         for each in records
     ]
 

@@ -48,6 +48,8 @@ class Poison:
     """0 where the bytes hold none."""
     message_id: str | None = None
     """None where the bytes hold none that can be stored."""
+    source: str | None = None
+    """Id of the source; None where the bytes hold none."""
 
     @property
     def is_fault(self) -> bool:
@@ -122,7 +124,7 @@ def _check(e: Envelope, value: bytes) -> Poison | None:  # noqa: C901, PLR0911, 
     if len(value) > wire.MAX_ID_CHARS:
         for name in _IDS:
             text = getattr(e, name)
-            if text is not None and len(text) > wire.MAX_ID_CHARS:
+            if text is not None and not wire.fits_id(text):
                 return _wrong(e, Reason.OUT_OF_RANGE, name)
     # The escape is rare; strings are searched only in a record that has it.
     if b"\\u0000" in value and any(_NUL in text for text in strings(msgspec.to_builtins(e))):
@@ -184,6 +186,7 @@ def _wrong(e: Envelope, reason: Reason, detail: str) -> Poison:
         detail=detail,
         workspace_id=workspace_id,
         message_id=_message_id(e.message_id),
+        source=e.source,
     )
 
 

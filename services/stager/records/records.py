@@ -24,6 +24,11 @@ class DecodedRecord(msgspec.Struct, frozen=True, gc=False):
     record: Record
     content: Envelope | Poison
 
+    @property
+    def source(self) -> str:
+        """Id of the source that sent the record; empty where its bytes hold none."""
+        return self.content.source or ""
+
 
 def decode_all(records: Iterable[Record], *, max_bytes: int) -> list[DecodedRecord]:
     """Decode records. Pure; about 3 us each."""
@@ -129,3 +134,5 @@ class BatchResult:
     next_offsets: dict[int, int] = field(default_factory=dict)
     is_unapplicable: bool = False
     """Whether this was one record that decoded well and could not be applied."""
+    source: str = ""
+    """Id of the source of that record."""

@@ -246,3 +246,29 @@ async def test_a_batch_that_cannot_be_applied_at_all_stops_the_stager(database_u
 
         rows = await w.rows("SELECT count(*) FROM dead_letter")
         assert 5 < rows[0][0] < 12
+
+
+async def test_records_of_one_source_that_cannot_be_applied_stop_no_other(
+    database_url: str,
+) -> None:
+    async with world(database_url, SALES) as w:
+        writer = BatchWriter(w.stager.context, owner="test", most_unapplicable=5)
+        w.stager = replace(w.stager, writer=writer)
+        decoded = decode_all(
+            w.records(
+                [w.event("Blog Read", n, account_id=f"a{n % 7}", source="web") for n in range(64)]
+                + [w.event("Demo Requested", 99, account_id="acme", source="crm")]
+            ),
+            max_bytes=100_000,
+        )
+        broken = [
+            type(each)(each.record, msgspec.structs.replace(each.content, workspace_id=2**40))
+            if each.source == "web" and isinstance(each.content, Envelope)
+            else each
+            for each in decoded
+        ]
+
+        await w.store(broken)
+
+        assert await w.rows("SELECT count(*) FROM dead_letter") == [(64,)]
+        assert await w.stage("acme") == ("evaluation", "active", 1)

@@ -156,6 +156,19 @@ async def test_a_log_that_is_nearly_all_poison_stops_the_stager(database_url: st
         assert int(rows[0][0]) <= 100
 
 
+async def test_poison_of_one_source_stops_nobody(database_url: str) -> None:
+    settings = settings_of(database_url, stager_poison_window="20")
+    async with world(database_url, SALES) as w:
+        await ensure_topics(settings)
+        poison = [w.event("", 0, account_id="acme", source="web") for _ in range(100)]
+        await append(settings, *poison)
+        await append(settings, w.event("Demo Requested", 0, account_id="acme", source="crm"))
+        async with running(settings):
+            await wait_for(w, (1, 0, 100))
+
+        assert await w.stage("acme") == ("evaluation", "active", 1)
+
+
 async def test_two_stagers_share_the_log_and_hand_over(database_url: str) -> None:
     settings = settings_of(database_url, stager_batch_records="20")
     async with world(database_url, SALES) as w:
