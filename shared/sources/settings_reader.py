@@ -144,6 +144,7 @@ _EXPECTED = {
     "hubspot_signatures": "a list of: v1, v2, v3",
     "salesforce_organizations": "a list of organization ids, 15 or 18 characters each",
     "account_id_property": "the name of a property, a text",
+    "equal_bodies": "daily, hourly or once",
     "mapping": "an object with rules, see docs/mapping.md",
 }
 """Setting to the form that it takes; the messages of the decoder show regular expressions instead."""

@@ -78,6 +78,8 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     salesforce_organizations: tuple[Annotated[str, Meta(min_length=15, max_length=18)], ...] = ()
     account_id_property: _Text | None = None
     """Property of the CRM (or key of Stripe's metadata) that holds the `account_id`."""
+    equal_bodies: Literal["daily", "hourly", "once"] = "daily"
+    """How often equal items of webhooks without an id and a time count: `once` is for ever."""
     mapping: dict[str, Any] | None = None
     """Rules that turn foreign JSON into touchpoints, see docs/mapping.md."""
 

@@ -7,7 +7,7 @@ The native protocol decodes into `Candidate`, so its fields are the API. The oth
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta
@@ -107,19 +107,28 @@ ForeignItem = ForeignCandidate | Refused
 
 FIELDS = Candidate.__struct_fields__
 
+_OBJECT_FIELDS = ("properties", "traits", "account_traits", "context", "campaign")
+
+_Form = TypeVar("_Form", bound=Candidate)
+
 
 def build(fields: Mapping[str, Any]) -> ForeignCandidate | Refused:
     """Check the form of the fields of a foreign protocol."""
-    try:
-        return msgspec.convert(fields, ForeignCandidate)
-    except msgspec.ValidationError as exc:
-        return refusal(exc)
+    return _converted(fields, ForeignCandidate)
 
 
 def build_native(fields: Mapping[str, Any]) -> Candidate | Refused:
-    """Check the form of a native touchpoint that another protocol carries."""
+    """Check the form of a native touchpoint, also of one that another protocol carries."""
+    return _converted(fields, Candidate)
+
+
+def _converted(fields: Mapping[str, Any], form: type[_Form]) -> _Form | Refused:
+    """An empty list counts as an empty object: PHP has one array for both and writes it as a list."""
+    empty = [name for name in _OBJECT_FIELDS if fields.get(name) == []]
+    if empty:
+        fields = {**fields, **dict.fromkeys(empty)}
     try:
-        return msgspec.convert(fields, Candidate)
+        return msgspec.convert(fields, form)
     except msgspec.ValidationError as exc:
         return refusal(exc)
 
@@ -159,7 +168,7 @@ def wrong_form(name: str) -> Refused:
 NOT_AN_OBJECT = Refused(RefusalCode.NOT_AN_OBJECT, "An event is a JSON object.")
 NUMBER_OUT_OF_RANGE = Refused(
     RefusalCode.NUMBER_OUT_OF_RANGE,
-    "Numbers are finite, and integers lie between -2^63 and 2^63-1; send longer ones as strings.",
+    "Numbers are finite, and integers have at most 4,300 digits; send longer ones as strings.",
 )
 
 _WHERE = re.compile(r"- at `\$\.([a-z_]+)")

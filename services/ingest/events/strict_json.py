@@ -2,7 +2,8 @@
 
 msgspec refuses NaN, Infinity, 1e400, lone surrogates, invalid UTF-8 and nesting beyond the interpreter's
 limit. The hazards that it accepts, and Postgres, JavaScript or the engine cannot hold, are refused here:
-NUL, integers beyond 64 bits, nesting beyond MAX_DEPTH. The last of duplicate keys wins.
+NUL, nesting beyond MAX_DEPTH. Integers beyond 64 bits, such as unsigned ids, are kept as text. The last of
+duplicate keys wins.
 """
 
 import re
@@ -58,11 +59,12 @@ def may_hold_hazards(body: bytes) -> bool:
 
 
 def hazard(value: object, depth: int = 1) -> Refused | None:
-    """The first hazard in `value`, or None.
+    """The first hazard in `value`, or None; integers beyond 64 bits inside of it become text, in place.
 
     Level by level: hostile JSON is wide, and a recursive call for each value would cost 30 times as much.
     """
     level = [value]
+    has_long_integers = False
     while level:
         below: list[object] = []
         for each in level:
@@ -70,8 +72,7 @@ def hazard(value: object, depth: int = 1) -> Refused | None:
                 if "\x00" in each:
                     return _BAD_TEXT
             elif isinstance(each, int):
-                if not _MIN_INT <= each <= _MAX_INT:
-                    return NUMBER_OUT_OF_RANGE
+                has_long_integers = has_long_integers or not _MIN_INT <= each <= _MAX_INT
             elif isinstance(each, _CONTAINERS):
                 if depth > MAX_DEPTH:
                     return TOO_DEEP
@@ -80,13 +81,27 @@ def hazard(value: object, depth: int = 1) -> Refused | None:
                     below += each.values()
         depth += 1
         level = below
+    if has_long_integers:
+        _keep_as_text(value)
     return None
+
+
+def _keep_as_text(value: object) -> None:
+    containers: list[Any] = [value]
+    while containers:
+        each = containers.pop()
+        for place, inner in each.items() if isinstance(each, dict) else enumerate(each):
+            if isinstance(inner, _CONTAINERS):
+                containers.append(inner)
+            elif isinstance(inner, int) and not _MIN_INT <= inner <= _MAX_INT:
+                each[place] = str(inner)
 
 
 def decode(item: bytes) -> object | Refused:
     """Read one event; None is JSON's null."""
-    value = read(item, _decode_any)
-    return hazard(value) or value
+    # In a list, so that a bare number can become text as well.
+    read_value = [read(item, _decode_any)]
+    return hazard(read_value, depth=0) or read_value[0]
 
 
 def read(item: bytes, decoder: Callable[[bytes], _T]) -> _T | Refused:

@@ -3,6 +3,7 @@
     refresh          maps and tombstones that are newer than the last batch
     drop_repeated    unmapped events and requests that an earlier batch has stored
     drop_bare_repeats  the same, stored before message ids had a scope
+    drop_edge_repeats  deliveries that were repeated across the edge of a day or an hour
     resolve_names    who each event is about
     drop_erased      events of erased persons
     insert_history   new touchpoints; the others are duplicates
@@ -21,6 +22,7 @@ updated after the commit, by `BatchWriter`.
 from services.stager.batch.context import BatchContext
 from services.stager.batch.steps.compare_duplicates import compare_duplicates
 from services.stager.batch.steps.drop_bare_repeats import drop_bare_repeats
+from services.stager.batch.steps.drop_edge_repeats import drop_edge_repeats
 from services.stager.batch.steps.drop_erased import drop_erased
 from services.stager.batch.steps.drop_repeated import drop_repeated
 from services.stager.batch.steps.erase_people import erase_people
@@ -45,6 +47,7 @@ async def run(connection: Connection, batch: BatchContext) -> BatchResult:
     await refresh(connection, batch)
     await drop_repeated(connection, batch)
     await drop_bare_repeats(connection, batch)
+    await drop_edge_repeats(connection, batch)
     if records.events or records.erase_requests:
         await resolve_names(connection, batch)
         await drop_erased(connection, batch)

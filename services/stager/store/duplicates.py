@@ -11,7 +11,7 @@ from services.stager.store.session import Connection, count
 # Workspaces that may hold events of releases whose message ids had no scope.
 _WITH_BARE_IDS = "SELECT workspace_id FROM workspace WHERE has_bare_ids"
 
-_BARE_TOUCHPOINTS = """
+_STORED_TOUCHPOINTS = """
     SELECT t.workspace_id, t.message_id, t.envelope::text
     FROM unnest($1::int[], $2::text[]) AS k (w, m)
     JOIN touchpoint t ON t.workspace_id = k.w AND t.message_id = k.m
@@ -65,9 +65,9 @@ async def workspaces_with_bare_ids(connection: Connection) -> frozenset[int]:
     return frozenset(row[0] for row in await connection.fetch(_WITH_BARE_IDS))
 
 
-async def bare_touchpoints(connection: Connection, keys: Collection[Key]) -> dict[Key, str]:
+async def stored_touchpoints(connection: Connection, keys: Collection[Key]) -> dict[Key, str]:
     """Stored envelopes of touchpoints by workspace and id."""
-    rows = await connection.fetch(_BARE_TOUCHPOINTS, *_columns(keys))
+    rows = await connection.fetch(_STORED_TOUCHPOINTS, *_columns(keys))
     return {(row[0], row[1]): row[2] for row in rows}
 
 

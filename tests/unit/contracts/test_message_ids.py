@@ -1,11 +1,20 @@
 """The stored form of message ids: told apart by sender, and readable as sent."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.envelope import MAX_MESSAGE_ID_CHARS
-from shared.contracts.message_ids import MAX_STORED_CHARS, as_sent, narrowed, scope
+from shared.contracts.message_ids import (
+    MAX_STORED_CHARS,
+    as_sent,
+    in_slot,
+    narrowed,
+    neighbour,
+    scope,
+)
 
 SOURCE = "src_0a1b2c3d4e5f0a1b2c3d4e5f"
 SCOPES = [
@@ -76,3 +85,43 @@ def test_the_longest_id_fits_in_the_longest_scope() -> None:
 @pytest.mark.parametrize("bare", ["invoice-1", "~", "~x/1", "w/1", "~w", "~s./1", "stripe:evt"])
 def test_an_id_without_a_scope_is_itself(bare: str) -> None:
     assert (as_sent(bare), narrowed(bare, b"billing")) == (bare, bare)
+
+
+MADE = "generic:" + "0f" * 32
+MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("is_hourly", [False, True])
+def test_the_neighbour_of_an_id_is_beyond_the_nearer_edge_of_its_slot(*, is_hourly: bool) -> None:
+    early, late = (MIDNIGHT + timedelta(minutes=each) for each in (-2, 3))
+    ids = [scopes_id(in_slot(MADE, at, is_hourly=is_hourly)) for at in (early, late)]
+
+    assert ids[0] != ids[1]
+    beyond = [neighbour(each, at) for each, at in zip(ids, (early, late), strict=True)]
+    assert [each and each[0] for each in beyond] == ids[::-1]
+
+
+def test_an_id_far_from_the_edges_or_without_a_slot_has_no_neighbour() -> None:
+    noon = MIDNIGHT + timedelta(hours=12)
+
+    assert neighbour(scopes_id(in_slot(MADE, noon, is_hourly=False)), noon) is None
+    for sent in ("evt_1", "ann@acme.example", "a@2026-03-01", f"{MADE}@2026-03-01Z", "@" * 90):
+        assert neighbour(scopes_id(sent), MIDNIGHT) is None
+
+
+def test_the_second_event_of_a_body_has_a_neighbour_of_its_own() -> None:
+    at = MIDNIGHT + timedelta(minutes=1)
+    found = neighbour(scopes_id(in_slot(MADE, at, is_hourly=False)) + ":1", at)
+
+    assert found is not None
+    assert found[0].endswith("@2026-03-01:1")
+
+
+def test_a_slot_is_that_of_utc() -> None:
+    local = datetime.fromisoformat("2026-03-02T00:30:00+02:00")
+
+    assert in_slot(MADE, local, is_hourly=True).endswith("@2026-03-01T22")
+
+
+def scopes_id(sent: str) -> str:
+    return SCOPES[0] + sent

@@ -184,7 +184,8 @@ def _data(attributes: Mapping[str, Any]) -> dict[str, Any] | Refused:
             return decoded
         attributes = {"data": decoded}
     data = attributes.get("data")
-    if data is None:
+    # PHP writes an empty object as an empty list.
+    if data is None or data == []:
         return {}
     return data if isinstance(data, dict) else {"data": data}
 

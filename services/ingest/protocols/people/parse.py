@@ -28,7 +28,7 @@ def parse_body(body: bytes) -> ErasureBody | None:
     if isinstance(value, Refused):
         return None
     try:
-        parsed = msgspec.convert(value, ErasureBody)
+        parsed = msgspec.convert({} if value == [] else value, ErasureBody)
     except msgspec.ValidationError:
         return None
     is_blank = parsed.message_id is not None and not parsed.message_id.strip()

@@ -15,9 +15,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.ingest.events.candidate import ForeignCandidate, build, is_email
+from services.ingest.events.instants import instant
 from services.ingest.events.verdicts import RefusalCode, Refused
 from services.ingest.protocols.common import campaign
-from services.ingest.protocols.common.instants import instant
 from services.ingest.protocols.posthog.identity import Group, account_of, identifier, person_of
 from shared.contracts.envelope import MAX_EVENT_CHARS, EventType
 from shared.keys import token as tokens
@@ -97,6 +97,8 @@ def to_candidate(sent: Mapping[str, Any], request: RequestFields) -> ForeignCand
     if event is None:
         return NO_EVENT
     properties = sent.get("properties")
+    if properties == []:  # PHP's empty object
+        properties = None
     if not isinstance(properties, dict | None):
         return _BAD_PROPERTIES
     given = {name: value for name, value in (properties or {}).items() if value is not None}
@@ -192,7 +194,7 @@ def _traits(sent: Mapping[str, Any], given: Properties) -> Any:  # noqa: ANN401 
     for name in ("$set_once", "$set"):
         for holder in (given, sent):
             traits = holder.get(name)
-            if traits is None:
+            if traits is None or traits == []:
                 continue
             if not isinstance(traits, dict):
                 return traits

@@ -18,9 +18,9 @@ import msgspec
 from services.ingest.events import strict_json
 from services.ingest.events.candidate import NOT_AN_OBJECT, ForeignItem
 from services.ingest.events.conversion import Converted
+from services.ingest.events.instants import instant
 from services.ingest.events.verdicts import BodyCode, BodyRefused, Refused, too_many_events
 from services.ingest.limits import Limits
-from services.ingest.protocols.common.instants import instant
 from services.ingest.protocols.posthog.event import RequestFields, key_in, to_candidate
 from shared.contracts.envelope import MAX_MESSAGE_ID_CHARS
 

@@ -12,6 +12,7 @@ from functools import partial
 from starlette.routing import Route
 
 from services.ingest.decisions import Decisions
+from services.ingest.events.instants import instant
 from services.ingest.events.verdicts import BodyRefused
 from services.ingest.http import body, response
 from services.ingest.http.query import parameter
@@ -21,7 +22,6 @@ from services.ingest.intake import Ingest
 from services.ingest.protocols.common import strict_mode
 from services.ingest.protocols.common.endpoint import Conventions, plain_route
 from services.ingest.protocols.common.exchange import Exchange
-from services.ingest.protocols.common.instants import instant
 from services.ingest.protocols.posthog.event import RequestFields
 from services.ingest.protocols.posthog.parse import (
     ParsedEvents,
@@ -42,7 +42,6 @@ EVENTS = ("/i/v1/analytics/events", "/i/v1/analytics/events/")
 OK = response.json(200, {"status": "Ok"})
 
 _MAX_LIBRARY_CHARS = 100
-_MAX_EPOCH_DIGITS = 16
 
 PREFLIGHT = response.preflight(
     b"GET, POST",
@@ -86,10 +85,7 @@ async def _receive_events(exchange: Exchange) -> RawResponse:
 
 def _fields_of_query(exchange: Exchange, received_at: datetime) -> RequestFields:
     sent_at = parameter(exchange.query, "sent_at", "_") or ""
-    is_epoch = sent_at.isdecimal() and len(sent_at) <= _MAX_EPOCH_DIGITS
-    return RequestFields(
-        received_at=received_at, sent_at=instant(int(sent_at) if is_epoch else sent_at)
-    )
+    return RequestFields(received_at=received_at, sent_at=instant(sent_at))
 
 
 def _fields_of_headers(exchange: Exchange, received_at: datetime) -> RequestFields:

@@ -12,9 +12,9 @@ import msgspec
 from msgspec import Meta
 
 from services.ingest.events.candidate import ForeignCandidate, build, is_email
+from services.ingest.events.instants import instant
 from services.ingest.events.verdicts import RefusalCode, Refused
 from services.ingest.protocols.common import campaign
-from services.ingest.protocols.common.instants import instant
 from shared.contracts.envelope import MAX_EVENT_CHARS, MAX_ID_CHARS, MAX_MESSAGE_ID_CHARS
 
 CallKind = Literal["track", "identify", "page", "screen", "group", "alias"]
@@ -64,7 +64,8 @@ class SegmentCall(OuterFields, frozen=True, kw_only=True, gc=False):
 _Id = Annotated[str, Meta(max_length=MAX_ID_CHARS)] | int | None
 _MessageId = Annotated[str, Meta(max_length=MAX_MESSAGE_ID_CHARS)] | int | None
 _Time = str | float | None
-_Object = dict[str, Any] | None
+_Object = dict[str, Any] | Annotated[list[Any], Meta(max_length=0)] | None
+"""PHP writes an empty object as an empty list."""
 
 
 class TypedSegmentCall(SegmentCall, frozen=True, kw_only=True, gc=False):
@@ -114,14 +115,15 @@ def to_candidate(
         return _BAD_TIME
     own = call.context
     context = own if isinstance(own, dict) and not shared_context else _merged(own, shared_context)
-    account_id, traits = context.pop("groupId", None), context.pop("traits", None)
+    account_id, traits = context.pop("groupId", None), _object(context.pop("traits", None))
+    own_traits = _object(call.traits)
     if kind == "group":
         account_id = account_id if call.group_id is None else call.group_id
-        if not isinstance(call.traits, dict | None):
-            return build({"event": event, "account_traits": call.traits})
-    elif isinstance(call.traits, dict):
+        if not isinstance(own_traits, dict | None):
+            return build({"event": event, "account_traits": own_traits})
+    elif isinstance(own_traits, dict):
         # Some SDKs put an identify call's traits into the context.
-        traits = {**traits, **call.traits} if isinstance(traits, dict) else call.traits
+        traits = {**traits, **own_traits} if isinstance(traits, dict) else own_traits
     account_id = None if account_id is None else _id(account_id)
     has_traits = isinstance(traits, dict)
     is_checked = (
@@ -145,7 +147,7 @@ def to_candidate(
         original_timestamp=timestamp if isinstance(timestamp, str) else None,
         sent_at=sent_at,
         message_id=_id(call.message_id),
-        properties=call.properties if kind == "track" else _named(call, kind),
+        properties=_properties(call, kind),
         traits=traits,
         context=context,
         campaign=(
@@ -153,7 +155,7 @@ def to_candidate(
         ),
     )
     if kind == "group" and isinstance(candidate, ForeignCandidate):
-        return msgspec.structs.replace(candidate, account_traits=call.traits)
+        return msgspec.structs.replace(candidate, account_traits=own_traits)
     return candidate
 
 
@@ -178,13 +180,18 @@ def _merged(own: object, shared_context: Mapping[str, Any]) -> dict[str, Any]:
     return {**shared_context, **own} if isinstance(own, dict) else dict(shared_context)
 
 
-def _named(call: SegmentCall, kind: CallKind) -> Any:  # noqa: ANN401 - of any type
-    properties = call.properties
+def _properties(call: SegmentCall, kind: CallKind) -> Any:  # noqa: ANN401 - of any type
+    properties = _object(call.properties)
     if kind not in ("page", "screen") or not isinstance(properties, dict | None):
         return properties
     named = {"name": call.name, "category": call.category}
     named = {key: value for key, value in named.items() if value is not None}
     return {**named, **(properties or {})}
+
+
+def _object(value: Any) -> Any:  # noqa: ANN401 - of any type
+    """PHP's empty list is an empty object, which is none; other types are refused by the check of form."""
+    return None if value == [] else value
 
 
 def _id(value: Any) -> Any:  # noqa: ANN401 - of any type

@@ -16,9 +16,9 @@ import msgspec
 from services.ingest.events import strict_json
 from services.ingest.events.candidate import ForeignItem
 from services.ingest.events.conversion import Converted
+from services.ingest.events.instants import instant
 from services.ingest.events.verdicts import BodyCode, BodyRefused, Refused, too_many_events
 from services.ingest.limits import Limits
-from services.ingest.protocols.common.instants import instant
 from services.ingest.protocols.segment.call import (
     CallKind,
     OuterFields,

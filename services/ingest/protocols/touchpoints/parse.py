@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from services.ingest.events import strict_json
-from services.ingest.events.candidate import NOT_AN_OBJECT, Candidate, Item, refusal
+from services.ingest.events.candidate import NOT_AN_OBJECT, Candidate, Item, build_native
 from services.ingest.events.conversion import Converted
 from services.ingest.events.verdicts import BodyRefused, Refused, event_too_large, too_many_events
 from services.ingest.limits import Limits
@@ -87,6 +87,7 @@ def _item(text: bytes, limits: Limits) -> Item:
     if not isinstance(value, dict):
         return NOT_AN_OBJECT
     try:
-        return _one.decode(text)
-    except msgspec.ValidationError as exc:
-        return refusal(exc)
+        candidate = _one.decode(text)
+    except msgspec.ValidationError:
+        return build_native(value)
+    return strict_json.hazard(msgspec.structs.asdict(candidate)) or candidate

@@ -7,6 +7,7 @@ a dead letter. Nothing that was delivered is lost.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import msgspec
 
@@ -28,6 +29,7 @@ from services.ingest.protocols.webhooks.providers.item import (
     text,
 )
 from shared.contracts.envelope import MAX_EVENT_CHARS
+from shared.contracts.message_ids import in_slot
 from shared.sources.expressions import MAX_STEPS, NotEvaluated, is_storable
 from shared.sources.mapping import CompiledMapping, Mapped, NotMapped, Skipped
 from shared.sources.source import SourceKind, SourceSettings
@@ -43,6 +45,8 @@ class DeliveryContext:
     mapping: CompiledMapping | None = None
     steps: int = MAX_STEPS
     """Limit of the mapping's evaluation, an item."""
+    received_at: datetime | None = None
+    """Arrival, a part of the name of an item without an id and a time; None: equal items count once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +170,7 @@ def unmapped_item(
     if not isinstance(value, dict):
         return None
     item = _provider_item(value, context)
-    return _unmapped(value, context, item, _message_id(value, context, item, name))
+    return _unmapped(value, context, item, name)
 
 
 def parse_dead_letter(
@@ -198,7 +202,6 @@ def parse_item(
     if not isinstance(value, dict):
         return [NOT_AN_OBJECT]
     item = _provider_item(value, context)
-    name = _message_id(value, context, item, name)
     outcome = _by_mapping(value, context, item, name)
     if isinstance(outcome, Skipped):
         return []
@@ -207,7 +210,8 @@ def parse_item(
     # A rule that fails must be corrected: the provider's module must not hide the mistake.
     if item.touchpoints is None or outcome.why:
         return [_unmapped(value, context, item, name)]
-    return [_built(fields, item, name, index) for index, fields in enumerate(item.touchpoints)]
+    own = _message_id(value, context, item, name)
+    return [_built(fields, item, own, index) for index, fields in enumerate(item.touchpoints)]
 
 
 def _read_soap(
@@ -268,9 +272,27 @@ def _provider_item(value: JsonObject, context: DeliveryContext) -> ProviderItem:
 
 
 def _message_id(
-    value: JsonObject, context: DeliveryContext, item: ProviderItem, name: str | None
+    value: JsonObject,
+    context: DeliveryContext,
+    item: ProviderItem,
+    name: str | None,
+    *,
+    has_time: bool = False,
 ) -> str:
-    return item.message_id or name or fingerprint(context.kind, context.source_id, value)
+    """The provider's id of the item, or `name`, or one made of its content.
+
+    Content with a time in it never comes twice, unless it is repeated. Without one, it counts again by the
+    setting of the source. `has_time`: the mapping has read one.
+    """
+    given = item.message_id or name
+    if given:
+        return given
+    made = fingerprint(context.kind, context.source_id, value)
+    has_time = has_time or item.occurred_at is not None
+    repeats = context.settings.equal_bodies
+    if has_time or repeats == "once" or context.received_at is None:
+        return made
+    return in_slot(made, context.received_at, is_hourly=repeats == "hourly")
 
 
 def _built(fields: JsonObject, item: ProviderItem, name: str, index: int) -> ForeignItem:
@@ -292,14 +314,14 @@ _IDS = (
 
 def why_unmapped(value: JsonObject, context: DeliveryContext) -> str:
     """Reason for the author of a mapping; repeats nothing of the item."""
-    outcome = _by_mapping(value, context, _provider_item(value, context), "")
+    outcome = _by_mapping(value, context, _provider_item(value, context), None)
     why = outcome.why if isinstance(outcome, NotMapped) else ""
     no_rule = "no rule of the mapping holds" if context.mapping else "nobody knows its type here"
     return why or no_rule
 
 
 def _by_mapping(
-    value: JsonObject, context: DeliveryContext, item: ProviderItem, name: str
+    value: JsonObject, context: DeliveryContext, item: ProviderItem, name: str | None
 ) -> ForeignCandidate | Skipped | NotMapped:
     """The candidate by the mapping of the source. An invalid one is unmapped: it can be replayed later."""
     if context.mapping is None:
@@ -315,15 +337,16 @@ def _by_mapping(
             fields[each] = identifier(fields[each])
     if "email" in fields:
         fields["email"] = email(fields["email"])
-    if "occurred_at" in fields:
+    has_time = "occurred_at" in fields
+    if has_time:
         fields["occurred_at"] = instant(fields["occurred_at"])
         if fields["occurred_at"] is None:
-            return NotMapped(why="`occurred_at` is neither ISO 8601 nor a number of seconds")
+            return NotMapped(why="`occurred_at` is neither ISO 8601 nor a count since 1970")
     else:
         fields["occurred_at"] = item.occurred_at
     # With the source: two of them may use the same numbers.
     own = message_id(context.kind, context.source_id, fields.get("message_id"))
-    fields["message_id"] = own or name
+    fields["message_id"] = own or _message_id(value, context, item, name, has_time=has_time)
     if not any(fields.get(each) for each in _PERSON_OR_ACCOUNT):
         return NotMapped(why=f"it names nobody: {', '.join(_PERSON_OR_ACCOUNT)} are all empty")
     candidate = build({key: value for key, value in fields.items() if value is not None})
@@ -331,13 +354,13 @@ def _by_mapping(
 
 
 def _unmapped(
-    value: JsonObject, context: DeliveryContext, item: ProviderItem, name: str
+    value: JsonObject, context: DeliveryContext, item: ProviderItem, name: str | None
 ) -> ForeignItem:
     return build(
         {
             "type": "unmapped",
             "event": (item.type or context.kind)[:MAX_EVENT_CHARS],
-            "message_id": name,
+            "message_id": _message_id(value, context, item, name),
             "occurred_at": item.occurred_at,
             "properties": value,
         }

@@ -91,6 +91,7 @@ def _receiver(mappings: MappingCache) -> Callable[[Exchange], Awaitable[RawRespo
             source_id=source.source_id,
             settings=source.settings,
             mapping=mappings.of(source),
+            received_at=received_at,
         )
         read = partial(parse, content, context, exchange.limits, delivery_id=verified.delivery_id)
         # XML and mappings can take a second or more; the event loop must not wait for them.

@@ -45,7 +45,7 @@ async def _repeated_events(connection: Connection, batch: BatchContext) -> set[K
             by_bare.setdefault((workspace, sent), []).append(event)
     if not by_bare:
         return set()
-    rows = await duplicates.bare_touchpoints(connection, by_bare)
+    rows = await duplicates.stored_touchpoints(connection, by_bare)
     before = {key: decode_stored(text) for key, text in rows.items()}
     # The log may hold both records, one behind the other.
     before |= {key: envelope for key, envelope in unscoped.items() if key in by_bare}
@@ -70,7 +70,7 @@ async def _repeated_unmapped(connection: Connection, batch: BatchContext) -> set
     if not by_bare:
         return set()
     waiting = await duplicates.bare_dead_letters(connection, by_bare)
-    mapped = await duplicates.bare_touchpoints(connection, by_bare)
+    mapped = await duplicates.stored_touchpoints(connection, by_bare)
     sources = {(key, _source(value)) for key, value in waiting.items()}
     sources |= {(key, _source(text.encode())) for key, text in mapped.items()}
     return {

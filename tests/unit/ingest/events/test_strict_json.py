@@ -1,7 +1,6 @@
 import json
 from typing import Any
 
-import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -106,4 +105,4 @@ def test_the_largest_and_smallest_numbers_are_distinguished_exactly() -> None:
     fine, beyond = [2**63 - 1, -(2**63), 1.7e308], [2**63, -(2**63) - 1]
 
     assert [strict_json.hazard(number) for number in fine] == [None] * 3
-    assert all(isinstance(strict_json.decode(msgspec.json.encode(n)), Refused) for n in beyond)
+    assert [strict_json.decode(str(number).encode()) for number in beyond] == list(map(str, beyond))

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from services.ingest.events import instants
 from services.ingest.events.candidate import is_email
 from shared.contracts import names
 from shared.contracts.envelope import MAX_MESSAGE_ID_CHARS
@@ -15,8 +16,6 @@ from shared.contracts.envelope import MAX_MESSAGE_ID_CHARS
 JsonObject = dict[str, Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECONDS_IN_MILLISECONDS = 1e11
-"""An epoch number above this (year 5138 in seconds) is in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,21 +86,12 @@ def number(value: object) -> float | None:
 
 
 def instant(value: object) -> datetime | None:
-    """ISO 8601 (UTC where no offset is given), or epoch seconds or milliseconds; None otherwise.
+    """An instant in any of the forms of `events.instants`; None otherwise.
 
     Instants up to the beginning of 1970 are zero dates and yield None, so that the rest of the item is
     kept.
     """
-    result: datetime | None = None
-    try:
-        if isinstance(value, str):
-            parsed = datetime.fromisoformat(value.strip())
-            result = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            seconds = value / 1000 if abs(value) >= _SECONDS_IN_MILLISECONDS else value
-            result = datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        pass
+    result = instants.instant(value)
     return None if result is not None and result <= _EPOCH else result
 
 

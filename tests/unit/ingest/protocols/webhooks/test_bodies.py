@@ -87,7 +87,7 @@ async def test_deep_and_huge_things_are_refused_alone(
     deep = '{"a":' * 70 + "1" + "}" * 70
     good = json.dumps(BODIES[SourceKind.GENERIC])
 
-    answer = await post(client, of, f'[{deep},{{"n":{"9" * 400}}},{good}]'.encode())
+    answer = await post(client, of, f'[{deep},{{"n":{"9" * 5000}}},{good}]'.encode())
 
     assert answer.json()["accepted"] == 1
     assert [each["code"] for each in answer.json()["rejected"]] == [
