@@ -66,7 +66,7 @@ def neighbour(stored: str, received_at: datetime) -> tuple[str, timedelta] | Non
     """The id that the same item has where it was delivered beyond the nearer edge of its slot.
 
     None for an id without a slot, and for one that was received far from both edges. Beside it: how far
-    apart two deliveries of one item are at most. 60 ns for an id without a slot.
+    apart two deliveries of one item are at most. Cheap for an id without a slot.
     """
     if "@" not in stored[-20:]:
         return None
