@@ -111,10 +111,10 @@ def test_an_id_far_from_the_edges_or_without_a_slot_has_no_neighbour() -> None:
 
 def test_the_second_event_of_a_body_has_a_neighbour_of_its_own() -> None:
     at = MIDNIGHT + timedelta(minutes=1)
-    found = neighbour(scopes_id(in_slot(MADE, at, is_hourly=False)) + ":1", at)
+    beyond = neighbour(scopes_id(in_slot(MADE, at, is_hourly=False)) + ":1", at)
 
-    assert found is not None
-    assert found[0].endswith("@2026-03-01:1")
+    assert beyond is not None
+    assert beyond[0].endswith("@2026-03-01:1")
 
 
 def test_a_slot_is_that_of_utc() -> None:
