@@ -58,10 +58,10 @@ class PoisonCap:
     def _is_spread(self) -> bool:
         """Whether the cap is exceeded without the source that has the most poison."""
         poisoned = Counter(each.source for each in self._recent if each.is_poison)
-        known = [(number, source) for source, number in poisoned.items() if source]
-        if not known:
+        named = [(number, source) for source, number in poisoned.items() if source]
+        if not named:
             return True
-        most, worst = max(known)
+        most, worst = max(named)
         others = sum(each.source != worst for each in self._recent)
         return (
             others >= self._window * _LEAST_SHARE_OF_OTHERS

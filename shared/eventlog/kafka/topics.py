@@ -13,6 +13,10 @@ from shared.errors import LogUnavailable
 _log = structlog.get_logger(__name__)
 
 _BROKER_DEFAULT = -1
+_CONFIGS = {"message.timestamp.type": "LogAppendTime"}
+"""The broker dates the records: it refuses those of a writer whose clock is an hour ahead. Nothing reads
+the date; an envelope has its own."""
+
 _PAUSE_SECONDS = 0.1
 
 
@@ -23,7 +27,7 @@ async def ensure_topics(
     timeout_seconds: float,
     configs: Mapping[str, str] | None = None,
 ) -> None:
-    """Make the topics that are missing and wait until each partition has a leader.
+    """Make the topics that are missing, dated by the broker, and wait until each partition has a leader.
 
     A topic that exists keeps its partitions: more of them would move keys, so that is an operator's
     decision. Safe to call at once from several processes. Raises LogUnavailable.
@@ -38,7 +42,7 @@ async def ensure_topics(
             answer = await admin.create_topics(
                 [
                     # An empty assignment: with None, aiokafka refuses the broker's default.
-                    NewTopic(name, count, _BROKER_DEFAULT, {}, dict(configs or {}))
+                    NewTopic(name, count, _BROKER_DEFAULT, {}, {**_CONFIGS, **(configs or {})})
                     for name, count in partitions.items()
                 ]
             )

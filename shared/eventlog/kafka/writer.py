@@ -6,10 +6,11 @@ it. So each wait here has one; a load that timed out stays counted as in flight 
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from time import monotonic
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import InvalidTimestampError, KafkaError, KafkaTimeoutError
 
 from shared.errors import FatalError, LogUnavailable
 from shared.eventlog.in_flight import DEFAULT_BYTES, DEFAULT_RECORDS, InFlight, Load
@@ -22,6 +23,8 @@ _log = structlog.get_logger(__name__)
 _HEALTH_SECONDS = 1.0
 _MAX_BATCH_BYTES = 256 * 1024
 _METADATA_MAX_AGE_MS = 60_000
+_CLOCK_SECONDS = 10.0
+"""How long a refusal of this machine's clock counts as unhealthy: no append succeeds in between."""
 
 
 class KafkaWriter:
@@ -46,6 +49,7 @@ class KafkaWriter:
         self._producer: AIOKafkaProducer | None = None
         self._batches: KafkaBatches | None = None
         self._is_broken = False
+        self._clock_refused_at: float | None = None
         self._replacing = asyncio.Lock()
 
     async def start(self) -> None:
@@ -83,9 +87,9 @@ class KafkaWriter:
                 raise self._unavailable(refused) from refused
 
     async def healthy(self) -> bool:
-        """Whether a broker answers within a second and every partition has a leader."""
+        """Whether a broker answers within a second, every partition has a leader, and it takes our records."""
         producer = self._producer
-        if producer is None or self._in_flight.is_full:
+        if producer is None or self._in_flight.is_full or self._is_clock_refused():
             return False
         try:
             async with asyncio.timeout(_HEALTH_SECONDS):
@@ -164,11 +168,25 @@ class KafkaWriter:
             self._judge(exc)
         return LogUnavailable(f"Kafka refused for now: {type(exc).__name__}")
 
+    def _is_clock_refused(self) -> bool:
+        refused_at = self._clock_refused_at
+        return refused_at is not None and monotonic() - refused_at < _CLOCK_SECONDS
+
     def _judge(self, exc: KafkaError) -> None:
         """Mark the producer as broken by a permanent error: the next append makes a new one.
 
-        Permanent are those that aiokafka does not retry, such as a fenced id or a dead sender task.
+        Permanent are those that aiokafka does not retry, such as a fenced id or a dead sender task. A wrong
+        clock is no fault of the producer.
         """
+        if isinstance(exc, InvalidTimestampError):
+            if not self._is_clock_refused():
+                _log.error(
+                    "event_log_refuses_our_clock",
+                    topic=self._topic,
+                    remedy="set this machine's clock, or message.timestamp.type=LogAppendTime on the topic",
+                )
+            self._clock_refused_at = monotonic()
+            return
         if not exc.retriable and not isinstance(exc, KafkaTimeoutError):
             _log.warning("event_log_producer_broken", topic=self._topic, error=repr(exc))
             self._is_broken = True
