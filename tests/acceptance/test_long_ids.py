@@ -52,7 +52,9 @@ async def test_names_of_full_length_are_applied_together(stack: Stack, script: s
 @pytest.mark.parametrize(
     "field", ["account_id", "user_id", "anonymous_id", "external_id", "account_external_id"]
 )
-async def test_a_longer_name_is_refused_and_stops_nobody(stack: Stack, field: str) -> None:
+async def test_a_longer_name_is_refused_and_does_not_stop_the_stager(
+    stack: Stack, field: str
+) -> None:
     too_long = long_id(1, "CJK") + "山"
     events = [
         event("Noise", START, f"m-{number}", **{field: too_long + str(number)})

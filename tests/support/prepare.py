@@ -27,11 +27,11 @@ def main() -> None:
         under_way = {name: threads.submit(get) for name, get in parts.items()}
         for name, part in under_way.items():
             try:
-                found = part.result() is not None
+                path = part.result()
             except FatalError as exc:
                 sys.stderr.write(f"{name}: {exc}\n")
             else:
-                if not found:
+                if path is None:
                     sys.stderr.write(f"{name}: cannot be had on this machine\n")
 
 

@@ -87,7 +87,7 @@ class KafkaWriter:
                 raise self._unavailable(refused) from refused
 
     async def healthy(self) -> bool:
-        """Whether a broker answers within a second, every partition has a leader, and it takes our records."""
+        """Whether a broker answers within a second, every partition has a leader, and it takes records."""
         producer = self._producer
         if producer is None or self._in_flight.is_full or self._is_clock_refused():
             return False

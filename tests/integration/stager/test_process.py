@@ -156,7 +156,7 @@ async def test_a_log_that_is_nearly_all_poison_stops_the_stager(database_url: st
         assert int(rows[0][0]) <= 100
 
 
-async def test_poison_of_one_source_stops_nobody(database_url: str) -> None:
+async def test_poison_of_one_source_does_not_stop_the_stager(database_url: str) -> None:
     settings = settings_of(database_url, stager_poison_window="20")
     async with world(database_url, SALES) as w:
         await ensure_topics(settings)

@@ -37,7 +37,7 @@ async def test_ingest_and_api_go_on_and_the_terminal_and_readyz_name_the_reason(
     headers = {"Authorization": f"Bearer {credentials['secret_key']}"}
     async with httpx.AsyncClient(base_url=credentials["base_url"], headers=headers) as client:
         event = {"event": "Demo Requested", "account_id": "acme"}
-        taken = await client.post("/v1/touchpoints", json=event)
+        accepted = await client.post("/v1/touchpoints", json=event)
         stage = await client.get("/v1/stage", params={"account_id": "northwind-robotics"})
         alive = await client.get("/livez")
 
@@ -47,6 +47,6 @@ async def test_ingest_and_api_go_on_and_the_terminal_and_readyz_name_the_reason(
 
         await eventually(is_ready_no_more, within=10)
 
-    assert (taken.status_code, stage.status_code, alive.status_code) == (202, 200, 200)
+    assert (accepted.status_code, stage.status_code, alive.status_code) == (202, 200, 200)
     assert running.stop() == 0
     assert "Traceback" not in running.output()
