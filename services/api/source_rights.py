@@ -8,8 +8,8 @@ from shared.sources.effects import Effect
 
 SCOPE_OF = {
     Effect.ERASE: Scope.PEOPLE_ERASE,
-    Effect.MERGE: Scope.PEOPLE_WRITE,
-    Effect.UNMERGE: Scope.PEOPLE_WRITE,
+    Effect.MERGE: Scope.IDENTITY_WRITE,
+    Effect.UNMERGE: Scope.IDENTITY_WRITE,
 }
 """Scope that a key needs to let a source have an effect."""
 

@@ -11,6 +11,7 @@ from prometheus_client import Counter
 from services.ingest.decisions import Decisions
 from services.ingest.event_counts import EventCounts
 from services.ingest.events.candidate import Candidate
+from services.ingest.events.joins import RemarkCode
 from services.ingest.events.verdicts import DropReason, RefusalCode, Refused
 from services.ingest.gatekeeper.rules import Sender
 from services.ingest.http.rejections import GATE_CODES, RequestRejected
@@ -47,6 +48,8 @@ class Accounting:
         # Exported as 0 from the start: the first refusal would otherwise not show as an increase.
         for code in RefusalCode:
             metrics.ingest_refused.labels(code)
+        for remark_code in RemarkCode:
+            metrics.ingest_remarks.labels(remark_code)
         for gate_code in GATE_CODES:
             metrics.ingest_turned_away.labels(gate_code)
         for reason in DropReason:
@@ -74,6 +77,8 @@ class Accounting:
         for _, ids in decisions.ignored:
             for name in ids:
                 self._metrics.ingest_ignored_ids.labels(name).inc()
+        for _, remark in decisions.remarks:
+            self._metrics.ingest_remarks.labels(remark.code).inc()
         for correction, times in decisions.corrections.items():
             self._corrected[correction].inc(times)
         if self.event_counts is not None:

@@ -10,6 +10,7 @@ from hashlib import sha256
 from msgspec.structs import replace
 
 from services.ingest.events.candidate import Candidate
+from services.ingest.events.joins import Remark, remark
 from services.ingest.events.strict_json import TOO_DEEP, hazard
 from services.ingest.events.verdicts import Dropped, Refused, event_too_large
 from services.ingest.gatekeeper.rules import Sender
@@ -34,6 +35,8 @@ class Decisions:
     corrections: Mapping[ClockCorrection, int]
     ignored: Sequence[tuple[int, Mapping[str, str]]] = ()
     """Accepted events without ids that named nobody: position, and field to the text as sent."""
+    remarks: Sequence[tuple[int, Remark]] = ()
+    """Accepted events that say less than their sender may expect."""
 
     @property
     def accepted(self) -> int:
@@ -56,6 +59,7 @@ def decide(  # noqa: C901 - the way of one event, step by step
     dropped: list[tuple[int, Dropped]] = []
     corrections: dict[ClockCorrection, int] = {}
     ignored: list[tuple[int, Mapping[str, str]]] = []
+    remarks: list[tuple[int, Remark]] = []
     common = shared_fields(sender.principal, received_at)
     apply_rules = sender.rules.events.apply
     forms = sender.rules.names
@@ -93,6 +97,8 @@ def decide(  # noqa: C901 - the way of one event, step by step
             corrections[valid.correction] = corrections.get(valid.correction, 0) + 1
         if envelope.ignored_ids:
             ignored.append((index, envelope.ignored_ids))
+        if (envelope.type == "alias" or envelope.withheld) and (on_it := remark(envelope)):
+            remarks.append((index, on_it))
         records.append(NewRecord(key=envelope.partition_key(), value=value))
         envelopes.append(envelope)
     return Decisions(
@@ -102,6 +108,7 @@ def decide(  # noqa: C901 - the way of one event, step by step
         dropped=dropped,
         corrections=corrections,
         ignored=ignored,
+        remarks=remarks,
     )
 
 
@@ -146,6 +153,7 @@ def merged(parts: Sequence[Decisions]) -> Decisions:
         dropped=[pair for part in parts for pair in part.dropped],
         corrections=corrections,
         ignored=[pair for part in parts for pair in part.ignored],
+        remarks=[pair for part in parts for pair in part.remarks],
     )
 
 

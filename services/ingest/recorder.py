@@ -16,6 +16,7 @@ from datetime import date, datetime
 import structlog
 
 from services.ingest.events.candidate import Candidate
+from services.ingest.events.joins import remark
 from services.ingest.events.verdicts import Refused
 from shared.contracts.envelope import MAX_EVENT_CHARS, MAX_MESSAGE_ID_CHARS, Envelope
 from shared.errors import TransientError
@@ -77,11 +78,11 @@ class _Shared:
         self._route = route
 
     def accepted(self, envelope: Envelope) -> SourceEvent:
-        ignored = envelope.ignored_ids
+        code, detail = _remark(envelope)
         return self._event(
             Outcome.ACCEPTED,
-            code=IGNORED_IDS if ignored else None,
-            detail=_ignored(ignored) if ignored else None,
+            code=code,
+            detail=detail,
             message_id=envelope.message_id,
             event=envelope.event,
             # An erasure must not bring back the name that it removes.
@@ -115,6 +116,15 @@ class _Shared:
             outcome=outcome,
             **fields,
         )
+
+
+def _remark(envelope: Envelope) -> tuple[str | None, str | None]:
+    """Code and sentence about an accepted event that lost ids, or that says less than it seems to."""
+    said = remark(envelope) if envelope.withheld or envelope.type == "alias" else None
+    ignored = _ignored(envelope.ignored_ids) if envelope.ignored_ids else None
+    if said is None:
+        return (IGNORED_IDS, ignored) if ignored else (None, None)
+    return said.code, f"{said.detail}; {ignored}" if ignored else said.detail
 
 
 def _ignored(ids: Mapping[str, str]) -> str:

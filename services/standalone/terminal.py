@@ -22,7 +22,7 @@ _PUBLISHING = ("map templates", "map publish b2b-jtbd-7")
 
 _CLOSE = "source set website allowed_origins=https://YOUR-SITE.example"
 
-_OPEN = "source set website value=keep account_traits=keep max_age_days=36500"
+_OPEN = "source set website value=keep account_traits=keep joins=keep max_age_days=36500"
 
 
 def say(text: str) -> None:
@@ -105,8 +105,8 @@ Before the write key goes into a page, let it send from that page alone:
 
 {commands(home, [_CLOSE])}
 
-Everybody can read the key of a page, so events by it lose `value` and `account_traits`, and come at most
-seven days late. The secret key sends everything; to let the write key do so, too, for a trial:
+Everybody can read the key of a page, so events by it lose `value` and `account_traits`, join no known people
+and come at most seven days late. The secret key sends everything; for a trial let the write key do so, too:
 
 {commands(home, [_OPEN])}
 

@@ -122,6 +122,11 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Ids that name nobody (`undefined`, `null`), taken off the event by ingest: field -> text as sent."""
     trusted_ids: list[str] = []
     """Fields whose id looks like one that names nobody, and is a name in this workspace."""
+    withheld: list[str] = []
+    """Fields with a join that their sender may not state, by the settings of its source.
+
+    Of `previous_id` and `previous_names` the names of devices count alone; any other was taken off.
+    """
 
     def person(self) -> str | None:
         """Strongest name of the acting person, see `names.person_ref`."""

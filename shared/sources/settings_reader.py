@@ -141,6 +141,7 @@ _EXPECTED = {
     "max_age_days": f"{_POSITIVE}, at most 36,500",
     "value": "keep or drop",
     "account_traits": "keep or drop",
+    "joins": "keep or drop",
     "hubspot_signatures": "a list of: v1, v2, v3",
     "salesforce_organizations": "a list of organization ids, 15 or 18 characters each",
     "account_id_property": "the name of a property, a text",

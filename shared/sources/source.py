@@ -74,6 +74,8 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The amount of money of an event; `drop` removes it before the log."""
     account_traits: Literal["keep", "drop"] = "keep"
     """The traits of an account; `drop` removes them before the log."""
+    joins: Literal["keep", "drop"] = "keep"
+    """Joins of two known people, and of accounts; `drop` lets an alias count for a device alone."""
     hubspot_signatures: tuple[Literal["v1", "v2", "v3"], ...] = ("v3",)
     salesforce_organizations: tuple[Annotated[str, Meta(min_length=15, max_length=18)], ...] = ()
     account_id_property: _Text | None = None
@@ -103,10 +105,10 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 DEFAULTS_OF_KIND: Mapping[SourceKind, Mapping[str, Any]] = {
-    SourceKind.WEB: {"max_age_days": 7, "value": "drop", "account_traits": "drop"},
+    SourceKind.WEB: {"max_age_days": 7, "value": "drop", "account_traits": "drop", "joins": "drop"},
 }
-"""Defaults that differ by kind. A web page shows its key to everyone: money, accounts and the past are for
-servers. They are written into a new source, and hold for a stored one that lacks the setting."""
+"""Defaults that differ by kind. A web page shows its key to everyone: money, accounts, the past and joins
+are for servers. They are written into a new source, and hold for a stored one that lacks the setting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

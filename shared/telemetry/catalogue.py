@@ -43,6 +43,10 @@ ACTIONS = {
         "A sender fills an id before it knows it: `stageline tail` shows which; the events live on by"
         " their other names."
     ),
+    "stageline_ingest_remarks_total": (
+        "`join_withheld`: a page tries to join known people or accounts, which its source does not allow;"
+        " `stageline tail` shows the events. Many at once may be an attack with the page's key."
+    ),
     "stageline_ingest_requests_turned_away_total": (
         "Senders retry after a 429 or 503 for some hours: raise the limit or resume the"
         " source before that. `origin_not_allowed`: a page is missing among the allowed origins."

@@ -73,6 +73,12 @@ class Metrics:
             ["field"],
             registry=registry,
         )
+        self.ingest_remarks = Counter(
+            "stageline_ingest_remarks_total",
+            "Accepted events that say less than their sender may expect, by code of the remark.",
+            ["code"],
+            registry=registry,
+        )
         self.ingest_turned_away = Counter(
             "stageline_ingest_requests_turned_away_total",
             "Requests of known keys of which nothing was stored, by the code of their problem.",

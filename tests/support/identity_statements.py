@@ -88,6 +88,8 @@ def read(envelope: Envelope) -> IdentityEvent:
     previous = [names.normal(name) for name in envelope.previous_names]
     if (previous_id := real("previous_id")) is not None:
         previous += names.names_of_any_kind(previous_id)
+    if envelope.withheld:
+        previous = list(filter(names.is_device, previous))
     account, previous_account = real("account_id"), real("previous_account_id")
     record = real("account_external_id")
     return IdentityEvent(

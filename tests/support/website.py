@@ -9,7 +9,7 @@ from shared.sources.source import SourceKind
 from shared.storage import source_changes
 from tests.support.database import owner_transaction
 
-OPEN = {"value": "keep", "account_traits": "keep", "max_age_days": 36_500}
+OPEN = {"value": "keep", "account_traits": "keep", "joins": "keep", "max_age_days": 36_500}
 
 
 async def make_open_website(database_url: str, now: datetime) -> None:

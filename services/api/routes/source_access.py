@@ -55,7 +55,7 @@ async def add_source_secret(
 
     A generated secret is shown only in this response. For kinds that have a `webhook_path`. A source
     that can erase people (by its mapping, or of HubSpot) needs `people:erase` as well, one that merges
-    accounts by its mapping `people:write`.
+    accounts by its mapping `identity:write`.
     """
     workspace_id = database.workspace_id
     seconds = new.others_expire_in_seconds

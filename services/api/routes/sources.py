@@ -74,7 +74,7 @@ async def create_source(
 
     Senders of the kinds `web` and `server` authenticate with a key of the source; providers post to
     its `webhook_path` and sign with a secret. Create the key or the secret next. A mapping that erases
-    people needs `people:erase` as well, one that merges accounts `people:write`.
+    people needs `people:erase` as well, one that merges accounts `identity:write`.
     """
     settings = _read(partial(new_settings, new.kind), new.settings)
     source_rights.require(caller, effects_of_mapping(settings))
@@ -177,7 +177,7 @@ async def change_source(
     """Settings that are named are replaced, each as a whole; null restores the default.
 
     Ingest applies the new settings within seconds. Settings of a source whose mapping erases people
-    need `people:erase` as well, of one that merges accounts `people:write`.
+    need `people:erase` as well, of one that merges accounts `identity:write`.
     """
     try:
         async with database.transaction() as connection:

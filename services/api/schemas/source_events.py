@@ -64,7 +64,8 @@ class SourceEventItem(ResponseModel):
     route: str
     outcome: Outcome
     code: str | None = Field(
-        description="Why it was refused or dropped, or `ignored_ids` for an accepted one; see docs/ingest.md."
+        description="Why it was refused or dropped, or of an accepted one `ignored_ids`, `join_withheld` or"
+        " `alias_of_devices`; see docs/ingest.md."
     )
     detail: str | None
     message_id: str | None

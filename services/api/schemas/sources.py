@@ -116,6 +116,7 @@ _SETTINGS_EXAMPLE: Example = {
     "max_age_days": 7,
     "value": "drop",
     "account_traits": "drop",
+    "joins": "drop",
     "hubspot_signatures": ["v3"],
     "salesforce_organizations": [],
     "mapping": None,

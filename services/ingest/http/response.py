@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
+from services.ingest.events.joins import Remark
 from services.ingest.events.verdicts import Refused
 
 RawHeaders = list[tuple[bytes, bytes]]
@@ -107,11 +108,21 @@ def rejections(refused: Sequence[tuple[int, Refused]]) -> list[dict[str, object]
     ]
 
 
-def remarks(ignored: Sequence[tuple[int, Mapping[str, str]]]) -> dict[str, object]:
-    """Accepted events without ids that named nobody, as the member `ignored_ids`; empty without any."""
-    if not ignored:
-        return {}
-    return {"ignored_ids": [{"index": index, "ids": ids} for index, ids in ignored]}
+def remarks(
+    ignored: Sequence[tuple[int, Mapping[str, str]]], remarked: Sequence[tuple[int, Remark]] = ()
+) -> dict[str, object]:
+    """What is to say of accepted events: the members `ignored_ids` and `remarks`, each if it has any.
+
+    `ignored` holds the ids that named nobody.
+    """
+    members: dict[str, object] = {}
+    if ignored:
+        members["ignored_ids"] = [{"index": index, "ids": ids} for index, ids in ignored]
+    if remarked:
+        members["remarks"] = [
+            {"index": index, "code": each.code, "detail": each.detail} for index, each in remarked
+        ]
+    return members
 
 
 def preflight(methods: bytes, allowed: bytes) -> RawResponse:

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
+from services.ingest.events.joins import without_joins
 from services.ingest.events.verdicts import Dropped, DropReason, RefusalCode, Refused
 from services.ingest.limits import MAX_UNMAPPED_BYTES
 from services.ingest.privacy.consent import consents
@@ -47,6 +48,7 @@ class EventRules:
     """None: events of any age."""
     drops_value: bool = False
     drops_account_traits: bool = False
+    withholds_joins: bool = False
 
     def apply(
         self, envelope: Envelope, *, max_bytes: int = MAX_UNMAPPED_BYTES
@@ -65,10 +67,7 @@ class EventRules:
                 return _SUPPRESSED
             if self.consent is not None and not consents(envelope.context, self.consent):
                 return _NO_CONSENT
-        if self.drops_value and envelope.value is not None:
-            envelope = replace(envelope, value=None)
-        if self.drops_account_traits and envelope.account_traits:
-            envelope = replace(envelope, account_traits={})
+        envelope = self._reduced(envelope)
         if self.redaction.is_plain and envelope.type != "unmapped":
             # Most events have no IP address: no more than four look-ups.
             context, properties = envelope.context, envelope.properties
@@ -77,6 +76,14 @@ class EventRules:
             ):
                 return envelope
         return redact(envelope, self.redaction, max_bytes=max_bytes)
+
+    def _reduced(self, envelope: Envelope) -> Envelope:
+        """The event without what its source may not say, which does not cost the rest of it."""
+        if self.drops_value and envelope.value is not None:
+            envelope = replace(envelope, value=None)
+        if self.drops_account_traits and envelope.account_traits:
+            envelope = replace(envelope, account_traits={})
+        return without_joins(envelope) if self.withholds_joins else envelope
 
 
 def _is_older(envelope: Envelope, age: timedelta) -> bool:
@@ -102,6 +109,7 @@ def event_rules(
         max_age=None if settings.max_age_days is None else timedelta(days=settings.max_age_days),
         drops_value=settings.value == "drop",
         drops_account_traits=settings.account_traits == "drop",
+        withholds_joins=settings.joins == "drop",
         consent=settings.consent,
         redaction=of_source,
     )

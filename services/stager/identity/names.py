@@ -125,7 +125,7 @@ def _event_names(e: Envelope, order: Order, *, is_strict: bool) -> EventNames:
         people,
         device,
         account,
-        _others(e),
+        _others(e) if names else (),
         is_unmerge=e.type == "unmerge",
         leaves=e.type == "leave",
         is_about_record=e.is_about_record,
@@ -145,8 +145,11 @@ def _others(e: Envelope) -> tuple[Key, ...]:
     if e.type not in ("alias", "unmerge"):
         return ()
     texts = [normal(name) for name in e.previous_names]
+    if "previous_names" in e.withheld:
+        texts = list(filter(is_device, texts))
     if e.previous_id and not is_junk(e.previous_id):
-        texts += names_of_any_kind(e.previous_id)
+        former = names_of_any_kind(e.previous_id)
+        texts += filter(is_device, former) if "previous_id" in e.withheld else former
     return tuple(dict.fromkeys((e.workspace_id, text) for text in texts))
 
 

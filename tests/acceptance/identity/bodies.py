@@ -62,6 +62,11 @@ def posthog(event: str, distinct_id: str, day: float, **properties: Any) -> Step
     )  # fmt: skip
 
 
+def by_page(step: Step) -> Step:
+    """The same call by the public key of a web page."""
+    return Step(f"page {step.way}", step.body)
+
+
 # -- HubSpot -------------------------------------------------------------------------------------
 
 

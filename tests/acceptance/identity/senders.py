@@ -55,7 +55,11 @@ class Senders:
             "stripe": self._stripe,
             "pipedrive": self._pipedrive,
             "salesforce": self._salesforce,
+            "page native": self._page_native,
+            "page segment": self._page_segment,
+            "page posthog": self._page_posthog,
         }
+        self._page_key = ""
 
     async def prepare(self) -> None:
         """Make a source with a secret for each provider, and wait until ingest has them."""
@@ -70,6 +74,13 @@ class Senders:
             )
             assert secret.status_code == 201, secret.text
             self._sources[provider] = f"/v1/webhooks/{provider}/{source_id}"
+
+        # Its defaults are those of a page, but for the age: stories happen long before they are sent.
+        page = {"name": "page", "kind": "web", "settings": {"max_age_days": 36_500}}
+        made = await self.stack.read.post("/v1/sources", json=page)
+        key = await self.stack.read.post(f"/v1/sources/{made.json()['source_id']}/keys", json={})
+        assert key.status_code == 201, key.text
+        self._page_key = key.json()["key"]
 
         async def are_known() -> bool:
             return (await self._signed_for_hubspot([])).status_code == httpx.codes.OK
@@ -132,6 +143,27 @@ class Senders:
         return await self.stack.read.post(
             "/batch/",
             json={"api_key": key, "batch": [{**body, "uuid": step_id}]},
+            headers={"X-Strict-Mode": "1"},
+        )
+
+    async def _page_native(self, body: dict[str, Any], step_id: str) -> httpx.Response:
+        return await self.stack.write.post(
+            "/v1/touchpoints",
+            json=[{**body, "message_id": step_id}],
+            headers={"Authorization": f"Bearer {self._page_key}"},
+        )
+
+    async def _page_segment(self, body: dict[str, Any], step_id: str) -> httpx.Response:
+        return await self.stack.write.post(
+            "/v1/batch",
+            json={"batch": [{**body, "messageId": step_id}]},
+            headers={"X-Strict-Mode": "1", "Authorization": f"Bearer {self._page_key}"},
+        )
+
+    async def _page_posthog(self, body: dict[str, Any], step_id: str) -> httpx.Response:
+        return await self.stack.write.post(
+            "/batch/",
+            json={"api_key": self._page_key, "batch": [{**body, "uuid": step_id}]},
             headers={"X-Strict-Mode": "1"},
         )
 

@@ -8,8 +8,8 @@ import pytest
 
 from tests.integration.api.world import World, api_world
 
-CLOSED = {"max_age_days": 7, "value": "drop", "account_traits": "drop"}
-OPEN = {"max_age_days": None, "value": "keep", "account_traits": "keep"}
+CLOSED = {"max_age_days": 7, "value": "drop", "account_traits": "drop", "joins": "drop"}
+OPEN = {"max_age_days": None, "value": "keep", "account_traits": "keep", "joins": "keep"}
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def assert_refused(answer: httpx.Response, scope: Scope) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mapping", "scope"), [(ERASING, Scope.PEOPLE_ERASE), (MERGING, Scope.PEOPLE_WRITE)]
+    ("mapping", "scope"), [(ERASING, Scope.PEOPLE_ERASE), (MERGING, Scope.IDENTITY_WRITE)]
 )
 async def test_a_mapping_needs_the_right_to_do_what_its_rules_do(
     world: World, mapping: dict[str, Any], scope: Scope
@@ -53,7 +53,7 @@ async def test_a_mapping_needs_the_right_to_do_what_its_rules_do(
     ("kind", "mapping", "scope"),
     [
         ("generic", ERASING, Scope.PEOPLE_ERASE),
-        ("generic", MERGING, Scope.PEOPLE_WRITE),
+        ("generic", MERGING, Scope.IDENTITY_WRITE),
         ("hubspot", None, Scope.PEOPLE_ERASE),
     ],
 )

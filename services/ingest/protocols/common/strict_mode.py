@@ -26,13 +26,14 @@ def verdicts(decisions: Decisions) -> RawResponse:
     """200 when nothing was refused, else 400; the same members in both.
 
     `dropped` counts events left out for a person's privacy, which is no mistake of the sender;
-    `ignored_ids`, where there are any, are ids of accepted events that named nobody.
+    `ignored_ids`, where there are any, are ids of accepted events that named nobody, and `remarks` tell
+    which of them say less than their sender may expect.
     """
     payload = {
         "accepted": len(decisions.records),
         "dropped": len(decisions.dropped),
         "rejected": response.rejections(decisions.refused),
-        **response.remarks(decisions.ignored),
+        **response.remarks(decisions.ignored, decisions.remarks),
     }
     if not decisions.refused:
         return response.json(200, {"success": True, **payload})

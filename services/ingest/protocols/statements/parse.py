@@ -113,7 +113,8 @@ def about_people(person: str | None, said: Statement) -> ForeignCandidate | Faul
         return Fault.SAME_SUBJECT
     if is_object(first) != is_object(second):
         return Fault.KINDS_DIFFER
-    if said.verb == "unmerge" and (is_device(first) or is_device(second)):
+    devices = (is_device(first), is_device(second))
+    if any(devices) if said.verb == "unmerge" else all(devices):
         # A device is a person's for a time, by each identification there (decision 0024).
         return Fault.KINDS_DIFFER
     prefix, value = split(first)

@@ -17,7 +17,8 @@ _DETAILS = {
     f" {PREFIXES} before it, or the id of an account.",
     Fault.SAME_SUBJECT: "Both names are the same one in their stored form.",
     Fault.KINDS_DIFFER: "A deal or a ticket is a thing of an account, and no person: name two people, or"
-    " two of those. A device, which people use in turn, is not unmerged.",
+    " two of those. A device, which people use in turn, is not unmerged, and not merged with another"
+    " device.",
     Fault.JUNK_NAME: "One of the names is a word like `undefined`, or an unfilled template, and names"
     " nobody.",
     Fault.PERSON_SUPPRESSED: "One of the names is suppressed or erased: nothing is stored about it.",

@@ -100,10 +100,16 @@ _IGNORED: Json = {
         "required": ["index", "ids"],
     },
 }
+_REMARKS: Json = {
+    "type": "array",
+    "description": "Accepted events that say less than their sender may expect. Left out without any.",
+    "items": reference("Rejection"),
+}
 _VERDICTS: Json = {
     "accepted": {"type": "integer", "minimum": 0, "description": "Events that are stored."},
     "rejected": {"type": "array", "items": reference("Rejection")},
     "ignored_ids": _IGNORED,
+    "remarks": _REMARKS,
 }
 _REFUSED = Refused(RefusalCode.MISSING_EVENT, "`event` is required: the name of what happened.")
 

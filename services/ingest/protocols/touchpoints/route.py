@@ -6,6 +6,7 @@ not; 422 when none was; a 4xx problem for a body that cannot be read at all.
 
 from collections.abc import Mapping, Sequence
 
+from services.ingest.events.joins import Remark
 from services.ingest.events.verdicts import BodyRefused, Refused
 from services.ingest.http import response
 from services.ingest.http.rejections import body_rejected
@@ -46,21 +47,22 @@ class TouchpointsEndpoint(ProtocolEndpoint):
         if isinstance(items, BodyRefused):
             raise body_rejected(items)
         decisions = await ingest.store(items, sender=sender, received_at=received_at, route=PATH)
-        return verdicts(decisions.accepted, decisions.refused, decisions.ignored)
+        return verdicts(decisions.accepted, decisions.refused, decisions.ignored, decisions.remarks)
 
 
 def verdicts(
     accepted: int,
     refused: Sequence[tuple[int, Refused]],
     ignored: Sequence[tuple[int, Mapping[str, str]]] = (),
+    remarks: Sequence[tuple[int, Remark]] = (),
 ) -> RawResponse:
-    """The response to a body that could be read; `ignored` as in `Decisions`."""
-    if accepted == 1 and not refused and not ignored:
+    """The response to a body that could be read; `ignored` and `remarks` as in `Decisions`."""
+    if accepted == 1 and not refused and not ignored and not remarks:
         return _ACCEPTED_ONE
     payload = {
         "accepted": accepted,
         "rejected": response.rejections(refused),
-        **response.remarks(ignored),
+        **response.remarks(ignored, remarks),
     }
     if accepted or not refused:
         return response.json(202, payload)

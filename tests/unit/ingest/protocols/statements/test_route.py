@@ -132,6 +132,7 @@ MERGE = {"with": "user:b", "reason": "r"}
         ),
         ("people", "external:hubspot:deal:501", MERGE, (422, "kinds_differ")),
         ("people", "user:a", {**MERGE, "with": "external:hubspot:ticket:1"}, (422, "kinds_differ")),
+        ("people", "anonymous:a", {**MERGE, "with": "anonymous:b"}, (422, "kinds_differ")),
         ("people", "user:undefined", MERGE, (422, "junk_name")),
         ("people", "user:a", {**MERGE, "with": "user:NULL"}, (422, "junk_name")),
         ("people", "user:a", {"with": "user:b"}, (422, "invalid_body")),
