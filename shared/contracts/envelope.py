@@ -85,7 +85,11 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     previous_id: str | None = None
     """Segment's `alias`: the former id of the person, a name of any kind."""
     previous_names: list[str] = []
-    """Names with their prefix: the other persons of an `alias` or `unmerge`."""
+    """Names with their prefix: the other persons of an `alias` or `unmerge`.
+
+    Of any other type they are further names of the event's person, beside those in its fields; devices
+    among them do not count.
+    """
     previous_account_id: str | None = None
     """The account that `account_id` absorbs, in a `merge`."""
     channel: str | None = None

@@ -102,6 +102,14 @@ def _fields(kind: str, *parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Fiel
 
 
 _plain = _fields("track", _people, st.one_of(_no_account, _accounts))
+_with_further_names = _fields(
+    "identify",
+    _one_person,
+    st.lists(st.sampled_from(STORED_NAMES), min_size=1, max_size=2, unique=True).map(
+        lambda value: {"previous_names": value}
+    ),
+    st.one_of(_no_account, _accounts),
+)
 _object = _fields("track", _objects, st.one_of(_no_account, _accounts))
 _impersonal = _fields("track", _accounts)
 _alias = _fields("alias", _one_person, _previous, _no_account)
@@ -126,8 +134,8 @@ _deletion = _fields(
 
 # A shape that stands here several times is as many times as likely.
 _any_fields = st.one_of(
-    _plain, _plain, _plain, _object, _impersonal, _alias, _alias_beside, _alias_objects, _unmerge,
-    _merge, _unmerge_account, _leave, _deletion,
+    _plain, _plain, _plain, _with_further_names, _object, _impersonal, _alias, _alias_beside,
+    _alias_objects, _unmerge, _merge, _unmerge_account, _leave, _deletion,
 )  # fmt: skip
 
 

@@ -5,8 +5,8 @@ all statements and joins them one by one; every answer is computed over all even
 
 Where the rules leave a choice, it is this one:
 
-- Names of equal strength in one event count in the order of `names.person_names`; of several `previous`
-  names the earlier in the list counts first.
+- Of the names in one event those of its fields are before its further ones. Pairs of them are joined in the
+  order of their kinds, then of their texts; of several `previous` names likewise.
 - An object joins objects alone (a merge of two deals). A statement of an object and another name is void.
 - A statement that an unmerge keeps from joining absorbs nothing: it decides neither which name stands for
   a person nor whose a deleted record is.

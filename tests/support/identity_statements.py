@@ -75,6 +75,13 @@ def is_of_a_person(name: str) -> bool:
     return not names.is_device(name) and not names.is_object(name)
 
 
+def _with_further(own: list[str], further: list[str]) -> tuple[str, ...]:
+    """The names of an event, strongest first; one without a name of its own has no further ones."""
+    if not own:
+        return ()
+    return tuple(sorted(dict.fromkeys([*own, *further]), key=names.strength))
+
+
 def read(envelope: Envelope) -> IdentityEvent:
     """The fields of an envelope that say who is who, in stored form, without ids that are junk."""
     trusted = set(envelope.trusted_ids)
@@ -86,6 +93,10 @@ def read(envelope: Envelope) -> IdentityEvent:
         return value
 
     previous = [names.normal(name) for name in envelope.previous_names]
+    further: list[str] = []
+    if envelope.type not in {"alias", "unmerge"}:
+        further = [name for name in previous if not names.is_device(name)]
+        previous = []
     if (previous_id := real("previous_id")) is not None:
         previous += names.names_of_any_kind(previous_id)
     if envelope.withheld:
@@ -95,13 +106,14 @@ def read(envelope: Envelope) -> IdentityEvent:
     return IdentityEvent(
         order=(envelope.occurred_at, envelope.message_id),
         kind=envelope.type,
-        names=tuple(
+        names=_with_further(
             names.person_names(
                 user_id=real("user_id"),
                 email=real("email"),
                 anonymous_id=real("anonymous_id"),
                 external_id=real("external_id"),
-            )
+            ),
+            further,
         ),
         account=names.normal(account) if account else None,
         account_record=names.normal(record) if record else None,
@@ -125,7 +137,8 @@ def togethers(events: Iterable[IdentityEvent]) -> list[tuple[str, str]]:
     """Pairs of names that stand together in an event, each at its earliest place in event order."""
     pairs: dict[Pair, tuple[str, str]] = {}
     for event in events:
-        for one, other in combinations(event.person_names, 2):
+        of_event = combinations(event.person_names, 2)
+        for one, other in sorted(of_event, key=lambda pair: (*map(names.strength, pair), *pair)):
             pairs.setdefault(frozenset({one, other}), (one, other))
     return list(pairs.values())
 

@@ -93,7 +93,7 @@ class ForeignCandidate(Candidate, frozen=True, kw_only=True, forbid_unknown_fiel
     original_timestamp: str | None = None
     previous_id: _Id | None = None
     previous_names: list[_Name] | None = None
-    """Names with their prefix: the other persons of an `alias` or `unmerge`."""
+    """Names with their prefix: the other persons of an `alias` or `unmerge`, else further names."""
     previous_account_id: _Id | None = None
     is_about_record: bool | None = None
     """The event is about the record `external_id` alone, see the envelope."""

@@ -81,6 +81,7 @@ def event_names(envelope: Envelope) -> EventNames:
         and not (envelope.email or envelope.anonymous_id or envelope.external_id)
         and not envelope.account_external_id
         and envelope.type in _PLAIN
+        and not envelope.previous_names
         and user_id.isascii()
         and "@" not in user_id
         and not is_junk(user_id)
@@ -93,6 +94,7 @@ def event_names(envelope: Envelope) -> EventNames:
     return _event_names(envelope, order, is_strict=False)
 
 
+_STATEMENTS = frozenset({"alias", "unmerge"})
 _PLAIN = frozenset({"track", "identify", "page", "screen", "group"})
 
 
@@ -116,6 +118,9 @@ def _event_names(e: Envelope, order: Order, *, is_strict: bool) -> EventNames:
         value = valid(field, getattr(e, field))
         if value:
             values[normal(prefix + value)] = None
+    if values and e.type not in _STATEMENTS:
+        # Further names of the person: one has several addresses.
+        values |= dict.fromkeys(n for n in map(normal, e.previous_names) if not is_device(n))
     names = sorted(values, key=strength) if len(values) > 1 else list(values)
     people = tuple((workspace, name) for name in names if not is_device(name))
     device = next(((workspace, name) for name in names if is_device(name)), None)
@@ -142,7 +147,7 @@ _FIELDS = (
 
 
 def _others(e: Envelope) -> tuple[Key, ...]:
-    if e.type not in ("alias", "unmerge"):
+    if e.type not in _STATEMENTS:
         return ()
     texts = [normal(name) for name in e.previous_names]
     if "previous_names" in e.withheld:

@@ -164,7 +164,7 @@ class Senders:
         return await self.stack.write.post(
             "/batch/",
             json={"api_key": self._page_key, "batch": [{**body, "uuid": step_id}]},
-            headers={"X-Strict-Mode": "1"},
+            headers={"X-Strict-Mode": "1", "Authorization": f"Bearer {self._page_key}"},
         )
 
     # -- with a secret ---------------------------------------------------------------------------

@@ -217,3 +217,56 @@ def test_a_contact_of_intercom_leaves_its_company() -> None:
 
 def test_intercoms_ping_is_no_touchpoint() -> None:
     assert touchpoints_of("intercom", intercom("ping", {})) == []
+
+
+def of_user(kind: str, event: dict[str, Any], separator: str = ":") -> dict[str, Any]:
+    item = zendesk(kind)
+    detail = {"id": "20978392", "email": "ann@acme.example", "external_id": "", "role": "end-user"}
+    return {**item, "type": f"zen:event-type{separator}{kind}", "detail": detail, "event": event}
+
+
+@pytest.mark.parametrize("separator", [":", "/"])
+@pytest.mark.parametrize("kind", ["user.identity_created", "user.identity_changed"])
+def test_a_further_address_of_a_zendesk_user_is_a_name_of_theirs(kind: str, separator: str) -> None:
+    address = {"id": "1", "primary": False, "type": "email", "value": "ann@home.example"}
+
+    [updated] = touchpoints_of("zendesk", of_user(kind, {"current": address}, separator))
+
+    assert (updated.type, updated.event) == ("identify", "Contact Updated")
+    assert (updated.external_id, updated.email) == ("zendesk:user:20978392", "ann@home.example")
+
+
+def test_an_identity_of_zendesk_that_is_no_address_is_kept_for_a_rule() -> None:
+    number = {"id": "1", "primary": False, "type": "phone_number", "value": "+49301234"}
+
+    [kept] = touchpoints_of("zendesk", of_user("user.identity_created", {"current": number}))
+
+    assert kept.type == "unmapped"
+
+
+@pytest.mark.parametrize("separator", [":", "/"])
+def test_merged_users_of_zendesk_are_one_person(separator: str) -> None:
+    [merged] = touchpoints_of(
+        "zendesk", of_user("user.merged", {"user": {"id": "35436"}}, separator)
+    )
+
+    assert (merged.type, merged.event) == ("alias", "Contact Merged")
+    assert (merged.external_id, merged.previous_id) == (
+        "zendesk:user:20978392",
+        "zendesk:user:35436",
+    )
+
+
+def test_a_merge_of_intercom_names_the_contact_that_is_left() -> None:
+    item = {
+        "type": "notification_event",
+        "id": "notif_1",
+        "topic": "contact.merged",
+        "created_at": 1772364600,
+        "data": {"item": {"id": "5ba6", "external_id": "ann", "email": "ann@acme.example"}},
+    }
+
+    [updated] = touchpoints_of("intercom", item)
+
+    assert (updated.type, updated.event) == ("identify", "Contact Updated")
+    assert (updated.external_id, updated.user_id) == ("intercom:contact:5ba6", "ann")

@@ -15,11 +15,13 @@ from services.ingest.events.candidate import ForeignCandidate, build, is_email
 from services.ingest.events.instants import instant
 from services.ingest.events.verdicts import RefusalCode, Refused
 from services.ingest.protocols.common import campaign
+from services.ingest.protocols.segment import names
 from shared.contracts.envelope import MAX_EVENT_CHARS, MAX_ID_CHARS, MAX_MESSAGE_ID_CHARS
+from shared.contracts.names import EMAIL
 
-CallKind = Literal["track", "identify", "page", "screen", "group", "alias"]
+CallKind = Literal["track", "identify", "page", "screen", "group", "alias", "merge"]
 KINDS: tuple[CallKind, ...] = get_args(CallKind)
-"""Types that a sender may set; an envelope has others."""
+"""Types that a sender may set; an envelope has others. `merge` is RudderStack's."""
 
 _EVENT_NAMES: dict[CallKind, str] = {
     "page": "Page Viewed",
@@ -27,6 +29,7 @@ _EVENT_NAMES: dict[CallKind, str] = {
     "identify": "Person Identified",
     "group": "Account Identified",
     "alias": "Person Aliased",
+    "merge": "Person Merged",
 }
 """Event names of calls without one, in the object-action convention."""
 
@@ -59,6 +62,7 @@ class SegmentCall(OuterFields, frozen=True, kw_only=True, gc=False):
     category: Any = None
     properties: Any = None
     traits: Any = None
+    merge_properties: Any = None
 
 
 _Id = Annotated[str, Meta(max_length=MAX_ID_CHARS)] | int | None
@@ -136,7 +140,7 @@ def to_candidate(
     # Not one argument more: beyond fifteen keyword arguments CPython 3.11 builds a dict of them first, which
     # doubles the cost of this function.
     candidate = (ForeignCandidate if is_checked else _checked)(
-        type=kind,
+        type="alias" if kind == "merge" else kind,
         event=event,
         account_id=account_id,
         user_id=user_id if isinstance(user_id := call.user_id, _TEXT) else _id(user_id),
@@ -154,9 +158,34 @@ def to_candidate(
             campaign.from_context(context) if "campaign" in context or "page" in context else None
         ),
     )
-    if kind == "group" and isinstance(candidate, ForeignCandidate):
-        return msgspec.structs.replace(candidate, account_traits=own_traits)
-    return candidate
+    if isinstance(candidate, Refused):
+        return candidate
+    if kind == "group":
+        candidate = msgspec.structs.replace(candidate, account_traits=own_traits)
+    if kind == "merge":
+        return _merged_with(candidate, names.merged_names(call.merge_properties))
+    return _with_further_names(candidate, context) if "externalIds" in context else candidate
+
+
+def _with_further_names(
+    candidate: ForeignCandidate, context: Mapping[str, Any]
+) -> ForeignCandidate:
+    if candidate.type == "alias":
+        # All the names of an alias are one person, without limits.
+        return candidate
+    further = names.external_ids(context)
+    return msgspec.structs.replace(candidate, previous_names=further) if further else candidate
+
+
+def _merged_with(candidate: ForeignCandidate, others: list[str]) -> ForeignCandidate:
+    """RudderStack's merge: all of its names are one person, or the device of one."""
+    if candidate.user_id is None and candidate.email is None:
+        address = next((each for each in others if each.startswith(EMAIL)), None)
+        if address is not None:
+            others = [each for each in others if each != address]
+            email = address.removeprefix(EMAIL)
+            return msgspec.structs.replace(candidate, email=email, previous_names=others)
+    return msgspec.structs.replace(candidate, previous_names=others)
 
 
 def _checked(**fields: Any) -> ForeignCandidate | Refused:  # noqa: ANN401 - checked here

@@ -91,6 +91,17 @@ _OWN: Mapping[CallKind, Json] = {
         "traits": {**_OBJECT, "description": "Facts about the account."},
     },
     "alias": {"previousId": _id("Another id of the person, of any kind.")},
+    "merge": {
+        "mergeProperties": {
+            "type": ["array", "null"],
+            "description": "Other names of the person: `type` email, user_id or one of your own, and its"
+            " `value`. At most ten count.",
+            "items": {
+                "type": "object",
+                "properties": {"type": {"type": "string"}, "value": {"type": "string"}},
+            },
+        }
+    },
 }
 """Type of call to the fields that it has beside the common ones."""
 
@@ -107,6 +118,7 @@ EXAMPLES: Mapping[str, Json] = {
     "screen": {**_WHO, "name": "Invoices"},
     "group": {**_WHO, "groupId": "acme", "traits": {"industry": "manufacturing"}},
     "alias": {**_WHO, "previousId": "7f3a"},
+    "merge": {**_WHO, "mergeProperties": [{"type": "email", "value": "leah@home.example"}]},
 }
 _ABOUT: Mapping[str, str] = {
     "track": "An event, under its own name.",
@@ -115,6 +127,7 @@ _ABOUT: Mapping[str, str] = {
     "screen": "The event `Screen Viewed`.",
     "group": "Facts about an account: the event `Account Identified`.",
     "alias": "Another id of a person: the event `Person Aliased`.",
+    "merge": "RudderStack's: other names of a person, the event `Person Merged`.",
 }
 BATCH: Json = {
     "batch": [{"type": name, **example} for name, example in EXAMPLES.items()],
@@ -131,6 +144,12 @@ _VERDICTS: Json = {
     "rejected": {
         "type": "array",
         "description": "In strict mode.",
+        "items": reference("Rejection"),
+    },
+    "remarks": {
+        "type": "array",
+        "description": "Accepted events that say less than their sender may expect; in strict mode, and left"
+        " out without any.",
         "items": reference("Rejection"),
     },
 }

@@ -19,7 +19,7 @@ from shared.keys import token as tokens
 
 CALLS: dict[str, CallKind | None] = {
     **{f"/v1/{kind}": kind for kind in KINDS},
-    **{f"/v1/{kind[0]}": kind for kind in KINDS},
+    **{f"/v1/{kind[0]}": kind for kind in KINDS if kind != "merge"},
     "/v1/batch": None,
     "/v1/b": None,
     "/v1/import": None,

@@ -89,4 +89,9 @@ def concerns(value: bytes, workspace: int, owner: int, names: Sequence[str]) -> 
             for prefix, text in fields
         ):
             return True
+        previous = content.get("previous_names")
+        if isinstance(previous, list) and any(
+            isinstance(name, str) and folded(name) in folded_names for name in previous
+        ):
+            return True
     return any(normal_email(text) in addresses for text in strings(content))

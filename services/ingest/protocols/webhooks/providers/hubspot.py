@@ -28,6 +28,8 @@ _OBJECT_TYPES = {"0-1": "contact", "0-2": "company", "0-3": "deal", "0-5": "tick
 
 _COMPANY_OF = {"contact": "associatedcompanyid", "deal": "hs_primary_associated_company"}
 """Property with the id of the primary company."""
+_ADDITIONAL = "hs_additional_emails"
+"""Property with the further addresses of a contact, with semicolons between."""
 _BY_A_MERGE = "MERGE"
 """Prefix of `changeSource` where a record changed because it was merged."""
 
@@ -155,7 +157,15 @@ def _updated(thing: str, number: str, changed: str, value: object) -> JsonObject
     match thing:
         case "contact":
             address = values.email(value) if changed == "email" else None
-            more = present({"type": "identify", "traits": {changed: value}, "email": address})
+            names = _additional(value) if changed == _ADDITIONAL else None
+            more = present(
+                {
+                    "type": "identify",
+                    "traits": {changed: value},
+                    "email": address,
+                    "previous_names": names or None,
+                }
+            )
         case "company":
             more = {"type": "group", "account_traits": {changed: value}}
         case _:
@@ -165,6 +175,10 @@ def _updated(thing: str, number: str, changed: str, value: object) -> JsonObject
     if changed == "hs_ticket_category":
         more = present({**more, "friction": text(value)})
     return _touchpoint(thing, number, event, **more)
+
+
+def _additional(value: object) -> list[str]:
+    return values.further_emails((text(value) or "").split(";"))
 
 
 def _merged(item: JsonObject, thing: str, name: str | None) -> _Touchpoints:

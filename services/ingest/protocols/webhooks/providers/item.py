@@ -1,9 +1,10 @@
 """An item as its provider's module reads it, and the readers of values that the modules share. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -14,6 +15,9 @@ from shared.contracts import names
 from shared.contracts.envelope import MAX_MESSAGE_ID_CHARS
 
 JsonObject = dict[str, Any]
+
+MOST_FURTHER_NAMES = 10
+"""Names of a person that an event may have beside its own: each two of them are a statement to keep."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -71,6 +75,12 @@ def email(value: object) -> str | None:
     """An e-mail address, if it is valid."""
     address = text(value)
     return address if address is not None and is_email(address) else None
+
+
+def further_emails(listed: Iterable[object]) -> list[str]:
+    """Further addresses of a person as names with their prefix; the first ones, if there are many."""
+    addresses = filter(None, map(email, listed))
+    return [names.EMAIL + each for each in islice(dict.fromkeys(addresses), MOST_FURTHER_NAMES)]
 
 
 def number(value: object) -> float | None:

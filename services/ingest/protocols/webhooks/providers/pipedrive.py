@@ -245,8 +245,15 @@ class _Change:
         account = self._account(whole)
         if self._thing == "person":
             # A record that is gone says no more whose address it was.
-            email = None if self._action == "delete" else self._email()
-            return present({"external_id": self._own(), "email": email, **account})
+            emails = [] if self._action == "delete" else self._emails()
+            return present(
+                {
+                    "external_id": self._own(),
+                    "email": next(iter(emails), None),
+                    "previous_names": values.further_emails(emails[1:]) or None,
+                    **account,
+                }
+            )
         person, deal = _id(whole.get("person_id")), _id(whole.get("deal_id"))
         external_id = self._own()
         # A deal of a company is an object of its own, which moves as a whole when its company is corrected.
@@ -256,14 +263,14 @@ class _Change:
             external_id = f"{PROVIDER}:deal:{deal}"
         return {"external_id": external_id, **account}
 
-    def _email(self) -> str | None:
+    def _emails(self) -> list[str]:
+        """The addresses of a person, the primary one first."""
         listed = self._whole.get("emails")
         emails = (
             [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
         )
         emails.sort(key=lambda each: each.get("primary") is not True)
-        addresses = (values.email(each.get("value")) for each in emails)
-        return next((address for address in addresses if address), None)
+        return list(filter(None, (values.email(each.get("value")) for each in emails)))
 
 
 def _id(value: object) -> str | None:

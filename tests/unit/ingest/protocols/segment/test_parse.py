@@ -61,7 +61,7 @@ tame = st.fixed_dictionaries(
 wild = st.fixed_dictionaries(
     {},
     optional={
-        "type": st.sampled_from(KINDS) | st.sampled_from(["merge", "erase", "unmapped"]) | values,
+        "type": st.sampled_from(KINDS) | st.sampled_from(["unmerge", "erase", "unmapped"]) | values,
         "event": texts | st.just("x" * 256) | values,
         "userId": texts | numbers | values,
         "anonymousId": texts | numbers | st.just("x" * 513),
@@ -75,6 +75,10 @@ wild = st.fixed_dictionaries(
         "name": texts | values,
         "category": values,
         "properties": st.dictionaries(texts, values, max_size=2) | values,
+        "mergeProperties": st.lists(
+            st.fixed_dictionaries({"type": texts | values, "value": texts | values}), max_size=3
+        )
+        | values,
         "traits": traits,
         "context": contexts,
         "integrations": values,
@@ -153,7 +157,9 @@ def test_the_quick_way_is_the_one_that_ordinary_calls_go(monkeypatch: pytest.Mon
     ]
 
 
-@pytest.mark.parametrize("kind", ["merge", "erase", "unmapped", "Track", "", None, 5, ["track"]])
+@pytest.mark.parametrize(
+    "kind", ["unmerge", "leave", "erase", "unmapped", "Track", "", None, 5, ["track"]]
+)
 @pytest.mark.parametrize("flaw", [{}, {"properties": []}], ids=["quick", "careful"])
 def test_what_only_we_may_write_cannot_be_asked_for(kind: object, flaw: dict[str, Any]) -> None:
     forged = {"type": kind, "event": "A", "userId": "u", "previous_account_id": "b", **flaw}
@@ -182,4 +188,4 @@ def test_no_field_of_ours_can_be_set_beside_segments_own(kind: CallKind) -> None
     assert isinstance(item, ForeignCandidate)
     filled = {name: value for name, value in msgspec.structs.asdict(item).items() if value}
     assert set(filled) == {"type", "event", "user_id"}
-    assert item.type == kind
+    assert item.type == ("alias" if kind == "merge" else kind)

@@ -168,7 +168,7 @@ async def test_what_an_event_lacks_refuses_it_alone_and_is_counted(
     batch = [
         {"type": "track", "userId": "u"},
         {"type": "track", "event": "A"},
-        {"type": "merge", "userId": "u"},
+        {"type": "unmerge", "userId": "u"},
         {"type": "track", "event": "A", "userId": "u", "timestamp": "last week"},
         {"type": "track", "event": "A", "userId": "u", "properties": [1]},
         {"type": "group", "groupId": "user:1", "userId": "u"},

@@ -19,7 +19,7 @@ def hubspot(kind: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def changed(thing: str, name: str, value: str, **more: Any) -> dict[str, Any]:
+def changed(thing: str, name: str, value: str | None, **more: Any) -> dict[str, Any]:
     return hubspot(f"{thing}.propertyChange", propertyName=name, propertyValue=value, **more)
 
 

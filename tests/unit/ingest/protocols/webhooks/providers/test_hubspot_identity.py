@@ -234,3 +234,34 @@ def test_message_ids_of_what_was_delivered_before_stay_as_they_were() -> None:
         ["hubspot:33:100:201:ee79a7e5b06ffe65:7", "hubspot:33:100:201:ee79a7e5b06ffe65:8"],
         ["hubspot:33:100:201:41a3720c8007258f"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ("ann@home.example", ["email:ann@home.example"]),
+        ("a@x.example; b@x.example;;a@x.example", ["email:a@x.example", "email:b@x.example"]),
+        ("none of them", None),
+        ("", None),
+        (None, None),
+        (
+            ";".join(f"a{n}@x.example" for n in range(30)),
+            [f"email:a{n}@x.example" for n in range(10)],
+        ),
+    ],
+)
+def test_the_additional_addresses_of_a_contact_are_names_of_it(
+    value: str | None, names: list[str] | None
+) -> None:
+    [updated] = parsed(SourceKind.HUBSPOT, changed("contact", "hs_additional_emails", value))
+
+    assert (updated["type"], updated["external_id"]) == ("identify", "hubspot:contact:201")
+    assert updated.get("previous_names") == names
+
+
+def test_the_same_property_of_a_company_names_nobody() -> None:
+    [updated] = parsed(
+        SourceKind.HUBSPOT, changed("company", "hs_additional_emails", "a@x.example")
+    )
+
+    assert "previous_names" not in updated

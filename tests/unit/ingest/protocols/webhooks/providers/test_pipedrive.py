@@ -108,6 +108,7 @@ FACTS_9 = {"deal_id": "9", "stage": "3", "status": "open", "currency": "EUR", "t
                     "external_id": "pipedrive:person:9",
                     "account_external_id": "pipedrive:organization:4",
                     "email": "ann@acme.example",
+                    "previous_names": ["email:old@acme.example"],
                     "traits": {"name": "Ann"},
                 }
             ],

@@ -154,3 +154,23 @@ def test_the_deletion_of_a_persons_deal_is_an_event_of_the_person() -> None:
 
     assert event["external_id"] == "pipedrive:person:5"
     assert "is_about_record" not in event
+
+
+def test_a_person_has_its_primary_address_and_the_others_as_names() -> None:
+    listed = [
+        {"value": "ann@home.example", "primary": False},
+        {"value": "ann@acme.example", "primary": True},
+        {"value": "no address", "primary": False},
+        {"value": None},
+        "ann@text.example",
+        {"value": "ann@old.example"},
+    ]
+
+    [updated] = parsed(SourceKind.PIPEDRIVE, pipedrive("change", "person", data={"emails": listed}))
+    [deleted] = parsed(
+        SourceKind.PIPEDRIVE, pipedrive("delete", "person", data=None, previous={"emails": listed})
+    )
+
+    assert updated["email"] == "ann@acme.example"
+    assert updated["previous_names"] == ["email:ann@home.example", "email:ann@old.example"]
+    assert not {"email", "previous_names"} & deleted.keys()
