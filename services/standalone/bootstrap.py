@@ -27,6 +27,8 @@ _LABEL = "made at the first start"
 WEBSITE = "website"
 """Source of the folder's write key."""
 _WEBSITE_SETTINGS = new_settings(SourceKind.WEB, {})
+_MADE_OPEN = SourceSettings(joins="drop")
+"""Settings that an earlier version made, as they are read; it did not know `joins`."""
 
 
 async def bootstrap(
@@ -157,7 +159,7 @@ async def _close(connection: AsyncConnection, website: Source) -> None:
 
     A source that was opened on purpose differs from both: its age has a bound.
     """
-    if website.settings == SourceSettings():
+    if website.settings == _MADE_OPEN:
         await source_changes.change(
             connection,
             DEFAULT_WORKSPACE,

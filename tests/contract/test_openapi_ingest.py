@@ -123,8 +123,8 @@ async def test_every_example_of_the_document_is_accepted(
     ]
 
     assert several.json() == as_lines.json() == {"accepted": 2, "rejected": []}
-    assert [answer.status_code for answer in (*calls, batch, *captures)] == [200] * 9
-    assert len(await stored(database_url)) == 4 + 6 + 6 + 3
+    assert [answer.status_code for answer in (*calls, batch, *captures)] == [200] * 10
+    assert len(await stored(database_url)) == 4 + 7 + 7 + 3
 
 
 @pytest.mark.timeout(400)  # seconds of pure computing, on a machine that may have others
