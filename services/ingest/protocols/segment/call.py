@@ -158,22 +158,26 @@ def to_candidate(
             campaign.from_context(context) if "campaign" in context or "page" in context else None
         ),
     )
+    if kind in ("group", "merge") or "externalIds" in context:
+        return _completed(candidate, call, kind, own_traits)
+    return candidate
+
+
+def _completed(
+    candidate: ForeignCandidate | Refused,
+    call: SegmentCall,
+    kind: CallKind,
+    own_traits: Any,  # noqa: ANN401 - of any type
+) -> ForeignCandidate | Refused:
+    """The candidate with the fields that few calls have."""
     if isinstance(candidate, Refused):
         return candidate
     if kind == "group":
         candidate = msgspec.structs.replace(candidate, account_traits=own_traits)
     if kind == "merge":
         return _merged_with(candidate, names.merged_names(call.merge_properties))
-    return _with_further_names(candidate, context) if "externalIds" in context else candidate
-
-
-def _with_further_names(
-    candidate: ForeignCandidate, context: Mapping[str, Any]
-) -> ForeignCandidate:
-    if candidate.type == "alias":
-        # All the names of an alias are one person, without limits.
-        return candidate
-    further = names.external_ids(context)
+    # All the names of an alias are one person, without limits: those of the context must not be among them.
+    further = [] if kind == "alias" else names.external_ids(candidate.context or {})
     return msgspec.structs.replace(candidate, previous_names=further) if further else candidate
 
 
