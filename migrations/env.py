@@ -13,9 +13,9 @@ from sqlalchemy import Connection, text
 from shared.errors import FatalError
 from shared.storage.catalog import metadata
 from shared.storage.connect import DatabaseRole, create_engine
+from shared.storage.revision import MIGRATION_LOCK
 
-_LOCK_ID = 7_305_808_869_229_538_928
-"""Arbitrary, and the same for every runner."""
+_READERS = f"{DatabaseRole.INGEST}, {DatabaseRole.STAGER}, {DatabaseRole.API}"
 
 
 def _run(connection: Connection) -> None:
@@ -28,6 +28,9 @@ def _run(connection: Connection) -> None:
     _refuse_newer_schema()
     with context.begin_transaction():
         context.run_migrations()
+    if context.get_context().get_current_heads():
+        # Each service compares the schema with its own at its start.
+        connection.execute(text(f"GRANT SELECT ON alembic_version TO {_READERS}"))
 
 
 def _refuse_newer_schema() -> None:
@@ -53,7 +56,7 @@ async def _run_online(database_url: str) -> None:
             # The waiting runner must outlast a long migration of the running one.
             await connection.execute(text("SET statement_timeout = 0"))
             await connection.execute(text("SET lock_timeout = '60s'"))
-            await connection.execute(text(f"SELECT pg_advisory_lock({_LOCK_ID})"))
+            await connection.execute(text(f"SELECT pg_advisory_lock({MIGRATION_LOCK})"))
             await connection.execute(text("SET lock_timeout = '4s'"))
             await connection.commit()
             await connection.run_sync(_run)

@@ -10,8 +10,10 @@ from shared.clock import SystemClock
 from shared.http.draining import serve_and_drain
 from shared.keys.cache import KeyCache
 from shared.process.frame import run_service
+from shared.process.waiting import until_up
 from shared.storage import keys
 from shared.storage.connect import DatabaseRole, create_engine
+from shared.storage.revision import checker
 from shared.telemetry import metrics
 
 
@@ -22,8 +24,9 @@ def main() -> int:
 
 async def _run(settings: ApiSettings, listener: socket.socket, stop: asyncio.Event) -> None:
     # The keys have a connection of their own: slow lists must not keep a revocation waiting.
+    url = settings.database_url.get_secret_value()
     engine = create_engine(
-        settings.database_url.get_secret_value(),
+        url,
         role=DatabaseRole.API,
         application_name="stageline-api-keys",
         pool_size=1,
@@ -33,6 +36,8 @@ async def _run(settings: ApiSettings, listener: socket.socket, stop: asyncio.Eve
     context = build(settings, keys=key_cache, clock=clock, metrics=metrics.of_process())
     try:
         async with asyncio.TaskGroup() as group:
+            check = checker(url, role=DatabaseRole.API, application_name="stageline-api-schema")
+            group.create_task(until_up(check, stop, failure="database_unavailable"), name="schema")
             group.create_task(key_cache.run(stop), name="keys")
             group.create_task(context.stage_gauges.run(stop), name="stage-gauges")
             await _serve(context, settings, listener, stop)

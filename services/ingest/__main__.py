@@ -12,6 +12,8 @@ from shared.eventlog.factory import ensure_topics
 from shared.http.draining import serve_and_drain
 from shared.process.frame import run_service
 from shared.process.waiting import until_up
+from shared.storage.connect import DatabaseRole
+from shared.storage.revision import checker
 from shared.telemetry import metrics
 
 
@@ -22,6 +24,11 @@ def main() -> int:
 
 async def _run(settings: IngestSettings, listener: socket.socket, stop: asyncio.Event) -> None:
     warn_of_foreign_hosts(settings)
+    check = checker(
+        settings.database_url.get_secret_value(),
+        role=DatabaseRole.INGEST,
+        application_name="stageline-ingest-schema",
+    )
     async with composed(settings, clock=SystemClock(), metrics=metrics.of_process()) as ingest:
 
         async def start_log() -> None:
@@ -29,6 +36,8 @@ async def _run(settings: IngestSettings, listener: socket.socket, stop: asyncio.
             await ingest.writer.start()
 
         async with asyncio.TaskGroup() as group:
+            # Beside the rest: on Kafka, ingest accepts events while the database is away.
+            group.create_task(until_up(check, stop, failure="database_unavailable"), name="schema")
             refresh(ingest, group, stop)
             await until_up(start_log, stop, failure="event_log_unavailable")
             if not stop.is_set():

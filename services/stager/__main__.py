@@ -14,6 +14,8 @@ from shared.http.health import Health
 from shared.http.server import serve
 from shared.process.frame import run_service
 from shared.process.waiting import until_up
+from shared.storage.connect import DatabaseRole
+from shared.storage.revision import checker
 from shared.telemetry import metrics
 
 log = structlog.get_logger(__name__)
@@ -32,9 +34,15 @@ async def _run(settings: StagerSettings, listener: socket.socket, stop: asyncio.
     stager = Stager(settings, clock=SystemClock(), metrics=catalogue)
     health = Health(stager.checks(), is_alive=stager.is_alive)
     closing = asyncio.Event()
+    check = checker(
+        settings.database_url.get_secret_value(),
+        role=DatabaseRole.STAGER,
+        application_name="stageline-stager-schema",
+    )
 
     async def work() -> None:
         try:
+            await until_up(check, stop, failure="database_unavailable")
             await until_up(lambda: ensure_topics(settings), stop, failure="log_unavailable")
             if not stop.is_set():
                 await stager.run(stop)
