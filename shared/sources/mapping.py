@@ -316,7 +316,10 @@ def _converted(value: Any, spec: Spec) -> Any:  # noqa: ANN401 - any JSON
 
 def _looked_up(table: Mapping[str, Any], text: str) -> Any:  # noqa: ANN401 - any JSON
     """The replacement of a value as it is, or in the form in which names are stored."""
-    return table[text] if text in table else table.get(cleaned(text))
+    if text in table:
+        return table[text]
+    form = cleaned(text)
+    return next((value for key, value in table.items() if cleaned(key) == form), None)
 
 
 def _as_text(value: _Scalar) -> str:

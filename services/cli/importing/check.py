@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from services.cli.importing.distinct import DistinctCounter
-from services.cli.importing.formats.cells import RowProblem
+from services.cli.importing.formats.cells import REPORTED, RowProblem
 from services.cli.importing.mapping import ColumnMapping
-from services.cli.importing.names import REPORTED
 from services.cli.importing.refused import RefusedFile
 from services.cli.importing.rows import Row, Rows, unused_columns
 from services.cli.importing.sender import batches
@@ -39,7 +38,8 @@ class Findings:
     """Each code's first one, then others, as far as a terminal shows them; in the order of the file."""
     earliest: datetime | None = None
     latest: datetime | None = None
-    later_than_now: int = 0
+    skipped_future: int = 0
+    """Rows that are left out because they have not happened yet."""
     events: Counter[str] = field(default_factory=Counter)
     other_events: int = 0
     """Rows whose event is not among the first thousand names."""
@@ -75,7 +75,7 @@ class Findings:
             },
             "from": self.earliest.isoformat() if self.earliest else None,
             "to": self.latest.isoformat() if self.latest else None,
-            "later_than_now": self.later_than_now,
+            "skipped_future": self.skipped_future,
             "events": dict(self.events.most_common()),
             "other_events": self.other_events,
             "accounts": {"count": self.accounts, "exact": True},
@@ -108,6 +108,7 @@ def check_rows(
                     if kept is not None:
                         kept.add(problem, row)
         findings.accounts, findings.people = accounts.count(), people.count()
+    findings.skipped_future = rows.skipped.number
     findings.unused_columns = unused_columns(mapping, list(findings.columns))
     return findings
 
@@ -147,7 +148,6 @@ class _Judge:
         findings = self.findings
         findings.accepted += 1
         if (moment := candidate.occurred_at) is not None:
-            findings.later_than_now += moment > self.now
             findings.earliest = min(findings.earliest or moment, moment)
             findings.latest = max(findings.latest or moment, moment)
         if envelope.event in findings.events or len(findings.events) < _NAMES:

@@ -49,7 +49,16 @@ def import_file(
     user_column: Column = None,
     anonymous_column: Column = None,
     email_column: Column = None,
-    time_column: Column = None,
+    time_column: Annotated[
+        str | None,
+        typer.Option(
+            "--time-column",
+            "--time",
+            metavar="COLUMN",
+            help="Column of the time; day+hour joins two.",
+            rich_help_panel="Columns",
+        ),
+    ] = None,
     message_id_column: Column = None,
     message_id_scope: Annotated[
         str | None,
@@ -93,6 +102,13 @@ def import_file(
     ] = None,
     decimal: Annotated[
         str | None, typer.Option(metavar="[.|,]", help="Before the decimals of numbers. [.]")
+    ] = None,
+    future: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[refuse|skip]",
+            help="What becomes of rows that have not happened yet. [refuse]",
+        ),
     ] = None,
     format_: Annotated[
         Format | None, typer.Option("--format", help="How the file is written. [by its name]")
@@ -169,6 +185,7 @@ def import_file(
         timezone=time_zone(timezone) if timezone else None,
         time_formats=tuple(time_format) if time_format else None,
         decimal=decimal,
+        future=future,
     )
     if not file.is_file():
         fail(f"{file}: no such file")
@@ -182,14 +199,13 @@ def import_file(
         sheet=sheet or settled.file.sheet,
         header_row=header_row or settled.file.header_row,
     )
+    now = SystemClock().now()
     if dry_run:
         with (
-            open_rows(file, settled, shape) as rows,
+            open_rows(file, settled, shape, now=now) as rows,
             _kept(errors, rows, shape, settled, file, is_continued=False) as kept,
         ):
-            findings = check_rows(
-                rows, settled, now=SystemClock().now(), batch_rows=batch_rows, kept=kept
-            )
+            findings = check_rows(rows, settled, now=now, batch_rows=batch_rows, kept=kept)
         misspelt = misspelt_events(reading_target(url, key), findings.events)
         print_findings(findings, as_json=as_json, misspelt=misspelt)
         return
@@ -204,7 +220,7 @@ def import_file(
     if restart:
         state_file.clear()
     with (
-        open_rows(file, settled, shape) as rows,
+        open_rows(file, settled, shape, now=now) as rows,
         _kept(
             errors, rows, shape, settled, file, is_continued=state_file.load().next_line > 0
         ) as kept,
@@ -219,7 +235,7 @@ def import_file(
             patience_seconds=patience,
         )
     misspelt = misspelt_events(reading_target(url, key), report.events)
-    report.finish(as_json=as_json, stopped=stopped, misspelt=misspelt)
+    report.finish(as_json=as_json, stopped=stopped, misspelt=misspelt, skipped=rows.skipped.number)
 
 
 def _destination(url: str | None, key: str | None) -> ApiTarget:

@@ -1,9 +1,9 @@
 """Maps columns of a file to fields of a touchpoint."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -12,11 +12,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from services.cli.importing.fields import FIELDS, OBJECTS, Decimal, as_text
 from services.cli.importing.formats.cells import Format
 from services.cli.importing.times import Epoch
+from shared.contracts.names import cleaned
 from shared.errors import FatalError
 from shared.wording import nearest
 
 TIME_NAMES = ("occurred_at", "timestamp", "time", "date")
 """Columns tried for the time when none is named, in this order."""
+
+JOINED = "+"
+"""Between the names of two columns that are one time."""
+
+Future = Literal["refuse", "skip"]
+"""What becomes of a row whose time is yet to come."""
 
 Constant = str | bool | int | float
 
@@ -54,6 +61,7 @@ class ColumnMapping:
     """Forms of times; the first that fits a cell counts. Empty: ISO 8601 and Unix time."""
     epoch: Epoch = "auto"
     decimal: Decimal = "."
+    future: Future = "refuse"
     file: FileOptions = FileOptions()
 
     def named_columns(self) -> set[str]:
@@ -65,14 +73,44 @@ class ColumnMapping:
         return named - {""}
 
     def time_columns(self) -> tuple[str, ...]:
-        """Columns that may hold the time; the first that has a value is used."""
+        """Columns that may hold the time; the first that has a value is used.
+
+        `day+hour` is two columns, which are joined, where the file has none of that name.
+        """
         named = self.columns.get("occurred_at")
         return TIME_NAMES if named is None else (named,)
 
     def used_columns(self) -> set[str]:
         """Columns that a touchpoint is made from, as far as they are in the file."""
         free = {name for name in (*FIELDS, *OBJECTS) if name not in self.columns}
-        return self.named_columns() | free | {*self.time_columns()} - {""}
+        times = {part for name in self.time_columns() for part in (name, *name.split(JOINED))}
+        return self.named_columns() | free | times - {""}
+
+    def resolved(self, columns: Sequence[str]) -> "ColumnMapping":
+        """The mapping with the names that the columns of a file have: blanks and accents may differ."""
+        by_form = {cleaned(column): column for column in columns}
+
+        def name_of(column: str) -> str:
+            if column in columns:
+                return column
+            return by_form.get(cleaned(column), column)
+
+        times = self.columns.get("occurred_at")
+        named = {field: name_of(column) for field, column in self.columns.items()}
+        if times and name_of(times) not in columns:
+            named["occurred_at"] = JOINED.join(map(name_of, times.split(JOINED)))
+        objects = {
+            field: {key: name_of(column) for key, column in keys.items()}
+            for field, keys in self.objects.items()
+        }
+        return replace(self, columns=named, objects=objects)
+
+
+def time_parts(column: str, columns: Sequence[str] | None) -> tuple[str, ...]:
+    """The columns that are joined into the time: one, or those of `day+hour`."""
+    if JOINED not in column or (columns is not None and column in columns):
+        return (column,)
+    return tuple(part.strip() for part in column.split(JOINED))
 
 
 def _as_written(value: object) -> object:
@@ -96,6 +134,7 @@ class _MappingFile(BaseModel):
     time_format: str | list[str] = Field(default_factory=list)
     epoch: Epoch = "auto"
     decimal: Decimal = "."
+    future: Future = "refuse"
     format: Annotated[Format, Field(strict=False)] | None = None
     delimiter: str | None = None
     encoding: str | None = None
@@ -138,6 +177,7 @@ def read_mapping(path: Path) -> ColumnMapping:
             ),
             epoch=parsed.epoch,
             decimal=parsed.decimal,
+            future=parsed.future,
             file=FileOptions(
                 format=parsed.format,
                 delimiter=parsed.delimiter,
@@ -182,9 +222,25 @@ def checked(mapping: ColumnMapping) -> ColumnMapping:
                 raise FatalError(f"a touchpoint has no field '{name}'{hint}; it has {fields}")
     if mapping.decimal not in get_args(Decimal):
         raise FatalError("decimal is a point or a comma")
+    if mapping.future not in get_args(Future):
+        raise FatalError("--future is refuse or skip")
+    _check_spellings("rename", mapping.rename)
+    for name, table in mapping.values.items():
+        _check_spellings(f"values of {name}", table)
     if mapping.epoch not in get_args(Epoch):
         raise FatalError(f"epoch is one of {', '.join(get_args(Epoch))}")
     return mapping
+
+
+def _check_spellings(place: str, table: Mapping[str, Constant]) -> None:
+    """Raises FatalError where two entries are one value in the form in which it is looked up."""
+    seen: dict[str, Constant] = {}
+    for written, meant in table.items():
+        if seen.setdefault(cleaned(written), meant) != meant:
+            raise FatalError(
+                f"{place}: '{cleaned(written)}' stands there twice, with blanks or accents that"
+                " do not count, and means two things"
+            )
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:

@@ -6,16 +6,14 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
+from services.cli.importing.formats.cells import REPORTED
+
 _encode = json.JSONEncoder(sort_keys=True, ensure_ascii=True).encode
 
 _EMPTY = 0
 _FIRST_SLOTS = 1 << 12
 _FULLEST = 0.6
 _WORD = (1 << 64) - 1
-
-REPORTED = ("import_line", "import_code", "import_detail")
-"""Columns that a file of refused rows adds: not part of a row's content."""
-
 
 NAMING_FIELDS = ("message_id", "event", "account_id", "user_id", "anonymous_id", "email")
 """Fields whose columns tell kinds of rows apart, beside that of the time."""

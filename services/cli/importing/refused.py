@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from services.cli.importing.fields import as_text
-from services.cli.importing.formats.cells import Format, RowProblem, Shape
+from services.cli.importing.formats.cells import REPORTED, Format, RowProblem, Shape
 from services.cli.importing.mapping import ColumnMapping
-from services.cli.importing.names import REPORTED
 from services.cli.importing.rows import Row
 from shared.errors import FatalError
 

@@ -83,8 +83,13 @@ class ImportReport:
         """Print that a request is retried."""
         self._print(f"{reason}: trying again in {seconds:.1f} s")
 
-    def finish(self, *, as_json: bool, stopped: str | None, misspelt: Mapping[str, str]) -> None:
-        """Print the summary and exit with the matching code. `misspelt`: see `event_hints`."""
+    def finish(
+        self, *, as_json: bool, stopped: str | None, misspelt: Mapping[str, str], skipped: int
+    ) -> None:
+        """Print the summary and exit with the matching code.
+
+        `misspelt`: see `event_hints`; `skipped`: rows that have not happened yet.
+        """
         if stopped is None:
             self._state_file.clear()
         if as_json:
@@ -94,11 +99,15 @@ class ImportReport:
                 "complete": not stopped,
                 "misspelt": dict(misspelt),
             }
+            if skipped:
+                summary["skipped_future"] = skipped
             if self._ignored:
                 summary["ignored_ids"] = dict(self._ignored.most_common())
             typer.echo(json.dumps(summary))
         else:
             typer.echo(f"{self._accepted:,} events accepted, {self._refused:,} rows refused")
+            if skipped:
+                typer.echo(_skipped(skipped))
             if self._ignored:
                 typer.echo(_left_out(self._ignored))
             for line in _hints(self.events, misspelt):
@@ -152,8 +161,8 @@ def _summary(findings: Findings) -> str:
         lines.append("  more rows would be refused; --errors FILE keeps all of them")
     if findings.earliest and findings.latest:
         lines.append(f"time: {findings.earliest.isoformat()} to {findings.latest.isoformat()}")
-    if findings.later_than_now:
-        lines.append(f"  {findings.later_than_now:,} later than now: they would be set to now")
+    if findings.skipped_future:
+        lines.append(_skipped(findings.skipped_future))
     lines += [f"accounts: {findings.accounts:,}", f"people: {findings.people:,}"]
     if findings.events:
         lines.append("events:")
@@ -166,6 +175,10 @@ def _summary(findings: Findings) -> str:
     if findings.unused_columns:
         lines.append(f"columns left out: {', '.join(map(_shown, findings.unused_columns))}")
     return "\n".join(lines)
+
+
+def _skipped(rows: int) -> str:
+    return f"{counted(rows, 'row')} left out, which have not happened yet"
 
 
 def _left_out(ignored: Counter[str]) -> str:

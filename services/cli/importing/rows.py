@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,23 +17,30 @@ from typing import Any
 import msgspec
 
 from services.cli.importing.fields import FIELDS, OBJECTS, as_text, fitted
-from services.cli.importing.formats.cells import RawRow, RowProblem, Shape
+from services.cli.importing.formats.cells import REPORTED, RawRow, RowProblem, Shape
 from services.cli.importing.formats.opening import open_file
-from services.cli.importing.mapping import TIME_NAMES, ColumnMapping, did_you_mean
+from services.cli.importing.mapping import TIME_NAMES, ColumnMapping, did_you_mean, time_parts
 from services.cli.importing.names import (
     NAMING_FIELDS,
-    REPORTED,
     Occurrences,
     kind_of_row,
     row_name,
 )
-from services.cli.importing.times import instant
+from services.cli.importing.times import instant, joined
 from services.ingest.events.candidate import NUMBER_OUT_OF_RANGE
 from services.ingest.events.verdicts import RefusalCode, Refused
 from shared.contracts.names import cleaned
 from shared.errors import FatalError
 
 _CHUNK_BYTES = 1 << 20
+
+IN_THE_FUTURE = "in_the_future"
+"""Code of rows that have not happened yet; ingest would take them for events of now."""
+_IN_THE_FUTURE = (
+    "it has not happened yet: import it once it has, or leave such rows out with --future skip"
+)
+_CLOCKS_DIFFER = timedelta(minutes=1)
+"""How far ahead the clock may be of the system that wrote the file."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -49,6 +57,13 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Text of the row, if it could not."""
 
 
+@dataclass(slots=True)
+class SkippedRows:
+    """Rows that are left out because their time is yet to come."""
+
+    number: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
     """An opened file."""
@@ -57,6 +72,8 @@ class Rows:
     """Names of the columns; None where each row has names of its own (NDJSON)."""
     total: int
     rows: Iterator[Row]
+    skipped: SkippedRows
+    """Of the rows read so far."""
 
 
 def file_hash(path: Path) -> str:
@@ -69,23 +86,39 @@ def file_hash(path: Path) -> str:
 
 
 @contextmanager
-def open_rows(path: Path, mapping: ColumnMapping, shape: Shape) -> Iterator[Rows]:
+def open_rows(
+    path: Path, mapping: ColumnMapping, shape: Shape, *, now: datetime | None = None
+) -> Iterator[Rows]:
     """Rows in file order. Raises FatalError when the file as a whole cannot be read, OSError.
+
+    `now`: a row that happens later is refused, or left out if the mapping says so; None: any time will do.
 
     Cost: one row in memory, and about 20 bytes for each distinct row before it.
     """
     with open_file(path, shape) as opened:
         if opened.columns is not None:
+            mapping = mapping.resolved(opened.columns)
             _check_columns(mapping, opened.columns)
-        plan, seen = _plan(mapping, opened.columns), Occurrences()
-        rows = (_row(raw, plan, seen, is_typed=opened.is_typed)
+        plan, seen = _plan(mapping, opened.columns, now), Occurrences()
+        skipped = SkippedRows()
+        rows: Iterator[Row] = (_row(raw, plan, seen, is_typed=opened.is_typed)
                 for raw in opened.rows)  # fmt: skip
-        yield Rows(columns=opened.columns, total=opened.total, rows=rows)
+        if mapping.future == "skip":
+            rows = _without_future(rows, skipped)
+        yield Rows(columns=opened.columns, total=opened.total, rows=rows, skipped=skipped)
+
+
+def _without_future(rows: Iterator[Row], skipped: SkippedRows) -> Iterator[Row]:
+    for row in rows:
+        if row.problem is not None and row.problem.code == IN_THE_FUTURE:
+            skipped.number += 1
+        else:
+            yield row
 
 
 def unused_columns(mapping: ColumnMapping, columns: Sequence[str]) -> list[str]:
     """Columns that touchpoints are not made from."""
-    used = mapping.used_columns() | set(REPORTED)
+    used = mapping.resolved(columns).used_columns() | set(REPORTED)
     reached = {column.partition(".")[0] for column in used}
     return [column for column in columns if column not in used | reached]
 
@@ -95,7 +128,11 @@ def _check_columns(mapping: ColumnMapping, columns: Sequence[str]) -> None:
         return column in columns or column.partition(".")[0] in columns
 
     listed = f"its columns are {', '.join(columns)}"
-    missing = sorted(column for column in mapping.named_columns() if not is_there(column))
+    parts = {part for name in mapping.time_columns() for part in time_parts(name, columns)}
+    named_columns = mapping.named_columns()
+    if (time := mapping.columns.get("occurred_at")) in named_columns:
+        named_columns = named_columns - {time} | parts
+    missing = sorted(column for column in named_columns if not is_there(column))
     if missing:
         named = ", ".join(f"{column}{did_you_mean(column, columns)}" for column in missing)
         raise FatalError(f"the file has no column {named}; {listed}")
@@ -105,7 +142,7 @@ def _check_columns(mapping: ColumnMapping, columns: Sequence[str]) -> None:
         raise FatalError(
             f"no column names the event: --event-column or --event does{hint}; {listed}"
         )
-    if "occurred_at" not in mapping.constants and not any(map(is_there, mapping.time_columns())):
+    if "occurred_at" not in mapping.constants and not any(map(is_there, parts)):
         hint = next(filter(None, (did_you_mean(name, columns) for name in TIME_NAMES)), "")
         raise FatalError(f"no column tells the time: --time-column does{hint}; {listed}")
 
@@ -117,14 +154,17 @@ class _FilePlan:
     fields: tuple[tuple[str, str, Mapping[str, Any], Any], ...]
     """Field, its column, values to replace, value for rows without one."""
     objects: tuple[tuple[str, Mapping[str, str]], ...]
-    times: tuple[str, ...]
+    times: tuple[tuple[str, ...], ...]
+    """Columns that may hold the time, each of one part or several that are joined."""
     rename: Mapping[str, str]
     mapping: ColumnMapping
+    latest: str
+    """Latest time of a row, as text that sorts by time."""
     kind: tuple[tuple[str, str], ...]
     """Field and column of what names a row: see `names.kind_of_row`."""
 
 
-def _plan(mapping: ColumnMapping, columns: Sequence[str] | None) -> _FilePlan:
+def _plan(mapping: ColumnMapping, columns: Sequence[str] | None, now: datetime | None) -> _FilePlan:
     def may_be_there(column: str) -> bool:
         return columns is None or column in columns or "." in column
 
@@ -144,9 +184,10 @@ def _plan(mapping: ColumnMapping, columns: Sequence[str] | None) -> _FilePlan:
             for name in OBJECTS
             if (keys := mapping.objects.get(name, {})) or may_be_there(name)
         ),
-        times=mapping.time_columns(),
+        times=tuple(time_parts(name, columns) for name in mapping.time_columns()),
         rename={cleaned(name): event for name, event in mapping.rename.items()},
         kind=_kind(mapping, columns),
+        latest=(now + _CLOCKS_DIFFER if now else datetime.max.replace(tzinfo=UTC)).isoformat(),
         mapping=mapping,
     )
 
@@ -159,7 +200,11 @@ def _table(values: Mapping[str, Any]) -> Mapping[str, Any]:
 def _kind(mapping: ColumnMapping, columns: Sequence[str] | None) -> tuple[tuple[str, str], ...]:
     """The columns that say which event a row is, as far as the file has them."""
     named = [(name, mapping.columns.get(name, name)) for name in NAMING_FIELDS]
-    named += [("occurred_at", column) for column in mapping.time_columns()]
+    named += [
+        ("occurred_at", part)
+        for name in mapping.time_columns()
+        for part in time_parts(name, columns)
+    ]
     return tuple(each for each in named if columns is None or each[1] in columns)
 
 
@@ -172,7 +217,9 @@ def _row(raw: RawRow, plan: _FilePlan, seen: Occurrences, *, is_typed: bool) -> 
             if isinstance(touchpoint, Refused)
             else _named(touchpoint, raw.cells, plan, seen, is_typed=is_typed)
         )
-        if isinstance(made, Refused):
+        if not isinstance(touchpoint, Refused) and touchpoint["occurred_at"] > plan.latest:
+            problem = RowProblem(line=raw.line, code=IN_THE_FUTURE, detail=_IN_THE_FUTURE)
+        elif isinstance(made, Refused):
             problem = RowProblem(line=raw.line, code=made.code, detail=made.detail)
         else:
             body = made
@@ -200,7 +247,7 @@ def _named(
             event = _cell(cells, plan.mapping.columns.get("event", "event"))
             if event is None:
                 event = plan.mapping.constants.get("event")
-            touchpoint["message_id_scope"] = kind_of_row(plan.kind, as_text(event))
+            touchpoint["message_id_scope"] = kind_of_row(plan.kind, cleaned(as_text(event)))
     else:
         # As text, so that a table has the same message ids as CSV, workbook and Parquet.
         content = {column: as_text(cell) for column, cell in cells.items()} if is_typed else cells
@@ -216,6 +263,11 @@ _NO_TIME = Refused(RefusalCode.INVALID_OCCURRED_AT, "no time")
 _BAD_TIME = Refused(
     RefusalCode.INVALID_OCCURRED_AT, "the time cannot be read; --time-format says how it is written"
 )
+_BAD_ZONE = Refused(
+    RefusalCode.INVALID_OCCURRED_AT,
+    "the time cannot be read; the %Z of --time-format takes UTC, GMT, CET, CEST, EST, EDT and the like, or"
+    " Europe/Berlin: for any other name write it out in the format, and name the zone with --timezone",
+)
 _BAD_TEXT = Refused(RefusalCode.INVALID_UNICODE, "the row holds half of a surrogate pair")
 
 
@@ -223,7 +275,7 @@ def _touchpoint(cells: Mapping[str, Any], plan: _FilePlan) -> dict[str, Any] | R
     fields: dict[str, Any] = {}
     for name, column, values, constant in plan.fields:
         value = _cell(cells, column)
-        if value is None:
+        if value is None or _is_blank(value):
             value = constant
         elif values:
             value = values.get(cleaned(as_text(value)), value)
@@ -246,16 +298,17 @@ def _with_time(
     fields: dict[str, Any], cells: Mapping[str, Any], plan: _FilePlan
 ) -> dict[str, Any] | Refused:
     mapping = plan.mapping
-    written = mapping.constants.get("occurred_at")
-    for name in plan.times:
-        if (cell := _cell(cells, name)) is not None:
+    written: Any = mapping.constants.get("occurred_at")
+    for parts in plan.times:
+        values = [_cell(cells, part) for part in parts]
+        if (cell := values[0] if len(parts) == 1 else joined(values)) is not None:
             written = cell
             break
     if written is None:
         return _NO_TIME
     moment = instant(written, mapping.timezone, mapping.time_formats, mapping.epoch)
     if moment is None:
-        return _BAD_TIME
+        return _BAD_ZONE if any("%Z" in form for form in mapping.time_formats) else _BAD_TIME
     fields["occurred_at"] = moment.isoformat()
     return fields
 
@@ -267,6 +320,11 @@ def _gathered(cells: Mapping[str, Any], name: str, keys: Mapping[str, str]) -> d
         if (value := _cell(cells, column)) is not None:
             gathered[key] = value
     return gathered
+
+
+def _is_blank(value: object) -> bool:
+    """Whether nothing of it would be stored: blanks of any kind, invisible characters."""
+    return isinstance(value, str) and not cleaned(value)
 
 
 def _cell(cells: Mapping[str, Any], column: str) -> Any:  # noqa: ANN401 - a JSON value

@@ -14,6 +14,9 @@ LONGEST_ROW_CHARS = 1 << 22
 UNREADABLE = "unreadable_row"
 """Code of rows that could not be read into cells; the import's only addition to ingest's codes."""
 
+REPORTED = ("import_line", "import_code", "import_detail")
+"""Columns that a file of refused rows adds: not part of a row's content."""
+
 
 class Format(StrEnum):
     """Format of a file."""

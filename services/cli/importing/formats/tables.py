@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from importlib.util import find_spec
+from itertools import zip_longest
 from pathlib import Path
 from typing import IO, Any
 
@@ -141,5 +142,7 @@ def _rows(frames: Iterator[dict[str, Any]], columns: tuple[str, ...]) -> Iterato
                 yield RawRow(line=number, position=number, problem=problem)
                 continue
             yield RawRow(
-                line=number, position=number, cells=dict(zip(columns, cells, strict=False))
+                line=number,
+                position=number,
+                cells=dict(zip_longest(columns, cells[: len(columns)])),
             )

@@ -3,11 +3,13 @@
 import csv
 import io
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import BinaryIO, Protocol
 
 from services.cli.importing.formats.cells import (
     LONGEST_CELL_CHARS,
     LONGEST_ROW_CHARS,
+    REPORTED,
     UNREADABLE,
     OpenedFile,
     RawRow,
@@ -81,17 +83,20 @@ def read_csv(text: io.TextIOBase, stored: BinaryIO, total: int, delimiter: str) 
     if other is not None:
         raise FatalError(f"the header names one column; --delimiter {_SPELLED[other]} parts it")
     columns = column_names(header)
+    # In a file of refused rows, one that could not be read stands as it came, until it is corrected.
+    is_refused = columns[0] == REPORTED[0]
 
     def rows() -> Iterator[RawRow]:
         for line, values in _records(reader, lines):
             position = stored.tell()
             if isinstance(values, str):
                 yield _unreadable(line, position, values, "" if lines.is_cut else lines.record())
-            elif len(values) != len(columns):
+            elif any(values[len(columns) :]) or (is_refused and len(values) < len(columns)):
                 problem = f"{len(values)} cells where the header names {len(columns)}"
                 yield _unreadable(line, position, problem, values)
             else:
-                cells = dict(zip(columns, values, strict=True))
+                # Programs leave out trailing empty cells, or write more of them than there are columns.
+                cells = dict(zip_longest(columns, values[: len(columns)], fillvalue=""))
                 yield RawRow(line=line, position=position, cells=cells)
 
     return OpenedFile(columns=columns, total=total, rows=rows())

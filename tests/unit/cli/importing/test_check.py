@@ -30,7 +30,7 @@ ROWS = (
     ",no-address,home,2024-03-14 10:00:00,\n"
     "bob,,home,1969-03-14 10:00:00,\n"
     "bob,,home,soon,\n"
-    "bob,,home\n"
+    "bob,,home,2024-03-14,,x\n"
     "bob,,home,2025-01-01 00:00:00,\n"
 )
 
@@ -40,7 +40,7 @@ def check(
 ) -> Findings:
     settled = mapping or ColumnMapping()
     how = Shape(format=format_of(path), **shape)
-    with open_rows(path, settled, how) as rows:
+    with open_rows(path, settled, how, now=NOW) as rows:
         kept = (
             RefusedFile(
                 errors, shape=how, mapping=settled, columns=rows.columns, is_continued=False
@@ -64,8 +64,8 @@ def shop(tmp_path: Path) -> Path:
 def test_a_dry_run_counts_what_ingest_would_accept_and_refuse(shop: Path) -> None:
     assert check(shop).as_json() == {
         "rows": 8,
-        "accepted": 3,
-        "refused": 5,
+        "accepted": 2,
+        "refused": 6,
         "refused_by_code": {
             "invalid_occurred_at": {
                 "rows": 2,
@@ -87,16 +87,22 @@ def test_a_dry_run_counts_what_ingest_would_accept_and_refuse(shop: Path) -> Non
             "unreadable_row": {
                 "rows": 1,
                 "first_lines": [8],
-                "first_detail": "3 cells where the header names 5",
+                "first_detail": "6 cells where the header names 5",
+            },
+            "in_the_future": {
+                "rows": 1,
+                "first_lines": [9],
+                "first_detail": "it has not happened yet: import it once it has, or leave such rows out"
+                " with --future skip",
             },
         },
         "from": "2024-03-13T10:00:00+00:00",
-        "to": "2025-01-01T00:00:00+00:00",
-        "later_than_now": 1,
-        "events": {"home": 2, "cart": 1},
+        "to": "2024-03-14T10:00:00+00:00",
+        "skipped_future": 0,
+        "events": {"home": 1, "cart": 1},
         "other_events": 0,
         "accounts": {"count": 0, "exact": True},
-        "people": {"count": 2, "exact": True},
+        "people": {"count": 1, "exact": True},
         "ignored_ids": {},
         "unused_columns": ["plan"],
     }
@@ -122,7 +128,11 @@ def test_a_dry_run_prints_the_sentence_of_refused_rows_without_a_file_for_them(
             "  line 7: invalid_occurred_at: the time cannot be read; --time-format says how it is"
             " written"
         ),
-        "  line 8: unreadable_row: 3 cells where the header names 5",
+        "  line 8: unreadable_row: 6 cells where the header names 5",
+        (
+            "  line 9: in_the_future: it has not happened yet: import it once it has, or leave such rows"
+            " out with --future skip"
+        ),
     ]
 
 
@@ -131,7 +141,7 @@ def test_each_code_has_a_sentence_however_many_rows_of_another_came_before(
 ) -> None:
     path = tmp_path / "many.csv"
     rows = "".join("bob,,home,soon,\n" for _ in range(100))
-    path.write_text(f"{ROWS.splitlines()[0]}\n{rows},,home,2025-01-01 00:00:00,\n")
+    path.write_text(f"{ROWS.splitlines()[0]}\n{rows},,home,2024-01-01 00:00:00,\n")
 
     findings = check(path)
     with pytest.raises(typer.Exit):
@@ -159,11 +169,11 @@ def test_refused_rows_are_kept_unchanged_and_are_accepted_once_corrected(
     ]  # fmt: skip
     assert refused[4][3:] == ["bob", "", "home", "soon", ""]
     assert refused[5][:2] == ["8", "unreadable_row"]
-    assert refused[5][3:] == ["bob", "", "home"]
+    assert refused[5][3:] == ["bob", "", "home", "2024-03-14", "", "x"]
     again = check(corrected)
     assert (again.accepted, dict(again.by_code)) == (
         3,
-        {"missing_identity": 1, "unreadable_row": 1},
+        {"missing_identity": 1, "unreadable_row": 1, "in_the_future": 1},
     )
     assert again.unused_columns == ["plan"]
 

@@ -147,7 +147,7 @@ def test_columns_are_gathered_as_properties_and_empty_cells_left_out(tmp_path: P
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("ann,home", "2 cells where the header names 3"),
+        ("ann,home,2024-03-13,,x", "5 cells where the header names 3"),
         ("ann,,2024-03-13", "no event name"),
         ("ann,home,", "no time"),
         ("ann,home,yesterday", "the time cannot be read; --time-format says how it is written"),
