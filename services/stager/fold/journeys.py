@@ -61,25 +61,33 @@ class Journeys:
         return self._workspaces.get(workspace_id, _NO_JOURNEYS)
 
     def apply(self, published: Iterable[PublishedMap]) -> None:
-        """Bring newer publications into force.
+        """Bring newer publications into force: of each journey its newest version, alone compiled.
 
-        A map that this release cannot compile stays out, with an error in the log. Publishing checks
-        maps, so this needs a downgrade, and one such map must not stop the others.
+        A map that this release cannot compile stays out, with an error in the log, and the version before
+        it stays. Publishing checks maps, so this needs a downgrade, and one such map must not stop the
+        others.
         """
+        versions: dict[tuple[int, str], list[PublishedMap]] = {}
         for each in published:
             self.publication = max(self.publication, each.publication)
-            if each.is_retired:
-                journeys = self._workspaces.setdefault(each.workspace_id, WorkspaceJourneys())
-                journeys.retire(each.journey, each.version)
-                log.info(
-                    "map_retired",
-                    workspace_id=each.workspace_id,
-                    journey=each.journey,
-                    version=each.version,
-                )
-                continue
+            versions.setdefault((each.workspace_id, each.journey), []).append(each)
+        for of_journey in versions.values():
+            of_journey.sort(key=lambda each: each.version, reverse=True)
+            for each in of_journey:
+                if self._is_applied(each):
+                    break
+
+    def _is_applied(self, each: PublishedMap) -> bool:
+        """Bring one version into force, unless a newer one is or this release cannot compile it."""
+        journeys = self._workspaces.setdefault(each.workspace_id, WorkspaceJourneys())
+        in_force = journeys.by_key.get(each.journey)
+        if in_force is not None and in_force.journey.version >= each.version:
+            return True
+        if each.is_retired:
+            journeys.retire(each.journey, each.version)
+        else:
             try:
-                compiled = each.compiled()
+                journeys.put(each.compiled())
             except (MapInvalid, ValueError):
                 log.exception(
                     "map_not_usable",
@@ -87,17 +95,14 @@ class Journeys:
                     journey=each.journey,
                     version=each.version,
                 )
-                continue
-            journeys = self._workspaces.setdefault(each.workspace_id, WorkspaceJourneys())
-            in_force = journeys.by_key.get(each.journey)
-            if in_force is None or in_force.journey.version < each.version:
-                journeys.put(compiled)
-                log.info(
-                    "map_in_force",
-                    workspace_id=each.workspace_id,
-                    journey=each.journey,
-                    version=each.version,
-                )
+                return False
+        log.info(
+            "map_retired" if each.is_retired else "map_in_force",
+            workspace_id=each.workspace_id,
+            journey=each.journey,
+            version=each.version,
+        )
+        return True
 
 
 async def refresh_journeys(connection: Connection, journeys: Journeys) -> None:

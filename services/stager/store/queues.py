@@ -48,10 +48,17 @@ _NEWEST = """
     SELECT (SELECT max(publication) FROM journey_version), (SELECT max(change) FROM suppression)
 """
 
+# The newest versions of each journey, however many were published: those before can never come into force.
 _PUBLISHED = """
     SELECT publication, workspace_id, journey, version, definition, is_retired
-    FROM journey_version WHERE publication > $1 ORDER BY publication
+    FROM (
+        SELECT *, row_number() OVER (PARTITION BY workspace_id, journey ORDER BY version DESC) AS place
+        FROM journey_version WHERE publication > $1
+    ) AS numbered
+    WHERE place <= $2 ORDER BY publication
 """
+_NEWEST_VERSIONS = 3
+"""Read of each journey: the newest, and those that stand in where this release cannot read it."""
 
 # The oldest deadlines that are due and that no other transaction has locked.
 _DUE = """
@@ -170,7 +177,7 @@ async def newest(connection: Connection, *, is_alone: bool) -> tuple[int, int]:
 
 
 async def publications_after(connection: Connection, publication: int) -> list[PublishedMap]:
-    """Maps published after the given number, oldest first."""
+    """The newest versions of each map published after the given number, oldest first."""
     return [
         PublishedMap(
             publication=row[0],
@@ -180,7 +187,7 @@ async def publications_after(connection: Connection, publication: int) -> list[P
             definition=msgspec.json.decode(row[4]),
             is_retired=row[5],
         )
-        for row in await connection.fetch(_PUBLISHED, publication)
+        for row in await connection.fetch(_PUBLISHED, publication, _NEWEST_VERSIONS)
     ]
 
 
