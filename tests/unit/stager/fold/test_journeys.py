@@ -7,11 +7,12 @@ import pytest
 
 from services.stager.fold.journeys import Journeys
 from shared import maps
+from shared.ids import DEFAULT_WORKSPACE
 from shared.journey.compile import CompiledJourney
 from shared.maps import templates
 from shared.maps.published import PublishedMap
 
-WORKSPACE = 1
+WORKSPACE = DEFAULT_WORKSPACE
 UNREADABLE = {"title": "From a later release", "stages": "?"}
 
 

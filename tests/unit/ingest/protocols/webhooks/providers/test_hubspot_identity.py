@@ -259,7 +259,7 @@ def test_the_additional_addresses_of_a_contact_are_names_of_it(
     assert updated.get("previous_names") == names
 
 
-def test_the_same_property_of_a_company_names_nobody() -> None:
+def test_the_same_property_of_a_company_is_no_name() -> None:
     [updated] = parsed(
         SourceKind.HUBSPOT, changed("company", "hs_additional_emails", "a@x.example")
     )
