@@ -80,7 +80,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A provider's record of the account, such as `hubspot:company:701`.
 
     The event belongs to the account of the record. Beside it `account_id` says which account that is, as
-    the record's field says it; the newest of several counts.
+    the record's field says it; the newest of several counts. The same text in both takes back what was said:
+    the record is an account of its own.
     """
     previous_id: str | None = None
     """Segment's `alias`: the former id of the person, a name of any kind."""

@@ -69,6 +69,9 @@ _accounts = st.one_of(
         st.sampled_from(COMPANIES),
         st.sampled_from(ACCOUNTS),
     ),
+    st.sampled_from(COMPANIES).map(
+        lambda record: {"account_external_id": record, "account_id": record}
+    ),
 )
 _no_account: st.SearchStrategy[Fields] = st.just({})
 _previous = st.one_of(

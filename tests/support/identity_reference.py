@@ -375,10 +375,14 @@ class _Accounts:
         for _ in range(MAX_STEPS):
             group = self._groups.of(account)
             account = self._survivor.get(group, min(group))
-            said = [self._of_record[each] for each in group if each in self._of_record]
+            said = [(*self._of_record[each], each) for each in group if each in self._of_record]
             if not said:
                 break
-            account = self._of_record.get(account, max(said))[1]
+            own = next((each for each in said if each[2] == account), max(said))
+            if own[1] == own[2]:
+                # The record is an account of its own.
+                break
+            account = own[1]
         return account
 
     def of(self, event: IdentityEvent) -> str | None:

@@ -152,6 +152,10 @@ def _hash(envelope: Envelope, rules: Redaction) -> Envelope | Refused:
         _hash_path(envelope, path, changes, pseudonym)
     if rules.hashes_emails:
         _hash_addresses(envelope, changes, pseudonym)
+    if envelope.account_id is not None and envelope.account_id == envelope.account_external_id:
+        # Both say that the record is an account of its own, as long as they are equal.
+        record = envelope.account_external_id
+        changes["account_id"] = changes.get("account_external_id", record)
     if envelope.previous_names:
         fields = {path.field for path in rules.hashed}
         changes["previous_names"] = [

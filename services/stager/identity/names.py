@@ -46,7 +46,7 @@ class EventNames(msgspec.Struct, frozen=True, gc=False):
     is_about_record: bool = False
     """The event is about its record alone, which was deleted."""
     account_of_record: str | None = None
-    """The account that `account`, a provider's record, stands for."""
+    """The account that `account`, a provider's record, stands for: itself where it has none any more."""
 
     @property
     def person(self) -> Key | None:
@@ -134,7 +134,7 @@ def _event_names(e: Envelope, order: Order, *, is_strict: bool) -> EventNames:
         is_unmerge=e.type == "unmerge",
         leaves=e.type == "leave",
         is_about_record=e.is_about_record,
-        account_of_record=account_id if record and account_id != record else None,
+        account_of_record=account_id if record else None,
     )
 
 

@@ -322,14 +322,17 @@ def representatives_of_records(
 ) -> Mapping[Key, Key]:
     """The accounts that records stand for: of each group of merged accounts the newest statement.
 
-    The statements about the record that stands for the group count first.
+    The statements about the record that stands for the group count first. A group is left out where the
+    newest one says that its record is an account of its own.
     """
-    newest: dict[Key, tuple[bool, Order, Key]] = {}
+    newest: dict[Key, tuple[bool, Order, Key, Key]] = {}
     for each in statements:
         if each.kind is not StatementKind.RECORD:
             continue
         group = merged.of(each.name)
-        candidate = (each.name == group, each.order, each.other)
+        candidate = (each.name == group, each.order, each.other, each.name)
         if group not in newest or candidate > newest[group]:
             newest[group] = candidate
-    return {group: account for group, (_, _, account) in newest.items()}
+    return {
+        group: account for group, (_, _, account, record) in newest.items() if account != record
+    }

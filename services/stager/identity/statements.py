@@ -27,7 +27,7 @@ class StatementKind(StrEnum):
     DEVICE = "device"
     """`other`, a device, was used under `name`."""
     RECORD = "record"
-    """`name`, a provider's record, is of the account `other`."""
+    """`name`, a provider's record, is of the account `other`, or an account of its own: the same name."""
 
 
 Pair = tuple[StatementKind, Key, Key, str]

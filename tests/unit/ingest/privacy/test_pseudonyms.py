@@ -314,3 +314,16 @@ def test_a_large_event_is_refused_before_its_addresses_are_searched() -> None:
 def stored_of(verdict: Envelope | Refused) -> Envelope:
     assert isinstance(verdict, Envelope)
     return verdict
+
+
+@pytest.mark.parametrize("fields", [("account_id",), ("account_external_id",), ("email",)])
+def test_a_record_that_is_an_account_of_its_own_stays_that_when_ids_are_hashed(
+    fields: tuple[str, ...],
+) -> None:
+    record = "hubspot:company:701"
+
+    settings = SourceSettings(hash_fields=fields)
+
+    envelope = stored(settings, account_id=record, account_external_id=record)
+
+    assert envelope.account_id == envelope.account_external_id

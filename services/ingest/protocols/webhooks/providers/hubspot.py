@@ -129,6 +129,13 @@ def _changed(item: JsonObject, thing: str, account_property: str | None) -> _Tou
     if named is not None and changed == account_property:
         # Of a company: the account that its record stands for, until a later change corrects it.
         touchpoint["account_id"] = named
+    elif (
+        thing == "company"
+        and changed == account_property
+        and values.is_cleared(item, "propertyValue")
+    ):
+        # Which account it was is not said: the company is one of its own again.
+        touchpoint["account_id"] = touchpoint["account_external_id"]
     elif named is not None and named.strip("0") and changed == _COMPANY_OF.get(thing):
         touchpoint |= _who("company", named)
     return [touchpoint]

@@ -121,6 +121,14 @@ def account(account_id: str | None, record: str | None) -> JsonObject:
     return {} if record is None else {"account_external_id": record}
 
 
+def is_cleared(fields: Mapping[str, Any], name: str | None) -> bool:
+    """Whether a field is among them and empty; a value of another type is not."""
+    if name is None or name not in fields:
+        return False
+    value = fields[name]
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
 def present(fields: Mapping[str, Any]) -> JsonObject:
     """The fields without those that are None."""
     return {name: value for name, value in fields.items() if value is not None}

@@ -216,6 +216,11 @@ class _Change:
             custom = custom.get("value")
         return identifier(record.get(name)) or identifier(custom)
 
+    def _is_account_cleared(self) -> bool:
+        """Whether a change emptied the field: one that does not concern the field tells nothing of it."""
+        was_named = self._account_named(self._before) is not None
+        return self._action == "change" and was_named and self._account_named(self._now) is None
+
     def _account(self, record: Mapping[str, Any]) -> JsonObject:
         """The account of a record that is no organization, as its own field or its organization says."""
         # A lead has its own name for the reference.
@@ -241,6 +246,8 @@ class _Change:
         if self._thing == "organization":
             # Both: the record is that account, until its field says another.
             account_id = None if self._action == "delete" else self._account_named(whole)
+            if account_id is None and self._is_account_cleared():
+                account_id = self._own()
             return present({"account_external_id": self._own(), "account_id": account_id})
         account = self._account(whole)
         if self._thing == "person":

@@ -189,7 +189,12 @@ class _Record:
         own = _named(self._thing, self._number)
         if self._kind == "Account":
             # Both: the record is that account, until its field says another.
-            return present({"account_external_id": own, "account_id": self._account_named()})
+            account_id = self._account_named()
+            if self._change not in _DONE and values.is_cleared(
+                self._record, self._account_property
+            ):
+                account_id = own
+            return present({"account_external_id": own, "account_id": account_id})
         account = self._account("AccountId")
         contact = record_id(self._record.get("ContactId") or self._record.get("WhoId"))
         is_of_contact = self._kind in ("Task", "Event") or (self._kind == "Case" and not account)

@@ -59,6 +59,8 @@ def read(item: JsonObject, settings: SourceSettings) -> ProviderItem:
             before = values.mapping(data.get("previous_attributes"))
             events = reader(thing, before)
             touchpoints = [{"channel": "billing", **who, **each} for each in events]
+            if kind == "customer.updated":
+                touchpoints += _left(thing, before, settings.account_id_property)
     return ProviderItem(
         type=kind,
         message_id=values.message_id(PROVIDER, item.get("id")),
@@ -118,6 +120,27 @@ def _account(thing: Mapping[str, Any], account_property: str | None) -> str | No
     account_ids = [each for each in map(identifier, places) if each is not None]
     valid = (each for each in account_ids if not names.is_junk(each))
     return next(valid, account_ids[0] if account_ids else None)
+
+
+def _left(
+    customer: Mapping[str, Any], before: Mapping[str, Any], account_property: str | None
+) -> "_Touchpoints":
+    """A customer whose account id was emptied is in that account no longer."""
+    if account_property is None or _account(customer, account_property) is not None:
+        return []
+    former = identifier(values.mapping(before.get("metadata")).get(account_property))
+    number = identifier(customer.get("id"))
+    if former is None or number is None or names.is_junk(former):
+        return []
+    return [
+        {
+            "type": "leave",
+            "event": "Customer Unlinked",
+            "channel": "billing",
+            "external_id": f"{PROVIDER}:customer:{number}",
+            "account_id": former,
+        }
+    ]
 
 
 _Touchpoints = list[JsonObject]

@@ -194,10 +194,36 @@ def test_the_account_id_of_a_company_says_which_account_its_record_is(value: str
     ]
 
 
-def test_an_account_id_that_was_cleared_names_none() -> None:
-    item = changed("company", "our_account", "")
+@pytest.mark.parametrize("value", ["", "  ", None])
+def test_a_company_whose_account_id_was_cleared_is_an_account_of_its_own(value: str | None) -> None:
+    item = changed("company", "our_account", value)
 
     (event,) = parsed(SourceKind.HUBSPOT, item, account_id_property="our_account")
+
+    assert event["account_id"] == event["account_external_id"] == "hubspot:company:201"
+
+
+@pytest.mark.parametrize(
+    ("thing", "name", "value"),
+    [("company", "industry", ""), ("contact", "our_account", ""), ("deal", "our_account", None)],
+)
+def test_nothing_else_that_is_cleared_says_which_account_it_is(
+    thing: str, name: str, value: str | None
+) -> None:
+    item = changed(thing, name, value)
+
+    (event,) = parsed(SourceKind.HUBSPOT, item, account_id_property="our_account")
+
+    assert "account_id" not in event
+
+
+@pytest.mark.parametrize("item", [{"propertyValue": {"a": 1}}, {"propertyValue": False}, {}])
+def test_a_value_of_another_type_clears_nothing(item: dict[str, Any]) -> None:
+    sent = {**changed("company", "our_account", ""), **item}
+    if not item:
+        del sent["propertyValue"]
+
+    (event,) = parsed(SourceKind.HUBSPOT, sent, account_id_property="our_account")
 
     assert "account_id" not in event
 

@@ -174,3 +174,30 @@ def test_a_person_has_its_primary_address_and_the_others_as_names() -> None:
     assert updated["email"] == "ann@acme.example"
     assert updated["previous_names"] == ["email:ann@home.example", "email:ann@old.example"]
     assert not {"email", "previous_names"} & deleted.keys()
+
+
+@pytest.mark.parametrize(
+    ("action", "now", "before", "account"),
+    [
+        ("change", custom(None), custom("acme"), "pipedrive:organization:9"),
+        ("change", {"abc": ""}, {"abc": "acme"}, "pipedrive:organization:9"),
+        ("change", custom("birke"), custom("acme"), "birke"),
+        ("change", custom("acme"), {"name": "Acme"}, "acme"),
+        # The field was empty before: it says nothing new.
+        ("change", custom(None), {"name": "Acme"}, None),
+        ("create", custom(None), None, None),
+        ("delete", None, custom("acme"), None),
+    ],
+)
+def test_an_organization_whose_account_id_was_cleared_is_an_account_of_its_own(
+    action: str,
+    now: dict[str, Any] | None,
+    before: dict[str, Any] | None,
+    account: str | None,
+) -> None:
+    item = pipedrive(action, "organization", now, before)
+
+    [event] = parsed(SourceKind.PIPEDRIVE, item, account_id_property="abc")
+
+    assert event["account_external_id"] == "pipedrive:organization:9"
+    assert event.get("account_id") == account

@@ -157,3 +157,37 @@ def test_a_converted_lead_of_our_account_is_the_contact_there() -> None:
             "account_id": "acme",
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("item", "account"),
+    [
+        (record("Account", ACCOUNT_ID, Ours__c=None), ACCOUNT),
+        (record("Account", ACCOUNT_ID, Ours__c=" "), ACCOUNT),
+        (change("Account", ACCOUNT_ID, "UPDATE", Ours__c=None), ACCOUNT),
+        (record("Account", ACCOUNT_ID, Ours__c="acme"), "acme"),
+        # Without the field it is not known; a new record has nothing to take back.
+        (record("Account", ACCOUNT_ID, Industry="Steel"), None),
+        (change("Account", ACCOUNT_ID, "UPDATE", Industry="Steel"), None),
+        (change("Account", ACCOUNT_ID, "CREATE", Ours__c=None), None),
+        (change("Account", ACCOUNT_ID, "DELETE", Ours__c=None), None),
+    ],
+)
+def test_an_account_whose_id_was_cleared_is_one_of_its_own(
+    item: dict[str, Any], account: str | None
+) -> None:
+    names = names_of(item, account_id_property="Ours__c")
+
+    assert names["account_external_id"] == ACCOUNT
+    assert names.get("account_id") == account
+
+
+def test_a_cleared_id_of_an_opportunity_leaves_its_account_to_say_where_it_is() -> None:
+    item = record("Opportunity", DEAL_ID, StageName="Won", AccountId=ACCOUNT_ID, Ours__c=None)
+
+    names = names_of(item, account_id_property="Ours__c")
+
+    assert names == {
+        "external_id": f"salesforce:opportunity:{DEAL_ID}",
+        "account_external_id": ACCOUNT,
+    }

@@ -291,3 +291,31 @@ def test_metadata_without_a_real_account_lose_nothing_of_the_event() -> None:
     (event,) = parsed(SourceKind.STRIPE, item, account_id_property="account")
 
     assert (event["external_id"], event["account_id"]) == ("stripe:customer:cus_1", "n/a")
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "left"),
+    [
+        ({}, {"metadata": {"our_account": "acme"}}, "acme"),
+        ({"our_account": ""}, {"metadata": {"our_account": "acme"}}, "acme"),
+        ({"our_account": "birke"}, {"metadata": {"our_account": "acme"}}, None),
+        ({}, {"metadata": {"our_account": "n/a"}}, None),
+        ({}, {"metadata": {"plan": "pro"}}, None),
+        ({}, {"name": "Ann"}, None),
+    ],
+)
+def test_a_customer_whose_account_id_was_cleared_is_in_that_account_no_longer(
+    now: dict[str, Any], before: dict[str, Any], left: str | None
+) -> None:
+    item = happened("customer.updated", before, object="customer", id="cus_1", metadata=now)
+
+    [_, *more] = parsed(SourceKind.STRIPE, item, account_id_property="our_account")
+
+    expected = {
+        "type": "leave",
+        "event": "Customer Unlinked",
+        "channel": "billing",
+        "external_id": "stripe:customer:cus_1",
+        "account_id": left,
+    }
+    assert more == ([expected] if left else [])
