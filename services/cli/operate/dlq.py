@@ -19,7 +19,7 @@ from services.cli.queries import dead_letters
 from shared.clock import SystemClock
 from shared.contracts.message_ids import as_sent
 from shared.eventlog.factory import open_writer
-from shared.eventlog.port import LogWriter, NewRecord
+from shared.eventlog.port import MAX_RECORD_BYTES, LogWriter, NewRecord
 from shared.settings import CommonSettings, load
 
 app = typer.Typer(no_args_is_help=True)
@@ -140,10 +140,11 @@ async def _replay_one(database_url: str, writer: LogWriter, number: int) -> None
         fail(f"dead letter {number} was refused because no mapping knows it: {_BY_MAPPING}")
     if row.reason == "erased":
         fail(f"dead letter {number} was emptied with the person whom it named")
+    record = NewRecord(key=bytes(row.record_key or b""), value=bytes(row.record_value or b""))
+    if (size := len(record.key) + len(record.value)) > MAX_RECORD_BYTES:
+        fail(f"dead letter {number} has {size} bytes, the event log takes {MAX_RECORD_BYTES}")
     # Append before marking: a crash between the two replays it again, which is harmless.
-    await writer.append(
-        [NewRecord(key=bytes(row.record_key or b""), value=bytes(row.record_value or b""))]
-    )
+    await writer.append([record])
     now = SystemClock().now()
     await transact(database_url, lambda c: dead_letters.mark_replayed(c, number, now))
 

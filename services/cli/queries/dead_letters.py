@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.eventlog.port import MAX_RECORD_BYTES
 from shared.storage.tables import dead_letter
 
 NOT_TO_REPLAY = ("unmapped", "erased")
@@ -50,6 +51,9 @@ async def replayable(
             dead_letter.c.dead_letter_id > after,
             dead_letter.c.replayed_at.is_(None),
             dead_letter.c.reason.not_in(NOT_TO_REPLAY),
+            func.coalesce(func.octet_length(dead_letter.c.record_key), 0)
+            + func.coalesce(func.octet_length(dead_letter.c.record_value), 0)
+            <= MAX_RECORD_BYTES,
         )
         .order_by(dead_letter.c.dead_letter_id)
         .limit(limit)

@@ -1,5 +1,8 @@
 """Publishes dead letters to their topic.
 
+A record may have come with more bytes than the log takes from a writer: it is published cut short, with its
+whole size in the header `size`; table `dead_letter` keeps all of it.
+
 A dead letter counts as published once its topic has acknowledged it. One that is sent twice, because the
 acknowledgement was lost, has the same position in its headers.
 """
@@ -14,13 +17,14 @@ from services.stager.store.session import Pool, transaction
 from shared.clock import Clock
 from shared.contracts.topics import TOUCHPOINTS
 from shared.errors import TransientError
-from shared.eventlog.port import LogWriter, NewRecord
+from shared.eventlog.port import MAX_RECORD_BYTES, LogWriter, NewRecord
 from shared.process.waiting import Backoff, pause
 
 log = structlog.get_logger(__name__)
 
 _CHUNK = 100
 _PAUSE_SECONDS = 1.0
+_CUT_KEY_BYTES = 1_000
 
 
 class DeadLetterRelay:
@@ -65,10 +69,15 @@ class DeadLetterRelay:
 
 
 def _record(dead_letter: DeadLetter) -> NewRecord:
-    headers = (
+    headers: tuple[tuple[str, bytes], ...] = (
         ("reason", dead_letter.reason.encode()),
         ("topic", TOUCHPOINTS.encode()),
         ("partition", str(dead_letter.partition).encode()),
         ("offset", str(dead_letter.offset).encode()),
     )
-    return NewRecord(key=dead_letter.key or b"", value=dead_letter.value or b"", headers=headers)
+    key, value = dead_letter.key or b"", dead_letter.value or b""
+    if len(key) + len(value) > MAX_RECORD_BYTES:
+        headers += (("size", str(len(value)).encode()),)
+        key = key[:_CUT_KEY_BYTES]
+        value = value[: MAX_RECORD_BYTES - len(key)]
+    return NewRecord(key=key, value=value, headers=headers)

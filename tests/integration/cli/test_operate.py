@@ -51,12 +51,12 @@ async def read_from_log(
     )  # fmt: skip
 
 
-async def keep_dead_letter(owner: Connection, offset: int) -> int:
+async def keep_dead_letter(owner: Connection, offset: int, value: bytes = b"{\x1b[31m") -> int:
     number: int = await owner.fetchval(
         """INSERT INTO dead_letter (workspace_id, topic, partition, record_offset, record_key,
            record_value, reason, detail, created_at)
            VALUES (0, $1, 0, $2, 'k', $3, 'malformed', 'no JSON', $4) RETURNING dead_letter_id""",
-        TOUCHPOINTS, offset, b"{\x1b[31m", NOW,
+        TOUCHPOINTS, offset, value, NOW,
     )  # fmt: skip
     return number
 
@@ -95,6 +95,24 @@ async def test_the_exit_code_of_verify_tells_a_script(
 
     assert (clean.code, clean.json()["problems"]) == (0, [])
     assert broken.code == 1
+
+
+async def test_a_dead_letter_that_is_larger_than_the_log_takes_is_named_and_stops_no_other(
+    owner: Connection, command: OperatorCommand
+) -> None:
+    await owner.execute(
+        "INSERT INTO log_partition (topic, partition) VALUES ($1, 0) ON CONFLICT DO NOTHING",
+        TOUCHPOINTS,
+    )
+    number = await keep_dead_letter(owner, 101, b"x" * 950_000)
+    await keep_dead_letter(owner, 102)
+
+    named = await asyncio.to_thread(command, "dlq", "replay", str(number))
+    every = await asyncio.to_thread(command, "dlq", "replay", "--all", "--json")
+
+    assert named.code == 1
+    assert f"dead letter {number} has 950001 bytes" in named.error
+    assert every.json() == {"replayed": 1, "unmapped": 0}
 
 
 async def test_a_dead_letter_is_listed_shown_and_replayed_into_the_log(

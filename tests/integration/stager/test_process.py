@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.stager.app import Stager
+from services.stager.jobs.dead_letter_relay import DeadLetterRelay
 from services.stager.settings import StagerSettings
 from shared.clock import ManualClock
 from shared.contracts import envelope as wire
@@ -18,6 +19,7 @@ from shared.errors import FatalError
 from shared.eventlog.factory import ensure_topics, open_reader, open_writer
 from shared.eventlog.port import NewRecord
 from shared.settings import load
+from shared.storage.connect import DatabaseRole
 from shared.telemetry.metrics import Metrics
 from tests.integration.stager.world import SALES, START, World, world
 from tests.support.database import connected
@@ -135,6 +137,30 @@ async def test_dead_letters_reach_their_topic(database_url: str) -> None:
         records = await eventually(lambda: reader.poll(10, 0.2), within=60)
         await reader.stop()
         assert [(r.value, dict(r.headers)["reason"]) for r in records] == [(b"broken", b"not_json")]
+
+
+@pytest.mark.parametrize("size", [950_000, 3_000_000])
+async def test_a_record_that_is_larger_than_the_log_takes_stops_no_relay(
+    database_url: str, size: int
+) -> None:
+    settings = settings_of(database_url)
+    async with world(database_url, SALES) as w:
+        await ensure_topics(settings)
+        await w.send(b"x" * size, b"broken", w.event("Demo Requested", 0, account_id="acme"))
+        writer = open_writer(settings, DEAD_LETTERS, role=DatabaseRole.STAGER)
+        await writer.start()
+        await DeadLetterRelay(pool=w.pool, clock=w.clock, dead=writer).publish()
+        await writer.stop()
+
+        assert await w.rows("SELECT count(published_at) FROM dead_letter") == [(2,)]
+        reader = open_reader(settings, DEAD_LETTERS, "test")
+        await reader.start(_from_the_start)
+        large, small = await eventually(lambda: reader.poll(10, 0.2), within=60)
+        await reader.stop()
+        assert dict(large.headers)["size"] == b"%d" % size
+        assert len(large.key or b"") + len(large.value or b"") == 900_000
+        assert small.value == b"broken"
+        assert await w.rows("SELECT max(octet_length(record_value)) FROM dead_letter") == [(size,)]
 
 
 async def _from_the_start(_: Sequence[int]) -> dict[int, int]:
