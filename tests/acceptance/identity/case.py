@@ -10,6 +10,7 @@ from typing import Any
 from tests.acceptance.identity.bodies import Step
 from tests.acceptance.identity.senders import Senders
 from tests.support.eventually import eventually
+from tests.support.together import JointWait
 
 
 class Arrival(StrEnum):
@@ -23,10 +24,16 @@ class Arrival(StrEnum):
 
 
 class Case:
-    """Names that no other case has, and the answers about them."""
+    """Names that no other case has, and the answers about them.
 
-    def __init__(self, senders: Senders, arrival: Arrival, number: int) -> None:
+    It runs beside other cases, and waits together with them until all that they sent is applied.
+    """
+
+    def __init__(
+        self, senders: Senders, arrival: Arrival, number: int, together: JointWait
+    ) -> None:
         self.senders = senders
+        self._together = together
         self._arrival = arrival
         self._number = number
         self._steps = 0
@@ -59,11 +66,11 @@ class Case:
             case Arrival.REVERSED:
                 for each in reversed(named):
                     await self._send([each])
-                    await self.senders.settled()
+                    await self._together.wait()
             case Arrival.TWICE:
                 # At once, so that a step and its repetition meet.
                 await asyncio.gather(*(self._send([each]) for each in named for _ in range(2)))
-        await self.senders.settled()
+        await self._together.wait()
 
     async def refused(self, step: Step) -> None:
         """Send a step of which nothing may be accepted."""
@@ -82,12 +89,12 @@ class Case:
         """Let an operator merge or unmerge two people or accounts, a minute later than anything before."""
         self.senders.stack.clock.advance(timedelta(minutes=1))
         await self.senders.state(kind, name, verb, other, statuses)
-        await self.senders.settled()
+        await self._together.wait()
 
     async def erase(self, person: str) -> None:
         """Erase a person, and wait until it is done."""
         await self.senders.erase(person)
-        await self.senders.settled()
+        await self._together.wait()
 
     async def _send(self, named: Sequence[tuple[Step, str]]) -> None:
         for step, step_id in named:

@@ -1,9 +1,15 @@
-"""One Stageline on each event log for all cases, and a case for each way of arriving."""
+"""One Stageline on each event log for all cases, and the cases of a file at once, for each way of arriving.
+
+A test's function is the case. Pytest calls none of them: the first test of a file runs all, each with names
+of its own, and each test then reports what became of its case.
+"""
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +18,7 @@ from tests.acceptance.identity.case import Arrival, Case
 from tests.acceptance.identity.senders import PublicStack, Senders
 from tests.support.database import fresh_database
 from tests.support.services import Log
+from tests.support.together import JointWait, outcomes
 
 MAP = """
 journey: cases
@@ -47,14 +54,46 @@ async def senders(
         await stack.start()
         try:
             await stack.publish(MAP)
-            running = Senders(stack)
+            running = Senders(stack, request.param)
             await running.prepare()
             yield running
         finally:
             await stack.stop()
 
 
-@pytest.fixture(params=list(Arrival), ids=str)
-def case(senders: Senders, request: pytest.FixtureRequest) -> Case:
-    """A case whose names are no other's."""
-    return Case(senders, request.param, next(_numbers))
+@pytest.fixture(scope="module", params=list(Arrival), ids=str)
+async def results(senders: Senders, request: pytest.FixtureRequest) -> dict[str, Exception | None]:
+    """What ended each case of a file in one way of arriving, by the name of its test; None: all held."""
+    cases: dict[str, Callable[[JointWait], Awaitable[None]]] = {}
+    for item in request.session.items:
+        if not isinstance(item, pytest.Function) or item.path != request.path:
+            continue
+        own = dict(item.callspec.params)
+        if (own.pop("senders"), own.pop("results")) == (senders.log, request.param):
+            cases[item.name] = partial(_run, item.function, own, senders, request.param)
+    return await outcomes(senders.settled, cases)
+
+
+async def _run(
+    test: Callable[..., Awaitable[None]],
+    own: dict[str, Any],
+    senders: Senders,
+    arrival: Arrival,
+    together: JointWait,
+) -> None:
+    await test(case=Case(senders, arrival, next(_numbers), together), **own)
+
+
+@pytest.fixture
+def case(results: dict[str, Exception | None], request: pytest.FixtureRequest) -> Exception | None:
+    """The outcome of the test's case, in place of the `Case` of its signature, which it has run with."""
+    return results[request.node.name]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool:
+    """Report what ended a case, in place of calling it."""
+    error = pyfuncitem.funcargs["case"]
+    if isinstance(error, Exception):
+        raise error
+    return True

@@ -42,10 +42,12 @@ class PublicStack(Stack):
 class Senders:
     """Sends steps, each by its way and under an id of its own."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, log: str) -> None:
         self.stack = stack
+        self.log = log
+        """Name of its event log."""
         self._is_stuck = False
-        """One case that is not applied fails the others at once, and not each after a minute."""
+        """Cases that are not applied fail those that follow at once, and not each file after a minute."""
         self._sources: dict[str, str] = {}
         self._ways: dict[str, Callable[[dict[str, Any], str], Awaitable[httpx.Response]]] = {
             "native": self._native,
@@ -92,8 +94,8 @@ class Senders:
         answer = await self._ways[step.way](step.body, step_id)
         assert answer.is_success, answer.text
         verdict = answer.json()
-        assert not verdict["rejected"], answer.text
         self.stack.accepted += verdict["accepted"]
+        assert not verdict["rejected"], answer.text
 
     async def send_refused(self, step: Step, step_id: str) -> None:
         """Send one step of which nothing may be accepted."""
