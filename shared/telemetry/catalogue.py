@@ -105,6 +105,10 @@ ACTIONS = {
     "stageline_stager_last_poll_timestamp_seconds": (
         "More than a minute ago: the loop hangs; restart the stager and keep its log."
     ),
+    "stageline_stager_identity_names_left": (
+        "Each stager counts all of them, so take the largest. It falls while the job works; answers keep"
+        " the former person of a name until then. `stageline identity progress` shows the same."
+    ),
     "stageline_api_stage_population": "For reports: how many customers are in each stage.",
     "stageline_api_open_alerts": "For reports: alerts that are not resolved.",
 }

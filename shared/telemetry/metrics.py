@@ -189,6 +189,12 @@ class Metrics:
             "Unix time at which the consumer loop last polled the log.",
             registry=registry,
         )
+        self.stager_identity_names_left = Gauge(
+            "stageline_stager_identity_names_left",
+            "Names that wait to be resolved again, after an upgrade or by `stageline identity"
+            " resolve-again`, counted once a minute.",
+            registry=registry,
+        )
 
         # Api: read from Postgres at scrape time, at most every few seconds.
         self.api_subjects_in_stage = Gauge(

@@ -8,6 +8,7 @@ import typer
 from services.cli.client.errors import FriendlyGroup, fail, printable
 from services.cli.client.http import call, print_json
 from services.cli.client.target import target
+from services.cli.identity import resolving
 from services.cli.identity.shown import CONFLICT_COLUMNS, conflict_row, person_fields
 from services.cli.operate import junk
 from services.cli.reading.options import PAGE, AsJson, Cursor, Key, Limit, Url, parameters
@@ -16,6 +17,8 @@ from shared.contracts.names import is_person, names_of_any_kind
 
 app = typer.Typer(no_args_is_help=True)
 app.add_typer(junk.app, name="junk", help="Ids that name nobody.", cls=FriendlyGroup)
+app.command()(resolving.progress)
+app.command("resolve-again")(resolving.resolve_again)
 
 _WRONG_USAGE = 2
 

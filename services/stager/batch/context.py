@@ -58,7 +58,7 @@ class BatchContext:
         self.is_alone = is_alone
         self.subjects = SubjectLoader(cache)
         self.members = MemberTracker(cache)
-        self.names = NameResolver(cache, self.subjects)
+        self.names = NameResolver(cache, self.subjects, now)
         self.resolution = Resolution()
         self.output = FoldOutput(now)
         self.by_subject: dict[Key, list[BatchEvent]] = {}

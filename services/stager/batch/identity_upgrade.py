@@ -1,4 +1,4 @@
-"""Resolves names again that an earlier release resolved by its rules: a batch without records."""
+"""Resolves names again that were resolved by former rules or limits: a batch without records."""
 
 from collections.abc import Sequence
 
@@ -10,6 +10,7 @@ from services.stager.batch.steps.move_history import move_history
 from services.stager.batch.steps.refresh import refresh
 from services.stager.batch.steps.write import write
 from services.stager.identity.names import EventNames, Key, Order
+from services.stager.identity.state import OLD_RULES, Resolution
 from services.stager.store.session import Connection
 from shared.contracts.names import is_device
 
@@ -34,6 +35,12 @@ async def resolve_again(
         batch.invalidate_cache()
         raise
     return batch
+
+
+def names_resolved(resolution: Resolution) -> int:
+    """Names that waited for it and do so no more."""
+    waited = [*resolution.removed.values(), *(old for old, _ in resolution.changes.values())]
+    return sum(row is not None and row.version == OLD_RULES for row in waited)
 
 
 async def _resolve(connection: Connection, batch: BatchContext, names: Sequence[Key]) -> None:

@@ -6,6 +6,7 @@ cannot add to a person's history while it moves.
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from datetime import datetime
 from itertools import combinations
 
 from services.stager.batch.cached_reads import SubjectLoader
@@ -37,10 +38,11 @@ _MOST_READS = 200
 class NameResolver:
     """Resolves the names of one batch. `resolve` once; its reads stay for the checks that follow."""
 
-    def __init__(self, cache: RowCache, subjects: SubjectLoader) -> None:
+    def __init__(self, cache: RowCache, subjects: SubjectLoader, now: datetime) -> None:
+        """`now`: when the batch began, later than any resolution before."""
         self.read_at: dict[Key, int] = {}
         """Tick at which each row was read."""
-        self._state = State()
+        self._state = State(renewed_version=int(now.timestamp() * 1_000_000))
         self._cache = cache
         self._subjects = subjects
         self._locked: set[Key] = set()

@@ -92,7 +92,7 @@ class _Resolver:
         self._want_whole(self._of_old_rules())
 
     def _of_old_rules(self) -> set[Key]:
-        """Persons, and accounts, of rows that were resolved before decision 0024."""
+        """Persons, and accounts, of rows that are to be resolved again."""
         return {
             (workspace, row.person_id)
             for (workspace, _), row in self.state.rows.items()
@@ -118,7 +118,8 @@ class _Resolver:
         """Work out the groups of all names that new statements reach."""
         state = self.state
         statements = Statements(state.statements)
-        touched: set[Key] = set()
+        # Known statements of names that wait count as well: former limits may have refused them.
+        touched = {name for name, row in state.rows.items() if row and row.version == OLD_RULES}
         for event in [*self.events, *self._events_of_old_rules()]:
             if event.is_about_record and event.record is not None:
                 touched.add(event.record)

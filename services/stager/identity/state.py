@@ -11,7 +11,7 @@ from services.stager.identity.statements import Pair, Statement, Statements
 from services.stager.identity.timeline import Timeline
 
 OLD_RULES = 0
-"""`NameRow.version` of a name that was resolved before decision 0024."""
+"""`NameRow.version` of a name that waits to be resolved again: by a former release, or by former limits."""
 
 
 class NameRow(msgspec.Struct, frozen=True, gc=False):
@@ -47,6 +47,8 @@ class StoredEvent(msgspec.Struct, frozen=True, gc=False):
 class State:
     """What was read, each part with the keys that it was read for."""
 
+    renewed_version: int = 1
+    """Version of a row that is resolved again: none that it had before, which another stager may hold."""
     rows: dict[Key, NameRow | None] = field(default_factory=dict)
     """None: the name has no row."""
     statements: Statements = field(default_factory=Statements)

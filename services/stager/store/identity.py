@@ -15,6 +15,7 @@ from services.stager.store.bulk import bulk
 from services.stager.store.rows import Row, StoredTouchpoint
 from services.stager.store.session import Connection
 from services.stager.store.write import guarded, plain
+from shared.storage.identity import resolving
 
 _COLUMNS = """
     i.workspace_id, i.identifier, i.version, i.person_id, i.subject_id, i.users, i.accounts
@@ -139,9 +140,6 @@ _NEW_STATEMENTS = bulk(
     "text",
     "text",
 )
-
-RESOLVE_AGAIN = "resolve-again"
-"""Row of `identity_job` that migration 0011 makes."""
 
 _timeline = msgspec.json.Decoder(Timeline)
 _encode = msgspec.json.Encoder().encode
@@ -282,7 +280,7 @@ async def next_job(connection: Connection) -> int | None:
     total: int | None = await connection.fetchval(
         "SELECT total FROM identity_job WHERE job = $1 AND finished_at IS NULL"
         " FOR UPDATE SKIP LOCKED",
-        RESOLVE_AGAIN,
+        resolving.JOB,
     )
     return total
 
@@ -291,13 +289,13 @@ async def is_job_done(connection: Connection) -> bool:
     """Whether the job has finished."""
     done: bool = await connection.fetchval(
         "SELECT NOT EXISTS (SELECT FROM identity_job WHERE job = $1 AND finished_at IS NULL)",
-        RESOLVE_AGAIN,
+        resolving.JOB,
     )
     return done
 
 
 async def names_of_old_rules(connection: Connection, limit: int) -> list[Key]:
-    """The next names that were resolved before decision 0024."""
+    """The next names that are to be resolved again."""
     rows = await connection.fetch(
         "SELECT workspace_id, identifier FROM identifier WHERE version = 0"
         " ORDER BY workspace_id, identifier LIMIT $1",
@@ -306,11 +304,17 @@ async def names_of_old_rules(connection: Connection, limit: int) -> list[Key]:
     return [(row[0], row[1]) for row in rows]
 
 
+async def names_left(connection: Connection) -> int:
+    """Number of names that are to be resolved again. Cost: one read of their index."""
+    left: int = await connection.fetchval("SELECT count(*) FROM identifier WHERE version = 0")
+    return left
+
+
 async def job_progress(connection: Connection, names: int, finished_at: datetime | None) -> None:
     """Add to the names that the job has resolved; with an instant it is over."""
     await connection.execute(
         "UPDATE identity_job SET done = done + $2, finished_at = $3 WHERE job = $1",
-        RESOLVE_AGAIN,
+        resolving.JOB,
         names,
         finished_at,
     )

@@ -1,13 +1,17 @@
 """Names of an earlier release are resolved again from the kept events, while batches go on."""
 
+import asyncio
 from random import Random
 from typing import Any
 
 import pytest
 
 from services.stager.jobs.identity_job import IdentityJob
+from services.stager.records.records import decode_all
+from shared.storage.identity import resolving
 from tests.integration.stager.world import HABIT, SALES, World, snapshot, story, wipe, world
-from tests.support.database import connected
+from tests.support.database import connected, owner_transaction
+from tests.support.eventually import eventually
 
 RECORD = "hubspot:contact:8301"
 
@@ -22,6 +26,15 @@ async def mark_as_old_rules(w: World) -> None:
             " total = (SELECT count(*) FROM identifier)"
         )
     w.restart()
+
+
+async def mark_all(w: World, *, chunk: int = 1000) -> None:
+    """Do as `stageline identity resolve-again` does."""
+    async with owner_transaction(w.url) as connection:
+        await resolving.start(connection)
+        position: resolving.Position | None = (0, "")
+        while position is not None:
+            position = await resolving.mark(connection, position, chunk)
 
 
 async def finish(w: World, *, limit: int) -> int:
@@ -50,6 +63,96 @@ async def test_the_job_comes_to_what_the_events_say(database_url: str, seed: int
 
         assert await snapshot(w) == expected
         assert await progress(w) == (True, True, True)
+        assert await w.rows("SELECT count(*) FROM identifier WHERE version = 0") == [(0,)]
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_all_names_resolved_once_more_are_what_they_were(
+    database_url: str, seed: int
+) -> None:
+    random = Random(seed)  # noqa: S311 - chance that can be repeated
+    async with world(database_url, SALES, HABIT) as w:
+        before, after = story(w, random, 20), story(w, random, 10)
+        await w.send(*before, *after)
+        expected = await snapshot(w)
+        await wipe(w)
+        await w.send(*before)
+        await mark_all(w, chunk=3)
+        assert await w.rows("SELECT count(*) FROM identifier WHERE version > 0") == [(0,)]
+
+        for event in after:
+            await w.send(event)
+            await IdentityJob(w.stager.context, w.metrics).step(1)
+        await finish(w, limit=random.randint(1, 50))
+
+        assert await snapshot(w) == expected
+        assert await w.rows("SELECT count(*) FROM identifier WHERE version = 0") == [(0,)]
+
+
+async def test_a_stager_that_read_a_name_before_it_was_resolved_again_does_not_write_over_it(
+    database_url: str,
+) -> None:
+    async with world(database_url, SALES) as w:
+        other = w.another_stager()
+
+        async def send_to_other(day: int, account: str) -> None:
+            event = w.event("Blog Read", day, user_id="leah", account_id=account)
+            records = decode_all(w.records([event]), max_bytes=100_000)
+            for done in await other.writer.store(records, w.positions):
+                w.positions.update(done.next_offsets)
+
+        await send_to_other(0, "acme")
+        w.restart()
+        await w.send(w.event("Blog Read", 2, user_id="leah", account_id="beta"))
+        await mark_all(w)
+        await finish(w, limit=50)
+        # It knows the row as it was after its own event, and that was the first version.
+        await send_to_other(4, "gamma")
+
+        await w.send(w.event("Demo Requested", 3, user_id="leah"))
+        assert await w.stage("beta") == ("evaluation", "active", 1)
+
+
+async def test_the_gauge_has_the_names_that_wait_and_zero_after_the_last(database_url: str) -> None:
+    async with world(database_url, SALES) as w:
+        await w.send(
+            *(w.event("Blog Read", 0, user_id=f"u{n}", email=f"{n}@x.io") for n in range(3))
+        )
+        await mark_all(w)
+        seen: list[float | None] = []
+
+        def left() -> float | None:
+            return w.metrics.registry.get_sample_value("stageline_stager_identity_names_left")
+
+        job = IdentityJob(w.stager.context, w.metrics)
+        await job.step(1)
+        await job._count(0.0)
+        seen.append(left())
+        stop = asyncio.Event()
+        running = asyncio.ensure_future(IdentityJob(w.stager.context, w.metrics).run(stop))
+
+        async def is_done() -> bool:
+            return left() == 0 and await progress(w) == (True, True, True)
+
+        await eventually(is_done)
+        stop.set()
+        await running
+        assert seen == [4]
+        assert await w.rows("SELECT done, total FROM identity_job") == [(6, 6)]
+
+
+async def test_the_job_begins_again_when_names_are_marked_after_its_end(database_url: str) -> None:
+    async with world(database_url, SALES) as w:
+        await w.send(w.event("Blog Read", 0, user_id="leah", account_id="acme"))
+        job = IdentityJob(w.stager.context, w.metrics)
+        await job.step()
+        assert await progress(w) == (False, False, True)
+
+        await mark_all(w)
+        while await job.step():
+            pass
+
+        assert await w.rows("SELECT done, total FROM identity_job") == [(1, 1)]
         assert await w.rows("SELECT count(*) FROM identifier WHERE version = 0") == [(0,)]
 
 
