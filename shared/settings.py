@@ -119,6 +119,34 @@ class CommonSettings(BaseSettings):
         return value
 
 
+class IdentitySettings(CommonSettings):
+    """Limits of who is who, by which the stager joins and the api explains: equal in every process."""
+
+    identity_user_ids: int = Field(
+        default=1,
+        ge=1,
+        le=200,
+        description="User ids that a person may have by standing together in events; a merge is not bound.",
+    )
+    identity_records: int = Field(
+        default=1,
+        ge=1,
+        le=200,
+        description="Records of one kind of one provider, such as HubSpot contacts, that a person may have"
+        " likewise.",
+    )
+    identity_addresses: int = Field(
+        default=200, ge=1, le=2000, description="Addresses that a person may have likewise."
+    )
+    identity_names: int = Field(
+        default=200,
+        ge=2,
+        le=2000,
+        description="Names that a person may have in all, devices apart, and names that one may stand beside;"
+        " beyond it a name is shared and joins nothing.",
+    )
+
+
 def load(kind: type[S], **overrides: str) -> S:
     """Build settings from the environment, naming every bad variable at once.
 

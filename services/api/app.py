@@ -16,6 +16,7 @@ from services.api.routes.bare_stage import BareStageRoute
 from services.api.settings import ApiSettings
 from services.api.stage_gauges import StageGauges
 from shared.clock import Clock
+from shared.contracts.identity_limits import IdentityLimits
 from shared.http import front as front_page
 from shared.http.front import Front
 from shared.http.health import Health, MetricsPeers
@@ -65,6 +66,12 @@ def build(settings: ApiSettings, *, keys: KeyCache, clock: Clock, metrics: Metri
         maps=MapCache(engine),
         stage_gauges=StageGauges(engine, metrics, period_seconds=settings.gauge_seconds),
         max_map_bytes=settings.max_map_bytes,
+        identity_limits=IdentityLimits(
+            user_ids=settings.identity_user_ids,
+            records=settings.identity_records,
+            addresses=settings.identity_addresses,
+            names=settings.identity_names,
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from services.api.maps.cache import MapCache
 from services.api.queries.connections import StageConnections
 from services.api.stage_gauges import StageGauges
 from shared.clock import Clock
+from shared.contracts.identity_limits import IdentityLimits
 from shared.keys.cache import KeyCache
 from shared.telemetry.metrics import Metrics
 
@@ -28,6 +29,7 @@ class ApiContext:
     maps: MapCache
     stage_gauges: StageGauges
     max_map_bytes: int
+    identity_limits: IdentityLimits
 
     async def close(self) -> None:
         """Close every connection."""

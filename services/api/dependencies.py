@@ -14,6 +14,7 @@ from services.api.context import ApiContext, context_of
 from services.api.http.security import caller
 from services.api.maps.cache import MapCache
 from services.api.queries.connections import workspace_transaction
+from shared.contracts.identity_limits import IdentityLimits
 from shared.http.raw_path import percent_decoded
 from shared.ids import WorkspaceId
 from shared.keys.principal import Principal
@@ -57,6 +58,14 @@ async def _maps(context: Context) -> MapCache:
 
 
 Maps = Annotated[MapCache, Depends(_maps)]
+
+
+async def _limits(context: Context) -> IdentityLimits:
+    return context.identity_limits
+
+
+Limits = Annotated[IdentityLimits, Depends(_limits)]
+"""How many names a person may have."""
 
 
 async def _now(context: Context) -> datetime:

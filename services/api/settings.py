@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from shared.settings import CommonSettings
+from shared.settings import IdentitySettings
 
 
-class ApiSettings(CommonSettings):
+class ApiSettings(IdentitySettings):
     """Settings of the api beyond the common ones."""
 
     stage_connections: int = Field(

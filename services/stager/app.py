@@ -19,6 +19,7 @@ from services.stager.settings import StagerSettings
 from services.stager.store.session import Pool, translated
 from services.stager.subjects.cache import RowCache
 from shared.clock import Clock
+from shared.contracts.identity_limits import IdentityLimits
 from shared.contracts.topics import DEAD_LETTERS, TOUCHPOINTS
 from shared.errors import FatalError, TransientError
 from shared.eventlog.factory import open_reader, open_writer
@@ -88,7 +89,15 @@ class Stager:
     async def _run(self, pool: Pool, stop: asyncio.Event) -> None:
         settings, metrics = self._settings, self._metrics
         context = StagerContext(
-            pool=pool, clock=self._clock, cache=RowCache(settings.stager_cache_subjects)
+            pool=pool,
+            clock=self._clock,
+            cache=RowCache(settings.stager_cache_subjects),
+            limits=IdentityLimits(
+                user_ids=settings.identity_user_ids,
+                records=settings.identity_records,
+                addresses=settings.identity_addresses,
+                names=settings.identity_names,
+            ),
         )
         consumer = self._consumer = Consumer(
             reader=self._reader,

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from shared.settings import CommonSettings
+from shared.settings import IdentitySettings
 
 
-class StagerSettings(CommonSettings):
+class StagerSettings(IdentitySettings):
     """Settings of the stager beyond the common ones."""
 
     stager_group: str = Field(

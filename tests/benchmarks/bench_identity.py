@@ -48,6 +48,7 @@ from services.standalone.postgres import EmbeddedPostgres
 from shared.clock import SystemClock
 from shared.contracts import envelope as wire
 from shared.contracts.envelope import Envelope
+from shared.contracts.identity_limits import DEFAULT_LIMITS
 from shared.eventlog.port import Record
 from shared.ids import new_message_id
 from shared.process.collector import tune_collector
@@ -231,7 +232,9 @@ async def fill_cache(bench: Bench, number: int) -> None:
     say(f"  cache: {held} names of at most {most}, {(names - before) / held:.0f} bytes each")
     async with pool.acquire() as connection:
         for at in range(0, len(wanted), BATCH):
-            for each in await tables.statements(connection, wanted[at : at + BATCH]):
+            for each in await tables.statements(
+                connection, wanted[at : at + BATCH], DEFAULT_LIMITS.names
+            ):
                 cache.pairs.put(each.pair, each.order)
     gc.collect()
     held = len(cache.pairs)

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from shared.contracts import names
+from shared.contracts.identity_limits import IdentityLimits
 from tests.support.identity_statements import Explicit, Pair
 
 Group = frozenset[str]
@@ -35,14 +36,31 @@ def would_meet(one: Group, other: Group, never: Iterable[Pair]) -> bool:
     return any(pair & one and pair & other for pair in never)
 
 
-def exceeds_limits(one: Group, other: Group) -> bool:
-    """Whether a person would have two user ids, or two records of one provider's kind."""
+def exceeds_limits(one: Group, other: Group, limits: IdentityLimits) -> bool:
+    """Whether a person would have too many user ids, addresses, or records of one provider's kind.
 
-    def kinds(group: Group) -> set[str]:
-        users = {names.USER for name in group if name.startswith(names.USER)}
-        return users | {kind for name in group if (kind := names.record_kind(name))}
+    What one of the two has alone is no obstacle, however many they are.
+    """
 
-    return bool(kinds(one) & kinds(other))
+    def users(group: Group) -> int:
+        return sum(name.startswith(names.USER) for name in group)
+
+    def addresses(group: Group) -> int:
+        return sum(name.startswith(names.EMAIL) for name in group)
+
+    def records(group: Group) -> dict[str, int]:
+        kinds = [kind for name in group if (kind := names.record_kind(name))]
+        return {kind: kinds.count(kind) for kind in kinds}
+
+    def is_beyond(of_one: int, of_other: int, most: int) -> bool:
+        return of_one > 0 and of_other > 0 and of_one + of_other > most
+
+    of_one, of_other = records(one), records(other)
+    return (
+        is_beyond(users(one), users(other), limits.user_ids)
+        or is_beyond(addresses(one), addresses(other), limits.addresses)
+        or any(is_beyond(of_one[k], of_other.get(k, 0), limits.records) for k in of_one)
+    )
 
 
 def shortest_path(

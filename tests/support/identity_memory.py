@@ -7,6 +7,7 @@ from services.stager.identity.names import EventNames, Key, Order
 from services.stager.identity.resolution import resolve
 from services.stager.identity.state import NameRow, Needs, Resolution, State, StoredEvent
 from services.stager.identity.statements import Statements
+from shared.contracts.identity_limits import DEFAULT_LIMITS, IdentityLimits
 from shared.contracts.names import is_person
 
 MOST_ROUNDS = 50
@@ -20,6 +21,7 @@ class IdentityMemory:
     rows: dict[Key, NameRow] = field(default_factory=dict)
     statements: Statements = field(default_factory=Statements)
     events: dict[Key, StoredEvent] = field(default_factory=dict)
+    limits: IdentityLimits = DEFAULT_LIMITS
     rounds: int = 0
     """Readings of all batches."""
 
@@ -33,11 +35,12 @@ class IdentityMemory:
             }.values()
         )
         state = State(
+            self.limits,
             absorbed={
                 name: row.person_id
                 for name, row in self.rows.items()
                 if not is_person(name[1]) and row.person_id != name[1]
-            }
+            },
         )
         for _ in range(MOST_ROUNDS):
             self.rounds += 1

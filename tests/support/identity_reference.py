@@ -22,6 +22,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shared.contracts import names
+from shared.contracts.identity_limits import DEFAULT_LIMITS
+from shared.contracts.identity_limits import IdentityLimits as Limits
 from tests.support.identity_groups import (
     Group,
     Groups,
@@ -31,6 +33,7 @@ from tests.support.identity_groups import (
     withdraw,
     would_meet,
 )
+from tests.support.identity_memberships import Membership, account_at, last_account
 from tests.support.identity_statements import (
     Explicit,
     IdentityEvent,
@@ -58,15 +61,6 @@ class Owner:
     subject: str
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """From this event on a person is in an account, or no longer."""
-
-    order: Order
-    account: str
-    is_in: bool
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identities:
     """Everything that the events say about identity."""
@@ -87,16 +81,17 @@ class Identities:
         return next((person for person, group in self.persons.items() if name in group), None)
 
 
-def identities(events: Iterable[IdentityEvent]) -> Identities:
-    """The outcome of a set of events, whatever their order."""
-    return _Reference(sorted(set(events), key=lambda event: event.order)).identities()
+def identities(events: Iterable[IdentityEvent], limits: Limits = DEFAULT_LIMITS) -> Identities:
+    """The outcome of a set of events, whatever their order. Of `limits` all but that of all names count."""
+    return _Reference(sorted(set(events), key=lambda event: event.order), limits).identities()
 
 
 class _Reference:
     """One evaluation. `events` are in event order."""
 
-    def __init__(self, events: list[IdentityEvent]) -> None:
+    def __init__(self, events: list[IdentityEvent], limits: Limits) -> None:
         self._events = events
+        self._limits = limits
         self._never = pairs_for_ever(
             (statement.pair, kind == "unmerge")
             for event in events
@@ -124,7 +119,7 @@ class _Reference:
             survivors = [self._survivor[each] for each in (left, right) if each in self._survivor]
             if would_meet(left, right, self._never) or len(left | right) > MAX_NAMES:
                 return False
-            if is_limited and exceeds_limits(left, right):
+            if is_limited and exceeds_limits(left, right, self._limits):
                 return False
             self._groups.join(one, other)
             if survivors:
@@ -307,24 +302,6 @@ def _users(event: IdentityEvent, device: str) -> list[str]:
 
 def _is_of_addresses_alone(group: Group) -> bool:
     return all(name.startswith(names.EMAIL) for name in group)
-
-
-def account_at(stated: list[Membership], at: Order) -> str | None:
-    """The account that a person was put into last before a time and not taken out of."""
-    joins = [each for each in stated if each.is_in]
-    before = [each for each in stated if each.order <= at]
-    if joins and joins[0].order > at:
-        return joins[0].account
-    return last_account(before)
-
-
-def last_account(stated: list[Membership]) -> str | None:
-    """The account of the newest statement that no later one takes back."""
-    newest = {each.account: each for each in stated}
-    return next(
-        (each.account for each in reversed(stated) if each.is_in and newest[each.account].is_in),
-        None,
-    )
 
 
 class _Accounts:

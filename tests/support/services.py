@@ -37,6 +37,7 @@ from services.stager.subjects.cache import RowCache
 from services.standalone.bootstrap import bootstrap
 from services.standalone.compose import AllServices, Settings, composed, settings_from
 from shared.clock import Clock, ManualClock
+from shared.contracts.identity_limits import DEFAULT_LIMITS, IdentityLimits
 from shared.contracts.topics import TOUCHPOINTS
 from shared.eventlog.kafka import topics as kafka_topics
 from shared.keys.cache import KeyCache
@@ -326,10 +327,16 @@ class StagerParts:
 
 
 def stager_parts(
-    pool: Pool, clock: Clock, metrics: Metrics, *, owner: str, subjects: int = 100
+    pool: Pool,
+    clock: Clock,
+    metrics: Metrics,
+    *,
+    owner: str,
+    subjects: int = 100,
+    limits: IdentityLimits = DEFAULT_LIMITS,
 ) -> StagerParts:
     """The parts of a stager named `owner`, with `subjects` subjects in its cache at most."""
-    context = StagerContext(pool=pool, clock=clock, cache=RowCache(subjects))
+    context = StagerContext(pool=pool, clock=clock, cache=RowCache(subjects), limits=limits)
     return StagerParts(
         context=context,
         writer=BatchWriter(context, owner=owner),

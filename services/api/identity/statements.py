@@ -4,12 +4,13 @@ The stager decides who is one (decision 0024); its outcome is in the rows of the
 here is the reason to show for that outcome, from the stored statements.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from shared.contracts.names import USER, is_device, is_person, record_kind
+from shared.contracts.identity_limits import IdentityLimits
+from shared.contracts.names import is_device, is_person
 
 Kind = Literal["together", "explicit", "unmerge", "device", "record"]
 TOGETHER: Kind = "together"
@@ -18,9 +19,6 @@ UNMERGE: Kind = "unmerge"
 DEVICE: Kind = "device"
 
 Reason = Literal["unmerged", "limit", "shared"]
-
-MOST_NAMES = 200
-"""A name beside more names of people than these is shared, and joins nothing."""
 
 Pair = frozenset[str]
 
@@ -108,28 +106,29 @@ class _Tree:
 
 
 def reason(
-    statement: Statement, kinds: Collection[str], other_kinds: Collection[str], *, is_unmerged: bool
+    statement: Statement,
+    kinds: Mapping[str, int],
+    other_kinds: Mapping[str, int],
+    limits: IdentityLimits,
+    *,
+    is_unmerged: bool,
 ) -> Reason:
     """Why a statement joined nothing although its names are of two persons.
 
-    `kinds`, `other_kinds`: what each of them has once, see `limited_kinds`. `is_unmerged`: an unmerge keeps
+    `kinds`, `other_kinds`: how many names of each limited kind they have. `is_unmerged`: an unmerge keeps
     the two persons apart.
     """
     if is_unmerged or statement.kind == EXPLICIT:
         # Nothing but an unmerge keeps an explicit statement from joining.
         return "unmerged"
-    return "limit" if set(kinds) & set(other_kinds) else "shared"
+    return "limit" if limits.forbid(kinds, other_kinds) else "shared"
 
 
-def limited_kinds(names: Iterable[str]) -> set[str]:
-    """Kinds of name that a person has once: a user id, and a record of each kind of a provider."""
-    kinds = {USER if name.startswith(USER) else record_kind(name) for name in names}
-    return {kind for kind in kinds if kind is not None}
-
-
-def is_shared(names: Collection[str], statements: Sequence[Statement]) -> bool:
+def is_shared(
+    names: Collection[str], statements: Sequence[Statement], limits: IdentityLimits
+) -> bool:
     """Whether a person has too many names, or a name that is beside too many of them."""
-    if sum(not is_device(name) for name in names) > MOST_NAMES:
+    if sum(not is_device(name) for name in names) > limits.names:
         return True
     beside: dict[str, set[str]] = {name: set() for name in names if not is_device(name)}
     for each in statements:
@@ -137,4 +136,4 @@ def is_shared(names: Collection[str], statements: Sequence[Statement]) -> bool:
             for name in (each.name, each.other):
                 if name in beside:
                     beside[name].add(each.beside(name))
-    return any(len(others) > MOST_NAMES for others in beside.values())
+    return any(len(others) > limits.names for others in beside.values())

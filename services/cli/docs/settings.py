@@ -12,11 +12,12 @@ from services.api.settings import ApiSettings
 from services.ingest.settings import IngestSettings
 from services.stager.settings import StagerSettings
 from services.standalone.settings import StandaloneSettings
-from shared.settings import CommonSettings, variable
+from shared.settings import CommonSettings, IdentitySettings, variable
 
 SECTIONS: tuple[tuple[str, type[CommonSettings]], ...] = (
     ("Every service", CommonSettings),
     ("Ingest", IngestSettings),
+    ("Who is who: stager and api", IdentitySettings),
     ("Stager", StagerSettings),
     ("Api", ApiSettings),
     ("Standalone (`make run`)", StandaloneSettings),
@@ -41,10 +42,11 @@ def document() -> str:
 
 
 def own_fields(kind: type[CommonSettings]) -> Iterator[tuple[str, FieldInfo]]:
-    """Fields that `kind` adds to the common ones or gives another default."""
+    """Fields that `kind` adds to those of its base class or gives another default."""
+    inherited = getattr(kind.__base__, "model_fields", {})
     for name, info in kind.model_fields.items():
-        common = CommonSettings.model_fields.get(name)
-        if kind is CommonSettings or common is None or common.default != info.default:
+        former = inherited.get(name)
+        if former is None or former.default != info.default:
             yield name, info
 
 

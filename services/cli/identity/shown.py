@@ -11,7 +11,7 @@ CONFLICT_COLUMNS = ("name", "of", "other", "of", "said (UTC)", "event", "why apa
 
 _WHY = {
     "unmerged": "unmerged",
-    "limit": "limit: one person has one user id, and one record of a kind",
+    "limit": "limit: one person would have too many user ids, or records of a kind",
     "shared": "shared: a name is beside too many others",
 }
 _HOW = {"together": "in one event with", "explicit": "merged with", "device": "on the device"}

@@ -18,6 +18,7 @@ from services.stager.store.rows import Erasure
 from services.stager.store.session import Pool
 from services.stager.subjects.cache import RowCache
 from shared.clock import Clock
+from shared.contracts.identity_limits import DEFAULT_LIMITS, IdentityLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class StagerContext:
     pool: Pool
     clock: Clock
     cache: RowCache
+    limits: IdentityLimits = DEFAULT_LIMITS
     journeys: Journeys = field(default_factory=Journeys)
     tombstones: Tombstones = field(default_factory=Tombstones)
     bare_ids: BareIds = field(default_factory=BareIds)
@@ -58,7 +60,7 @@ class BatchContext:
         self.is_alone = is_alone
         self.subjects = SubjectLoader(cache)
         self.members = MemberTracker(cache)
-        self.names = NameResolver(cache, self.subjects, now)
+        self.names = NameResolver(cache, self.subjects, stager.limits)
         self.resolution = Resolution()
         self.output = FoldOutput(now)
         self.by_subject: dict[Key, list[BatchEvent]] = {}

@@ -6,7 +6,6 @@ cannot add to a person's history while it moves.
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import datetime
 from itertools import combinations
 
 from services.stager.batch.cached_reads import SubjectLoader
@@ -28,6 +27,7 @@ from services.stager.store import identity as tables
 from services.stager.store import read
 from services.stager.store.session import Connection
 from services.stager.subjects.cache import RowCache
+from shared.contracts.identity_limits import IdentityLimits
 from shared.contracts.names import is_object, is_person
 from shared.history import decode_stored
 
@@ -38,11 +38,10 @@ _MOST_READS = 200
 class NameResolver:
     """Resolves the names of one batch. `resolve` once; its reads stay for the checks that follow."""
 
-    def __init__(self, cache: RowCache, subjects: SubjectLoader, now: datetime) -> None:
-        """`now`: when the batch began, later than any resolution before."""
+    def __init__(self, cache: RowCache, subjects: SubjectLoader, limits: IdentityLimits) -> None:
         self.read_at: dict[Key, int] = {}
         """Tick at which each row was read."""
-        self._state = State(renewed_version=int(now.timestamp() * 1_000_000))
+        self._state = State(limits)
         self._cache = cache
         self._subjects = subjects
         self._locked: set[Key] = set()
@@ -219,7 +218,7 @@ class NameResolver:
             await self._read_pairs(connection, needs)
         if needs.statements:
             await self._lock(connection, needs.statements)
-            for each in await tables.statements(connection, needs.statements):
+            for each in await tables.statements(connection, needs.statements, state.limits.names):
                 state.statements.add(each)
             state.statements_read |= needs.statements
         if needs.people:

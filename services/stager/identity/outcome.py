@@ -87,9 +87,7 @@ def _change_rows(result: Resolution, state: State, view: View, changes: Changes)
                 and name not in restated
             ):
                 continue
-            is_renewed = old is not None and old.version == OLD_RULES
-            version = state.renewed_version if is_renewed else new.version + 1
-            new = NameRow(version, new.person_id, new.subject_id, new.users, new.accounts)
+            new = NameRow(new.version + 1, new.person_id, new.subject_id, new.users, new.accounts)
             result.changes[name] = (old, new)
         links[name] = new
         _find_ends(result, name, old, new)

@@ -1,9 +1,9 @@
 """Which names are one person, or one account: the statements joined in order, within limits. Pure.
 
 Explicit statements are joined first, then the others, each in event order. A *together* joins only if no
-person would then have two `user` names or two records of one provider's kind. What is refused is a
-conflict; its statement is kept, and the api shows it. All of it depends on the set of statements alone
-(decision 0024).
+person would then have more names of a kind than its limit: one `user` name, one record of a provider's kind.
+What is refused is a conflict; its statement is kept, and the api shows it. All of it depends on the set of
+statements and the limits alone (decision 0024).
 """
 
 from collections import deque
@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 
 from services.stager.identity.names import Key, Order
 from services.stager.identity.statements import Statement, StatementKind, Statements
-from shared.contracts.names import EMAIL, USER, is_device, is_person, record_kind, strength
+from shared.contracts.identity_limits import IdentityLimits, limited_kind
+from shared.contracts.names import EMAIL, is_device, is_person, strength
 
-MOST_NAMES = 200
-"""Names of one person, and statements about one name; beyond it a name is *shared* and joins nothing."""
 _MOST_ADDRESSES_OF_DEVICE = 3
 """Names used on a device that may still be one person whose address was corrected."""
 _BEFORE_AND_AFTER = 2
@@ -37,25 +36,26 @@ class Partition:
         return self.representative.get(name, name)
 
 
-def shared_names(statements: Statements) -> set[Key]:
-    """Names of people beside more than `MOST_NAMES` others."""
+def shared_names(statements: Statements, limits: IdentityLimits) -> set[Key]:
+    """Names of people beside more others than a person may have names: they join nothing."""
+    most = limits.names
     return {
         name
         for name, others in statements.beside.items()
-        if len(others) > MOST_NAMES
+        if len(others) > most
         and is_person(name[1])
         and not is_device(name[1])
-        and sum(not is_device(other[1]) for other in others) > MOST_NAMES
+        and sum(not is_device(other[1]) for other in others) > most
     }
 
 
-def partition(statements: Statements) -> Partition:
+def partition(statements: Statements, limits: IdentityLimits) -> Partition:
     """Join the statements. Cost: O(n log n) in their number; that of unmerges times n more."""
-    shared = shared_names(statements)
+    shared = shared_names(statements, limits)
     explicit, togethers, devices = _sorted(statements)
     never = _never(explicit)
-    active = _active(explicit, togethers, never, shared)
-    groups = _Groups(never)
+    active = _active(explicit, togethers, _Groups(never, limits), shared)
+    groups = _Groups(never, limits)
     result = Partition()
     for each in active:
         if groups.absorb(each):
@@ -114,13 +114,12 @@ def _never(explicit: Iterable[Statement]) -> set[Pair]:
 def _active(
     explicit: Collection[Statement],
     togethers: Iterable[Statement],
-    never: set[Pair],
+    groups: "_Groups",
     shared: set[Key],
 ) -> list[Statement]:
-    """The explicit statements that no later unmerge withdraws."""
+    """The explicit statements that no later unmerge withdraws. `groups` has no names yet."""
     if all(each.kind is StatementKind.EXPLICIT for each in explicit):
         return list(explicit)
-    groups = _Groups(never)
     for each in togethers:
         _join_together(groups, each, shared)
     active: list[Statement] = []
@@ -204,10 +203,12 @@ def _corrections(devices: Iterable[Statement], groups: "_Groups") -> list[Statem
 class _Groups:
     """Disjoint sets of names with the limits of each."""
 
-    def __init__(self, never: set[Pair]) -> None:
+    def __init__(self, never: set[Pair], limits: IdentityLimits) -> None:
+        self._limits = limits
         self._parent: dict[Key, Key] = {}
         self._names: dict[Key, list[Key]] = {}
-        self._limited: dict[Key, frozenset[str]] = {}
+        self._kinds: dict[Key, dict[str, int]] = {}
+        """How many names of each limited kind a set has."""
         self._survivor: dict[Key, Key] = {}
         """Of a set with explicit statements the name that the last one left."""
         self._never: dict[Key, set[Key]] = {}
@@ -222,8 +223,8 @@ class _Groups:
         if name not in parent:
             parent[name] = name
             self._names[name] = [name]
-            kind = _limit_of(name[1])
-            self._limited[name] = frozenset((kind,)) if kind else frozenset()
+            kind = limited_kind(name[1])
+            self._kinds[name] = {kind: 1} if kind else {}
             return name
         root = name
         while parent[root] != root:
@@ -245,16 +246,18 @@ class _Groups:
             one, two = two, one
         if self._is_never(one, two):
             return False
-        if is_limited and self._limited[one] & self._limited[two]:
+        if is_limited and self._limits.forbid(self._kinds[one], self._kinds[two]):
             return False
-        if len(self._names[one]) + len(self._names[two]) > MOST_NAMES:
+        if len(self._names[one]) + len(self._names[two]) > self._limits.names:
             return False
         survivors = [self._survivor.pop(each) for each in (one, two) if each in self._survivor]
         if survivors:
             self._survivor[one] = min(survivors)
         self._parent[two] = one
         self._names[one] += self._names.pop(two)
-        self._limited[one] |= self._limited.pop(two)
+        kinds = self._kinds[one]
+        for kind, count in self._kinds.pop(two).items():
+            kinds[kind] = kinds.get(kind, 0) + count
         return True
 
     def absorb(self, statement: Statement) -> bool:
@@ -288,14 +291,7 @@ class _Groups:
         return result
 
 
-def _limit_of(name: str) -> str | None:
-    """What a person has once: a `user` name, and a record of each provider's kind."""
-    if name.startswith(USER):
-        return USER
-    return record_kind(name)
-
-
-def closure(statements: Statements, names: Collection[Key]) -> set[Key]:
+def closure(statements: Statements, names: Collection[Key], limits: IdentityLimits) -> set[Key]:
     """The names that statements connect with the given ones, not beyond shared names."""
     seen = set(names)
     waiting = deque(names)
@@ -303,7 +299,7 @@ def closure(statements: Statements, names: Collection[Key]) -> set[Key]:
         name = waiting.popleft()
         others = statements.beside.get(name, set())
         # One more than the bound: what a name connected until now has to be worked out once more.
-        if len(others) > most_beside(name):
+        if len(others) > _most_beside(name, limits):
             continue
         for other in others:
             if other not in seen:
@@ -312,9 +308,9 @@ def closure(statements: Statements, names: Collection[Key]) -> set[Key]:
     return seen
 
 
-def most_beside(name: Key) -> int:
-    """Statements about a name from which on it connects nothing."""
-    return (_MOST_ADDRESSES_OF_DEVICE if is_device(name[1]) else MOST_NAMES) + 1
+def _most_beside(name: Key, limits: IdentityLimits) -> int:
+    """Names beside one from which on it connects nothing."""
+    return (_MOST_ADDRESSES_OF_DEVICE if is_device(name[1]) else limits.names) + 1
 
 
 def representatives_of_records(

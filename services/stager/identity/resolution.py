@@ -134,12 +134,12 @@ class _Resolver:
         }
         if self.needs or not touched:
             return
-        self.view.reach = groups.closure(statements, touched)
+        self.view.reach = groups.closure(statements, touched, state.limits)
         self.needs.statements |= self.view.reach - state.statements_read
         self._want_rows(self.view.reach)
         if self.needs:
             return
-        self.view.partition = groups.partition(statements)
+        self.view.partition = groups.partition(statements, state.limits)
         self.view.records = dict(groups.representatives_of_records(statements, self.view.partition))
 
     def _is_new(self, statement: Statement) -> bool:

@@ -9,6 +9,7 @@ import msgspec
 from services.stager.identity.names import EventNames, Key, Order
 from services.stager.identity.statements import Pair, Statement, Statements
 from services.stager.identity.timeline import Timeline
+from shared.contracts.identity_limits import DEFAULT_LIMITS, IdentityLimits
 
 OLD_RULES = 0
 """`NameRow.version` of a name that waits to be resolved again: by a former release, or by former limits."""
@@ -45,10 +46,9 @@ class StoredEvent(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class State:
-    """What was read, each part with the keys that it was read for."""
+    """The rules in force, and what was read, each part with the keys that it was read for."""
 
-    renewed_version: int = 1
-    """Version of a row that is resolved again: none that it had before, which another stager may hold."""
+    limits: IdentityLimits = DEFAULT_LIMITS
     rows: dict[Key, NameRow | None] = field(default_factory=dict)
     """None: the name has no row."""
     statements: Statements = field(default_factory=Statements)

@@ -7,7 +7,6 @@ import asyncpg
 import msgspec
 
 from services.stager.identity.names import Key, Order
-from services.stager.identity.partition import MOST_NAMES
 from services.stager.identity.state import NameRow
 from services.stager.identity.statements import Pair, Statement, StatementKind
 from services.stager.identity.timeline import Timeline
@@ -179,9 +178,11 @@ async def names_of(connection: Connection, persons: Iterable[Key]) -> dict[Key, 
     return dict(_name(row) for row in await connection.fetch(_NAMES_OF, *_keys(persons)))
 
 
-async def statements(connection: Connection, keys: Iterable[Key]) -> list[Statement]:
-    """The statements about these names, of a name beside too many others a part."""
-    rows = await connection.fetch(_STATEMENTS, *_keys(keys), MOST_NAMES + 2)
+async def statements(
+    connection: Connection, keys: Iterable[Key], most_names: int
+) -> list[Statement]:
+    """The statements about these names; of one beside more than `most_names` others a part."""
+    rows = await connection.fetch(_STATEMENTS, *_keys(keys), most_names + 2)
     return [
         Statement(
             StatementKind(row["kind"]),

@@ -8,6 +8,8 @@ import pytest
 
 from services.stager.jobs.identity_job import IdentityJob
 from services.stager.records.records import decode_all
+from shared.contracts.envelope import Envelope
+from shared.contracts.identity_limits import DEFAULT_LIMITS, IdentityLimits
 from shared.storage.identity import resolving
 from tests.integration.stager.world import HABIT, SALES, World, snapshot, story, wipe, world
 from tests.support.database import connected, owner_transaction
@@ -89,28 +91,72 @@ async def test_all_names_resolved_once_more_are_what_they_were(
         assert await w.rows("SELECT count(*) FROM identifier WHERE version = 0") == [(0,)]
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(DEFAULT_LIMITS, IdentityLimits(user_ids=2), id="raised"),
+        pytest.param(IdentityLimits(user_ids=2), DEFAULT_LIMITS, id="lowered"),
+        pytest.param(DEFAULT_LIMITS, IdentityLimits(addresses=1, names=3), id="others lowered"),
+    ],
+)
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_changed_limit_counts_for_all_names_once_they_are_resolved_again(
+    database_url: str, seed: int, before: IdentityLimits, after: IdentityLimits
+) -> None:
+    random = Random(seed)  # noqa: S311 - chance that can be repeated
+    async with world(database_url, SALES, HABIT) as w:
+        events = story(w, random, 30)
+        w.restart(after)
+        await w.send(*events)
+        expected = await snapshot(w)
+        await wipe(w)
+        w.restart(before)
+        await w.send(*events)
+
+        w.restart(after)
+        await mark_all(w)
+        await finish(w, limit=random.randint(1, 50))
+
+        assert await snapshot(w) == expected
+
+
+async def test_a_limit_of_two_user_ids_joins_two_and_refuses_the_third(database_url: str) -> None:
+    async with world(database_url, SALES) as w:
+        w.restart(IdentityLimits(user_ids=2))
+        await w.send(
+            *(w.event("Blog Read", n, user_id=f"leah-{n}", email="l@x.io") for n in range(3))
+        )
+
+        persons = await w.rows("SELECT DISTINCT person_id FROM identifier ORDER BY 1")
+
+        assert persons == [("user:leah-0",), ("user:leah-2",)]
+
+
 async def test_a_stager_that_read_a_name_before_it_was_resolved_again_does_not_write_over_it(
     database_url: str,
 ) -> None:
     async with world(database_url, SALES) as w:
         other = w.another_stager()
 
-        async def send_to_other(day: int, account: str) -> None:
-            event = w.event("Blog Read", day, user_id="leah", account_id=account)
-            records = decode_all(w.records([event]), max_bytes=100_000)
+        async def send_to_other(*events: Envelope) -> None:
+            records = decode_all(w.records(events), max_bytes=100_000)
             for done in await other.writer.store(records, w.positions):
                 w.positions.update(done.next_offsets)
 
-        await send_to_other(0, "acme")
+        def signed_in(user: str, day: int) -> Envelope:
+            return w.event("Signed In", day, user_id=user, anonymous_id="laptop")
+
+        await send_to_other(signed_in("amy", 0))
         w.restart()
-        await w.send(w.event("Blog Read", 2, user_id="leah", account_id="beta"))
+        await w.send(signed_in("ben", 2))
         await mark_all(w)
         await finish(w, limit=50)
-        # It knows the row as it was after its own event, and that was the first version.
-        await send_to_other(4, "gamma")
+        # It knows the device as it was after its own event, and that was the first version.
+        await send_to_other(signed_in("carl", 4))
 
-        await w.send(w.event("Demo Requested", 3, user_id="leah"))
-        assert await w.stage("beta") == ("evaluation", "active", 1)
+        w.restart()
+        await w.send(w.event("Demo Requested", 3, anonymous_id="laptop"))
+        assert await w.stage("user:ben") == ("evaluation", "active", 1)
 
 
 async def test_the_gauge_has_the_names_that_wait_and_zero_after_the_last(database_url: str) -> None:
@@ -119,6 +165,7 @@ async def test_the_gauge_has_the_names_that_wait_and_zero_after_the_last(databas
             *(w.event("Blog Read", 0, user_id=f"u{n}", email=f"{n}@x.io") for n in range(3))
         )
         await mark_all(w)
+        w.restart()
         seen: list[float | None] = []
 
         def left() -> float | None:

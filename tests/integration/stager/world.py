@@ -16,6 +16,7 @@ from services.stager.store.session import Pool, transaction
 from shared.clock import ManualClock
 from shared.contracts import envelope as wire
 from shared.contracts.envelope import Envelope
+from shared.contracts.identity_limits import DEFAULT_LIMITS, IdentityLimits
 from shared.contracts.topics import TOUCHPOINTS
 from shared.eventlog.port import Record
 from shared.ids import DEFAULT_WORKSPACE
@@ -87,13 +88,15 @@ class World:
         raw = [wire.encode(v) if isinstance(v, Envelope) else v for v in values]
         return [Record(partition, start + at, b"k", value) for at, value in enumerate(raw)]
 
-    def another_stager(self, owner: str = "other") -> StagerParts:
+    def another_stager(
+        self, owner: str = "other", limits: IdentityLimits = DEFAULT_LIMITS
+    ) -> StagerParts:
         """That of another process, which shares nothing but the database."""
-        return stager_parts(self.pool, self.clock, self.metrics, owner=owner)
+        return stager_parts(self.pool, self.clock, self.metrics, owner=owner, limits=limits)
 
-    def restart(self) -> None:
+    def restart(self, limits: IdentityLimits = DEFAULT_LIMITS) -> None:
         """Continue as a new process on the same database."""
-        self.stager = self.another_stager("next")
+        self.stager = self.another_stager("next", limits)
 
     def decoded(
         self, events: Sequence[Envelope], partition: int, positions: dict[int, int]

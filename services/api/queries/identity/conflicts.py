@@ -1,5 +1,6 @@
 """SQL on conflicts: statements that joined nothing, and what keeps their names apart."""
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +15,11 @@ from services.api.identity.statements import (
     UNMERGE,
     Reason,
     Statement,
-    limited_kinds,
     reason,
 )
 from services.api.queries.identity.people import STATEMENT_COLUMNS, said
-from shared.contracts.names import EXTERNAL, RESERVED_PREFIXES, USER
+from shared.contracts.identity_limits import IdentityLimits, kinds_of
+from shared.contracts.names import EMAIL, EXTERNAL, RESERVED_PREFIXES, USER
 from shared.ids import WorkspaceId
 from shared.storage.identity.tables import identifier, identity_statement
 
@@ -107,7 +108,10 @@ def _itself(name: ColumnElement[str]) -> ColumnElement[str | None]:
 
 
 async def with_reasons(
-    connection: AsyncConnection, workspace_id: WorkspaceId, unjoined: Collection[Unjoined]
+    connection: AsyncConnection,
+    workspace_id: WorkspaceId,
+    unjoined: Collection[Unjoined],
+    limits: IdentityLimits,
 ) -> list[Refused]:
     """Why each of these statements joined nothing."""
     if not unjoined:
@@ -122,8 +126,9 @@ async def with_reasons(
             other_person_id=each.other_person_id,
             why=reason(
                 each.statement,
-                kinds.get(each.person_id, ()),
-                kinds.get(each.other_person_id, ()),
+                kinds.get(each.person_id, {}),
+                kinds.get(each.other_person_id, {}),
+                limits,
                 is_unmerged=frozenset((each.person_id, each.other_person_id)) in apart,
             ),
         )
@@ -133,8 +138,8 @@ async def with_reasons(
 
 async def _kinds_of_persons(
     connection: AsyncConnection, workspace_id: WorkspaceId, persons: Collection[str]
-) -> dict[str, set[str]]:
-    """Of each person the kinds of name that a person has once."""
+) -> dict[str, Counter[str]]:
+    """Of each person how many names of each limited kind it has."""
     rows = await connection.execute(
         select(identifier.c.identifier, identifier.c.person_id).where(
             identifier.c.workspace_id == workspace_id,
@@ -142,12 +147,13 @@ async def _kinds_of_persons(
             or_(
                 identifier.c.identifier.startswith(USER),
                 identifier.c.identifier.startswith(EXTERNAL),
+                identifier.c.identifier.startswith(EMAIL),
             ),
         )
     )
-    kinds: dict[str, set[str]] = {}
+    kinds: dict[str, Counter[str]] = {}
     for row in rows:
-        kinds.setdefault(row.person_id, set()).update(limited_kinds([row.identifier]))
+        kinds.setdefault(row.person_id, Counter()).update(kinds_of([row.identifier]))
     return kinds
 
 

@@ -6,7 +6,7 @@ from fastapi import Query
 
 from services.api import cursors
 from services.api.cursors import StatementPosition
-from services.api.dependencies import Database
+from services.api.dependencies import Database, Limits
 from services.api.errors import Code
 from services.api.http.routing import ScopedRouter
 from services.api.identity.statements import EXPLICIT
@@ -32,7 +32,7 @@ _LISTING = "conflicts"
     example=schemas.CONFLICTS_EXAMPLE,
 )
 async def list_conflicts(
-    query: Annotated[schemas.ConflictsQuery, Query()], database: Database
+    query: Annotated[schemas.ConflictsQuery, Query()], database: Database, limits: Limits
 ) -> schemas.Conflicts:
     """Statements whose two names are of two persons or two accounts, ordered by their names.
 
@@ -43,7 +43,7 @@ async def list_conflicts(
     after = position(query, StatementPosition, _LISTING)
     async with database.transaction() as connection:
         unjoined, end = await stored.page(connection, workspace_id, after=after, limit=query.limit)
-        refused = await stored.with_reasons(connection, workspace_id, unjoined)
+        refused = await stored.with_reasons(connection, workspace_id, unjoined, limits)
         authors = await people.authors(
             connection,
             workspace_id,

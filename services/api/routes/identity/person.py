@@ -5,7 +5,7 @@ from typing import cast
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.api.dependencies import Database
+from services.api.dependencies import Database, Limits
 from services.api.errors import Code, RequestRefused
 from services.api.http.routing import ScopedRouter
 from services.api.identity import statements as said
@@ -18,6 +18,7 @@ from services.api.queries.identity.people import NameRow
 from services.api.routes.identity.shown import Authors, conflict, statement
 from services.api.routes.people import PersonId, person_of_path
 from services.api.schemas.identity import people as schemas
+from shared.contracts.identity_limits import IdentityLimits
 from shared.contracts.message_ids import as_sent
 from shared.contracts.names import is_device, is_object, is_person, split
 from shared.ids import WorkspaceId
@@ -38,7 +39,7 @@ _MOST_CONFLICTS = 100
     response_description="The person.",
     example=schemas.PERSON_EXAMPLE,
 )
-async def get_person(person: PersonId, database: Database) -> schemas.Person:
+async def get_person(person: PersonId, database: Database, limits: Limits) -> schemas.Person:
     """Names with the statement that brought each, devices and accounts in time, and what joined nothing.
 
     A device leads to the person who is on it now. A person who was erased is unknown.
@@ -56,7 +57,9 @@ async def get_person(person: PersonId, database: Database) -> schemas.Person:
         on_devices = await stored.uses_of_devices(connection, workspace_id, names)
         devices = await _devices(connection, workspace_id, rows, on_devices, names)
         memberships = await _memberships(connection, workspace_id, row.person_id, rows)
-        refused = await _refused(connection, workspace_id, row.person_id, names, statements)
+        refused = await _refused(
+            connection, workspace_id, row.person_id, names, statements, limits=limits
+        )
         origins = said.origins(row.person_id, names, [*statements, *on_devices])
         authors = await stored.authors(
             connection,
@@ -97,7 +100,7 @@ async def get_person(person: PersonId, database: Database) -> schemas.Person:
             for each in ignored
             for field, value in each.ids.items()
         ],
-        is_shared=said.is_shared(names, statements),
+        is_shared=said.is_shared(names, statements, limits),
     )
 
 
@@ -155,6 +158,8 @@ async def _refused(
     person_id: str,
     names: Collection[str],
     statements: Sequence[Statement],
+    *,
+    limits: IdentityLimits,
 ) -> list[conflicts_stored.Refused]:
     own = set(names)
     outside = [
@@ -174,4 +179,6 @@ async def _refused(
         if each.name in owners and each.other in owners and owners[each.name] != owners[each.other]
     ]
     between.sort(key=lambda each: each.statement.order)
-    return await conflicts_stored.with_reasons(connection, workspace_id, between[:_MOST_CONFLICTS])
+    return await conflicts_stored.with_reasons(
+        connection, workspace_id, between[:_MOST_CONFLICTS], limits
+    )

@@ -69,8 +69,9 @@ class Conflict(ResponseModel):
     person_id: str = Field(description="Whose `name` is; of two accounts the account.")
     other_person_id: str = Field(description="Whose `other` is.")
     why: Reason = Field(
-        description="`unmerged`: an unmerge keeps them apart. `limit`: the person would have two user ids,"
-        " or two records of one kind. `shared`: a name is beside too many others."
+        description="`unmerged`: an unmerge keeps them apart. `limit`: the person would have more user ids,"
+        " or records of one kind, than one, or than the settings allow. `shared`: a name is beside too many"
+        " others."
     )
 
 
@@ -99,8 +100,8 @@ class Person(ResponseModel):
         description="Of up to 50 events, among the newest 1,000 of the person and of each of its accounts."
     )
     is_shared: bool = Field(
-        description="Whether many people seem to use a name: it is beside more than 200 others, and joins"
-        " no further ones."
+        description="Whether many people seem to use a name: it is beside more than 200 others, unless a"
+        " setting says otherwise, and joins no further ones."
     )
 
 

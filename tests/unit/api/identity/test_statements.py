@@ -9,10 +9,11 @@ from services.api.identity.statements import (
     Reason,
     Statement,
     is_shared,
-    limited_kinds,
     origins,
     reason,
 )
+from shared.contracts.identity_limits import DEFAULT_LIMITS as LIMITS
+from shared.contracts.identity_limits import IdentityLimits, kinds_of
 
 _START = datetime(2026, 3, 1, tzinfo=UTC)
 USER, RECORD = "user:u-17", "external:hubspot:contact:8301"
@@ -70,40 +71,53 @@ def test_statements_about_other_names_bring_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("statement", "kinds", "other_kinds", "is_unmerged", "wanted"),
+    ("statement", "names", "other_names", "is_unmerged", "wanted"),
     [
-        (said("together", USER, NEW, 1), {USER, "user:"}, {"user:"}, True, "unmerged"),
-        (said("explicit", USER, NEW, 1), {"user:"}, {"user:"}, False, "unmerged"),
-        (said("together", USER, NEW, 1), {"user:"}, {"user:", "hubspot:contact"}, False, "limit"),
-        (said("together", USER, NEW, 1), {"user:"}, {"hubspot:contact"}, False, "shared"),
-        (said("together", OLD, NEW, 1), set(), set(), False, "shared"),
+        (said("together", USER, NEW, 1), [USER], ["user:b"], True, "unmerged"),
+        (said("explicit", USER, NEW, 1), [USER], ["user:b"], False, "unmerged"),
+        (said("together", USER, NEW, 1), [USER], ["user:b", RECORD], False, "limit"),
+        (said("together", USER, NEW, 1), [USER], [RECORD], False, "shared"),
+        (said("together", OLD, NEW, 1), [OLD], [NEW], False, "shared"),
     ],
 )
 def test_the_reason_of_a_conflict(
     statement: Statement,
-    kinds: set[str],
-    other_kinds: set[str],
+    names: list[str],
+    other_names: list[str],
     is_unmerged: bool,  # noqa: FBT001 - of the table
     wanted: Reason,
 ) -> None:
-    assert reason(statement, kinds, other_kinds, is_unmerged=is_unmerged) == wanted
+    kinds, other_kinds = kinds_of(names), kinds_of(other_names)
+
+    assert reason(statement, kinds, other_kinds, LIMITS, is_unmerged=is_unmerged) == wanted
 
 
-def test_user_ids_and_records_are_limited_and_addresses_are_not() -> None:
-    assert limited_kinds([USER, RECORD, NEW, "anonymous:d"]) == {"user:", "hubspot:contact"}
+def test_the_reason_goes_by_the_limits_in_force() -> None:
+    statement = said("together", OLD, NEW, 1)
+    one, two = kinds_of([USER, OLD]), kinds_of(["user:b", NEW])
+
+    def why(limits: IdentityLimits) -> Reason:
+        return reason(statement, one, two, limits, is_unmerged=False)
+
+    assert why(LIMITS) == "limit"
+    assert why(IdentityLimits(user_ids=2)) == "shared"
+    assert why(IdentityLimits(user_ids=2, addresses=1)) == "limit"
 
 
 def test_a_name_is_shared_beside_more_than_200_others() -> None:
     beside = [said("together", f"user:u-{number}", NEW, number) for number in range(201)]
 
-    assert is_shared([NEW], beside)
-    assert not is_shared([NEW], beside[:200])
+    assert is_shared([NEW], beside, LIMITS)
+    assert not is_shared([NEW], beside[:200], LIMITS)
     # The same pair in a statement of another kind is no further name.
-    assert not is_shared([NEW], [*beside[:200], said("explicit", "user:u-1", NEW, 300)])
-    assert not is_shared(["user:u-1"], beside)
+    assert not is_shared([NEW], [*beside[:200], said("explicit", "user:u-1", NEW, 300)], LIMITS)
+    assert not is_shared(["user:u-1"], beside, LIMITS)
+    assert not is_shared([NEW], beside, IdentityLimits(names=201))
+    assert is_shared([NEW], beside[:3], IdentityLimits(names=2))
 
 
 def test_devices_make_no_person_shared() -> None:
     uses = [said("device", USER, f"anonymous:d-{number}", number) for number in range(300)]
 
-    assert not is_shared([USER, *(f"anonymous:d-{number}" for number in range(300))], uses)
+    devices = [f"anonymous:d-{number}" for number in range(300)]
+    assert not is_shared([USER, *devices], uses, LIMITS)

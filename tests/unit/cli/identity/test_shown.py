@@ -27,8 +27,8 @@ def test_a_person_has_a_line_for_each_thing() -> None:
         (
             "conflict",
             (
-                "user:u-18 and email:leah@acme.example are not joined: limit: one person has one user"
-                " id, and one record of a kind"
+                "user:u-18 and email:leah@acme.example are not joined: limit: one person would"
+                " have too many user ids, or records of a kind"
             ),
         ),
         ("ignored", "anonymous_id `undefined` of 2026-03-03 11:00"),
