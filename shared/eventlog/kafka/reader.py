@@ -34,7 +34,11 @@ _COMMIT_SECONDS = 1.0
 _FETCH_MAX_BYTES = 8 * 1024 * 1024
 _PARTITION_FETCH_BYTES = 1024 * 1024
 _METADATA_MAX_AGE_MS = 60_000
-_MAX_POLL_INTERVAL_MS = 300_000
+_MAX_POLL_INTERVAL_MS = 2**31 - 1
+"""In effect without a bound: aiokafka leaves the group of a reader that does not poll for so long, and does
+not join again, so that a database that was away for longer left a stager that never read again. A process
+that hangs is found by its liveness, and one that is gone by its missing heartbeats.
+"""
 
 
 class KafkaReader:
