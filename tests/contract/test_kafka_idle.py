@@ -31,21 +31,21 @@ async def test_a_day_without_a_poll_costs_no_partition(
     loads = len(offsets.loads)
 
     # What aiokafka takes for the time since the last poll.
-    asked = 0
+    calls = 0
 
     def a_day(_: SubscriptionState) -> float:
-        nonlocal asked
-        asked += 1
+        nonlocal calls
+        calls += 1
         return 86_400.0
 
     with monkeypatch.context() as patched:
         patched.setattr(SubscriptionState, "fetcher_idle_time", property(a_day))
 
-        async def was_asked_by_several_heartbeats() -> bool:
+        async def were_several_heartbeats() -> bool:
             await asyncio.sleep(0)
-            return asked > 4
+            return calls > 4
 
-        await eventually(was_asked_by_several_heartbeats, within=60)
+        await eventually(were_several_heartbeats, within=60)
     await writer.append(numbered(5, start=5))
 
     assert len(await read(reader, 5)) == 5
