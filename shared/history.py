@@ -26,6 +26,7 @@ def touchpoint(e: Envelope, person: str | None) -> Touchpoint:
     return Touchpoint(
         message_id=e.message_id,
         occurred_at=e.occurred_at,
+        tie=e.tie,
         event=e.event,
         person=person,
         channel=e.channel,

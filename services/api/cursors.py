@@ -45,6 +45,7 @@ class TouchpointPosition(msgspec.Struct, frozen=True, array_like=True):
 
     occurred_at: _Instant
     message_id: str
+    tie: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] = 0
 
 
 class AlertPosition(msgspec.Struct, frozen=True, array_like=True):

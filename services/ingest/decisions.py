@@ -64,7 +64,7 @@ def decide(  # noqa: C901 - the way of one event, step by step
     apply_rules = sender.rules.events.apply
     forms = sender.rules.names
     for index, item in enumerate(items, first):
-        valid = item if isinstance(item, Refused) else validate(item, common, forms)
+        valid = item if isinstance(item, Refused) else validate(item, common, forms, index)
         if isinstance(valid, Refused):
             refused.append((index, valid))
             continue

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from services.ingest.events.candidate import Candidate, ForeignCandidate, SentCampaign, wrong_form
 from services.ingest.events.identifiers import DEFAULT_FORMS, Identifiers, NameForms
+from services.ingest.events.tie import tie_of, tie_of_arrival
 from services.ingest.events.verdicts import RefusalCode, Refused
 from shared.contracts import message_ids, taxonomy
 from shared.contracts.envelope import Campaign, Envelope
@@ -52,7 +53,8 @@ class Validated(msgspec.Struct, frozen=True, gc=False):
 def shared_fields(principal: Principal, received_at: datetime) -> Envelope:
     """The fields that all events of one request share; `validate` fills in the rest. Never stored itself.
 
-    `received_at` is aware UTC. `message_id` of the result is the scope of the sender's message ids.
+    `received_at` is aware UTC. Of the result `message_id` is the scope of the sender's message ids, and `tie`
+    that of the first event.
     """
     return Envelope(
         workspace_id=principal.workspace_id,
@@ -62,14 +64,18 @@ def shared_fields(principal: Principal, received_at: datetime) -> Envelope:
         event="",
         occurred_at=received_at,
         received_at=received_at,
+        tie=tie_of_arrival(received_at),
         source=principal.source_id or principal.key_id,
     )
 
 
 def validate(
-    candidate: Candidate, common: Envelope, forms: NameForms = DEFAULT_FORMS
+    candidate: Candidate, common: Envelope, forms: NameForms = DEFAULT_FORMS, index: int = 0
 ) -> Validated | Refused:
-    """Validate one candidate; `common` is the result of `shared_fields`, `forms` are the workspace's."""
+    """Validate one candidate, number `index` of its request.
+
+    `common` is the result of `shared_fields`, `forms` are the workspace's.
+    """
     foreign = candidate if isinstance(candidate, ForeignCandidate) else _NATIVE
     event = forms.events[candidate.event]
     # None: it needs a closer look. Few names do, and few events have other names than these.
@@ -96,10 +102,12 @@ def validate(
         refused = _refused(candidate, event, message_id)
         if refused is not None:
             return refused
-    timing = _occurred_at(candidate, common.received_at)
+    received_at = common.received_at
+    timing = _happened_at(candidate, received_at)
     if timing is None:
         return _TOO_EARLY
-    occurred_at, correction = timing
+    happened_at, correction = timing
+    occurred_at = min(received_at, happened_at)
     # Fifteen keyword arguments and not one more: beyond that CPython 3.11 builds a dict of them first,
     # which costs three times the rest of the call.
     envelope = replace(
@@ -108,6 +116,7 @@ def validate(
         type=foreign.type,
         event=event,
         occurred_at=occurred_at,
+        tie=tie_of(happened_at, received_at, common.tie, index, candidate.sequence),
         original_timestamp=_original(candidate, foreign, occurred_at),
         account_id=account_id or None,
         user_id=user_id or None,
@@ -259,10 +268,10 @@ _RARE_NAMES = frozenset(
 )
 
 
-def _occurred_at(
+def _happened_at(
     candidate: Candidate, received_at: datetime
 ) -> tuple[datetime, ClockCorrection] | None:
-    """Instant by the rule of the module; None for a zero date."""
+    """Instant by the rule of the module, but as far ahead as the clock is; None for a zero date."""
     sent = candidate.occurred_at
     if sent is None:
         return received_at, _NONE
@@ -273,7 +282,7 @@ def _occurred_at(
         occurred_at, correction = _corrected(sent, received_at - candidate.sent_at)
     if occurred_at >= received_at:
         late = occurred_at - received_at
-        return received_at, ClockCorrection.CLAMPED if late >= _NOTICEABLE else correction
+        return occurred_at, ClockCorrection.CLAMPED if late >= _NOTICEABLE else correction
     if occurred_at.tzinfo is not UTC:
         occurred_at = occurred_at.astimezone(UTC)
     return occurred_at, correction

@@ -6,7 +6,7 @@ also what the `touchpoint` table keeps, so a re-fold years later reads this form
 """
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -66,6 +66,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     occurred_at: datetime
     """When it happened, after correction of the sender's clock; never later than `received_at`."""
     received_at: datetime
+    tie: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] = 0
+    """Place among the events of one instant, see `services/ingest/events/tie.py`; 0: not known."""
     original_timestamp: str | None = None
     """The sender's own words about the time, where they differ from `occurred_at`."""
     source: str | None = None

@@ -7,15 +7,12 @@ touchpoint is applied after it.
 
 from collections.abc import Iterable
 from datetime import datetime
-from operator import attrgetter
 
 from shared.journey.compile import CompiledJourney
 from shared.journey.deadlines import is_time_due, next_deadline
-from shared.journey.model import Effect, LastTouchpoint, Touchpoint
+from shared.journey.model import Effect, LastTouchpoint, Touchpoint, event_order
 from shared.journey.moves import elapse, settle
 from shared.journey.state import State
-
-_in_order = attrgetter("occurred_at", "message_id")
 
 
 class OutOfOrder(ValueError):
@@ -32,8 +29,7 @@ def is_late(state: State, touchpoint: Touchpoint) -> bool:
     if state.advanced_to is not None and at <= state.advanced_to:
         return True
     return last is not None and (
-        at < last.occurred_at
-        or (at == last.occurred_at and touchpoint.message_id <= last.message_id)
+        at < last.occurred_at or (at == last.occurred_at and touchpoint.order <= event_order(last))
     )
 
 
@@ -76,7 +72,7 @@ def refold(
     work = State.initial()
     effects: list[Effect] = []
     seen = set[str]()
-    for touchpoint in sorted(touchpoints, key=_in_order):
+    for touchpoint in sorted(touchpoints, key=event_order):
         if touchpoint.message_id not in seen:
             seen.add(touchpoint.message_id)
             _apply(compiled, work, touchpoint, effects)
@@ -110,6 +106,7 @@ def _apply(
         event=touchpoint.event,
         occurred_at=at,
         channel=touchpoint.channel,
+        tie=touchpoint.tie,
     )
     if touchpoint.value is not None:
         work.value = touchpoint.value

@@ -1,16 +1,23 @@
 """What goes into the fold and comes out of it: touchpoints in; transitions, stalls, milestones out.
 
 Instants are aware UTC datetimes of microsecond precision. A touchpoint's place in history is its
-`order`, (`occurred_at`, `message_id`); the order of arrival has no influence.
+`order`; the order in which the engine is given touchpoints has no influence.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 import msgspec
+
+Order = tuple[datetime, int, str]
+"""Place of an event in history: `occurred_at`, `tie`, `message_id` (decision 0028)."""
+
+event_order: Callable[[Any], Order] = attrgetter("occurred_at", "tie", "message_id")
+"""`Order` of whatever has these three: a touchpoint, an envelope. The only place that puts them together."""
 
 
 class SubjectKind(StrEnum):
@@ -29,6 +36,8 @@ class Touchpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     message_id: str
     occurred_at: datetime
+    tie: int = 0
+    """What is known of the order of events of one instant: the smaller is the earlier."""
     event: str
     person: str | None = None
     """Reference of the acting person after identity resolution, if there is one."""
@@ -40,9 +49,9 @@ class Touchpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     value: float | None = None
 
     @property
-    def order(self) -> tuple[datetime, str]:
+    def order(self) -> Order:
         """Place in the subject's history."""
-        return (self.occurred_at, self.message_id)
+        return event_order(self)
 
 
 class Status(StrEnum):
@@ -111,6 +120,7 @@ class LastTouchpoint:
     event: str
     occurred_at: datetime
     channel: str | None = None
+    tie: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

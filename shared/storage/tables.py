@@ -113,6 +113,7 @@ subject = Table(
     Column("version", BigInteger, nullable=False),
     Column("touchpoints", BigInteger, nullable=False),
     Column("last_occurred_at", Instant),
+    Column("last_tie", BigInteger, nullable=False, server_default="0"),
     Column("last_message_id", Ref),
     Column("processed_at", Instant, nullable=False),
     Column("states", LargeBinary, nullable=False),
@@ -154,11 +155,16 @@ touchpoint = Table(
     Column("subject_id", Ref, nullable=False),
     Column("person_id", Ref),
     Column("occurred_at", Instant, nullable=False),
+    Column("tie", BigInteger, nullable=False, server_default="0"),
     Column("processed_at", Instant, nullable=False),
     Column("envelope", JSON, nullable=False),
     PrimaryKeyConstraint("workspace_id", "message_id"),
+    # Without the tie, which came later: few events share an instant, and those are sorted as they are read.
     Index(None, "workspace_id", "subject_id", "occurred_at", "message_id"),
 )
+
+TOUCHPOINT_ORDER = (touchpoint.c.occurred_at, touchpoint.c.tie, touchpoint.c.message_id)
+"""Place of an event in history, as in `shared.journey.model`."""
 
 transition = Table(
     "transition",

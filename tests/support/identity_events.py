@@ -183,6 +183,7 @@ def event_sets(draw: st.DrawFn, *, max_stories: int = 5) -> list[Envelope]:
         event(
             fields.get("type", "track"),
             START + timedelta(minutes=draw(st.integers(0, LAST_MINUTE))),
+            tie=draw(st.integers(-1, 1)),
             message_id=f"m{number:02}",
             **fields,
         )

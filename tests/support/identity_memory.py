@@ -29,9 +29,9 @@ class IdentityMemory:
         """Resolve one batch and store it; an event that is stored already counts for nothing."""
         batch = list(
             {
-                (each.workspace_id, each.order[1]): each
+                (each.workspace_id, each.order[-1]): each
                 for each in events
-                if (each.workspace_id, each.order[1]) not in self.events
+                if (each.workspace_id, each.order[-1]) not in self.events
             }.values()
         )
         state = State(
@@ -98,7 +98,7 @@ class IdentityMemory:
             each = self.events[move.message]
             self.events[move.message] = StoredEvent(each.names, move.person_id, move.subject_id)
         for names, (person, subject) in zip(batch, resolution.owners, strict=True):
-            key = (names.workspace_id, names.order[1])
+            key = (names.workspace_id, names.order[-1])
             self.events[key] = StoredEvent(names, person, subject)
 
 

@@ -287,7 +287,7 @@ class _Reference:
             },
             memberships={self._person(group): stated for group, stated in memberships.items()},
             accounts=self._accounts.all(),
-            owners={event.order[1]: self._owner(event, memberships) for event in self._events},
+            owners={event.order[-1]: self._owner(event, memberships) for event in self._events},
         )
 
 

@@ -11,8 +11,8 @@ from itertools import combinations
 from shared.contracts import names
 from shared.contracts.envelope import Envelope
 
-Order = tuple[datetime, str]
-"""Event order: when it happened, ties by message id (decision 0003)."""
+Order = tuple[datetime, int, str]
+"""Event order: when it happened, the tie, the message id (decision 0028)."""
 Pair = frozenset[str]
 """Two names, or two accounts, without a direction."""
 
@@ -104,7 +104,7 @@ def read(envelope: Envelope) -> IdentityEvent:
     account, previous_account = real("account_id"), real("previous_account_id")
     record = real("account_external_id")
     return IdentityEvent(
-        order=(envelope.occurred_at, envelope.message_id),
+        order=(envelope.occurred_at, envelope.tie, envelope.message_id),
         kind=envelope.type,
         names=_with_further(
             names.person_names(

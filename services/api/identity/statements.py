@@ -11,6 +11,7 @@ from typing import Literal
 
 from shared.contracts.identity_limits import IdentityLimits
 from shared.contracts.names import is_device, is_person
+from shared.journey.model import Order, event_order
 
 Kind = Literal["together", "explicit", "unmerge", "device", "record"]
 TOGETHER: Kind = "together"
@@ -31,6 +32,7 @@ class Statement:
     name: str
     other: str
     occurred_at: datetime
+    tie: int = 0
     message_id: str
 
     @property
@@ -39,9 +41,9 @@ class Statement:
         return frozenset((self.name, self.other))
 
     @property
-    def order(self) -> tuple[datetime, str]:
+    def order(self) -> Order:
         """Place of its event in history."""
-        return self.occurred_at, self.message_id
+        return event_order(self)
 
     def beside(self, name: str) -> str:
         """The other one of its names."""

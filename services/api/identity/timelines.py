@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-import msgspec
+from shared.contracts import timelines
+from shared.contracts.timelines import Timeline
 
-Entry = tuple[datetime, str, str, bool]
-"""`occurred_at`, `message_id`, name or account, whether the account is left."""
-Timeline = tuple[Entry, ...]
+__all__ = ["MOST_ENTRIES", "Period", "Timeline", "memberships", "timeline", "uses"]
 
 MOST_ENTRIES = 200
-
-_decoder = msgspec.json.Decoder(Timeline)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +29,7 @@ class Period:
 
 def timeline(text: str | None) -> Timeline:
     """Read the stored JSON of a timeline; null is an empty one."""
-    return () if text is None else _decoder.decode(text)
+    return timelines.decode(text)
 
 
 def uses(users: Timeline, names: Collection[str], device: str) -> list[Period]:
@@ -42,7 +39,7 @@ def uses(users: Timeline, names: Collection[str], device: str) -> list[Period]:
     """
     if len(users) > MOST_ENTRIES:
         return []
-    changes = ((at, device if name in names else None) for at, _, name, _ in users)
+    changes = ((each.occurred_at, device if each.value in names else None) for each in users)
     return list(_periods(changes))
 
 
@@ -58,19 +55,19 @@ def memberships(accounts: Timeline, resolved: Callable[[str], str] = str) -> lis
 
 
 def _present_accounts(
-    accounts: Iterable[Entry], resolved: Callable[[str], str]
+    accounts: Timeline, resolved: Callable[[str], str]
 ) -> Iterator[tuple[datetime, str | None]]:
     joined: list[str] = []
     has_begun = False
-    for at, _, account_id, is_left in accounts:
-        account = resolved(account_id)
+    for each in accounts:
+        account = resolved(each.value)
         if account in joined:
             joined.remove(account)
-        if not is_left:
+        if not each.is_left:
             joined.append(account)
             has_begun = True
         if has_begun:
-            yield at, joined[-1] if joined else None
+            yield each.occurred_at, joined[-1] if joined else None
 
 
 def _periods(changes: Iterable[tuple[datetime, str | None]]) -> Iterator[Period]:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.ids import WorkspaceId
 from shared.storage.identity.tables import member
-from shared.storage.tables import touchpoint, transition
+from shared.storage.tables import TOUCHPOINT_ORDER, touchpoint, transition
 
 Attribution = Literal["first", "last"]
 
@@ -55,7 +55,6 @@ async def entries(
             ),
         )
         is_of_subject = member.c.person_id == transition.c.subject_id
-    order = (touchpoint.c.occurred_at, touchpoint.c.message_id)
     before = (
         select(campaign.label("campaign"))
         .select_from(touchpoints)
@@ -65,7 +64,9 @@ async def entries(
             touchpoint.c.occurred_at <= transition.c.occurred_at,
             campaign.is_not(None),
         )
-        .order_by(*(column.desc() if attribution == "last" else column for column in order))
+        .order_by(
+            *(column.desc() if attribution == "last" else column for column in TOUCHPOINT_ORDER)
+        )
         .limit(1)
         .correlate(transition)
         .lateral("before")

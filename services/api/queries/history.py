@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.api.cursors import TouchpointPosition, TransitionPosition
 from shared.ids import WorkspaceId
-from shared.storage.tables import subject, touchpoint, transition
+from shared.storage.tables import TOUCHPOINT_ORDER, subject, touchpoint, transition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,7 @@ class TouchpointRow:
     message_id: str
     person_id: str | None
     occurred_at: datetime
+    tie: int
     processed_at: datetime
     envelope: str
 
@@ -72,11 +73,13 @@ async def transitions(
     return (await connection.execute(statement)).all()
 
 
-# Touchpoints of one account, along the index on (subject, occurred_at, message_id), in either direction.
+# Touchpoints of one account in either direction, along the index on (subject, occurred_at, message_id); those
+# of one instant are sorted.
 _TOUCHPOINTS = select(
     touchpoint.c.message_id,
     touchpoint.c.person_id,
     touchpoint.c.occurred_at,
+    touchpoint.c.tie,
     touchpoint.c.processed_at,
     cast(touchpoint.c.envelope, Text).label("envelope"),
 )
@@ -92,18 +95,19 @@ async def touchpoints(
     limit: int,
 ) -> list[TouchpointRow]:
     """At most `limit` touchpoints by event time, after the position `after`."""
-    order = (touchpoint.c.occurred_at, touchpoint.c.message_id)
     statement = (
         _TOUCHPOINTS.where(
             touchpoint.c.workspace_id == workspace_id, touchpoint.c.subject_id == subject_id
         )
-        .order_by(*(column.desc() if newest_first else column for column in order))
+        .order_by(*(column.desc() if newest_first else column for column in TOUCHPOINT_ORDER))
         .limit(limit)
     )
     if after is not None:
-        position = tuple_(after.occurred_at, after.message_id)
+        position = tuple_(after.occurred_at, after.tie, after.message_id)
         statement = statement.where(
-            tuple_(*order) < position if newest_first else tuple_(*order) > position
+            tuple_(*TOUCHPOINT_ORDER) < position
+            if newest_first
+            else tuple_(*TOUCHPOINT_ORDER) > position
         )
     rows = await connection.execute(statement)
     return [TouchpointRow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name

@@ -42,7 +42,7 @@ async def names_of(
     if not with_shared_devices:
         devices = {name for name in names if is_device(name) and name != person}
         for device in await rows_of_names(connection, workspace_id, devices):
-            if any(user not in names for _, _, user, _ in device.users):
+            if any(each.value not in names for each in device.users):
                 names.remove(device.name)
     return sorted(names)
 

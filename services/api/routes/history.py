@@ -116,7 +116,10 @@ async def get_account_timeline(
             limit=query.limit + 1,
         )
     page = paginate(
-        rows, query, listing, lambda row: TouchpointPosition(row.occurred_at, row.message_id)
+        rows,
+        query,
+        listing,
+        lambda row: TouchpointPosition(row.occurred_at, row.message_id, row.tie),
     )
     return schemas.Timeline(
         account_id=resolved.subject_id,

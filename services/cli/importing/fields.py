@@ -22,8 +22,9 @@ class Kind(StrEnum):
     OBJECT = "object"
 
 
-_LEFT_OUT = {"sent_at"}
-"""The sender's clock, for live senders. In a file, a column of that name is a fact of the event."""
+_LEFT_OUT = {"sent_at", "sequence"}
+"""The sender's clock, for live senders, and the place of the row. In a file, a column of such a name is a fact
+of the event."""
 
 _KINDS: dict[type[msgspec.inspect.Type], Kind] = {
     msgspec.inspect.StrType: Kind.TEXT,

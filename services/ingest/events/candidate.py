@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar, get_args
 import msgspec
 from msgspec import Meta
 
+from services.ingest.events.tie import MAX_SEQUENCE
 from services.ingest.events.verdicts import RefusalCode, Refused
 from shared.contracts.envelope import (
     MAX_EVENT_CHARS,
@@ -67,6 +68,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     message_id: Annotated[str, Meta(max_length=MAX_MESSAGE_ID_CHARS)] | None = None
     message_id_scope: _Label | None = None
     """What numbers its events by itself: a message id counts once in each, within the sender's own."""
+    sequence: Annotated[int, Meta(ge=-MAX_SEQUENCE, le=MAX_SEQUENCE)] | None = None
+    """Place among the sender's events of one instant, such as the row of a file."""
     channel: _Label | None = None
     role: _Label | None = None
     properties: dict[str, Any] | None = None
@@ -228,6 +231,10 @@ _EXPECTED: dict[str, tuple[RefusalCode, str]] = {
     "message_id_scope": (
         RefusalCode.INVALID_MESSAGE_ID,
         _text("message_id_scope", MAX_LABEL_CHARS),
+    ),
+    "sequence": (
+        RefusalCode.INVALID_SEQUENCE,
+        f"`sequence` is a whole number from -{MAX_SEQUENCE} to {MAX_SEQUENCE}.",
     ),
     "channel": (RefusalCode.INVALID_CHANNEL, _text("channel", MAX_LABEL_CHARS)),
     "role": (RefusalCode.INVALID_ROLE, _text("role", MAX_LABEL_CHARS)),

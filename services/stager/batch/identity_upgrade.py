@@ -45,7 +45,7 @@ def names_resolved(resolution: Resolution) -> int:
 
 async def _resolve(connection: Connection, batch: BatchContext, names: Sequence[Key]) -> None:
     await refresh(connection, batch)
-    events = [_named(name, (batch.now, "")) for name in names]
+    events = [_named(name, (batch.now, 0, "")) for name in names]
     batch.resolution = await batch.names.resolve(connection, events, set())
     await move_history(connection, batch)
     await load_subjects(connection, batch)

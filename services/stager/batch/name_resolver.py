@@ -104,7 +104,7 @@ class NameResolver:
                 return None
             if event.account is None and (person := view.person_at(event)) is not None:
                 timeline = self._row(person).accounts
-                accounts.update((event.workspace_id, each[2]) for each in timeline)
+                accounts.update((event.workspace_id, each.value) for each in timeline)
         await self._read_accounts(connection, accounts)
         owners: list[tuple[str | None, str]] = []
         for event in events:
@@ -133,10 +133,10 @@ class NameResolver:
         if account is None:
             return True
         timeline = self._row(person).accounts
-        if len(timeline) == 1 and timeline[0][2] == account and not timeline[0][3]:
+        if len(timeline) == 1 and timeline[0].value == account and not timeline[0].is_left:
             return True
         same = view.same_account(event.workspace_id)
-        entry = times.entry(event.order, account)
+        entry = times.Entry(event.order, account)
         return times.changes_nothing(timeline, entry, same, is_device=False)
 
     def _row(self, name: Key) -> NameRow:
@@ -166,7 +166,7 @@ class NameResolver:
                 return False
             if row.person_id != name[1]:
                 waiting.append((name[0], row.person_id))
-            waiting += [(name[0], user) for _, _, user, _ in row.users]
+            waiting += [(name[0], user) for _, user, _ in row.users]
         return True
 
     def _cached(self, name: Key) -> NameRow | None:
@@ -192,7 +192,7 @@ class NameResolver:
             order = pairs.get((StatementKind.DEVICE, user, event.device, event.account or ""))
             if order is None or order > at:
                 return False
-            entry = times.entry(at, user[1])
+            entry = times.Entry(at, user[1])
             users = self._row(event.device).users
             same = view.same_person(event.workspace_id)
             return times.changes_nothing(users, entry, same, is_device=True)
@@ -231,7 +231,7 @@ class NameResolver:
             (workspace, value)
             for (workspace, name), row in state.rows.items()
             if row is not None and is_person(name)
-            for _, _, value, _ in row.accounts
+            for _, value, _ in row.accounts
         }
         accounts |= {
             (each.names.workspace_id, each.names.account)

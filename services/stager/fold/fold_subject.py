@@ -223,7 +223,7 @@ def leave_journey(
 
 
 def _put_subject(key: Key, subject: Subject, output: FoldOutput) -> None:
-    at, message_id = subject.last if subject.last is not None else (None, None)
+    at, tie, message_id = subject.last if subject.last is not None else (None, 0, None)
     output.subjects[key] = subject
     output.writes.subjects.append(
         (
@@ -231,6 +231,7 @@ def _put_subject(key: Key, subject: Subject, output: FoldOutput) -> None:
             subject.version,
             subject.touchpoints,
             at,
+            tie,
             message_id,
             encode_states(subject.states),
             encode_json(subject.account_traits) if subject.account_traits else "{}",

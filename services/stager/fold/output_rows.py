@@ -5,10 +5,11 @@ placement, and notices in the outbox.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from hashlib import blake2b
+from typing import Any
 from uuid import UUID
 
 from services.stager.records.records import STALL
@@ -269,9 +270,16 @@ def _cause(t: Transition) -> dict[str, str | None]:
     return {"message_id": sent, "event": t.cause.event}
 
 
-def _shown(last: LastTouchpoint | None) -> LastTouchpoint | None:
+def _shown(last: LastTouchpoint | None) -> dict[str, Any] | None:
     """A touchpoint under the message id as its sender knows it."""
-    return None if last is None else replace(last, message_id=as_sent(last.message_id))
+    if last is None:
+        return None
+    return {
+        "message_id": as_sent(last.message_id),
+        "event": last.event,
+        "occurred_at": last.occurred_at,
+        "channel": last.channel,
+    }
 
 
 def stalled_notice(key: JourneyKey, stall: Stall, compiled: CompiledJourney) -> Row:

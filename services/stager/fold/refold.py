@@ -7,7 +7,6 @@ between subjects, so that heartbeats go on during a long one.
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
 
 from services.stager.errors import FoldFailed
 from services.stager.fold.fold_subject import FoldOutput, StoredRows, fold_history
@@ -23,13 +22,10 @@ from services.stager.subjects.traits import collect_members
 from shared.contracts.names import is_person
 from shared.history import decode_stored, touchpoint
 from shared.journey.compile import CompiledJourney
-from shared.journey.model import Touchpoint
+from shared.journey.model import Touchpoint, event_order
 
 _CHUNK_TOUCHPOINTS = 20_000
 _CHUNK_SUBJECTS = 500
-
-_event_order = attrgetter("occurred_at", "message_id")
-"""`Touchpoint.order` without a Python call for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,5 +163,5 @@ async def _histories(
 def in_order(rows: Sequence[StoredTouchpoint]) -> list[Touchpoint]:
     """Rows of `touchpoint` as the engine sees them, sorted by event order."""
     history = [touchpoint(decode_stored(row.envelope), row.person_id) for row in rows]
-    history.sort(key=_event_order)
+    history.sort(key=event_order)
     return history

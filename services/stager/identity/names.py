@@ -3,8 +3,6 @@
 A name is a person's (`user:`, `external:`, `email:`, `anonymous:` and what follows) or an account's id.
 """
 
-from datetime import datetime
-
 import msgspec
 
 from shared.contracts.envelope import Envelope
@@ -21,11 +19,12 @@ from shared.contracts.names import (
     normal,
     strength,
 )
+from shared.journey.model import Order, event_order
+
+__all__ = ["EventNames", "Key", "Order", "all_person_names", "event_names"]
 
 Key = tuple[int, str]
 """Workspace and name."""
-Order = tuple[datetime, str]
-"""Place of an event in history: `occurred_at`, `message_id`."""
 
 
 class EventNames(msgspec.Struct, frozen=True, gc=False):
@@ -74,7 +73,7 @@ def event_names(envelope: Envelope) -> EventNames:
     A merge of accounts says nothing about people, even if it names one (see `records.without_person`).
     """
     workspace = envelope.workspace_id
-    order = (envelope.occurred_at, envelope.message_id)
+    order = event_order(envelope)
     user_id, account = envelope.user_id, envelope.account_id
     if (
         user_id

@@ -161,7 +161,7 @@ def _find_erased_names(
             continue
         if is_device(name[1]):
             users = row_of(name, state, view).users
-            people = {view.person_of((name[0], user)) for _, _, user, _ in users}
+            people = {view.person_of((name[0], user)) for _, user, _ in users}
             if people and people <= erased_people:
                 names.add(name)
         elif view.person_of(name) in erased_people:

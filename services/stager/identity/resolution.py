@@ -87,7 +87,7 @@ class _Resolver:
         for (workspace, _), row in state.rows.items():
             if row is not None:
                 self._want_rows([(workspace, row.person_id)])
-                self._want_rows((workspace, user) for _, _, user, _ in row.users)
+                self._want_rows((workspace, user) for _, user, _ in row.users)
         # Names of the old rules are worked out from all that their persons ever did.
         self._want_whole(self._of_old_rules())
 
@@ -220,7 +220,7 @@ class _Resolver:
         uses: dict[Key, list[times.Entry]] = {}
         for event in self.events:
             for user, device in uses_of_devices(event):
-                uses.setdefault(device, []).append(times.entry(event.order, user[1]))
+                uses.setdefault(device, []).append(times.Entry(event.order, user[1]))
         for device, entries in uses.items():
             self._find_new_users(device, entries)
         if self.needs:
@@ -230,7 +230,7 @@ class _Resolver:
             for user, device in uses_of_devices(names):
                 # With all of the batch: an entry that changed nothing may change something beside these.
                 of_device = by_device.setdefault(device, list(uses.get(device, ())))
-                of_device.append(times.entry(names.order, user[1]))
+                of_device.append(times.Entry(names.order, user[1]))
         for device, entries in by_device.items():
             old = self._stored_users(device)
             if len(old) <= times.MOST_ENTRIES:
@@ -253,7 +253,7 @@ class _Resolver:
                 continue
             self.view.users[device] = timeline
             self.changes.changed.add(device)
-            order = each[:2]
+            order = each.order
             holder = View(self.state).user_of(device, order)
             if self._is_stored(holder):
                 self.changes.changed.add(holder)
@@ -308,7 +308,7 @@ class _Resolver:
     ) -> None:
         if person is None or event.account is None or self.view.stands_alone(event):
             return
-        entry = times.entry(event.order, event.account, is_left=event.leaves)
+        entry = times.Entry(event.order, event.account, is_left=event.leaves)
         entries.setdefault(person, []).append(entry)
 
     def _changes_accounts(self, person: Key, entries: Sequence[times.Entry]) -> bool:
@@ -330,7 +330,7 @@ class _Resolver:
         if is_object(person[1]):
             # It belongs whole to its newest account, so its earlier events move along.
             return True
-        first = min(each[:2] for each in unknown)
+        first = min(each.order for each in unknown)
         return not (times.is_after(timeline, first) and self._is_newest(person, first))
 
     def _rebuild_accounts(self, persons: set[Key], entries: dict[Key, list[times.Entry]]) -> None:
@@ -370,7 +370,7 @@ class _Resolver:
             row = self.state.rows.get(device)
             users = self.view.users.get(device, row.users if row is not None else ())
             left = tuple(
-                each for each in users if self.view.person_of((device[0], each[2])) not in erased
+                each for each in users if self.view.person_of((device[0], each.value)) not in erased
             )
             if left and left != users:
                 self.view.users[device] = left

@@ -50,7 +50,7 @@ class Statement(msgspec.Struct, frozen=True, gc=False):
         if self.kind is StatementKind.DEVICE:
             return self.account or ""
         is_explicit = self.kind in (StatementKind.EXPLICIT, StatementKind.UNMERGE)
-        return self.order[1] if is_explicit else ""
+        return self.order[-1] if is_explicit else ""
 
     @property
     def pair(self) -> Pair:

@@ -7,21 +7,24 @@ entries of a device's timeline are names of people, those of a person's are acco
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from typing import NamedTuple
 
 from services.stager.identity.names import Order
 
-Entry = tuple[datetime, str, str, bool]
-"""`occurred_at`, `message_id`, name or account, whether the account is left."""
+
+class Entry(NamedTuple):
+    """From an event on, a device is used by `value`, or a person is in the account `value`."""
+
+    order: Order
+    value: str
+    is_left: bool = False
+    """Whether the account is left."""
+
+
 Timeline = tuple[Entry, ...]
 
 MOST_ENTRIES = 200
 """A device with more users in turn, or a person with more changes of account, has none."""
-
-
-def entry(order: Order, value: str, *, is_left: bool = False) -> Entry:
-    """An entry of an event."""
-    return (*order, value, is_left)
 
 
 def user_at(timeline: Timeline, order: Order | None) -> str | None:
@@ -32,18 +35,18 @@ def user_at(timeline: Timeline, order: Order | None) -> str | None:
     if not timeline or len(timeline) > MOST_ENTRIES:
         return None
     if order is None:
-        return timeline[-1][2]
-    user = timeline[0][2]
+        return timeline[-1].value
+    user = timeline[0].value
     for each in timeline:
-        if each[:2] > order:
+        if each.order > order:
             break
-        user = each[2]
+        user = each.value
     return user
 
 
 def is_after(timeline: Timeline, order: Order) -> bool:
     """Whether a timeline has begun, and an instant lies behind its last entry."""
-    return any(not each[3] for each in timeline) and order > timeline[-1][:2]
+    return any(not each.is_left for each in timeline) and order > timeline[-1].order
 
 
 def account_at(
@@ -58,8 +61,8 @@ def account_at(
         return None
     joined: list[str] = []
     has_begun = False
-    for at, message_id, value, is_left in timeline:
-        if order is not None and (at, message_id) > order:
+    for at, value, is_left in timeline:
+        if order is not None and at > order:
             break
         account = resolved(value)
         if account in joined:
@@ -71,7 +74,7 @@ def account_at(
         return joined[-1]
     if has_begun:
         return None
-    first = next((value for _, _, value, is_left in timeline if not is_left), None)
+    first = next((each.value for each in timeline if not each.is_left), None)
     return None if first is None else resolved(first)
 
 
@@ -79,7 +82,7 @@ def rebuilt_users(entries: Iterable[Entry], person_of: Callable[[str], str]) -> 
     """The timeline of a device from all entries in question; one person's in a row count once."""
     kept: list[Entry] = []
     for each in sorted(set(entries)):
-        if not kept or person_of(kept[-1][2]) != person_of(each[2]):
+        if not kept or person_of(kept[-1].value) != person_of(each.value):
             kept.append(each)
             if len(kept) > MOST_ENTRIES + 1:
                 break
@@ -91,7 +94,7 @@ def rebuilt_accounts(entries: Iterable[Entry], resolved: Callable[[str], str] = 
     kept: list[Entry] = []
     joined: list[str] = []
     for each in sorted(set(entries)):
-        account, is_left = resolved(each[2]), each[3]
+        account, is_left = resolved(each.value), each.is_left
         if is_left:
             # Kept even where it ends nothing: an earlier entry may come late that it ends.
             if account in joined:
@@ -114,12 +117,12 @@ def changes_nothing(
     """Whether a timeline stays as it is with an entry in it."""
     if len(timeline) > MOST_ENTRIES:
         return True
-    order, value = new[:2], same(new[2])
+    order, value = new.order, same(new.value)
     if is_device:
         user = user_at(timeline, order)
         return user is not None and same(user) == value
-    if new[3]:
+    if new.is_left:
         return False
-    if not timeline or (order < timeline[0][:2] and any(each[3] for each in timeline)):
+    if not timeline or (order < timeline[0].order and any(each.is_left for each in timeline)):
         return False
     return account_at(timeline, order, same) == value

@@ -4,16 +4,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import asyncpg
-import msgspec
 
 from services.stager.identity.names import Key, Order
 from services.stager.identity.state import NameRow
 from services.stager.identity.statements import Pair, Statement, StatementKind
-from services.stager.identity.timeline import Timeline
+from services.stager.identity.timeline import Entry, Timeline
 from services.stager.store.bulk import bulk
 from services.stager.store.rows import Row, StoredTouchpoint
 from services.stager.store.session import Connection
 from services.stager.store.write import guarded, plain
+from shared.contracts import timelines
+from shared.contracts.timelines import StoredEntry
 from shared.storage.identity import resolving
 
 _COLUMNS = """
@@ -41,7 +42,8 @@ _NAMES_OF = f"""
 
 # No more of a name than tell that it is beside too many others. A user's devices connect it with nobody.
 _STATEMENTS = """
-    SELECT DISTINCT s.workspace_id, s.kind, s.name, s.other, s.occurred_at, s.message_id, s.account
+    SELECT DISTINCT s.workspace_id, s.kind, s.name, s.other, s.occurred_at, s.tie,
+           s.message_id, s.account
     FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name) CROSS JOIN LATERAL (
         (SELECT * FROM identity_statement a
          WHERE a.workspace_id = k.workspace_id AND a.name = k.name
@@ -54,7 +56,8 @@ _STATEMENTS = """
 """
 
 _PAIRS = """
-    SELECT s.workspace_id, s.kind, s.name, s.other, s.slot, s.occurred_at, s.message_id
+    SELECT s.workspace_id, s.kind, s.name, s.other, s.slot, s.occurred_at, s.tie,
+           s.message_id
     FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::text[])
          AS k (workspace_id, kind, name, other, slot)
     JOIN identity_statement s ON s.workspace_id = k.workspace_id AND s.name = k.name
@@ -121,14 +124,17 @@ _REMOVED = bulk(
 _NEW_STATEMENTS = bulk(
     """
     INSERT INTO identity_statement AS s
-           (workspace_id, name, other, kind, slot, occurred_at, message_id, account)
-    SELECT t.w, t.n, t.o, t.k, t.s, t.at, t.m, t.a FROM {rows} AS t (w, n, o, k, s, at, m, a)
+           (workspace_id, name, other, kind, slot, occurred_at, tie, message_id, account)
+    SELECT t.w, t.n, t.o, t.k, t.s, t.at, t.tie, t.m, t.a
+    FROM {rows} AS t (w, n, o, k, s, at, tie, m, a)
     ON CONFLICT (workspace_id, name, other, kind, slot) DO UPDATE
-    SET occurred_at = excluded.occurred_at, message_id = excluded.message_id,
-        account = excluded.account
+    SET occurred_at = excluded.occurred_at, tie = excluded.tie,
+        message_id = excluded.message_id, account = excluded.account
     WHERE CASE WHEN s.kind = 'record'
-               THEN (excluded.occurred_at, excluded.message_id) > (s.occurred_at, s.message_id)
-               ELSE (excluded.occurred_at, excluded.message_id) < (s.occurred_at, s.message_id) END
+               THEN (excluded.occurred_at, excluded.tie, excluded.message_id)
+                    > (s.occurred_at, s.tie, s.message_id)
+               ELSE (excluded.occurred_at, excluded.tie, excluded.message_id)
+                    < (s.occurred_at, s.tie, s.message_id) END
 """,
     "int",
     "text",
@@ -136,12 +142,10 @@ _NEW_STATEMENTS = bulk(
     "text",
     "text[]",
     "timestamptz",
+    "bigint",
     "text",
     "text",
 )
-
-_timeline = msgspec.json.Decoder(Timeline)
-_encode = msgspec.json.Encoder().encode
 
 
 def _keys(keys: Iterable[Key]) -> tuple[list[int], list[str]]:
@@ -150,13 +154,19 @@ def _keys(keys: Iterable[Key]) -> tuple[list[int], list[str]]:
 
 
 def _name(row: asyncpg.Record) -> tuple[Key, NameRow]:
-    users, accounts = row["users"], row["accounts"]
     return (row["workspace_id"], row["identifier"]), NameRow(
         row["version"],
         row["person_id"],
         row["subject_id"],
-        () if users is None else _timeline.decode(users),
-        () if accounts is None else _timeline.decode(accounts),
+        _timeline(row["users"]),
+        _timeline(row["accounts"]),
+    )
+
+
+def _timeline(text: str | None) -> Timeline:
+    return tuple(
+        Entry((each.occurred_at, each.tie, each.message_id), each.value, each.is_left)
+        for each in timelines.decode(text)
     )
 
 
@@ -188,7 +198,7 @@ async def statements(
             StatementKind(row["kind"]),
             (row["workspace_id"], row["name"]),
             (row["workspace_id"], row["other"]),
-            (row["occurred_at"], row["message_id"]),
+            (row["occurred_at"], row["tie"], row["message_id"]),
             row["account"],
         )
         for row in rows
@@ -212,7 +222,7 @@ async def orders_of_pairs(connection: Connection, pairs: Collection[Pair]) -> di
             (row["workspace_id"], row["name"]),
             (row["workspace_id"], row["other"]),
             row["slot"],
-        ): (row["occurred_at"], row["message_id"])
+        ): (row["occurred_at"], row["tie"], row["message_id"])
         for row in rows
     }
 
@@ -229,7 +239,10 @@ async def history_of_persons(
 
 
 def _text(timeline: Timeline) -> str | None:
-    return _encode(timeline).decode() if timeline else None
+    entries: list[StoredEntry] = []
+    for (at, tie, message_id), value, is_left in timeline:
+        entries.append(StoredEntry(at, message_id, value, is_left, tie))
+    return timelines.encode(entries)
 
 
 async def write(

@@ -11,7 +11,7 @@ from services.stager.subjects.subject import Member, Subject, decode_object, dec
 
 _SUBJECTS = """
     SELECT s.workspace_id, s.subject_id, s.version, s.touchpoints, s.last_occurred_at,
-           s.last_message_id, s.states, s.account_traits, s.value, s.merged_into
+           s.last_tie, s.last_message_id, s.states, s.account_traits, s.value, s.merged_into
     FROM unnest($1::int[], $2::text[]) AS k (workspace_id, name)
     JOIN subject s ON s.workspace_id = k.workspace_id AND s.subject_id = k.name
 """
@@ -75,11 +75,11 @@ async def subjects(connection: Connection, keys: Iterable[Key]) -> dict[Key, Sub
     rows = await connection.fetch(_SUBJECTS, *_split(keys))
     by_key: dict[Key, Subject] = {}
     for row in rows:
-        at, message_id = row["last_occurred_at"], row["last_message_id"]
+        at = row["last_occurred_at"]
         by_key[row["workspace_id"], row["subject_id"]] = Subject(
             version=row["version"],
             touchpoints=row["touchpoints"],
-            last=None if at is None else (at, message_id),
+            last=None if at is None else (at, row["last_tie"], row["last_message_id"]),
             states=decode_states(row["states"]),
             account_traits=decode_object(row["account_traits"]),
             value=row["value"],

@@ -17,11 +17,11 @@ from services.stager.store.session import Connection, count
 # Insert and dedup in one: a row that is not returned was there already.
 _TOUCHPOINTS = bulk(
     """
-    INSERT INTO touchpoint (workspace_id, message_id, subject_id, person_id, occurred_at, processed_at,
-                            envelope)
-    SELECT t.w, t.m, t.s, t.p, t.o, $8, t.e::json
+    INSERT INTO touchpoint (workspace_id, message_id, subject_id, person_id, occurred_at, tie,
+                            processed_at, envelope)
+    SELECT t.w, t.m, t.s, t.p, t.o, t.tie, $9, t.e::json
     FROM {rows}
-         AS t (w, m, s, p, o, e)
+         AS t (w, m, s, p, o, tie, e)
     ON CONFLICT (workspace_id, message_id) DO NOTHING
     RETURNING workspace_id, message_id
 """,
@@ -30,6 +30,7 @@ _TOUCHPOINTS = bulk(
     "text",
     "text",
     "timestamptz",
+    "bigint",
     "text",
 )
 
@@ -76,14 +77,15 @@ _MEMBERS_REMOVED = bulk(
 # Version n is written only over version n - 1, and version 1 only where there is no row.
 _SUBJECTS = bulk(
     """
-    INSERT INTO subject (workspace_id, subject_id, version, touchpoints, last_occurred_at,
+    INSERT INTO subject (workspace_id, subject_id, version, touchpoints, last_occurred_at, last_tie,
                          last_message_id, processed_at, states, account_traits, value, merged_into)
-    SELECT t.w, t.s, t.v, t.n, t.la, t.lm, $12, t.st, t.tr::json, t.va, t.mi
+    SELECT t.w, t.s, t.v, t.n, t.la, t.lt, t.lm, $13, t.st, t.tr::json, t.va, t.mi
     FROM {rows}
-         AS t (w, s, v, n, la, lm, st, tr, va, mi)
+         AS t (w, s, v, n, la, lt, lm, st, tr, va, mi)
     ON CONFLICT (workspace_id, subject_id) DO UPDATE
     SET version = excluded.version, touchpoints = excluded.touchpoints,
-        last_occurred_at = excluded.last_occurred_at, last_message_id = excluded.last_message_id,
+        last_occurred_at = excluded.last_occurred_at, last_tie = excluded.last_tie,
+        last_message_id = excluded.last_message_id,
         processed_at = excluded.processed_at, states = excluded.states,
         account_traits = excluded.account_traits, value = excluded.value,
         merged_into = excluded.merged_into
@@ -94,6 +96,7 @@ _SUBJECTS = bulk(
     "bigint",
     "bigint",
     "timestamptz",
+    "bigint",
     "text",
     "bytea",
     "text",

@@ -56,6 +56,7 @@ identity_statement = Table(
     Column("kind", Text, nullable=False),
     Column("slot", Ref, nullable=False),
     Column("occurred_at", Instant, nullable=False),
+    Column("tie", BigInteger, nullable=False, server_default="0"),
     Column("message_id", Ref, nullable=False),
     Column("account", Ref),
     PrimaryKeyConstraint("workspace_id", "name", "other", "kind", "slot"),

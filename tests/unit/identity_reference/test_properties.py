@@ -63,6 +63,7 @@ def test_an_alias_and_its_unmerge_leave_what_the_unmerge_alone_leaves(
     said = event(
         "alias",
         last,
+        tie=2,
         message_id="x1",
         type="alias",
         previous_names=[other],
@@ -82,7 +83,9 @@ def test_unmerged_names_are_apart_unless_a_later_alias_names_them(events: list[E
     outcome = identities(read_all(events))
     newest = {
         statement.pair: event.kind
-        for event in map(read, sorted(events, key=lambda each: (each.occurred_at, each.message_id)))
+        for event in map(
+            read, sorted(events, key=lambda each: (each.occurred_at, each.tie, each.message_id))
+        )
         for kind in ("alias", "unmerge")
         for statement in explicit_of(event, kind=kind)
     }

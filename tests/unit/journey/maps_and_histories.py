@@ -184,7 +184,10 @@ FLAVOURS = tuple(
     for _ in range(60)
 )
 _happenings = st.tuples(
-    st.integers(0, LAST_MINUTE), st.sampled_from((*EVENTS, "Z")), st.sampled_from(FLAVOURS)
+    st.integers(0, LAST_MINUTE),
+    st.integers(-1, 1),
+    st.sampled_from((*EVENTS, "Z")),
+    st.sampled_from(FLAVOURS),
 )
 
 
@@ -199,9 +202,10 @@ def histories(draw: st.DrawFn, *, most: int = 14) -> list[Touchpoint]:
             flavour,
             message_id=f"msg-{(at * 5 + 3) % 17:02}",
             occurred_at=START + timedelta(minutes=minute),
+            tie=tie,
             event=event,
         )
-        for at, (minute, event, flavour) in enumerate(drawn)
+        for at, (minute, tie, event, flavour) in enumerate(drawn)
     ]
 
 

@@ -72,7 +72,9 @@ class Reference:
     group_from: dict[str, int] = field(default_factory=dict)
 
     def run(self, touchpoints: Iterable[Touchpoint], now: datetime) -> "Reference":
-        for touchpoint in sorted(touchpoints, key=lambda each: (each.occurred_at, each.message_id)):
+        for touchpoint in sorted(
+            touchpoints, key=lambda each: (each.occurred_at, each.tie, each.message_id)
+        ):
             if any(each.message_id == touchpoint.message_id for each in self.history):
                 continue
             self.wait_until(touchpoint.occurred_at - TICK)
@@ -254,6 +256,7 @@ class Reference:
             message_id=newest.message_id,
             event=newest.event,
             occurred_at=newest.occurred_at,
+            tie=newest.tie,
             channel=newest.channel,
         )
 

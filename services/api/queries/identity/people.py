@@ -93,6 +93,7 @@ STATEMENT_COLUMNS = (
     _statement.name,
     _statement.other,
     _statement.occurred_at,
+    _statement.tie,
     _statement.message_id,
 )
 _STATEMENTS = select(*STATEMENT_COLUMNS)
@@ -145,6 +146,7 @@ def said(row: Row[*tuple[Any, ...]]) -> Statement:
         name=row.name,
         other=row.other,
         occurred_at=row.occurred_at,
+        tie=row.tie,
         message_id=row.message_id,
     )
 
@@ -194,12 +196,12 @@ _IGNORED = text("""
     SELECT newest.message_id, newest.occurred_at, newest.envelope -> 'ignored_ids' AS ids
     FROM unnest(CAST(:subject_ids AS text[])) AS of_person (subject_id)
     CROSS JOIN LATERAL (
-        SELECT t.message_id, t.occurred_at, t.person_id, t.envelope FROM touchpoint t
+        SELECT t.message_id, t.occurred_at, t.tie, t.person_id, t.envelope FROM touchpoint t
         WHERE t.workspace_id = :workspace_id AND t.subject_id = of_person.subject_id
-        ORDER BY t.occurred_at DESC, t.message_id DESC LIMIT :searched
+        ORDER BY t.occurred_at DESC, t.tie DESC, t.message_id DESC LIMIT :searched
     ) AS newest
     WHERE newest.person_id = :person_id AND newest.envelope -> 'ignored_ids' IS NOT NULL
-    ORDER BY newest.occurred_at DESC, newest.message_id DESC LIMIT :kept
+    ORDER BY newest.occurred_at DESC, newest.tie DESC, newest.message_id DESC LIMIT :kept
 """).columns(ids=touchpoint.c.envelope.type)
 
 

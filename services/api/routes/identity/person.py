@@ -144,7 +144,7 @@ async def _memberships(
     own = next((each for each in rows if each.name == person_id), None)
     if own is None:
         return []
-    joined = {account for _, _, account, _ in own.accounts}
+    joined = {each.value for each in own.accounts}
     stands_for = await stored.persons(connection, workspace_id, joined)
     periods = timelines.memberships(own.accounts, lambda each: stands_for.get(each, each))
     if is_object(person_id):

@@ -38,6 +38,8 @@ _ABOUT = {
     "message_id": "Names the event for ever: sent again by the same source, it counts once. Left out: made.",
     "message_id_scope": "What numbers its own events, where one sender passes on those of several systems:"
     " a `message_id` counts once in each.",
+    "sequence": "Place among the sender's events of one instant, where only their order is known: the row of"
+    " a file with days. Left out: the place in the body, and between requests the time of arrival.",
     "channel": "Where it happened, like `website`.",
     "role": "The person's part in the decision, like `champion`.",
     "properties": "Facts about the event; your own fields belong here.",

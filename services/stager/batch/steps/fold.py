@@ -1,7 +1,5 @@
 """Step: fold the events into their subjects, newer events on top and late ones from the whole history."""
 
-from datetime import datetime
-
 from services.stager.batch.context import BatchContext
 from services.stager.errors import FoldFailed
 from services.stager.fold.fold_subject import fold_newer, is_current, is_late, touch
@@ -13,7 +11,7 @@ from services.stager.fold.refold import (
     fold_mode,
     refold_subjects,
 )
-from services.stager.identity.names import Key
+from services.stager.identity.names import Key, Order
 from services.stager.records.records import BatchEvent
 from services.stager.store.session import Connection
 from services.stager.subjects.subject import Subject
@@ -92,5 +90,5 @@ def _mode(batch: BatchContext, key: Key, account_modes: dict[int, FoldMode]) -> 
     return mode
 
 
-def _event_order(event: BatchEvent) -> tuple[datetime, str]:
+def _event_order(event: BatchEvent) -> Order:
     return event.names.order

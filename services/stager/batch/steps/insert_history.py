@@ -31,6 +31,7 @@ async def insert_history(connection: Connection, batch: BatchContext) -> None:
             event.subject,
             event.person,
             event.envelope.occurred_at,
+            event.envelope.tie,
             event.text,
         )
         for event in batch.records.events

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.api.identity.timelines import Entry, Period, memberships, timeline, uses
-from services.stager.identity.timeline import account_at, user_at
+from services.api.identity.timelines import Period, Timeline, memberships, timeline, uses
+from services.stager.identity.timeline import Entry, account_at, user_at
+from shared.contracts.timelines import StoredEntry
 
 _START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -15,8 +16,15 @@ def day(number: int) -> datetime:
     return _START + timedelta(days=number)
 
 
-def entry(number: int, value: str, *, is_left: bool = False, message_id: str = "m") -> Entry:
-    return (day(number), message_id, value, is_left)
+def entry(number: int, value: str, *, is_left: bool = False, tie: int = 0) -> StoredEntry:
+    return StoredEntry(day(number), "m", value, is_left, tie)
+
+
+def as_in_the_stager(stored: Timeline) -> tuple[Entry, ...]:
+    return tuple(
+        Entry((each.occurred_at, each.tie, each.message_id), each.value, each.is_left)
+        for each in stored
+    )
 
 
 def period(value: str, since: int, until: int | None = None) -> Period:
@@ -68,9 +76,11 @@ def test_a_timeline_that_is_too_long_says_nothing() -> None:
 
 
 def test_stored_json_is_read() -> None:
-    text = '[["2026-03-02T00:00:00Z","m","acme",false]]'
+    of_an_older_release = '[["2026-03-02T00:00:00Z","m","acme",false]]'
+    text = '[["2026-03-02T00:00:00Z","m","acme",false,7]]'
 
-    assert timeline(text) == (entry(1, "acme"),)
+    assert timeline(of_an_older_release) == (entry(1, "acme"),)
+    assert timeline(text) == (entry(1, "acme", tie=7),)
     assert timeline(None) == ()
 
 
@@ -78,14 +88,14 @@ _entries = st.lists(
     st.tuples(st.integers(0, 6), st.sampled_from("abc"), st.booleans()), max_size=8
 ).map(
     lambda drawn: tuple(
-        entry(number, value, is_left=is_left, message_id=f"m-{place}")
+        entry(number, value, is_left=is_left, tie=place)
         for place, (number, value, is_left) in enumerate(sorted(drawn, key=lambda each: each[0]))
     )
 )
 
 
 @given(_entries)
-def test_memberships_say_what_the_stager_says_at_every_instant(accounts: tuple[Entry, ...]) -> None:
+def test_memberships_say_what_the_stager_says_at_every_instant(accounts: Timeline) -> None:
     periods = memberships(accounts)
 
     for number in range(8):
@@ -98,18 +108,18 @@ def test_memberships_say_what_the_stager_says_at_every_instant(accounts: tuple[E
             ),
             None,
         )
-        has_begun = any(not is_left and when <= at for when, _, _, is_left in accounts)
-        expected = account_at(accounts, (at, "n"))
+        has_begun = any(not each.is_left and each.occurred_at <= at for each in accounts)
+        expected = account_at(as_in_the_stager(accounts), (at, 99, "n"))
         if has_begun:
             assert present == expected
         else:
             # Before the first, the first: the periods begin where somebody joined.
             assert present is None
-            assert expected == next((each[2] for each in accounts if not each[3]), None)
+            assert expected == next((each.value for each in accounts if not each.is_left), None)
 
 
 @given(_entries)
-def test_uses_say_what_the_stager_says_at_every_instant(users: tuple[Entry, ...]) -> None:
+def test_uses_say_what_the_stager_says_at_every_instant(users: Timeline) -> None:
     by_name = {name: uses(users, {name}, "anonymous:d") for name in "abc"}
 
     for number in range(8):
@@ -119,5 +129,5 @@ def test_uses_say_what_the_stager_says_at_every_instant(users: tuple[Entry, ...]
             for name, periods in by_name.items()
             if any(each.since <= at and (each.until is None or at < each.until) for each in periods)
         ]
-        is_known = any(when <= at for when, *_ in users)
-        assert present == ([user_at(users, (at, "n"))] if is_known else [])
+        is_known = any(each.occurred_at <= at for each in users)
+        assert present == ([user_at(as_in_the_stager(users), (at, 99, "n"))] if is_known else [])

@@ -1,0 +1,1 @@
+"""Events of one instant: which came first, by every way in."""
