@@ -108,7 +108,7 @@ def validate(
         return _TOO_EARLY
     happened_at, correction = timing
     occurred_at = min(received_at, happened_at)
-    # Fifteen keyword arguments and not one more: beyond that CPython 3.11 builds a dict of them first,
+    # Fourteen keyword arguments and not one more: beyond that CPython 3.11 builds a dict of them first,
     # which costs three times the rest of the call.
     envelope = replace(
         common,
@@ -117,7 +117,6 @@ def validate(
         event=event,
         occurred_at=occurred_at,
         tie=tie_of(happened_at, received_at, common.tie, index, candidate.sequence),
-        original_timestamp=_original(candidate, foreign, occurred_at),
         account_id=account_id or None,
         user_id=user_id or None,
         anonymous_id=anonymous_id or None,
@@ -128,6 +127,9 @@ def validate(
         account_traits=candidate.account_traits or {},
         context=candidate.context or {},
     )
+    original = _original(candidate, foreign, occurred_at)
+    if original is not None:
+        envelope = replace(envelope, original_timestamp=original)
     rare_values = (
         candidate.role, candidate.sentiment, candidate.emotion, candidate.friction,
         candidate.thought, candidate.question, candidate.survey, candidate.score,
