@@ -23,8 +23,8 @@ class Kind(StrEnum):
 
 
 _LEFT_OUT = {"sent_at", "sequence"}
-"""The sender's clock, for live senders, and the place of the row. In a file, a column of such a name is a fact
-of the event."""
+"""The sender's clock, for live senders, and the row's place in the file. A column of such a name is a fact of
+the event."""
 
 _KINDS: dict[type[msgspec.inspect.Type], Kind] = {
     msgspec.inspect.StrType: Kind.TEXT,

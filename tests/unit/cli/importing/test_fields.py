@@ -8,8 +8,8 @@ from services.cli.importing.fields import FIELDS, KINDS, OBJECTS, as_text, fitte
 from services.ingest.events.candidate import Candidate
 
 
-def test_a_file_may_fill_every_field_of_a_touchpoint_but_the_senders_clock() -> None:
-    assert {*FIELDS, *OBJECTS} == {*Candidate.__struct_fields__} - {"sent_at"}
+def test_a_file_may_fill_every_field_but_the_senders_clock_and_the_rows_place() -> None:
+    assert {*FIELDS, *OBJECTS} == {*Candidate.__struct_fields__} - {"sent_at", "sequence"}
     assert {name: kind.value for name, kind in KINDS.items() if name in OBJECTS} == {
         "properties": "object",
         "traits": "object",
