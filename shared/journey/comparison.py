@@ -1,15 +1,20 @@
 """Predicates: how one value compares with what a map asks for.
 
-A missing property is null. Kinds (null, boolean, number, text) never equal each other, so `1` is
-not `true` and `"1"` is not `1`; integers and floats are one kind. `ne` is the exact opposite of
-`eq`: it holds for a missing value and for one of another kind. Text orders by code point, which is
-also right for instants and dates in ISO 8601.
+A missing property is null. The kind of a comparison is that of its operand: null, boolean, number or
+text; integers and floats are one kind. A value of another kind never compares, so `1` is not `true`, but for
+text that is exactly what is asked for, since CRMs, forms and files have text alone: `"120"` for a number,
+`"true"` for a truth value, and a count since 1970, as text or number, for a date or an instant. A number is
+no text: `1` is not `"1"`. `ne` is the exact opposite of `eq`: it holds for a missing value and for one of
+another kind. Text orders by code point, which is also right for instants and dates in ISO 8601.
 """
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from shared.journey.text_values import counted_moment, moment_of, number_in, truth_in
 
 Scalar = str | int | float | bool | None
 Accepts = Callable[[Any], bool]
@@ -30,6 +35,14 @@ class Operator(StrEnum):
     LTE = "lte"
     CONTAINS = "contains"
     STARTS_WITH = "starts_with"
+
+
+_ORDERS: Mapping[Operator, Callable[[Any, Any], bool]] = {
+    Operator.GT: operator.gt,
+    Operator.GTE: operator.ge,
+    Operator.LT: operator.lt,
+    Operator.LTE: operator.le,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +103,23 @@ def accepts_properties(where: tuple[Predicate, ...]) -> Accepts | None:
 
 
 def _equals(expected: Scalar) -> Accepts:
-    if expected is None or isinstance(expected, bool):
-        return lambda value: value is expected
+    if expected is None:
+        return lambda value: value is None
+    if isinstance(expected, bool):
+        return lambda value: (
+            value is expected or (type(value) is str and truth_in(value) is expected)
+        )
     if isinstance(expected, str):
-        return lambda value: isinstance(value, str) and value == expected
-    return lambda value: type(value) in _NUMBERS and value == expected
+        moment = moment_of(expected)
+        if moment is None:
+            return lambda value: isinstance(value, str) and value == expected
+        read = counted_moment(moment)
+        return lambda value: value == expected or read(value) == moment
+    return lambda value: (
+        value == expected
+        if type(value) in _NUMBERS
+        else type(value) is str and number_in(value) == expected
+    )
 
 
 def _contains(part: Scalar) -> Accepts:
@@ -112,16 +137,39 @@ def _ordered(predicate: Predicate) -> Accepts:
     operand: Any = predicate.value
     if isinstance(operand, bool) or not isinstance(operand, int | float | str):
         raise _unusable(predicate)
-    kinds = (str,) if isinstance(operand, str) else _NUMBERS
+    compare = _ORDERS[predicate.operator]
+    if isinstance(operand, str):
+        return _ordered_text(operand, compare)
+
+    def in_text(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+        number = number_in(value) if type(value) is str else None
+        return number is not None and compare(number, operand)
+
+    # The operators stand here in full: a call for each number would cost half as much again.
     match predicate.operator:
         case Operator.GT:
-            return lambda value: type(value) in kinds and value > operand
+            return lambda value: value > operand if type(value) in _NUMBERS else in_text(value)
         case Operator.GTE:
-            return lambda value: type(value) in kinds and value >= operand
+            return lambda value: value >= operand if type(value) in _NUMBERS else in_text(value)
         case Operator.LT:
-            return lambda value: type(value) in kinds and value < operand
+            return lambda value: value < operand if type(value) in _NUMBERS else in_text(value)
         case _:
-            return lambda value: type(value) in kinds and value <= operand
+            return lambda value: value <= operand if type(value) in _NUMBERS else in_text(value)
+
+
+def _ordered_text(operand: str, compare: Callable[[Any, Any], bool]) -> Accepts:
+    moment = moment_of(operand)
+    if moment is None:
+        return lambda value: type(value) is str and compare(value, operand)
+    read = counted_moment(moment)
+
+    def accepts(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+        at = read(value)
+        if at is not None:
+            return compare(at, moment)
+        return type(value) is str and compare(value, operand)
+
+    return accepts
 
 
 def _single(predicate: Predicate) -> Scalar:

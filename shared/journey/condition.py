@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from shared.journey.comparison import Scalar
 from shared.journey.facts import FactRegistry, Place
+from shared.journey.model import Touchpoint
 from shared.journey.state import State
 from shared.journey.trackers import Since
 
@@ -133,6 +134,8 @@ class Explainer:
     facts: FactRegistry
     milestones: Mapping[str, tuple[Condition, Place]]
     """Every milestone's own condition, by key."""
+    recent: Sequence[Touchpoint] = ()
+    """Newest touchpoints of the subject, newest first: what came close. Facts keep none that was refused."""
     open_milestones: tuple[str, ...] = ()
     """Milestones whose own conditions are being explained; one may name itself."""
 

@@ -4,6 +4,7 @@ An explanation walks the conditions as the map has them and reads the same facts
 the fold do; a property test compares the two.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +12,7 @@ from shared.journey.compile import CompiledJourney
 from shared.journey.condition import Explainer, Node
 from shared.journey.deadlines import candidates
 from shared.journey.fold import advance
-from shared.journey.model import Status, TransitionKind
+from shared.journey.model import Status, Touchpoint, TransitionKind
 from shared.journey.plan import PlannedMove
 from shared.journey.state import State
 
@@ -46,8 +47,12 @@ class Explanation:
     reachable: tuple[Reachable, ...]
 
 
-def explain(compiled: CompiledJourney, state: State, now: datetime) -> Explanation:
+def explain(
+    compiled: CompiledJourney, state: State, now: datetime, recent: Sequence[Touchpoint] = ()
+) -> Explanation:
     """Explain `state` as it stands when the clock reads `now`; deadlines up to `now` count.
+
+    `recent`: touchpoints, newest first, for what came close and did not count.
 
     A `now` before the newest instant in `state` is replaced by that instant.
     """
@@ -61,13 +66,18 @@ def explain(compiled: CompiledJourney, state: State, now: datetime) -> Explanati
         outcome=state.outcome,
         cycle=state.cycle,
         reachable=tuple(
-            _reachable(compiled, state, now, move) for move in compiled.plan(state).rules.moves
+            _reachable(compiled, state, now, move, recent)
+            for move in compiled.plan(state).rules.moves
         ),
     )
 
 
 def _reachable(
-    compiled: CompiledJourney, state: State, now: datetime, move: PlannedMove
+    compiled: CompiledJourney,
+    state: State,
+    now: datetime,
+    move: PlannedMove,
+    recent: Sequence[Touchpoint],
 ) -> Reachable:
     explainer = Explainer(
         state=state,
@@ -75,6 +85,7 @@ def _reachable(
         place=move.place,
         facts=compiled.facts,
         milestones=compiled.milestones,
+        recent=recent,
     )
     node = move.condition.explain(explainer)
     return Reachable(

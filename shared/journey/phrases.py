@@ -1,9 +1,12 @@
 """Parts of the sentences that say a condition in plain words."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 from shared.journey.comparison import Operator, Predicate, Scalar
+from shared.journey.text_values import counted_moment, moment_of, number_in, truth_in
 from shared.wording import counted
 
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
@@ -18,6 +21,10 @@ _COMPARED = {
     Operator.STARTS_WITH: "starts with",
 }
 
+_MOST_SHOWN = 100
+"""Characters of a text that a sentence repeats."""
+_OF_ANY_KIND = frozenset({Operator.EXISTS, Operator.NE, Operator.CONTAINS})
+
 
 def comparison(predicate: Predicate) -> str:
     """A predicate on one property or trait: "plan is “pro”"."""
@@ -26,6 +33,45 @@ def comparison(predicate: Predicate) -> str:
     if isinstance(predicate.value, tuple):
         return f"{predicate.path} is one of {', '.join(map(_shown, predicate.value))}"
     return f"{predicate.path} {_COMPARED[predicate.operator]} {_shown(predicate.value)}"
+
+
+def obstacle(predicate: Predicate, value: Any) -> str | None:  # noqa: ANN401 - any JSON value
+    """Why a value does not compare for its kind alone: "seats is “12 seats”, which is no number".
+
+    None where the kind does not stand in the way.
+    """
+    operand = predicate.value
+    if predicate.operator in _OF_ANY_KIND or value is None or isinstance(operand, tuple):
+        return None
+    wanted, given = _kind(operand), _kind(value)
+    if wanted == given:
+        return None
+    if wanted == "number" and given == "text" and number_in(value) is not None:
+        return None
+    if wanted == "text" and (day := moment_of(str(operand))) and counted_moment(day)(value):
+        return None
+    if wanted == "truth value" and given == "text" and truth_in(value) is not None:
+        return None
+    shown = f"a {given}" if given in {"list", "object"} else _shown(value)
+    return f"{predicate.path} is {shown}, which is no {wanted}"
+
+
+def with_obstacle(text: str, obstacles: Iterable[str | None]) -> str:
+    """What would satisfy a condition, and the first obstacle."""
+    first = next((each for each in obstacles if each is not None), None)
+    return text if first is None else f"{text} ({first})"
+
+
+def _kind(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    match value:
+        case bool():
+            return "truth value"
+        case int() | float():
+            return "number"
+        case str():
+            return "text"
+        case _:
+            return "list" if isinstance(value, list | tuple) else "object"
 
 
 def duration_text(duration: timedelta) -> str:
@@ -60,6 +106,6 @@ def _shown(value: Scalar) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            return f"“{value}”"
+            return f"“{value}”" if len(value) <= _MOST_SHOWN else f"“{value[:_MOST_SHOWN]}...”"
         case _:
             return f"{value:g}" if isinstance(value, float) else str(value)

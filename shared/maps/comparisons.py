@@ -12,7 +12,10 @@ Since = Literal["visit", "cycle", "ever"]
 
 
 class Comparison(MapPart):
-    """How a property or trait must compare; several must all hold. Unlike types never match."""
+    """How a property or trait must compare; several must all hold.
+
+    Unlike types never match, but for text that is exactly the number, truth value or date asked for.
+    """
 
     eq: Scalar | None = None
     ne: Scalar | None = None

@@ -14,6 +14,7 @@ from services.api.maps.cache import MapCache, PreparedMap
 from services.api.queries import accounts, history
 from services.api.queries.accounts import Resolved
 from services.api.schemas import explanation as schemas
+from shared.history import decode_stored, touchpoint
 from shared.ids import WorkspaceId
 from shared.journey.explain import explain
 from shared.journey.model import Status, SubjectKind
@@ -30,6 +31,9 @@ class _Folded(msgspec.Struct, frozen=True):
     s: State
     f: int = FORMAT
 
+
+_RECENT = 50
+"""Newest touchpoints that are searched for what came close."""
 
 _states = msgspec.json.Decoder(dict[str, _Folded])
 
@@ -57,7 +61,9 @@ async def explain_account(
     """Every rule that could act next, strongest first.
 
     For each rule whether it holds, and for each of its conditions the present value, the required value
-    and what would satisfy it. Computed by the engine that places accounts, from the same state.
+    and what would satisfy it. Where a trait, or one of the newest touchpoints, has a value of another
+    kind than the rule asks for, `satisfied_by` says so. Computed by the engine that places accounts, from
+    the same state.
     """
     workspace_id = database.workspace_id
     async with database.transaction() as connection:
@@ -65,6 +71,14 @@ async def explain_account(
         if resolved is None:
             raise RequestRefused(Code.SUBJECT_UNKNOWN)
         stored = await history.states(connection, workspace_id, resolved.placed_ids())
+        newest_rows = await history.touchpoints(
+            connection,
+            workspace_id,
+            resolved.subject_id,
+            newest_first=True,
+            after=None,
+            limit=_RECENT,
+        )
     states = {subject_id: _states.decode(raw) for subject_id, raw in stored.items()}
     newest = await maps.newest(workspace_id)
     key = _journey(states, newest, query.journey)
@@ -75,7 +89,12 @@ async def explain_account(
     prepared = await _folding_version(maps, workspace_id, newest[key], folded)
     state = State.initial() if folded is None else folded.s
     # The instant is read after the state: an explanation is never of a moment before its last event.
-    explained = explain(prepared.compiled, state, context.clock.now())
+    recent = [
+        touchpoint(decode_stored(row.envelope), row.person_id)
+        for row in newest_rows
+        if prepared.subject is SubjectKind.ACCOUNT or row.person_id == subject_id
+    ]
+    explained = explain(prepared.compiled, state, context.clock.now(), recent)
     return schemas.Explanation(
         account_id=subject_id,
         journey=key,

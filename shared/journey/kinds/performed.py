@@ -4,14 +4,21 @@ Windows are half-open: a touchpoint counts from its instant until just before it
 `within`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from shared.journey.comparison import Predicate, accepts_properties
+from shared.journey.comparison import Predicate, accepts_properties, value_at
 from shared.journey.condition import Check, Condition, Explainer, Needs, Node, checked_duration
 from shared.journey.facts import FactRegistry, Place
-from shared.journey.phrases import alternatives, comparison, duration_text
+from shared.journey.phrases import (
+    alternatives,
+    comparison,
+    duration_text,
+    obstacle,
+    with_obstacle,
+)
 from shared.journey.state import State
 from shared.journey.trackers import CountTracker, Since, Tracker, WindowTracker
 from shared.wording import counted
@@ -85,10 +92,20 @@ class Performed(Condition):
             holds=not missing,
             have=have,
             need=self.count,
-            satisfied_by=self._more(missing) if missing else None,
+            satisfied_by=(
+                with_obstacle(self._more(missing), self._obstacles(explainer)) if missing else None
+            ),
             events=self.events if missing else (),
             until=until,
         )
+
+    def _obstacles(self, explainer: Explainer) -> Iterator[str | None]:
+        """Why the newest touchpoints of the events do not count, where a kind is the reason."""
+        for touchpoint in explainer.recent:
+            if touchpoint.event in self.events:
+                for each in self.where:
+                    value = value_at(touchpoint.properties, tuple(each.path.split(".")))
+                    yield obstacle(each, value)
 
     def tracker(self, place: Place, facts: FactRegistry) -> Tracker:
         """The fact that the condition reads at `place`."""

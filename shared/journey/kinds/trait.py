@@ -1,12 +1,13 @@
 """`trait`: the newest value of a trait, of the account or of a person, compares as required."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from shared.journey.comparison import Operator, Predicate, Scalar, accepts_values
+from shared.journey.comparison import Operator, Predicate, Scalar, accepts_values, value_at
 from shared.journey.condition import Check, Condition, Explainer, Node
 from shared.journey.facts import FactRegistry, Place
-from shared.journey.phrases import comparison
+from shared.journey.phrases import comparison, obstacle, with_obstacle
 from shared.journey.trackers import (
     AccountTraitTracker,
     PersonTraitTracker,
@@ -55,20 +56,26 @@ class Trait(Condition):
         text = explainer.text(self)
         have: Scalar
         need: Scalar
+        obstacles: Iterator[str | None] = iter(())
         if self.owner is TraitOwner.ACCOUNT:
             value = self.predicate.value
             have = explainer.state.traits.get(self.predicate.path)
+            obstacles = iter([obstacle(self.predicate, have)])
             need = None if isinstance(value, tuple) else value
         else:
             have = len(explainer.state.held.get(self._tracker(explainer.facts).number, ()))
             need = 0 if self._is_absence() else 1
+            path = tuple(self.predicate.path.split("."))
+            obstacles = (
+                obstacle(self.predicate, value_at(each.traits, path)) for each in explainer.recent
+            )
         return Node(
             condition=self.kind,
             text=text,
             holds=holds,
             have=have,
             need=need,
-            satisfied_by=None if holds else text,
+            satisfied_by=None if holds else with_obstacle(text, obstacles),
         )
 
     def _is_absence(self) -> bool:
