@@ -41,6 +41,7 @@ class Code(StrEnum):
     SOURCE_KIND_MISMATCH = "source_kind_mismatch"
     WORKSPACE_NAME_IN_USE = "workspace_name_taken"
     NO_EARLIER_MAP = "no_earlier_map"
+    SUBJECT_CHANGED = "subject_changed"
     LIMIT_REACHED = "limit_reached"
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
@@ -78,6 +79,7 @@ STATUS: Mapping[Code, int] = {
     Code.SOURCE_KIND_MISMATCH: 409,
     Code.WORKSPACE_NAME_IN_USE: 409,
     Code.NO_EARLIER_MAP: 409,
+    Code.SUBJECT_CHANGED: 409,
     Code.LIMIT_REACHED: 409,
     Code.BODY_TOO_LARGE: 413,
     Code.UNSUPPORTED_MEDIA_TYPE: 415,
@@ -131,6 +133,10 @@ DETAIL: Mapping[Code, str] = {
     Code.SOURCE_KIND_MISMATCH: "Sources of this kind do not have that.",
     Code.WORKSPACE_NAME_IN_USE: "Another workspace has this name.",
     Code.NO_EARLIER_MAP: "The journey has no earlier version with another map.",
+    Code.SUBJECT_CHANGED: (
+        "A journey stays one of accounts or of persons. Publish the map under another key;"
+        " `stageline map retire` ends this journey."
+    ),
     Code.LIMIT_REACHED: "One more would be too many.",
     Code.BODY_TOO_LARGE: "The body is larger than this call takes.",
     Code.UNSUPPORTED_MEDIA_TYPE: "This call does not take a body of this type or encoding.",

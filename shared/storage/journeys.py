@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.ids import WorkspaceId
+from shared.journey.model import SubjectKind
 from shared.maps import MapDocument
 from shared.maps.published import PublishedMap
 from shared.storage.tables import journey_version, refold_job, workspace
@@ -100,6 +101,8 @@ class Publication:
 
     version: int
     changed: bool
+    other_subject: SubjectKind | None = None
+    """Whose stage the journey decides, where the map says another: nothing was written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,12 +133,15 @@ async def publish(  # noqa: PLR0917 - the columns of one row
 ) -> Publication:
     """Store a map as the next version of its journey, with the job that re-folds the history.
 
-    A map whose definition equals the version in force writes nothing. Publications wait for each other
-    until commit, at most for the connection's lock_timeout. Expects READ COMMITTED, the default.
+    A map whose definition equals the version in force writes nothing, and neither does one of another
+    `subject`: the placements and alerts of the former subjects would have no map. Publications wait for
+    each other until commit, at most for the connection's lock_timeout. Expects READ COMMITTED, the default.
     """
     key = document.journey
     definition = document.definition()
     newest = await _locked(connection, workspace_id, key)
+    if newest is not None and newest.subject != document.subject:
+        return Publication(version=newest.version, changed=False, other_subject=newest.subject)
     if newest is not None and newest.definition == definition and not newest.is_retired:
         return Publication(version=newest.version, changed=False)
     version = newest.version + 1 if newest else 1
@@ -197,6 +203,7 @@ async def roll_back(
             for each in earlier
             if not each.is_retired
             and newest is not None
+            and each.subject == newest.subject
             and (newest.is_retired or each.definition != newest.definition)
         ),
         None,

@@ -56,7 +56,7 @@ async def list_journeys(database: Database) -> schemas.Journeys:
     "",
     operation_id="publishJourney",
     scope=Scope.MAPS_WRITE,
-    refusals=[Code.MAP_INVALID],
+    refusals=[Code.MAP_INVALID, Code.SUBJECT_CHANGED],
     summary="Publish a map",
     response_description="Nothing to change.",
     example=schemas.UNCHANGED_EXAMPLE,
@@ -83,6 +83,12 @@ async def publish_journey(
     async with database.transaction() as connection:
         published = await stored.publish(
             connection, workspace_id, document, text, caller.key_id, context.clock.now()
+        )
+    if published.other_subject is not None:
+        raise RequestRefused(
+            Code.SUBJECT_CHANGED,
+            f"This journey is one of {published.other_subject}s, and stays that. Publish the map under"
+            f" another key; `stageline map retire` ends this journey.",
         )
     context.maps.invalidate_newest(workspace_id)
     response.status_code = HTTP_201_CREATED if published.changed else HTTP_200_OK

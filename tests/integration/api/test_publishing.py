@@ -124,6 +124,24 @@ async def test_a_retired_journey_is_rolled_back_to_what_it_was(world: World) -> 
     assert [each["key"] for each in (await world.get("/v1/journeys")).json()["items"]] == ["sales"]
 
 
+async def test_a_journey_stays_one_of_accounts(world: World) -> None:
+    of_persons = MAP.replace("subject: account", "subject: person")
+    assert of_persons != MAP
+
+    changed = await world.post("/v1/journeys", of_persons)
+    await world.post("/v1/journeys/sales:retire")
+    afterwards = await world.post("/v1/journeys", of_persons)
+    elsewhere = await world.post(
+        "/v1/journeys", of_persons.replace("journey: sales", "journey: people")
+    )
+
+    for refused in (changed, afterwards):
+        assert (refused.status_code, refused.json()["code"]) == (409, "subject_changed")
+        assert "one of accounts" in refused.json()["detail"]
+    assert elsewhere.status_code == 201
+    assert (await world.get("/v1/journeys/sales?version=1")).json()["source"] == MAP
+
+
 async def test_a_journey_with_one_map_has_no_way_back(world: World) -> None:
     alone = await world.post("/v1/journeys/sales:rollback")
     unknown = await world.post("/v1/journeys/nowhere:rollback")
