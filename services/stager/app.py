@@ -124,6 +124,7 @@ class Stager:
             journeys=context.journeys,
             locks=context.locks,
             metrics=metrics,
+            snapshot_every=context.snapshot_every,
         )
         identity_job = IdentityJob(context, metrics)
         relay = DeadLetterRelay(pool=pool, clock=context.clock, dead=self._dead)

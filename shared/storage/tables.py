@@ -124,6 +124,20 @@ subject = Table(
     postgresql_with={"fillfactor": 70},
 )
 
+# Subjects with long histories as they were at an instant of the past: what a re-fold can begin at. Row by
+# row a function of the touchpoints up to `at`; a history that changes before it replaces or removes it.
+subject_snapshot = Table(
+    "subject_snapshot",
+    metadata,
+    Column("workspace_id", Integer, nullable=False),
+    Column("subject_id", Ref, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("states", LargeBinary, nullable=False),
+    Column("account_traits", JSON, nullable=False, server_default="{}"),
+    Column("value", Double),
+    PrimaryKeyConstraint("workspace_id", "subject_id", "at"),
+)
+
 # Stage of a subject on a journey; written only when it changes.
 placement = Table(
     "placement",

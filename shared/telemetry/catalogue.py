@@ -81,6 +81,9 @@ ACTIONS = {
     "stageline_stager_refolds_total": (
         "`late` costs time on long histories; many of them mean that a source delivers late."
     ),
+    "stageline_stager_refolded_touchpoints_total": (
+        "Divided by the re-folds: above some thousands, late events change how long histories went on."
+    ),
     "stageline_stager_batch_records": (
         "Near its limit all the time, the stager is behind: add partitions and stagers."
     ),

@@ -142,6 +142,11 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+        self.stager_refolded_touchpoints = Counter(
+            "stageline_stager_refolded_touchpoints_total",
+            "Touchpoints that re-folds read and folded again.",
+            registry=registry,
+        )
         self.stager_batch_records = Histogram(
             "stageline_stager_batch_records",
             "Records in one transaction.",

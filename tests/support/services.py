@@ -30,6 +30,7 @@ from services.api.settings import ApiSettings
 from services.cli.operate.verify import VerifyReport, examine
 from services.stager.batch.batch_writer import BatchWriter
 from services.stager.batch.context import StagerContext
+from services.stager.fold.snapshots import SNAPSHOT_EVERY
 from services.stager.jobs.refold_jobs import RefoldJobs
 from services.stager.jobs.timers import Timers
 from services.stager.store.session import Pool
@@ -334,9 +335,16 @@ def stager_parts(
     owner: str,
     subjects: int = 100,
     limits: IdentityLimits = DEFAULT_LIMITS,
+    snapshot_every: int = SNAPSHOT_EVERY,
 ) -> StagerParts:
     """The parts of a stager named `owner`, with `subjects` subjects in its cache at most."""
-    context = StagerContext(pool=pool, clock=clock, cache=RowCache(subjects), limits=limits)
+    context = StagerContext(
+        pool=pool,
+        clock=clock,
+        cache=RowCache(subjects),
+        limits=limits,
+        snapshot_every=snapshot_every,
+    )
     return StagerParts(
         context=context,
         writer=BatchWriter(context, owner=owner),
@@ -356,5 +364,6 @@ def stager_parts(
             journeys=context.journeys,
             locks=context.locks,
             metrics=metrics,
+            snapshot_every=context.snapshot_every,
         ),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from services.stager.fold.refold import MemberChanges
+from services.stager.fold.refold_task import MemberChanges
 from services.stager.identity.names import Key
 from services.stager.records.records import BatchEvent
 from services.stager.store import read

@@ -11,6 +11,7 @@ from services.stager.batch.name_resolver import NameResolver
 from services.stager.batch.tombstones import Tombstones
 from services.stager.fold.fold_subject import FoldOutput
 from services.stager.fold.journeys import Journeys
+from services.stager.fold.snapshots import SNAPSHOT_EVERY
 from services.stager.identity.names import Key
 from services.stager.identity.state import Resolution
 from services.stager.records.records import BatchEvent
@@ -34,6 +35,8 @@ class StagerContext:
     bare_ids: BareIds = field(default_factory=BareIds)
     locks: NameLocks = field(default_factory=NameLocks)
     """Held during each writing transaction, so that those of one process do not conflict."""
+    snapshot_every: int = SNAPSHOT_EVERY
+    """Touchpoints of a subject between two snapshots; at least 1."""
 
 
 class BatchContext:
@@ -62,7 +65,7 @@ class BatchContext:
         self.members = MemberTracker(cache)
         self.names = NameResolver(cache, self.subjects, stager.limits)
         self.resolution = Resolution()
-        self.output = FoldOutput(now)
+        self.output = FoldOutput(now, stager.snapshot_every)
         self.by_subject: dict[Key, list[BatchEvent]] = {}
         """Events by subject."""
         self.by_person: dict[Key, list[BatchEvent]] = {}

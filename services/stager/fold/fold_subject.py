@@ -1,35 +1,26 @@
 """A subject and its events -> the subject afterwards and the rows to write. Pure.
 
-`fold_newer` adds events that are newer than the subject's, `fold_history` replaces everything by the fold
-of a whole history, `fold_time` applies deadlines, `leave_journey` removes a retired journey.
+`fold_newer` adds events that are newer than the subject's, `fold_time` applies deadlines. Histories that are
+folded again are the matter of `replace_history`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from msgspec.structs import replace
 
 from services.stager.fold import output_rows as rows
-from services.stager.fold.output_rows import AlertResolution, RefoldReason
-from services.stager.identity.names import Key, Order
+from services.stager.fold.snapshots import SNAPSHOT_EVERY, snapshot_before, snapshot_row
+from services.stager.identity.names import Key
 from services.stager.records.records import Tally
-from services.stager.store.rows import CurrentTransition, JourneyKey, StoredAlert, Writes
+from services.stager.store.rows import JourneyKey, Writes
 from services.stager.subjects.subject import StoredState, Subject, encode_json, encode_states
 from shared.journey.compile import CompiledJourney
 from shared.journey.deadlines import next_deadline
-from shared.journey.fold import advance, fold, refold
-from shared.journey.model import Effect, Status, Touchpoint, Transition
+from shared.journey.fold import advance, fold
+from shared.journey.model import Effect, Touchpoint, Transition
 from shared.journey.state import FORMAT, State
-
-
-@dataclass(slots=True)
-class StoredRows:
-    """Current rows of the subjects that are re-folded."""
-
-    transitions: Mapping[JourneyKey, Sequence[CurrentTransition]]
-    alerts: Mapping[JourneyKey, Sequence[StoredAlert]]
 
 
 @dataclass(slots=True)
@@ -37,6 +28,8 @@ class FoldOutput:
     """What the folds of one transaction add up to."""
 
     now: datetime
+    snapshot_every: int = SNAPSHOT_EVERY
+    """Touchpoints of a subject between two snapshots."""
     writes: Writes = field(default_factory=Writes)
     tally: Tally = field(default_factory=Tally)
     subjects: dict[Key, Subject] = field(default_factory=dict)
@@ -108,70 +101,17 @@ def fold_newer(
             account_traits = {**account_traits, **event.account_traits}
         if event.value is not None:
             value = event.value
-    _put_subject(
+    touchpoints, every = subject.touchpoints + len(events), output.snapshot_every
+    if touchpoints // every != subject.touchpoints // every:
+        _keep_snapshot(key, subject, journeys, events[0].occurred_at, output)
+    put_subject(
         key,
         Subject(
             version=version,
-            touchpoints=subject.touchpoints + len(events),
+            touchpoints=touchpoints,
             last=events[-1].order,
             states=states,
             account_traits=account_traits,
-            value=value,
-            merged_into=merged_into,
-        ),
-        output,
-    )
-
-
-def fold_history(
-    key: Key,
-    subject: Subject,
-    journeys: Sequence[CompiledJourney],
-    history: Sequence[Touchpoint],
-    *,
-    merged_into: str | None,
-    stored: StoredRows,
-    reason: RefoldReason,
-    output: FoldOutput,
-) -> None:
-    """Replace everything by the fold of `history`, which is in order; write only what differs."""
-    version = subject.version + 1
-    states: dict[str, StoredState] = {}
-    for compiled in journeys:
-        name = compiled.journey.key
-        journey_key = (*key, name)
-        state, effects = refold(compiled, history, output.now)
-        _reconcile(
-            journey_key, compiled, state, effects, stored=stored, reason=reason, output=output
-        )
-        old = subject.states.get(name)
-        row = rows.placement_row(journey_key, compiled, state, version)
-        if row is None:
-            if old is not None and old.s.status is not Status.NOT_STARTED:
-                output.writes.placements_removed.append(journey_key)
-        elif (
-            old is None or old.v != compiled.journey.version or rows.placement_differs(old.s, state)
-        ):
-            output.writes.placements.append(row)
-        due = next_deadline(compiled, state)
-        if due is not None:
-            output.writes.deadlines.append((*journey_key, due))
-        elif old is not None and old.d is not None:
-            output.writes.deadlines_removed.append(journey_key)
-        states[name] = StoredState(compiled.journey.version, state, FORMAT, due)
-    for name in subject.states.keys() - states.keys():
-        _leave((*key, name), stored, AlertResolution.MERGED, output)
-    traits, value = _newest(history)
-    output.tally.refold(reason)
-    last: Order | None = history[-1].order if history else None
-    _put_subject(
-        key,
-        Subject(
-            version=version,
-            touchpoints=len(history),
-            last=last,
-            states=states,
-            account_traits=traits,
             value=value,
             merged_into=merged_into,
         ),
@@ -205,24 +145,16 @@ def fold_time(
         else:
             output.writes.deadlines.append((*journey_key, armed))
         states[name] = StoredState(compiled.journey.version, state, FORMAT, armed)
-    _put_subject(key, replace(subject, version=version, states=states), output)
+    put_subject(key, replace(subject, version=version, states=states), output)
 
 
 def touch(key: Key, subject: Subject, output: FoldOutput) -> None:
     """Write a subject as it is, with the next version."""
-    _put_subject(key, replace(subject, version=subject.version + 1), output)
+    put_subject(key, replace(subject, version=subject.version + 1), output)
 
 
-def leave_journey(
-    key: Key, subject: Subject, name: str, stored: StoredRows, output: FoldOutput
-) -> None:
-    """Remove the state and the rows of the journey `name`, which was retired; its history is superseded."""
-    _leave((*key, name), stored, AlertResolution.RETIRED, output)
-    states = {other: state for other, state in subject.states.items() if other != name}
-    _put_subject(key, replace(subject, version=subject.version + 1, states=states), output)
-
-
-def _put_subject(key: Key, subject: Subject, output: FoldOutput) -> None:
+def put_subject(key: Key, subject: Subject, output: FoldOutput) -> None:
+    """Write a subject."""
     at, tie, message_id = subject.last if subject.last is not None else (None, 0, None)
     output.subjects[key] = subject
     output.writes.subjects.append(
@@ -239,6 +171,18 @@ def _put_subject(key: Key, subject: Subject, output: FoldOutput) -> None:
             subject.merged_into,
         )
     )
+
+
+def _keep_snapshot(
+    key: Key,
+    subject: Subject,
+    journeys: Sequence[CompiledJourney],
+    first_at: datetime,
+    output: FoldOutput,
+) -> None:
+    snapshot = snapshot_before(subject, journeys, first_at)
+    if snapshot is not None:
+        output.writes.snapshots.append(snapshot_row(key, snapshot))
 
 
 def _emit(
@@ -258,51 +202,6 @@ def _emit(
             output.tally.alerts_resolved += 1
 
 
-def _reconcile(
-    key: JourneyKey,
-    compiled: CompiledJourney,
-    state: State,
-    effects: Sequence[Effect],
-    *,
-    stored: StoredRows,
-    reason: RefoldReason,
-    output: FoldOutput,
-) -> None:
-    transitions = [effect for effect in effects if isinstance(effect, Transition)]
-    change = rows.difference(stored.transitions.get(key, ()), transitions, key)
-    output.writes.superseded += [(key[0], each) for each in change.superseded]
-    for transition in change.added:
-        output.writes.transitions.append(rows.transition_row(key, transition))
-        output.tally.transition(transition)
-    if change.superseded or (change.added and reason is RefoldReason.MAP):
-        output.writes.outbox.append(rows.corrected_notice(key, compiled, state, change, reason))
-    else:
-        for transition in change.added:
-            output.writes.outbox += rows.notices(key, transition, output.now)
-    alerts = stored.alerts.get(key, ())
-    stalls = rows.visits_stalled(effects)
-    ended = rows.alerts_to_end(alerts, stalls, AlertResolution.CORRECTED)
-    output.writes.alerts_resolved += [(key[0], *each) for each in ended]
-    write, new = rows.alerts_to_write(alerts, stalls)
-    output.writes.alerts += [rows.alert_row(key, stall, compiled) for stall in write]
-    output.writes.outbox += [rows.stalled_notice(key, stall, compiled) for stall in new]
-    output.tally.alerts_opened += len(new)
-    output.tally.alerts_resolved += len(ended) + len(write) - len(new)
-
-
-def _leave(
-    key: JourneyKey, stored: StoredRows, resolution: AlertResolution, output: FoldOutput
-) -> None:
-    """Supersede and remove the rows of a journey that no longer applies to the subject."""
-    current = stored.transitions.get(key, ())
-    output.writes.superseded += [(key[0], each.transition_id) for each in current]
-    ended = rows.alerts_to_end(stored.alerts.get(key, ()), {}, resolution)
-    output.writes.alerts_resolved += [(key[0], *each) for each in ended]
-    output.tally.alerts_resolved += len(ended)
-    output.writes.placements_removed.append(key)
-    output.writes.deadlines_removed.append(key)
-
-
 def _arm(
     key: JourneyKey,
     compiled: CompiledJourney,
@@ -320,14 +219,3 @@ def _arm(
         return armed
     output.writes.deadlines.append((*key, due))
     return due
-
-
-def _newest(history: Sequence[Touchpoint]) -> tuple[dict[str, Any], float | None]:
-    traits: dict[str, Any] = {}
-    value: float | None = None
-    for event in history:
-        if event.account_traits:
-            traits.update(event.account_traits)
-        if event.value is not None:
-            value = event.value
-    return traits, value

@@ -27,6 +27,11 @@ Key = tuple[int, str]
 """Workspace and name."""
 
 
+def instant_of(order: Order) -> datetime:
+    """`occurred_at` of the event at this place."""
+    return order[0]
+
+
 class EventNames(msgspec.Struct, frozen=True, gc=False):
     """The names in one event, and what the event states about them."""
 

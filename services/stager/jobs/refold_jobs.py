@@ -15,7 +15,8 @@ from services.stager.errors import Conflict, RecordFault
 from services.stager.fold.fold_subject import FoldOutput, is_current
 from services.stager.fold.journeys import Journeys, refresh_journeys
 from services.stager.fold.output_rows import RefoldReason
-from services.stager.fold.refold import MemberChanges, RefoldTask, fold_mode, refold_subjects
+from services.stager.fold.refold import refold_subjects
+from services.stager.fold.refold_task import MemberChanges, RefoldTask, fold_mode
 from services.stager.identity.names import Key
 from services.stager.jobs.retirement import leave_retired
 from services.stager.store import identity, queues, read, write
@@ -50,6 +51,7 @@ class RefoldJobs:
         journeys: Journeys,
         locks: NameLocks,
         metrics: Metrics,
+        snapshot_every: int,
     ) -> None:
         self._pool = pool
         self._clock = clock
@@ -57,6 +59,7 @@ class RefoldJobs:
         self._journeys = journeys
         self._locks = locks
         self._metrics = metrics
+        self._snapshot_every = snapshot_every
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look for jobs every half second, and without a pause while there is work."""
@@ -90,7 +93,8 @@ class RefoldJobs:
     async def _step(
         self, connection: Connection, limit: int
     ) -> tuple[FoldOutput, MemberChanges, bool]:
-        output, members = FoldOutput(self._clock.now()), MemberChanges()
+        output = FoldOutput(self._clock.now(), self._snapshot_every)
+        members = MemberChanges()
         job = await queues.next_job(connection)
         if job is None:
             return output, members, False

@@ -3,7 +3,8 @@
 No history is folded: without the journey there is nothing to compute. Its transitions stay, superseded.
 """
 
-from services.stager.fold.fold_subject import FoldOutput, StoredRows, leave_journey
+from services.stager.fold.fold_subject import FoldOutput
+from services.stager.fold.replace_history import StoredRows, leave_journey
 from services.stager.identity.names import Key
 from services.stager.store import queues, read
 from services.stager.store.rows import Job

@@ -95,6 +95,7 @@ class Tally:
 
     transitions: dict[str, int] = field(default_factory=dict)
     refolds: dict[str, int] = field(default_factory=dict)
+    refolded_touchpoints: int = 0
     alerts_opened: int = 0
     alerts_resolved: int = 0
 
@@ -102,9 +103,10 @@ class Tally:
         """Count one written transition."""
         self.transitions[t.kind] = self.transitions.get(t.kind, 0) + 1
 
-    def refold(self, reason: str) -> None:
-        """Count one re-folded subject."""
+    def refold(self, reason: str, touchpoints: int) -> None:
+        """Count one re-folded subject, of whose history so many touchpoints were folded."""
         self.refolds[reason] = self.refolds.get(reason, 0) + 1
+        self.refolded_touchpoints += touchpoints
 
     def report(self, metrics: Metrics) -> None:
         """Add a committed transaction to the metrics."""
@@ -112,6 +114,8 @@ class Tally:
             metrics.stager_transitions.labels(kind).inc(number)
         for reason, number in self.refolds.items():
             metrics.stager_refolds.labels(reason).inc(number)
+        if self.refolded_touchpoints:
+            metrics.stager_refolded_touchpoints.inc(self.refolded_touchpoints)
         if self.alerts_opened:
             metrics.stager_alerts_opened.labels(STALL).inc(self.alerts_opened)
         if self.alerts_resolved:

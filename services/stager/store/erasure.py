@@ -52,7 +52,16 @@ _OF_SUBJECT = """
 """
 _DELETE_SUBJECTS = tuple(
     _OF_SUBJECT.replace("{table}", table)
-    for table in ("placement", "transition", "deadline", "alert", "outbox", "member", "subject")
+    for table in (
+        "placement",
+        "transition",
+        "deadline",
+        "alert",
+        "outbox",
+        "member",
+        "subject_snapshot",
+        "subject",
+    )
 )
 _DELETE_NAMES = """
     DELETE FROM identifier USING unnest($1::int[], $2::text[]) AS k (w, n)

@@ -27,6 +27,12 @@ class CurrentTransition:
     transition_id: int
     facts: tuple[Any, ...]
 
+    @property
+    def sequence(self) -> int:
+        """Its number among those of the subject's journey."""
+        sequence: int = self.facts[0]
+        return sequence
+
 
 @dataclass(frozen=True, slots=True)
 class StoredAlert:
@@ -129,3 +135,5 @@ class Writes:
     alerts_resolved: list[Row] = field(default_factory=list)
     alerts: list[Row] = field(default_factory=list)
     outbox: list[Row] = field(default_factory=list)
+    snapshots_removed: list[Row] = field(default_factory=list)
+    snapshots: list[Row] = field(default_factory=list)

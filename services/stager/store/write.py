@@ -280,6 +280,31 @@ _DEAD = bulk(
     "text[]",
 )
 
+# A history that is folded anew from its beginning gets new snapshots.
+_SNAPSHOTS_REMOVED = bulk(
+    """
+    DELETE FROM subject_snapshot USING {rows} AS t (w, s)
+    WHERE workspace_id = t.w AND subject_id = t.s
+""",
+    "int",
+    "text",
+)
+
+_SNAPSHOTS = bulk(
+    """
+    INSERT INTO subject_snapshot (workspace_id, subject_id, at, states, account_traits, value)
+    SELECT t.w, t.s, t.at, t.st, t.tr::json, t.va FROM {rows} AS t (w, s, at, st, tr, va)
+    ON CONFLICT (workspace_id, subject_id, at) DO UPDATE
+    SET states = excluded.states, account_traits = excluded.account_traits, value = excluded.value
+""",
+    "int",
+    "text",
+    "timestamptz",
+    "bytea",
+    "text",
+    "float8",
+)
+
 
 _by_key = itemgetter(0, 1)
 
@@ -322,6 +347,8 @@ async def fold_output(connection: Connection, writes: Writes, now: datetime) -> 
     await plain(connection, _ALERTS_RESOLVED, writes.alerts_resolved, now)
     await plain(connection, _ALERTS, writes.alerts)
     await plain(connection, _OUTBOX, writes.outbox, now, ordered=False)
+    await plain(connection, _SNAPSHOTS_REMOVED, writes.snapshots_removed)
+    await plain(connection, _SNAPSHOTS, writes.snapshots)
 
 
 async def plain(

@@ -44,6 +44,15 @@ class Subject(msgspec.Struct, frozen=True, gc=False):
 NEW_SUBJECT = Subject()
 
 
+class Snapshot(msgspec.Struct, frozen=True, gc=False):
+    """A row of `subject_snapshot`: a subject as it was at the instant `at` of its past."""
+
+    at: datetime
+    states: dict[str, StoredState]
+    account_traits: dict[str, Any]
+    value: float | None
+
+
 class Member(msgspec.Struct, frozen=True, gc=False):
     """A row of `member`: role and traits of a person within a subject."""
 

@@ -15,7 +15,7 @@ def erase(w: World, day: float = 20, **names: Any) -> Envelope:
 
 TABLES_WITH_NAMES = (
     "identifier", "member", "subject", "placement", "touchpoint", "transition", "deadline", "alert",
-    "outbox", "dead_letter", "source_event", "suppression", "erasure",
+    "outbox", "dead_letter", "source_event", "suppression", "erasure", "subject_snapshot",
 )  # fmt: skip
 
 

@@ -141,6 +141,7 @@ async def test_erase_then_replay_the_whole_log_and_the_person_is_still_absent(
             for table in (
                 "identifier", "identity_statement", "member", "subject", "placement", "touchpoint",
                 "transition", "deadline", "alert", "outbox", "consumer_offset", "erasure",
+                "subject_snapshot",
             ):  # fmt: skip
                 await owner.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
 

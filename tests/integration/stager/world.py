@@ -286,7 +286,7 @@ async def wipe(w: World) -> None:
         for table in (
             "identifier", "identity_statement", "member", "subject", "placement", "touchpoint",
             "transition", "deadline", "alert", "outbox", "consumer_offset", "dead_letter", "erasure",
-            "suppression", "source_event",
+            "suppression", "source_event", "subject_snapshot",
         ):  # fmt: skip
             await owner.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
     w.positions.clear()

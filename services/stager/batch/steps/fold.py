@@ -4,13 +4,8 @@ from services.stager.batch.context import BatchContext
 from services.stager.errors import FoldFailed
 from services.stager.fold.fold_subject import fold_newer, is_current, is_late, touch
 from services.stager.fold.output_rows import RefoldReason
-from services.stager.fold.refold import (
-    FoldMode,
-    MemberChanges,
-    RefoldTask,
-    fold_mode,
-    refold_subjects,
-)
+from services.stager.fold.refold import refold_subjects
+from services.stager.fold.refold_task import FoldMode, MemberChanges, RefoldTask, fold_mode
 from services.stager.identity.names import Key, Order
 from services.stager.records.records import BatchEvent
 from services.stager.store.session import Connection
@@ -38,21 +33,32 @@ async def fold(connection: Connection, batch: BatchContext) -> None:
         has_row = change is None or change[0] is not None
         has_history = subject.touchpoints > 0 or (mode.of_person and has_row)
         if not is_current(subject, mode.journeys, has_history=has_history):
-            reason = RefoldReason.MAP
+            task = RefoldTask(subject, mode, RefoldReason.MAP)
         elif is_late(subject, points[0]):
-            reason = RefoldReason.LATE
+            added = points if _is_all_of_it(batch, key, mode) else ()
+            task = RefoldTask(subject, mode, RefoldReason.LATE, added)
         else:
             _fold_newer(batch, key, subject, mode, points)
             if key in batch.by_subject:
                 batch.members.add(key, events, points)
             continue
-        tasks[key] = RefoldTask(subject, mode, reason)
+        tasks[key] = task
     if tasks:
         members = MemberChanges()
         await refold_subjects(connection, tasks, batch.output, members, batch.newly_seen)
         batch.members.apply(members)
     if batch.touched:
         await _touch(connection, batch)
+
+
+def _is_all_of_it(batch: BatchContext, key: Key, mode: FoldMode) -> bool:
+    """Whether the events under `key` are what the batch adds to the history by which it is folded.
+
+    A person without a home account now may have been in one when an event happened: such an event is not
+    part of the person's own history.
+    """
+    is_by_person = key in batch.by_person
+    return is_by_person is mode.of_person and is_by_person is not (key in batch.by_subject)
 
 
 async def _touch(connection: Connection, batch: BatchContext) -> None:
