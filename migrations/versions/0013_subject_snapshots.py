@@ -30,6 +30,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint(
             "workspace_id", "subject_id", "at", name=op.f("subject_snapshot_pkey")
         ),
+        # With their subject, whoever deletes it: a release before this one may still run.
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "subject_id"],
+            ["subject.workspace_id", "subject.subject_id"],
+            name=op.f("subject_snapshot_workspace_id_subject_id_fkey"),
+            ondelete="CASCADE",
+        ),
     )
     op.execute("ALTER TABLE subject_snapshot ENABLE ROW LEVEL SECURITY")
     op.execute("ALTER TABLE subject_snapshot FORCE ROW LEVEL SECURITY")

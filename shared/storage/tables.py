@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     Double,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -136,6 +137,11 @@ subject_snapshot = Table(
     Column("account_traits", JSON, nullable=False, server_default="{}"),
     Column("value", Double),
     PrimaryKeyConstraint("workspace_id", "subject_id", "at"),
+    ForeignKeyConstraint(
+        ["workspace_id", "subject_id"],
+        ["subject.workspace_id", "subject.subject_id"],
+        ondelete="CASCADE",
+    ),
 )
 
 # Stage of a subject on a journey; written only when it changes.

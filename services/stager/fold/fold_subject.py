@@ -11,7 +11,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from services.stager.fold import output_rows as rows
-from services.stager.fold.snapshots import SNAPSHOT_EVERY, snapshot_before, snapshot_row
+from services.stager.fold.snapshots import SNAPSHOT_EVERY, are_kept, snapshot_before, snapshot_row
 from services.stager.identity.names import Key
 from services.stager.records.records import Tally
 from services.stager.store.rows import JourneyKey, Writes
@@ -75,7 +75,7 @@ def fold_newer(
 ) -> None:
     """Add `events`, which are in order and not late, to a subject whose states are current."""
     version = subject.version + 1
-    states = dict(subject.states)
+    states, keeps = dict(subject.states), are_kept(subject)
     for compiled in journeys:
         name = compiled.journey.key
         stored_state = states.get(name)
@@ -94,7 +94,7 @@ def fold_newer(
                 if row is not None:
                     output.writes.placements.append(row)
         due = _arm(journey_key, compiled, state, stored_state.d if stored_state else None, output)
-        states[name] = StoredState(compiled.journey.version, state, FORMAT, due)
+        states[name] = StoredState(compiled.journey.version, state, FORMAT, due, keeps)
     account_traits, value = subject.account_traits, subject.value
     for event in events:
         if event.account_traits:
@@ -102,7 +102,7 @@ def fold_newer(
         if event.value is not None:
             value = event.value
     touchpoints, every = subject.touchpoints + len(events), output.snapshot_every
-    if touchpoints // every != subject.touchpoints // every:
+    if keeps and touchpoints // every != subject.touchpoints // every:
         _keep_snapshot(key, subject, journeys, events[0].occurred_at, output)
     put_subject(
         key,
@@ -144,7 +144,7 @@ def fold_time(
             output.writes.deadlines_removed.append(journey_key)
         else:
             output.writes.deadlines.append((*journey_key, armed))
-        states[name] = StoredState(compiled.journey.version, state, FORMAT, armed)
+        states[name] = StoredState(compiled.journey.version, state, FORMAT, armed, states[name].k)
     put_subject(key, replace(subject, version=version, states=states), output)
 
 

@@ -21,7 +21,7 @@ from services.stager.fold.refold_task import (
     engine_faults,
 )
 from services.stager.fold.replace_history import StoredRows, replace_history
-from services.stager.fold.snapshots import fits
+from services.stager.fold.snapshots import are_kept, fits
 from services.stager.identity.names import Key
 from services.stager.store import histories, read
 from services.stager.store.session import Connection
@@ -43,7 +43,8 @@ async def refold_part(
     Adds to `output` and `members`. Raises FoldFailed.
     """
     subject, journeys = task.subject, task.mode.journeys
-    if subject.states.keys() != {compiled.journey.key for compiled in journeys}:
+    names = {compiled.journey.key for compiled in journeys}
+    if subject.states.keys() != names or not are_kept(subject):
         return False
     instants = await histories.snapshot_instants(connection, key)
     place = bisect_left(instants, task.events[0].occurred_at)

@@ -69,7 +69,7 @@ def replace_history(
             output.writes.deadlines.append((*journey_key, due))
         elif old is not None and old.d is not None:
             output.writes.deadlines_removed.append(journey_key)
-        states[name] = StoredState(compiled.journey.version, state, FORMAT, due)
+        states[name] = StoredState(compiled.journey.version, state, FORMAT, due, k=True)
     for name in subject.states.keys() - states.keys():
         _leave((*key, name), stored, AlertResolution.MERGED, output)
     if fold.start_at is None and fold.skipped_from_at is None:

@@ -26,6 +26,15 @@ SNAPSHOT_EVERY = 1000
 about 15 ms, and a snapshot is a few kilobytes beside half a megabyte of touchpoints."""
 
 
+def are_kept(subject: Subject) -> bool:
+    """Whether the snapshots of a subject, as many as there are, are of its history."""
+    states = subject.states
+    for stored_state in states.values():
+        if not stored_state.k:
+            return False
+    return bool(states) or not subject.version
+
+
 def fits(snapshot: Snapshot, journeys: Sequence[CompiledJourney]) -> bool:
     """Whether every journey's state was folded by the version in force and by this engine."""
     for compiled in journeys:

@@ -26,6 +26,11 @@ class StoredState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Format of the state; another one than the engine's asks for a re-fold."""
     d: datetime | None = None
     """The deadline that is armed for it in table `deadline`."""
+    k: bool = False
+    """Whether all who wrote the subject since it was folded whole kept its snapshots, too.
+
+    A release that knows no snapshots drops it: theirs may be of another history.
+    """
 
 
 class Subject(msgspec.Struct, frozen=True, gc=False):

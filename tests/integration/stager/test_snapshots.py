@@ -223,3 +223,29 @@ async def test_an_absorbed_account_leaves_no_snapshot(database_url: str) -> None
         )
 
         assert {row[0] for row in await w.rows(SNAPSHOTS)} == {"beta"}
+
+
+async def test_snapshots_that_an_older_release_did_not_keep_are_not_used(database_url: str) -> None:
+    async with world(database_url, SALES) as w:
+        w.stager = stager_parts(w.pool, w.clock, w.metrics, owner="test", snapshot_every=3)
+        await w.send(*(w.event("Page Viewed", day, account_id="acme") for day in range(9)))
+        await w.send(w.event("Demo Requested", 0.5, account_id="acme"))
+        async with connected(w.url) as owner:
+            # What it leaves: states as it knows them, and snapshots of a former history.
+            await owner.execute(
+                "UPDATE subject SET states = convert_to("
+                "replace(convert_from(states, 'UTF8'), ',\"k\":true', ''), 'UTF8')"
+            )
+            await owner.execute(
+                "UPDATE subject_snapshot SET states = convert_to("
+                "replace(convert_from(states, 'UTF8'), 'evaluation', 'aware'), 'UTF8')"
+            )
+        w.stager = stager_parts(w.pool, w.clock, w.metrics, owner="test", snapshot_every=3)
+        await w.send(w.event("Page Viewed", 12, account_id="acme"))
+
+        await w.send(w.event("Page Viewed", 7.5, account_id="acme"))
+
+        assert await w.stage("acme") == ("evaluation", "active", 1)
+        assert await w.path("acme") == [(None, "aware"), ("aware", "evaluation")]
+        stored = [row[2] for row in await w.rows(SNAPSHOTS)]
+        assert all(b"evaluation" in states for states in stored)
