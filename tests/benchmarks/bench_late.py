@@ -53,8 +53,8 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-class Lane:
-    """A partition of one stager."""
+class PartitionWorker:
+    """One partition of a stager, batch after batch."""
 
     def __init__(self, writer: BatchWriter, partition: int) -> None:
         self._writer = writer
@@ -95,31 +95,33 @@ def event(account: str, before_end: timedelta, random: Random, **fields: object)
     )
 
 
-async def fill(lane: Lane, account: str, number: int, random: Random) -> None:
+async def fill(worker: PartitionWorker, account: str, number: int, random: Random) -> None:
     step = YEAR / number
     events = [event(account, step * (number - 1 - at), random) for at in range(number)]
     for at in range(0, number, 1000):
-        await lane.store(events[at : at + 1000])
+        await worker.store(events[at : at + 1000])
 
 
-async def one_at_a_time(lanes: dict[str, Lane], rounds: int, random: Random) -> None:
+async def one_at_a_time(workers: dict[str, PartitionWorker], rounds: int, random: Random) -> None:
     for place, before_end in PLACES.items():
         for what, fields in (("", {}), (", with traits", {"traits": {"plan": "pro"}})):
-            seconds: dict[str, list[float]] = {name: [] for name in lanes}
+            seconds: dict[str, list[float]] = {name: [] for name in workers}
             folded: dict[str, int] = {}
             for at in range(rounds):
-                for name, lane in lanes.items():
+                for name, worker in workers.items():
                     late = event(name, before_end - timedelta(seconds=at), random, **fields)
-                    took, folded[name] = await lane.store([late])
+                    took, folded[name] = await worker.store([late])
                     seconds[name].append(took * 1000)
-            with_snapshots, whole = (median(seconds[name]) for name in lanes)
+            with_snapshots, whole = (median(seconds[name]) for name in workers)
             say(
                 f"  {place}{what}: {with_snapshots:.1f} ms, {folded['snapshots']} touchpoints;"
                 f" whole history {whole:.0f} ms, ratio {with_snapshots / whole:.2f}"
             )
 
 
-async def beside_others(late_lane: Lane, other_lane: Lane, account: str, random: Random) -> None:
+async def beside_others(
+    late_worker: PartitionWorker, other_worker: PartitionWorker, account: str, random: Random
+) -> None:
     """Waits of other accounts' events, with late events of `account` at each place and without any."""
     for place, before_end in [("none", None), *PLACES.items()]:
         ends_at = perf_counter() + LOADED_SECONDS
@@ -131,13 +133,13 @@ async def beside_others(late_lane: Lane, other_lane: Lane, account: str, random:
                 due = perf_counter() + 0.2
                 at += 1
                 age = before_end - timedelta(milliseconds=at)
-                await late_lane.store([event(account, age, random)])
+                await late_worker.store([event(account, age, random)])
                 await asyncio.sleep(max(0.0, due - perf_counter()))
 
         async def others(ends_at: float = ends_at, waits: list[float] = waits) -> None:
             while perf_counter() < ends_at:
                 other = f"other-{random.randrange(1000)}"
-                took, _ = await other_lane.store([event(other, timedelta(0), random)])
+                took, _ = await other_worker.store([event(other, timedelta(0), random)])
                 waits.append(took * 1000)
                 await asyncio.sleep(0.02)
 
@@ -166,15 +168,17 @@ async def measure(server: str, arguments: argparse.Namespace) -> None:
         "snapshots": writer_of(pool, SNAPSHOT_EVERY, "with"),
         "whole": writer_of(pool, NEVER, "without"),
     }
-    lanes = {name: Lane(writer, at) for at, (name, writer) in enumerate(writers.items())}
-    for name, lane in lanes.items():
-        await fill(lane, name, arguments.touchpoints, random)
+    workers = {
+        name: PartitionWorker(writer, at) for at, (name, writer) in enumerate(writers.items())
+    }
+    for name, worker in workers.items():
+        await fill(worker, name, arguments.touchpoints, random)
     await pool.execute("ANALYZE")
     say(f"one late event of an account with {arguments.touchpoints:,} touchpoints:")
-    await one_at_a_time(lanes, arguments.rounds, random)
-    for at, (name, writer) in enumerate(writers.items(), start=len(lanes)):
+    await one_at_a_time(workers, arguments.rounds, random)
+    for at, (name, writer) in enumerate(writers.items(), start=len(workers)):
         say(f"five late events a second, {name}:")
-        await beside_others(lanes[name], Lane(writer, at), name, random)
+        await beside_others(workers[name], PartitionWorker(writer, at), name, random)
     await pool.close()
 
 

@@ -75,7 +75,7 @@ def fold_newer(
 ) -> None:
     """Add `events`, which are in order and not late, to a subject whose states are current."""
     version = subject.version + 1
-    states, keeps = dict(subject.states), are_kept(subject)
+    states = dict(subject.states)
     for compiled in journeys:
         name = compiled.journey.key
         stored_state = states.get(name)
@@ -94,6 +94,7 @@ def fold_newer(
                 if row is not None:
                     output.writes.placements.append(row)
         due = _arm(journey_key, compiled, state, stored_state.d if stored_state else None, output)
+        keeps = not subject.version if stored_state is None else stored_state.k
         states[name] = StoredState(compiled.journey.version, state, FORMAT, due, keeps)
     account_traits, value = subject.account_traits, subject.value
     for event in events:
@@ -102,7 +103,7 @@ def fold_newer(
         if event.value is not None:
             value = event.value
     touchpoints, every = subject.touchpoints + len(events), output.snapshot_every
-    if keeps and touchpoints // every != subject.touchpoints // every:
+    if touchpoints // every != subject.touchpoints // every:
         _keep_snapshot(key, subject, journeys, events[0].occurred_at, output)
     put_subject(
         key,
@@ -181,7 +182,7 @@ def _keep_snapshot(
     output: FoldOutput,
 ) -> None:
     snapshot = snapshot_before(subject, journeys, first_at)
-    if snapshot is not None:
+    if snapshot is not None and are_kept(subject):
         output.writes.snapshots.append(snapshot_row(key, snapshot))
 
 
