@@ -3,6 +3,8 @@
 A name is a person's (`user:`, `external:`, `email:`, `anonymous:` and what follows) or an account's id.
 """
 
+from datetime import datetime
+
 import msgspec
 
 from shared.contracts.envelope import Envelope

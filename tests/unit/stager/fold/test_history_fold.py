@@ -26,7 +26,7 @@ from services.stager.subjects.subject import (
 from shared.journey.compile import CompiledJourney, compile_journey
 from shared.journey.deadlines import next_deadline
 from shared.journey.map import Journey
-from shared.journey.model import Touchpoint
+from shared.journey.model import Touchpoint, event_order
 from tests.support.touchpoints import touchpoint
 from tests.unit.journey.maps_and_histories import clocks, histories, journeys
 
@@ -102,7 +102,7 @@ def write(
     output = FoldOutput(now, EVERY)
     fold.finish(now)
     newest = [s.last for s in (each.state for each in fold.journeys) if s.last is not None]
-    last = max(((s.occurred_at, s.message_id) for s in newest), default=None)
+    last = max((event_order(s) for s in newest), default=None)
     replace_history(
         KEY,
         tables.subject,
