@@ -40,6 +40,8 @@ class Findings:
     latest: datetime | None = None
     skipped_future: int = 0
     """Rows that are left out because they have not happened yet."""
+    is_newest_first: bool = False
+    """Whether of rows of one time the last happened first."""
     events: Counter[str] = field(default_factory=Counter)
     other_events: int = 0
     """Rows whose event is not among the first thousand names."""
@@ -76,6 +78,7 @@ class Findings:
             "from": self.earliest.isoformat() if self.earliest else None,
             "to": self.latest.isoformat() if self.latest else None,
             "skipped_future": self.skipped_future,
+            "newest_first": self.is_newest_first,
             "events": dict(self.events.most_common()),
             "other_events": self.other_events,
             "accounts": {"count": self.accounts, "exact": True},
@@ -92,7 +95,9 @@ def check_rows(
 
     Raises FatalError when the file as a whole cannot be read.
     """
-    findings = Findings(columns=dict.fromkeys(rows.columns or ()))
+    findings = Findings(
+        columns=dict.fromkeys(rows.columns or ()), is_newest_first=rows.is_newest_first
+    )
     with DistinctCounter() as accounts, DistinctCounter() as people:
         judge = _Judge(findings=findings, accounts=accounts, people=people, now=now)
         for batch in batches(rows.rows, batch_rows=batch_rows):

@@ -103,6 +103,13 @@ def import_file(
     decimal: Annotated[
         str | None, typer.Option(metavar="[.|,]", help="Before the decimals of numbers. [.]")
     ] = None,
+    newest_first: Annotated[
+        bool | None,
+        typer.Option(
+            "--newest-first/--oldest-first",
+            help="How the file runs, which orders rows of one time. [as its first rows tell]",
+        ),
+    ] = None,
     future: Annotated[
         str | None,
         typer.Option(
@@ -185,6 +192,7 @@ def import_file(
         timezone=time_zone(timezone) if timezone else None,
         time_formats=tuple(time_format) if time_format else None,
         decimal=decimal,
+        newest_first=newest_first,
         future=future,
     )
     if not file.is_file():

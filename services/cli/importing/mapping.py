@@ -61,6 +61,8 @@ class ColumnMapping:
     """Forms of times; the first that fits a cell counts. Empty: ISO 8601 and Unix time."""
     epoch: Epoch = "auto"
     decimal: Decimal = "."
+    newest_first: bool | None = None
+    """Whether of rows of one time the last happened first; None: as the first rows tell."""
     future: Future = "refuse"
     file: FileOptions = FileOptions()
 
@@ -134,6 +136,7 @@ class _MappingFile(BaseModel):
     time_format: str | list[str] = Field(default_factory=list)
     epoch: Epoch = "auto"
     decimal: Decimal = "."
+    newest_first: bool | None = None
     future: Future = "refuse"
     format: Annotated[Format, Field(strict=False)] | None = None
     delimiter: str | None = None
@@ -177,6 +180,7 @@ def read_mapping(path: Path) -> ColumnMapping:
             ),
             epoch=parsed.epoch,
             decimal=parsed.decimal,
+            newest_first=parsed.newest_first,
             future=parsed.future,
             file=FileOptions(
                 format=parsed.format,

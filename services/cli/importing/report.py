@@ -163,6 +163,8 @@ def _summary(findings: Findings) -> str:
         lines.append(f"time: {findings.earliest.isoformat()} to {findings.latest.isoformat()}")
     if findings.skipped_future:
         lines.append(_skipped(findings.skipped_future))
+    if findings.is_newest_first:
+        lines.append("order: newest first, so of rows of one time the last happened first")
     lines += [f"accounts: {findings.accounts:,}", f"people: {findings.people:,}"]
     if findings.events:
         lines.append("events:")

@@ -3,6 +3,9 @@
 A row without a message id gets one from its content: the hash of the row, and its number among equal
 rows. A file that is sent twice therefore counts once, and two equal rows of one file count twice. A row
 with a message id gets the kind of row that the id counts in: `1` of two different files is two events.
+
+Every row gets its line as `sequence`, negative in a file that runs newest first: rows of one time keep the
+order of the file, however their requests arrive. It is no part of the message id.
 """
 
 import math
@@ -11,11 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from services.cli.importing.direction import SAMPLE_ROWS, runs_newest_first
 from services.cli.importing.fields import FIELDS, OBJECTS, as_text, fitted
 from services.cli.importing.formats.cells import REPORTED, RawRow, RowProblem, Shape
 from services.cli.importing.formats.opening import open_file
@@ -33,6 +38,7 @@ from shared.contracts.names import cleaned
 from shared.errors import FatalError
 
 _CHUNK_BYTES = 1 << 20
+_SAMPLE_CHARS = 1 << 20
 
 IN_THE_FUTURE = "in_the_future"
 """Code of rows that have not happened yet; ingest would take them for events of now."""
@@ -74,6 +80,8 @@ class Rows:
     rows: Iterator[Row]
     skipped: SkippedRows
     """Of the rows read so far."""
+    is_newest_first: bool
+    """Whether of rows of one time the last happened first."""
 
 
 def file_hash(path: Path) -> str:
@@ -93,7 +101,7 @@ def open_rows(
 
     `now`: a row that happens later is refused, or left out if the mapping says so; None: any time will do.
 
-    Cost: one row in memory, and about 20 bytes for each distinct row before it.
+    Cost: one row in memory, at first those of `_first`, and about 20 bytes for each distinct row before it.
     """
     with open_file(path, shape) as opened:
         if opened.columns is not None:
@@ -101,11 +109,22 @@ def open_rows(
             _check_columns(mapping, opened.columns)
         plan, seen = _plan(mapping, opened.columns, now), Occurrences()
         skipped = SkippedRows()
-        rows: Iterator[Row] = (_row(raw, plan, seen, is_typed=opened.is_typed)
-                for raw in opened.rows)  # fmt: skip
+        first = _first(opened.rows)
+        is_newest_first = mapping.newest_first
+        if is_newest_first is None:
+            is_newest_first = runs_newest_first(_readable(first, plan))
+        direction = -1 if is_newest_first else 1
+        rows: Iterator[Row] = (_row(raw, plan, seen, direction * raw.line, is_typed=opened.is_typed)
+                for raw in chain(first, opened.rows))  # fmt: skip
         if mapping.future == "skip":
             rows = _without_future(rows, skipped)
-        yield Rows(columns=opened.columns, total=opened.total, rows=rows, skipped=skipped)
+        yield Rows(
+            columns=opened.columns,
+            total=opened.total,
+            rows=rows,
+            skipped=skipped,
+            is_newest_first=is_newest_first,
+        )
 
 
 def _without_future(rows: Iterator[Row], skipped: SkippedRows) -> Iterator[Row]:
@@ -114,6 +133,27 @@ def _without_future(rows: Iterator[Row], skipped: SkippedRows) -> Iterator[Row]:
             skipped.number += 1
         else:
             yield row
+
+
+def _first(raws: Iterator[RawRow]) -> list[RawRow]:
+    """The rows that tell how the file runs: few, and no more than a few million characters."""
+    first: list[RawRow] = []
+    held_chars = 0
+    for raw in raws:
+        first.append(raw)
+        held_chars += sum(len(cell) for cell in (raw.cells or {}).values() if isinstance(cell, str))
+        if len(first) >= SAMPLE_ROWS or held_chars > _SAMPLE_CHARS:
+            break
+    return first
+
+
+def _readable(raws: Sequence[RawRow], plan: "_FilePlan") -> Iterator[dict[str, Any]]:
+    """The touchpoints of rows, without those that cannot be read."""
+    for raw in raws:
+        if raw.cells is not None:
+            touchpoint = _touchpoint(raw.cells, plan)
+            if not isinstance(touchpoint, Refused):
+                yield touchpoint
 
 
 def unused_columns(mapping: ColumnMapping, columns: Sequence[str]) -> list[str]:
@@ -208,14 +248,16 @@ def _kind(mapping: ColumnMapping, columns: Sequence[str] | None) -> tuple[tuple[
     return tuple(each for each in named if columns is None or each[1] in columns)
 
 
-def _row(raw: RawRow, plan: _FilePlan, seen: Occurrences, *, is_typed: bool) -> Row:
+def _row(raw: RawRow, plan: _FilePlan, seen: Occurrences, sequence: int, *, is_typed: bool) -> Row:
     body, problem = b"", raw.problem
     if raw.cells is not None:
         touchpoint = _touchpoint(raw.cells, plan)
         made = (
             touchpoint
             if isinstance(touchpoint, Refused)
-            else _named(touchpoint, raw.cells, plan, seen, is_typed=is_typed)
+            else _named(
+                {**touchpoint, "sequence": sequence}, raw.cells, plan, seen, is_typed=is_typed
+            )
         )
         if not isinstance(touchpoint, Refused) and touchpoint["occurred_at"] > plan.latest:
             problem = RowProblem(line=raw.line, code=IN_THE_FUTURE, detail=_IN_THE_FUTURE)

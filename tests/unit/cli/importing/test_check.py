@@ -99,6 +99,7 @@ def test_a_dry_run_counts_what_ingest_would_accept_and_refuse(shop: Path) -> Non
         "from": "2024-03-13T10:00:00+00:00",
         "to": "2024-03-14T10:00:00+00:00",
         "skipped_future": 0,
+        "newest_first": False,
         "events": {"home": 1, "cart": 1},
         "other_events": 0,
         "accounts": {"count": 0, "exact": True},

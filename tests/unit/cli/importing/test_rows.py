@@ -43,7 +43,12 @@ def test_columns_become_fields_and_a_time_without_zone_is_read_in_utc(shop: Path
 
     assert isinstance(first, dict)
     assert first.pop("message_id")
-    assert first == {"user_id": "ann", "event": "cart", "occurred_at": "2024-03-13T10:21:14+00:00"}
+    assert first == {
+        "user_id": "ann",
+        "event": "cart",
+        "occurred_at": "2024-03-13T10:21:14+00:00",
+        "sequence": 2,
+    }
 
 
 def test_a_time_zone_moves_times_that_name_none(shop: Path) -> None:
@@ -73,7 +78,28 @@ def test_a_row_keeps_its_name_in_a_file_that_has_grown_before_it(tmp_path: Path)
     short.write_text("user_id,event,time\nann,home,2024-03-13\n")
     long.write_text("user_id,event,time\nbob,cart,2024-03-12\nann,home,2024-03-13\n")
 
-    assert touchpoints(short)[0] == touchpoints(long)[1]
+    (before,), (_, after) = touchpoints(short), touchpoints(long)
+    assert isinstance(before, dict)
+    assert isinstance(after, dict)
+    assert before["message_id"] == after["message_id"]
+
+
+@pytest.mark.parametrize(
+    ("days", "places"),
+    [
+        (["13", "13", "14"], [2, 3, 4]),
+        (["14", "13", "13"], [-2, -3, -4]),
+    ],
+)
+def test_a_rows_place_is_its_line_and_negative_in_a_file_that_runs_newest_first(
+    tmp_path: Path, days: list[str], places: list[int]
+) -> None:
+    path = tmp_path / "days.csv"
+    path.write_text("user_id,event,time\n" + "".join(f"ann,home,2024-03-{day}\n" for day in days))
+
+    sequences = [row["sequence"] for row in touchpoints(path) if isinstance(row, dict)]
+
+    assert sequences == places
 
 
 def test_a_message_id_of_the_file_is_kept(tmp_path: Path) -> None:
@@ -119,6 +145,7 @@ def test_ndjson_takes_touchpoints_as_they_are_and_reaches_into_objects(tmp_path:
         "user_id": "ann",
         "occurred_at": "2024-03-13T10:21:14+00:00",
         "properties": {"total": 12.5},
+        "sequence": 1,
     }
 
 

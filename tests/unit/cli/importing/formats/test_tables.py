@@ -49,7 +49,7 @@ def test_a_sheet_gives_events_and_its_dates_are_read_in_the_zone_that_is_said(
 
     assert utc | {"message_id": ""} == {
         "user_id": "ann", "event": "cart", "occurred_at": "2024-03-13T10:21:14+00:00",
-        "message_id": "",
+        "message_id": "", "sequence": 2,
     }  # fmt: skip
     assert berlin["occurred_at"] == "2024-03-13T09:21:14+00:00"
 
