@@ -2,7 +2,8 @@
 
 Time: with the sender's clock in `sent_at`, `occurred_at` is `received_at - (sent_at - occurred_at as sent)`
 (Segment's formula: both readings come from the same clock, so its error cancels out), never later than
-`received_at`. Where the result differs, the sent text stays in `original_timestamp`.
+`received_at`. A difference that the way of the request explains is no error, and times keep their value.
+Where the result differs, the sent text stays in `original_timestamp`.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +29,9 @@ _T = TypeVar("_T")
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 """Earlier instants are zero dates of databases and languages."""
 _NOTICEABLE = timedelta(seconds=1)
-"""A smaller correction is network delay, not a wrong clock."""
+"""An event that is less ahead is no sign of a wrong clock."""
+_ON_THE_WAY = timedelta(seconds=5)
+"""A request may take this long; `sent_at` that differs less from its arrival says nothing of the clock."""
 
 
 class ClockCorrection(StrEnum):
@@ -291,14 +294,16 @@ def _happened_at(
 
 
 def _corrected(sent: datetime, shift: timedelta) -> tuple[datetime, ClockCorrection]:
-    """`sent` corrected by `shift`; unchanged where the result would not be a valid date."""
+    """`sent` corrected by `shift`; unchanged where the clock is right, or the result would be no date."""
+    if abs(shift) < _ON_THE_WAY:
+        return sent, _NONE
     try:
         occurred_at = sent + shift
     except OverflowError:
         return sent, _NONE
     if occurred_at <= _EARLIEST:
         return sent, _NONE
-    return occurred_at, ClockCorrection.SENT_AT if abs(shift) >= _NOTICEABLE else _NONE
+    return occurred_at, ClockCorrection.SENT_AT
 
 
 def _original(candidate: Candidate, foreign: ForeignCandidate, occurred_at: datetime) -> str | None:
