@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from services.cli.importing.distinct import DistinctCounter
 from services.cli.importing.formats.cells import REPORTED, RowProblem
 from services.cli.importing.mapping import ColumnMapping
@@ -20,8 +22,11 @@ from shared.contracts.envelope import Envelope
 _FIRST_LINES = 5
 _SENTENCES = 20
 """Refused rows of which the sentence is kept, beside the first of each code."""
+_SAMPLES = 10
 _NAMES = 1_000
 """Most event names, and most columns of NDJSON, that are counted separately."""
+
+_OF_ALL_ROWS = frozenset({"workspace_id", "message_id", "received_at", "source", "tie", "v"})
 
 _INGEST = DryRun()
 
@@ -50,6 +55,8 @@ class Findings:
     people: int = 0
     ignored_ids: Counter[str] = field(default_factory=Counter)
     """Ids of accepted rows that name nobody, by their field; the rows live on by their other names."""
+    samples: list[dict[str, Any]] = field(default_factory=list)
+    """The first accepted rows as they would be stored."""
     columns: dict[str, None] = field(default_factory=dict)
     """In the order of the file."""
     unused_columns: list[str] = field(default_factory=list)
@@ -85,6 +92,7 @@ class Findings:
             "people": {"count": self.people, "exact": True},
             "ignored_ids": dict(self.ignored_ids.most_common()),
             "unused_columns": self.unused_columns,
+            "samples": self.samples,
         }
 
 
@@ -152,6 +160,8 @@ class _Judge:
     def _count(self, candidate: Candidate, envelope: Envelope) -> None:
         findings = self.findings
         findings.accepted += 1
+        if len(findings.samples) < _SAMPLES:
+            findings.samples.append(_shown(envelope))
         if (moment := candidate.occurred_at) is not None:
             findings.earliest = min(findings.earliest or moment, moment)
             findings.latest = max(findings.latest or moment, moment)
@@ -164,6 +174,12 @@ class _Judge:
         if person := envelope.person():
             self.people.add(person)
         findings.ignored_ids.update(envelope.ignored_ids.keys())
+
+
+def _shown(envelope: Envelope) -> dict[str, Any]:
+    """What the row says, without what is the same for all rows or made for them."""
+    stored: dict[str, Any] = msgspec.to_builtins(envelope)
+    return {name: value for name, value in stored.items() if name not in _OF_ALL_ROWS}
 
 
 def _note_problem(findings: Findings, problem: RowProblem) -> None:

@@ -131,7 +131,9 @@ def import_file(
     ] = None,
     header_row: Annotated[
         int | None,
-        typer.Option(min=1, help="Row that names the columns of a sheet. [first with content]"),
+        typer.Option(
+            min=1, help="Row that names the columns; titles may stand above. [first with content]"
+        ),
     ] = None,
     url: Annotated[str | None, typer.Option(help="Address of Stageline.")] = None,
     key: Annotated[str | None, typer.Option(help="Secret key, or a write key.")] = None,
@@ -279,8 +281,10 @@ def _shape(
         fail("--delimiter is for CSV", _USAGE)
     elif len(delimiter) != 1 or delimiter in '\r\n"':
         fail("--delimiter is one character", _USAGE)
-    if settled is not Format.XLSX and (sheet is not None or header_row is not None):
-        fail("--sheet and --header-row are for workbooks (XLSX)", _USAGE)
+    if settled is not Format.XLSX and sheet is not None:
+        fail("--sheet is for workbooks (XLSX)", _USAGE)
+    if settled not in {Format.XLSX, Format.CSV} and header_row is not None:
+        fail("--header-row is for CSV and workbooks (XLSX)", _USAGE)
     if settled in {Format.XLSX, Format.PARQUET} and encoding is not None:
         fail("--encoding is for CSV and NDJSON", _USAGE)
     return Shape(

@@ -1,6 +1,7 @@
 """Output of an import: progress while it runs, the summary, the findings of a dry run."""
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,14 @@ STOPPED_BY_YOU = "stopped by you"
 _INTERRUPTED = 130
 _SHOWN_PROBLEMS = 20
 _SHOWN_EVENTS = 20
+_SAMPLE_CHARS = 1_000
+
+
+_SPEAKING = re.compile(
+    r"(?i)date|time|datum|zeit|uhr|(?:^|[ _-])(?:at|am|id|ids|uuid|key|nr|no|number|nummer)$"
+    r"|e-?mail|kunde|customer"
+)
+"""Names of columns that are likely to say when or who."""
 
 
 class ImportReport:
@@ -172,11 +181,27 @@ def _summary(findings: Findings) -> str:
     others = len(findings.events) - _SHOWN_EVENTS
     if others > 0:
         lines.append(f"  and {others:,}{' or more' if findings.other_events else ''} other names")
+    lines += _remarks(findings)
+    return "\n".join(lines)
+
+
+def _remarks(findings: Findings) -> list[str]:
+    lines: list[str] = []
+    if findings.samples:
+        lines.append(f"the first {counted(len(findings.samples), 'event')} as stored:")
+    lines += [
+        f"  {_shown(json.dumps(each, ensure_ascii=False)[:_SAMPLE_CHARS])}"
+        for each in findings.samples
+    ]
     if findings.ignored_ids:
         lines.append(_left_out(findings.ignored_ids))
+    if speaking := [name for name in findings.unused_columns if _SPEAKING.search(name)]:
+        lines.append(
+            f"left out although their names speak of a time or an id: {', '.join(map(_shown, speaking))}"
+        )
     if findings.unused_columns:
         lines.append(f"columns left out: {', '.join(map(_shown, findings.unused_columns))}")
-    return "\n".join(lines)
+    return lines
 
 
 def _skipped(rows: int) -> str:

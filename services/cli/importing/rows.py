@@ -24,6 +24,7 @@ from services.cli.importing.direction import SAMPLE_ROWS, runs_newest_first
 from services.cli.importing.fields import FIELDS, OBJECTS, as_text, fitted
 from services.cli.importing.formats.cells import REPORTED, RawRow, RowProblem, Shape
 from services.cli.importing.formats.opening import open_file
+from services.cli.importing.mangled import ID_FIELDS, MANGLED_ID, detail, is_mangled
 from services.cli.importing.mapping import TIME_NAMES, ColumnMapping, did_you_mean, time_parts
 from services.cli.importing.names import (
     NAMING_FIELDS,
@@ -180,7 +181,8 @@ def _check_columns(mapping: ColumnMapping, columns: Sequence[str]) -> None:
     if "event" not in mapping.constants and not is_there(mapping.columns.get("event", "event")):
         hint = did_you_mean("event", columns)
         raise FatalError(
-            f"no column names the event: --event-column or --event does{hint}; {listed}"
+            f"no column names the event: --event-column or --event does{hint}; {listed}; if titles stand"
+            " above the names, --header-row says where these are"
         )
     if "occurred_at" not in mapping.constants and not any(map(is_there, parts)):
         hint = next(filter(None, (did_you_mean(name, columns) for name in TIME_NAMES)), "")
@@ -259,7 +261,9 @@ def _row(raw: RawRow, plan: _FilePlan, seen: Occurrences, sequence: int, *, is_t
                 {**touchpoint, "sequence": sequence}, raw.cells, plan, seen, is_typed=is_typed
             )
         )
-        if not isinstance(touchpoint, Refused) and touchpoint["occurred_at"] > plan.latest:
+        if (mangled := _mangled(raw.cells, plan)) is not None:
+            problem = RowProblem(line=raw.line, code=MANGLED_ID, detail=detail(mangled))
+        elif not isinstance(touchpoint, Refused) and touchpoint["occurred_at"] > plan.latest:
             problem = RowProblem(line=raw.line, code=IN_THE_FUTURE, detail=_IN_THE_FUTURE)
         elif isinstance(made, Refused):
             problem = RowProblem(line=raw.line, code=made.code, detail=made.detail)
@@ -273,6 +277,14 @@ def _row(raw: RawRow, plan: _FilePlan, seen: Occurrences, sequence: int, *, is_t
         cells=raw.cells,
         raw=raw.raw,
     )
+
+
+def _mangled(cells: Mapping[str, Any], plan: _FilePlan) -> str | None:
+    """The field of an id that has lost digits."""
+    for name, column, _, _ in plan.fields:
+        if name in ID_FIELDS and is_mangled(_cell(cells, column)):
+            return name
+    return None
 
 
 def _named(

@@ -35,7 +35,7 @@ class Shape:
     sheet: str | None = None
     """Name or number (from 1) of a workbook's sheet."""
     header_row: int | None = None
-    """Row (from 1) of a sheet that names the columns; None: the first row that is not empty."""
+    """Row (from 1) that names the columns; None: the first, of a sheet the first with content."""
     delimiter: str = ","
     encoding: str | None = None
 

@@ -104,7 +104,7 @@ def _text(path: Path, shape: Shape) -> Iterator[OpenedFile]:
             raise FatalError(f"no encoding is called '{encoding}'; try windows-1252") from exc
         with text:
             if shape.format is Format.CSV:
-                yield read_csv(text, stored, total, shape.delimiter)
+                yield read_csv(text, stored, total, shape.delimiter, shape.header_row or 1)
             else:
                 yield read_ndjson(text, stored, total)
 

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import BinaryIO, Protocol
 
 from services.cli.importing.formats.cells import (
@@ -68,17 +68,24 @@ class _Lines:
             yield line
 
 
-def read_csv(text: io.TextIOBase, stored: BinaryIO, total: int, delimiter: str) -> OpenedFile:
-    """Rows of a CSV. `stored`: the underlying file, for the position. Raises FatalError for a bad header."""
+def read_csv(
+    text: io.TextIOBase, stored: BinaryIO, total: int, delimiter: str, header_row: int = 1
+) -> OpenedFile:
+    """Rows of a CSV. `stored`: the underlying file, for the position. Raises FatalError for a bad header.
+
+    `header_row`: the line that names the columns; titles may stand above it.
+    """
     csv.field_size_limit(LONGEST_CELL_CHARS)
     lines = _Lines(text)
+    above = sum(1 for _ in islice(lines, header_row - 1))
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
         header = next(reader, [])
     except csv.Error as exc:
         raise FatalError(f"the header cannot be read as CSV: {exc}") from exc
     if not any(name.strip() for name in header):
-        raise FatalError("the file is empty: its first line must name the columns")
+        where = f"its line {header_row}" if header_row > 1 else "its first line"
+        raise FatalError(f"the file is empty: {where} must name the columns")
     other = next((each for each in _SPELLED if len(header) == 1 and each in header[0]), None)
     if other is not None:
         raise FatalError(f"the header names one column; --delimiter {_SPELLED[other]} parts it")
@@ -87,7 +94,7 @@ def read_csv(text: io.TextIOBase, stored: BinaryIO, total: int, delimiter: str) 
     is_refused = columns[0] == REPORTED[0]
 
     def rows() -> Iterator[RawRow]:
-        for line, values in _records(reader, lines):
+        for line, values in _records(reader, lines, above):
             position = stored.tell()
             if isinstance(values, str):
                 yield _unreadable(line, position, values, "" if lines.is_cut else lines.record())
@@ -102,10 +109,15 @@ def read_csv(text: io.TextIOBase, stored: BinaryIO, total: int, delimiter: str) 
     return OpenedFile(columns=columns, total=total, rows=rows())
 
 
-def _records(reader: _CsvReader, lines: _Lines) -> Iterator[tuple[int, list[str] | str]]:
-    """First line and cells of each record that is not empty, or why it has none."""
+def _records(
+    reader: _CsvReader, lines: _Lines, above: int
+) -> Iterator[tuple[int, list[str] | str]]:
+    """First line and cells of each record that is not empty, or why it has none.
+
+    `above`: lines that the reader has not seen.
+    """
     while True:
-        line = reader.line_num + 1
+        line = above + reader.line_num + 1
         lines.begin()
         try:
             values = next(reader)
@@ -113,7 +125,8 @@ def _records(reader: _CsvReader, lines: _Lines) -> Iterator[tuple[int, list[str]
             return
         except csv.Error as exc:
             # A quotation mark that is not closed makes one record of all following rows.
-            end = f", up to line {reader.line_num}" if reader.line_num > line else ""
+            last = above + reader.line_num
+            end = f", up to line {last}" if last > line else ""
             yield line, _TOO_LONG if lines.is_cut else f"not CSV: {exc}{end}"
             continue
         if lines.is_cut:

@@ -106,6 +106,10 @@ def test_a_dry_run_counts_what_ingest_would_accept_and_refuse(shop: Path) -> Non
         "people": {"count": 1, "exact": True},
         "ignored_ids": {},
         "unused_columns": ["plan"],
+        "samples": [
+            {"event": name, "occurred_at": f"2024-03-{day}T10:00:00Z", "user_id": "ann"}
+            for name, day in (("home", 13), ("cart", 14))
+        ],
     }
 
 
