@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from services.cli.importing.distinct import DistinctCounter
 from services.cli.importing.formats.cells import REPORTED, RowProblem
 from services.cli.importing.mapping import ColumnMapping
+from services.cli.importing.names import Occurrences
 from services.cli.importing.refused import RefusedFile
 from services.cli.importing.rows import Row, Rows, unused_columns
 from services.cli.importing.sender import batches
@@ -55,6 +57,8 @@ class Findings:
     people: int = 0
     ignored_ids: Counter[str] = field(default_factory=Counter)
     """Ids of accepted rows that name nobody, by their field; the rows live on by their other names."""
+    ties: int = 0
+    """Accepted rows at the instant of an earlier one of the same account or person."""
     samples: list[dict[str, Any]] = field(default_factory=list)
     """The first accepted rows as they would be stored."""
     columns: dict[str, None] = field(default_factory=dict)
@@ -92,6 +96,7 @@ class Findings:
             "people": {"count": self.people, "exact": True},
             "ignored_ids": dict(self.ignored_ids.most_common()),
             "unused_columns": self.unused_columns,
+            "ties": self.ties,
             "samples": self.samples,
         }
 
@@ -107,7 +112,9 @@ def check_rows(
         columns=dict.fromkeys(rows.columns or ()), is_newest_first=rows.is_newest_first
     )
     with DistinctCounter() as accounts, DistinctCounter() as people:
-        judge = _Judge(findings=findings, accounts=accounts, people=people, now=now)
+        judge = _Judge(
+            findings=findings, accounts=accounts, people=people, instants=Occurrences(), now=now
+        )
         for batch in batches(rows.rows, batch_rows=batch_rows):
             good = [row for row in batch.rows if row.problem is None]
             problems = {row.line: row.problem for row in batch.rows if row.problem is not None}
@@ -133,6 +140,8 @@ class _Judge:
     findings: Findings
     accounts: DistinctCounter
     people: DistinctCounter
+    instants: Occurrences
+    """Of each account or person."""
     now: datetime
 
     def problems(self, rows: Sequence[Row]) -> list[RowProblem]:
@@ -169,10 +178,13 @@ class _Judge:
             findings.events[envelope.event] += 1
         else:
             findings.other_events += 1
-        if account := envelope.account_external_id or envelope.account_id:
+        account, person = envelope.account_external_id or envelope.account_id, envelope.person()
+        if account:
             self.accounts.add(account)
-        if person := envelope.person():
+        if person:
             self.people.add(person)
+        digest = blake2b(f"{account or person}\n{envelope.occurred_at}".encode(), digest_size=8)
+        findings.ties += self.instants.add(digest.digest()) > 1
         findings.ignored_ids.update(envelope.ignored_ids.keys())
 
 

@@ -193,6 +193,11 @@ def _remarks(findings: Findings) -> list[str]:
         f"  {_shown(json.dumps(each, ensure_ascii=False)[:_SAMPLE_CHARS])}"
         for each in findings.samples
     ]
+    if findings.ties:
+        lines.append(
+            f"{counted(findings.ties, 'event')} at the very instant of another one of the same account or"
+            " person: the order of the file decides"
+        )
     if findings.ignored_ids:
         lines.append(_left_out(findings.ignored_ids))
     if speaking := [name for name in findings.unused_columns if _SPEAKING.search(name)]:

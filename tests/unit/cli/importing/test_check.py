@@ -106,6 +106,7 @@ def test_a_dry_run_counts_what_ingest_would_accept_and_refuse(shop: Path) -> Non
         "people": {"count": 1, "exact": True},
         "ignored_ids": {},
         "unused_columns": ["plan"],
+        "ties": 0,
         "samples": [
             {"event": name, "occurred_at": f"2024-03-{day}T10:00:00Z", "user_id": "ann"}
             for name, day in (("home", 13), ("cart", 14))
@@ -327,3 +328,19 @@ def test_a_dry_run_counts_ids_that_were_left_out_and_names_in_their_stored_form(
     assert (findings.accounts, findings.people) == (1, 2)
     assert findings.ignored_ids == {"user_id": 1, "account_external_id": 1}
     assert findings.unused_columns == []
+
+
+def test_events_of_one_instant_are_counted_for_each_account(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "days.csv"
+    path.write_text(
+        "account_id,event,time\nacme,lost,2024-03-13\nacme,won,2024-03-13\nbeta,won,2024-03-13\n"
+        "acme,won,2024-03-14\nacme,lost,2024-03-13\n"
+    )
+
+    findings = check(path)
+    print_findings(findings, as_json=False, misspelt={})
+
+    assert findings.ties == 2
+    assert "2 events at the very instant of another one" in capsys.readouterr().out
