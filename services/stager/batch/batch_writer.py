@@ -86,7 +86,6 @@ class BatchWriter:
                 stager,
                 classified,
                 owner=self._owner,
-                now=stager.clock.now(),
                 is_alone=is_alone or bool(classified.erase_requests),
             )
             async with self._locked(batch):

@@ -1,7 +1,6 @@
 """What batches and jobs of one process share, and what the steps of one batch hand on to each other."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from services.stager.batch.bare_ids import BareIds
 from services.stager.batch.cached_reads import MemberTracker, SubjectLoader
@@ -48,7 +47,6 @@ class BatchContext:
         records: ClassifiedRecords,
         *,
         owner: str,
-        now: datetime,
         is_alone: bool,
     ) -> None:
         """`owner` names the process in `consumer_offset`. `is_alone`: no other batch is under way."""
@@ -59,7 +57,8 @@ class BatchContext:
         self.cache = cache
         self.records = records
         self.owner = owner
-        self.now = now
+        self._clock = stager.clock
+        self.now = now = stager.clock.now()
         self.is_alone = is_alone
         self.subjects = SubjectLoader(cache)
         self.members = MemberTracker(cache)
@@ -82,6 +81,14 @@ class BatchContext:
         self._started_at = cache.tick()
         self.epoch = cache.epoch
         """Epoch of the cache that the batch reads."""
+
+    def read_clock(self) -> None:
+        """Set the instant up to which subjects are folded; to be called once they are read.
+
+        A timer may have fired while the batch waited for their rows: folded up to an earlier instant, its
+        stall would be taken back, and reported again by the next timer.
+        """
+        self.now = self.output.now = self._clock.now()
 
     def see(self, workspace: int, person: str | None, subject: str) -> None:
         """Note that a person is a member of a subject."""

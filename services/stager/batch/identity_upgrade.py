@@ -23,9 +23,8 @@ async def resolve_again(
     Their persons are resolved whole, with all their other names. The caller updates the cache of the result
     after the commit. Raises Conflict, RecordFault.
     """
-    now = stager.clock.now()
     records = ClassifiedRecords([], {}, set())
-    batch = BatchContext(stager, records, owner="", now=now, is_alone=False)
+    batch = BatchContext(stager, records, owner="", is_alone=False)
     # The caller has just read that they are of the old rules; a cached row may be of before.
     stager.cache.names.invalidate(names)
     try:
@@ -49,6 +48,7 @@ async def _resolve(connection: Connection, batch: BatchContext, names: Sequence[
     batch.resolution = await batch.names.resolve(connection, events, set())
     await move_history(connection, batch)
     await load_subjects(connection, batch)
+    batch.read_clock()
     await fold(connection, batch)
     await write(connection, batch)
 

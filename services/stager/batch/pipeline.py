@@ -56,6 +56,7 @@ async def run(connection: Connection, batch: BatchContext) -> BatchResult:
     if records.events or batch.resolution.erased_names:
         await move_history(connection, batch)
         await load_subjects(connection, batch)
+        batch.read_clock()
         await fold(connection, batch)
         await write(connection, batch)
         await erase_people(connection, batch)

@@ -121,6 +121,8 @@ class RefoldJobs:
             job = replace(job, total=total)
         keys = await queues.job_keys(connection, job, limit, of_persons=of_persons)
         tasks = await self._tasks(connection, keys, compiled)
+        # Behind every timer that may have fired while this transaction waited for the rows.
+        output.now = self._clock.now()
         await refold_subjects(connection, tasks, output, members, {})
         output.writes.members = [member_row(*item) for item in members.written.items()]
         output.writes.members_removed = sorted(members.removed)

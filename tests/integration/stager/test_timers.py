@@ -1,5 +1,6 @@
 """Time alone: deadlines survive restarts, fire once a visit, and clear themselves."""
 
+import asyncio
 from datetime import timedelta
 
 import msgspec
@@ -158,3 +159,25 @@ async def test_a_batch_and_a_sweep_of_two_stagers_do_not_overwrite_each_other(
         assert await w.stage("acme") == ("customer", "active", 1)
         assert await w.rows("SELECT state, resolution FROM alert") == [("resolved", "moved")]
         assert await w.verdicts() == (2, 0, 0)
+
+
+async def test_a_batch_that_waits_while_a_timer_fires_takes_no_stall_back(
+    database_url: str,
+) -> None:
+    async with world(database_url, SALES) as w:
+        await w.send(
+            w.event("Blog Read", 0, account_id="acme"),
+            w.event("Demo Requested", 1, account_id="acme"),
+        )
+        late = w.event("Blog Read", 0.5, account_id="acme")
+        async with asyncio.TaskGroup() as group, w.stager.context.locks.acquire_all():
+            # Granted in order: the timers first, then the batch, which has begun before they fire.
+            for waiting in (w.stager.timers.sweep(), w.send(late)):
+                group.create_task(waiting)
+                await asyncio.sleep(0)
+            w.clock.advance(timedelta(days=20))
+        await w.pass_time(timedelta(days=1))
+
+        assert await w.stage("acme") == ("evaluation", "stalled", 1)
+        assert await w.rows("SELECT count(*) FROM outbox WHERE type LIKE '%stalled'") == [(1,)]
+        assert await w.rows("SELECT state FROM alert") == [("open",)]
