@@ -33,6 +33,7 @@ from services.cli.importing.names import (
     row_name,
 )
 from services.cli.importing.times import instant, joined
+from services.ingest.events import strict_json
 from services.ingest.events.candidate import NUMBER_OUT_OF_RANGE
 from services.ingest.events.verdicts import RefusalCode, Refused
 from shared.contracts.names import cleaned
@@ -369,6 +370,9 @@ def _with_time(
 
 def _gathered(cells: Mapping[str, Any], name: str, keys: Mapping[str, str]) -> dict[str, Any]:
     own = cells.get(name)
+    if isinstance(own, str) and own.lstrip().startswith("{"):
+        # Exports of databases have an object as JSON in a cell.
+        own = strict_json.decode(own.encode("utf-8", "surrogatepass"))
     gathered = dict(own) if isinstance(own, dict) else {}
     for key, column in keys.items():
         if (value := _cell(cells, column)) is not None:

@@ -132,3 +132,19 @@ def test_two_hundred_columns_with_twins_and_nameless_ones_are_read(tmp_path: Pat
 
     assert isinstance(row, dict)
     assert row["properties"] == {"a": "0", "b": "99", "c": "196"}
+
+
+def test_an_object_may_stand_in_a_cell_as_json(tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text(
+        "user_id,event,time,properties\n"
+        'ann,home,2024-03-13,"{""plan"": ""pro"", ""id"": 18446744073709551615}"\n'
+        "ann,home,2024-03-13,free words\n"
+        'ann,home,2024-03-13,"{broken"\n'
+    )
+
+    first, *others = read(path, ColumnMapping())
+
+    assert isinstance(first, dict)
+    assert first["properties"] == {"plan": "pro", "id": "18446744073709551615"}
+    assert all(isinstance(each, dict) and "properties" not in each for each in others)
