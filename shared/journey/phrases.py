@@ -5,8 +5,15 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
-from shared.journey.comparison import Operator, Predicate, Scalar
-from shared.journey.text_values import counted_moment, moment_of, number_in, truth_in
+from shared.journey.comparison import (
+    Operator,
+    Predicate,
+    Scalar,
+    counted_moment,
+    moment_of,
+    number_in,
+    truth_in,
+)
 from shared.wording import counted
 
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
