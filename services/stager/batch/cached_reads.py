@@ -11,7 +11,7 @@ from services.stager.store.rows import StoredTouchpoint, Writes
 from services.stager.store.session import Connection
 from services.stager.subjects.cache import RowCache
 from services.stager.subjects.subject import NEW_SUBJECT, Member, MemberKey, Subject
-from services.stager.subjects.traits import member_after, member_row
+from services.stager.subjects.traits import are_same, member_after, member_row
 from shared.journey.model import Touchpoint
 
 EventsByKey = Mapping[Key, list[BatchEvent]]
@@ -127,7 +127,7 @@ class MemberTracker:
             member_key = (*key, event.person)
             before = self.members.get(member_key)
             after = member_after(before, point)
-            if after is not before and after != before:
+            if after is not before and not are_same(after, before):
                 self.members[member_key] = after
                 self._changed.add(member_key)
 

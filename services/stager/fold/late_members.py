@@ -9,7 +9,7 @@ from services.stager.identity.names import Key
 from services.stager.store import histories
 from services.stager.store.session import Connection
 from services.stager.subjects.subject import Member, MemberKey, Subject
-from services.stager.subjects.traits import member_after
+from services.stager.subjects.traits import are_same, member_after
 from shared.journey.model import Touchpoint
 
 
@@ -28,7 +28,7 @@ async def late_members(
             after = _added(None, events)
         else:
             after = await _after(connection, member_key, task.subject, events, before)
-        if after != before:
+        if not are_same(after, before):
             members.written[member_key] = after
 
 

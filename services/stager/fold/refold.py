@@ -24,7 +24,7 @@ from services.stager.store import read
 from services.stager.store.rows import StoredTouchpoint
 from services.stager.store.session import Connection
 from services.stager.subjects.subject import Member, MemberKey
-from services.stager.subjects.traits import collect_members
+from services.stager.subjects.traits import are_same, collect_members
 from shared.journey.model import Touchpoint
 
 _CHUNK_TOUCHPOINTS = 20_000
@@ -45,9 +45,7 @@ async def refold_subjects(
     whole: dict[Key, RefoldTask] = {}
     for key, task in tasks.items():
         is_long = task.events and task.subject.touchpoints >= output.snapshot_every
-        if not is_long or not await refold_part(
-            connection, key, task, output, members=members, newly_seen=newly_seen
-        ):
+        if not is_long or not await refold_part(connection, key, task, output, members=members):
             whole[key] = task
     for chunk in _chunks(whole):
         await _refold_chunk(connection, chunk, output, members, newly_seen)
@@ -74,7 +72,9 @@ async def _refold_chunk(
         with engine_faults():
             await _refold(key, task, history, stored, output)
     members.written.update(
-        (key, member) for key, member in refolded.items() if stored_members.get(key) != member
+        (key, member)
+        for key, member in refolded.items()
+        if not are_same(stored_members.get(key), member)
     )
     members.removed |= stored_members.keys() - refolded.keys()
 

@@ -14,12 +14,7 @@ from services.stager.fold.decoding import decoded
 from services.stager.fold.fold_subject import FoldOutput, is_late
 from services.stager.fold.history_fold import HistoryFold
 from services.stager.fold.late_members import late_members
-from services.stager.fold.refold_task import (
-    MemberChanges,
-    RefoldTask,
-    SubjectsByPerson,
-    engine_faults,
-)
+from services.stager.fold.refold_task import MemberChanges, RefoldTask, engine_faults
 from services.stager.fold.replace_history import StoredRows, replace_history
 from services.stager.fold.snapshots import are_kept, fits
 from services.stager.identity.names import Key
@@ -36,7 +31,6 @@ async def refold_part(
     output: FoldOutput,
     *,
     members: MemberChanges,
-    newly_seen: SubjectsByPerson,
 ) -> bool:
     """Fold `task.events` into the history of `key`; False, and nothing done, if there is nothing to go by.
 
@@ -56,7 +50,7 @@ async def refold_part(
     elif not instants:
         return False
     fold = HistoryFold(journeys, start, output.snapshot_every)
-    await _Part(connection, key, task, newly_seen).fold(fold, instants[place:])
+    await _Part(connection, key, task).fold(fold, instants[place:])
     with engine_faults():
         fold.finish(output.now)
     numbers = {each.compiled.journey.key: each.start.sequence for each in fold.journeys}
@@ -77,8 +71,7 @@ async def refold_part(
             reason=task.reason,
             output=output,
         )
-    if not task.mode.of_person:
-        await late_members(connection, key, task, members)
+    await late_members(connection, key, task, members)
     return True
 
 
@@ -90,13 +83,10 @@ class _Part:
         connection: Connection,
         key: Key,
         task: RefoldTask,
-        newly_seen: SubjectsByPerson,
     ) -> None:
         self._connection = connection
         self._key = key
         self._subject = task.subject
-        self._of_person = task.mode.of_person
-        self._newly_seen = newly_seen
         late = [event for event in task.events if is_late(task.subject, event)]
         self._newer = task.events[len(late) :]
         """Events after everything that is stored."""
@@ -106,11 +96,8 @@ class _Part:
         """Fold the history from the start of `fold` on; `later`: instants of the snapshots after it."""
         connection, key = self._connection, self._key
         after = fold.start_at
-        subjects, person = await self._sources()
         for until in [*later, None]:
-            rows = await histories.between(
-                connection, key[0], subjects, after=after, until=until, person=person
-            )
+            rows = await histories.between(connection, key, after=after, until=until)
             await _add(fold, await decoded(rows))
             if until is None:
                 return
@@ -124,15 +111,6 @@ class _Part:
                 await _add(fold, self._newer)
                 return
             after = until
-
-    async def _sources(self) -> tuple[list[str], str | None]:
-        """The subjects that hold the history, and the person whose touchpoints alone count."""
-        key = self._key
-        if not self._of_person:
-            return [key[1]], None
-        seen_in = await read.seen_in(self._connection, [key])
-        subjects = seen_in.get(key, set()) | self._newly_seen.get(key, set())
-        return sorted(subjects), key[1]
 
 
 async def _add(fold: HistoryFold, touchpoints: Sequence[Touchpoint]) -> None:

@@ -25,14 +25,13 @@ _SNAPSHOT = """
     WHERE s.workspace_id = $1 AND s.subject_id = $2 AND s.at = $3
 """
 
-# Touchpoints of subjects after an instant, up to another one that counts; NULL: no bound.
+# Touchpoints of a subject after an instant, up to another one that counts; NULL: no bound.
 _BETWEEN = """
     SELECT t.message_id, t.subject_id, t.person_id, t.envelope
-    FROM unnest($2::text[]) AS k (name)
-    JOIN touchpoint t ON t.workspace_id = $1 AND t.subject_id = k.name
-    WHERE t.occurred_at > coalesce($3::timestamptz, '-infinity')
+    FROM touchpoint t
+    WHERE t.workspace_id = $1 AND t.subject_id = $2
+      AND t.occurred_at > coalesce($3::timestamptz, '-infinity')
       AND t.occurred_at <= coalesce($4::timestamptz, 'infinity')
-      AND ($5::text IS NULL OR t.person_id = $5)
 """
 
 # Touchpoints of one person in a subject that may say more than that the person was there. The texts
@@ -82,20 +81,10 @@ async def snapshot(connection: Connection, key: Key, at: datetime) -> Snapshot |
 
 
 async def between(
-    connection: Connection,
-    workspace: int,
-    subjects: Sequence[str],
-    *,
-    after: datetime | None,
-    until: datetime | None,
-    person: str | None,
+    connection: Connection, key: Key, *, after: datetime | None, until: datetime | None
 ) -> list[StoredTouchpoint]:
-    """Touchpoints of the given subjects after one instant and up to another, that one included.
-
-    `person`: only those of that person.
-    """
-    rows = await connection.fetch(_BETWEEN, workspace, subjects, after, until, person)
-    return [StoredTouchpoint(*row) for row in rows]
+    """Touchpoints of a subject after one instant and up to another, that one included."""
+    return [StoredTouchpoint(*row) for row in await connection.fetch(_BETWEEN, *key, after, until)]
 
 
 async def of_member(connection: Connection, member: MemberKey) -> list[StoredTouchpoint]:

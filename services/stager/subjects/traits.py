@@ -29,6 +29,13 @@ def member_after(member: Member | None, event: Touchpoint) -> Member:
     return Member(role, {**member.traits, **event.traits}, member.first_seen_at)
 
 
+def are_same(one: Member | None, other: Member | None) -> bool:
+    """Whether two members have one row, to the byte: 1 and 1.0 are two values, and keys have an order."""
+    if one is None or other is None or one != other:
+        return one is other
+    return encode_json(one.traits) == encode_json(other.traits)
+
+
 def member_row(key: MemberKey, member: Member) -> tuple[Any, ...]:
     """Row of `member`."""
     return (*key, member.role, encode_json(member.traits), member.first_seen_at)

@@ -35,7 +35,8 @@ async def fold(connection: Connection, batch: BatchContext) -> None:
         if not is_current(subject, mode.journeys, has_history=has_history):
             task = RefoldTask(subject, mode, RefoldReason.MAP)
         elif is_late(subject, points[0]):
-            added = points if _is_all_of_it(batch, key, mode) else ()
+            # What a person did anywhere can change without events of that person: it is folded whole.
+            added = () if mode.of_person or key in batch.by_person else points
             task = RefoldTask(subject, mode, RefoldReason.LATE, added)
         else:
             _fold_newer(batch, key, subject, mode, points)
@@ -49,16 +50,6 @@ async def fold(connection: Connection, batch: BatchContext) -> None:
         batch.members.apply(members)
     if batch.touched:
         await _touch(connection, batch)
-
-
-def _is_all_of_it(batch: BatchContext, key: Key, mode: FoldMode) -> bool:
-    """Whether the events under `key` are what the batch adds to the history by which it is folded.
-
-    A person without a home account now may have been in one when an event happened: such an event is not
-    part of the person's own history.
-    """
-    is_by_person = key in batch.by_person
-    return is_by_person is mode.of_person and is_by_person is not (key in batch.by_subject)
 
 
 async def _touch(connection: Connection, batch: BatchContext) -> None:
