@@ -18,7 +18,7 @@ A batch of one event is limited by the commits that it waits for, which `commit`
 import argparse
 import asyncio
 import gc
-import resource
+import tracemalloc
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -220,16 +220,16 @@ async def fill_cache(bench: Bench, number: int) -> None:
     kinds = (("user:many-{}"), ("email:many-{}@site.example"), ("anonymous:many-{}"))
     wanted = [(1, kind.format(n)) for n in range(1, number + 1) for kind in kinds][:most]
     gc.collect()
-    before = _resident()
+    tracemalloc.start()
     async with pool.acquire() as connection:
         for at in range(0, len(wanted), BATCH):
             rows = await tables.names(connection, wanted[at : at + BATCH])
             for name, row in rows.items():
                 cache.names.put(name, (row, cache.tick()))
     gc.collect()
-    names = _resident()
+    of_names = tracemalloc.get_traced_memory()[0]
     held = len(cache.names)
-    say(f"  cache: {held} names of at most {most}, {(names - before) / held:.0f} bytes each")
+    say(f"  cache: {held} names of at most {most}, {of_names / held:.0f} bytes each")
     async with pool.acquire() as connection:
         for at in range(0, len(wanted), BATCH):
             for each in await tables.statements(
@@ -237,15 +237,9 @@ async def fill_cache(bench: Bench, number: int) -> None:
             ):
                 cache.pairs.put(each.pair, each.order)
     gc.collect()
-    held = len(cache.pairs)
-    say(
-        f"  cache: {held} statements of at most {most}, {(_resident() - names) / held:.0f} bytes each"
-    )
-
-
-def _resident() -> int:
-    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - no path of the project
-        return int(file.read().split()[1]) * resource.getpagesize()
+    held, both = len(cache.pairs), tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    say(f"  cache: {held} statements of at most {most}, {(both - of_names) / held:.0f} bytes each")
 
 
 async def decisions(server: str, persons: int, tries: int) -> None:
@@ -319,7 +313,11 @@ async def _time(what: str, tries: int, run: Callable[[int], Awaitable[None]]) ->
 # -- the job -------------------------------------------------------------------------------------
 
 
-async def job(server: str, names: int) -> None:
+_ANALYZED_AFTER = 10
+"""Steps of the job until the planner gets to know how many statements there are."""
+
+
+async def job(server: str, names: int, chunk: int) -> None:
     url, pool = await opened(server, "job")
     bench = Bench(pool)
     persons = names // 3
@@ -338,12 +336,15 @@ async def job(server: str, names: int) -> None:
         "UPDATE identity_job SET finished_at = NULL, done = 0,"
         " total = (SELECT count(*) FROM identifier) RETURNING total"
     )
-    await owner.close()
     bench.context.cache.clear()
     identity_job = IdentityJob(bench.context, Metrics(CollectorRegistry()))
     started, worked, steps = perf_counter(), process_time(), 1
-    while await identity_job.step():
+    while await identity_job.step(chunk or identity_job.chunk):
         steps += 1
+        if steps == _ANALYZED_AFTER:
+            # As autovacuum does within a minute of a table that grows.
+            await owner.execute("ANALYZE identity_statement")
+    await owner.close()
     seconds, worked = perf_counter() - started, process_time() - worked
     say(
         f"job: {total} names of {persons} persons with five events each in {steps} transactions:"
@@ -356,7 +357,7 @@ async def measure(server: str, arguments: argparse.Namespace) -> None:
     parts: dict[str, Callable[[], Awaitable[Any]]] = {
         "share": lambda: share(server, arguments.events),
         "decisions": lambda: decisions(server, arguments.persons, arguments.tries),
-        "job": lambda: job(server, arguments.names),
+        "job": lambda: job(server, arguments.names, arguments.chunk),
     }
     for name in [arguments.only] if arguments.only else parts:
         await parts[name]()
@@ -368,6 +369,7 @@ def main() -> None:
     parser.add_argument("--persons", type=int, default=20_000)
     parser.add_argument("--names", type=int, default=3_000)
     parser.add_argument("--tries", type=int, default=20)
+    parser.add_argument("--chunk", type=int, default=0, help="names a step; 0: as the job chooses")
     parser.add_argument("--only", choices=("share", "decisions", "job"))
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))

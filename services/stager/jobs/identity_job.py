@@ -46,13 +46,14 @@ class IdentityJob:
         self._metrics = metrics
         self._is_done = False
         self._counted_at: float | None = None
-        self._chunk = _FIRST_CHUNK
+        self.chunk = _FIRST_CHUNK
+        """Names of the next step."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Resolve names until none is left, and those that are marked later."""
         while not stop.is_set():
             try:
-                is_more = await self.step(self._chunk)
+                is_more = await self.step(self.chunk)
                 await self._count(monotonic())
             except TransientError as exc:
                 log.warning("identity_job_waits", error=str(exc))
@@ -79,7 +80,7 @@ class IdentityJob:
                 if batch is not None:
                     batch.update_cache()
         except Conflict:
-            self._chunk = max(1, limit // 2)
+            self.chunk = max(1, limit // 2)
             return True
         except RecordFault:
             if limit > 1:
@@ -90,7 +91,7 @@ class IdentityJob:
         if batch is None:
             log.info("identity_job_done", names=job)
             return False
-        self._chunk = next_chunk(limit, monotonic() - started)
+        self.chunk = next_chunk(limit, monotonic() - started)
         batch.output.tally.report(self._metrics)
         return True
 
