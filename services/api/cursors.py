@@ -32,6 +32,12 @@ class AccountPosition(msgspec.Struct, frozen=True, array_like=True):
     subject_id: str
 
 
+class ImportPosition(msgspec.Struct, frozen=True, array_like=True):
+    """Last import of a page."""
+
+    import_id: str
+
+
 class TransitionPosition(msgspec.Struct, frozen=True, array_like=True):
     """Last transition of a page."""
 

@@ -1,7 +1,7 @@
 """`stageline`: every command, mounted in one place."""
 
 import runpy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module, metadata
 from typing import Annotated, Any, ClassVar
@@ -81,6 +81,8 @@ class Stageline(Commands):
         "alerts": Later(module="reading.alerts", name="alerts", panel="Read"),
         "migrate": Later(module="operate.migrate", name="migrate", panel="Data"),
         "import": Later(module="importing.command", name="import_file", panel="Data"),
+        "retract": Later(module="importing.retract", name="retract", panel="Data"),
+        "imports": Later(module="reading.imports", name="imports", panel="Read"),
         "backup": Later(module="operate.backup", name="backup", panel="Data"),
         "restore": Later(module="operate.backup", name="restore", panel="Data"),
         "verify": Later(module="operate.verify", name="verify", panel="Data"),
@@ -97,6 +99,17 @@ class Stageline(Commands):
         "env": Later(module="operate.environment", name="env", panel="Data"),
         "keys": Later(module="operate.keys", help="API keys."),
     }
+    within_import: ClassVar[Mapping[str, Sequence[str]]] = {
+        "undo": ("retract", "--import"),
+        "list": ("imports",),
+    }
+    """What follows `import` in place of a file, and the command that it is."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - as above
+        """The command of the arguments; a file named like a word of `within_import` needs a `./`."""
+        if args[:1] == ["import"] and len(args) > 1 and args[1] in self.within_import:
+            args = [*self.within_import[args[1]], *args[2:]]
+        return super().resolve_command(ctx, args)
 
 
 app = typer.Typer(

@@ -18,6 +18,7 @@ from services.ingest.protocols.cloudevents import route as cloudevents
 from services.ingest.protocols.people import route as people
 from services.ingest.protocols.pixel import route as pixel
 from services.ingest.protocols.posthog import route as posthog
+from services.ingest.protocols.retractions import route as retractions
 from services.ingest.protocols.rudder import route as rudder
 from services.ingest.protocols.segment.route import CALLS, TrackingEndpoint
 from services.ingest.protocols.statements import route as statements
@@ -60,6 +61,7 @@ def routes(ingest: Ingest) -> list[Route]:
         *webhooks.routes(ingest),
         *people.routes(ingest),
         *statements.routes(ingest),
+        *retractions.routes(ingest),
         *posthog.routes(ingest),
         *browser.routes(ingest),
         *rudder.routes(ingest),

@@ -23,6 +23,7 @@ from shared.sources.registry import SourceRegistry
 from shared.storage import event_names, keys, source_events, sources
 from shared.storage.connect import DatabaseRole, create_engine
 from shared.storage.identity import erasure_requests
+from shared.storage.retractions.touchpoint_ids import TouchpointIds
 from shared.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -70,6 +71,7 @@ async def composed(
         clock=clock,
         metrics=metrics,
         write_erasures=erasure_requests.writer(engine, timeout_seconds=_WRITE_SECONDS),
+        touchpoints=TouchpointIds(engine=engine, timeout_seconds=_READ_SECONDS),
         limits=settings.limits(),
         recorder=recorder,
         event_counts=event_counts,

@@ -38,6 +38,7 @@ from services.ingest.protocols.common.document import DocumentContext
 from services.ingest.protocols.people import document as people
 from services.ingest.protocols.pixel import document as pixel
 from services.ingest.protocols.posthog import document as posthog
+from services.ingest.protocols.retractions import document as retractions
 from services.ingest.protocols.rudder import document as rudder
 from services.ingest.protocols.segment import document as segment
 from services.ingest.protocols.statements import document as statements
@@ -49,7 +50,8 @@ from shared.keys.cache import AuthFailure
 from shared.keys.principal import Scope
 
 _PROTOCOLS = (
-    touchpoints, people, statements, cloudevents, pixel, beacon, segment, rudder, posthog, browser, webhooks,
+    touchpoints, people, statements, retractions, cloudevents, pixel, beacon, segment, rudder, posthog,
+    browser, webhooks,
 )  # fmt: skip
 
 _DESCRIPTION = """\

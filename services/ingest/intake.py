@@ -34,15 +34,16 @@ from services.ingest.http.rejections import (
 from services.ingest.limits import Limits
 from services.ingest.recorder import Recorder
 from shared.clock import Clock
-from shared.contracts.envelope import Envelope
+from shared.contracts.envelope import Envelope, encode
 from shared.errors import LogUnavailable, TransientError
-from shared.eventlog.port import LogWriter
+from shared.eventlog.port import LogWriter, NewRecord
 from shared.http.auth import MissingScope, NotAuthenticated, authorize
 from shared.ids import WorkspaceId
 from shared.keys.cache import KeyCache
 from shared.keys.principal import Principal, Scope
 from shared.sources.erasure import ErasureRequestWriter, erasure_request
 from shared.sources.registry import SourceRegistry
+from shared.sources.retraction import StoredTouchpoints
 from shared.telemetry.metrics import Metrics
 
 _PART_EVENTS = 100
@@ -61,6 +62,7 @@ class Ingest:
         clock: Clock,
         metrics: Metrics,
         write_erasures: ErasureRequestWriter,
+        touchpoints: StoredTouchpoints,
         limits: Limits | None = None,
         public_base_url: str = "",
         recorder: Recorder | None = None,
@@ -80,6 +82,8 @@ class Ingest:
         self.keyless_budget = Budget(self.limits.max_held_keyless_bytes, whole=self.budget)
         """For bodies of senders that are not authenticated yet: others are served meanwhile."""
         self.accounting = Accounting(metrics, recorder, event_counts)
+        self.touchpoints = touchpoints
+        """For retractions alone: events are accepted without a look at what is stored."""
         self._long_batch = asyncio.Lock()
         self._write_erasures = write_erasures
 
@@ -130,6 +134,31 @@ class Ingest:
         Raises RequestRejected when it does not: the response must not be a 2xx then.
         """
         decisions = await self.decide(items, sender=sender, received_at=received_at)
+        await self._append(items, decisions, sender=sender, received_at=received_at, route=route)
+        return decisions
+
+    async def append(
+        self, envelopes: Sequence[Envelope], *, sender: Sender, received_at: datetime, route: str
+    ) -> None:
+        """Step 6 for events that an operator's call has made; they name no person. Raises RequestRejected."""
+        decisions = Decisions(
+            records=[NewRecord(key=e.partition_key(), value=encode(e)) for e in envelopes],
+            envelopes=envelopes,
+            refused=(),
+            dropped=(),
+            corrections={},
+        )
+        await self._append((), decisions, sender=sender, received_at=received_at, route=route)
+
+    async def _append(
+        self,
+        items: Sequence[Candidate | Refused],
+        decisions: Decisions,
+        *,
+        sender: Sender,
+        received_at: datetime,
+        route: str,
+    ) -> None:
         records = decisions.records
         if records:
             await self._record_erasures(decisions.envelopes)
@@ -142,7 +171,6 @@ class Ingest:
         self.accounting.stored(
             items, decisions, sender=sender, received_at=received_at, route=route
         )
-        return decisions
 
     async def _record_erasures(self, envelopes: Sequence[Envelope]) -> None:
         """Record the requests to erase a person among events that are about to be appended.

@@ -88,6 +88,7 @@ class _Shared:
             # An erasure must not bring back the name that it removes.
             person=None if envelope.type == "erase" else envelope.person(),
             account_id=envelope.account_id or envelope.account_external_id,
+            import_id=envelope.import_id,
         )
 
     def refused(self, item: Candidate | Refused, refusal: Refused) -> SourceEvent:

@@ -137,6 +137,7 @@ def validate(
         candidate.role, candidate.sentiment, candidate.emotion, candidate.friction,
         candidate.thought, candidate.question, candidate.survey, candidate.score,
         candidate.logged_by, candidate.internal, candidate.campaign, candidate.value,
+        candidate.import_id,
     )  # fmt: skip
     if rare_values != _NO_RARE_FIELDS:
         envelope = replace(envelope, **_rare_fields(rare_values))
@@ -265,6 +266,7 @@ _RARE_FIELDS: dict[str, Callable[[Any], Any]] = {
     "internal": _as_sent,
     "campaign": _campaign,
     "value": _as_sent,
+    "import_id": _trimmed,
 }
 """Fields that few events have, with the conversion of their values."""
 _NO_RARE_FIELDS = (None,) * len(_RARE_FIELDS)

@@ -14,6 +14,7 @@ from services.stager.jobs.dead_letter_relay import DeadLetterRelay
 from services.stager.jobs.identity_job import IdentityJob
 from services.stager.jobs.refold_jobs import RefoldJobs
 from services.stager.jobs.retention import Retention
+from services.stager.jobs.retraction_jobs import RetractionJobs
 from services.stager.jobs.timers import Timers
 from services.stager.settings import StagerSettings
 from services.stager.store.session import Pool, translated
@@ -31,8 +32,8 @@ from shared.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-_OTHER_CONNECTIONS = 6
-"""Timers, re-fold jobs, identity job, relay, offsets of an assignment, health."""
+_OTHER_CONNECTIONS = 7
+"""Timers, re-fold jobs, identity job, retractions, relay, offsets of an assignment, health."""
 _CLOSE_SECONDS = 3.0
 
 
@@ -127,6 +128,7 @@ class Stager:
             snapshot_every=context.snapshot_every,
         )
         identity_job = IdentityJob(context, metrics)
+        retraction_jobs = RetractionJobs(context, metrics)
         relay = DeadLetterRelay(pool=pool, clock=context.clock, dead=self._dead)
         retention = Retention(pool=pool, clock=context.clock, settings=settings)
         async with asyncio.TaskGroup() as bounded:
@@ -135,6 +137,7 @@ class Stager:
                 group.create_task(timers.run(stop), name="timers")
                 group.create_task(jobs.run(stop), name="refold-jobs")
                 group.create_task(identity_job.run(stop), name="identity-job")
+                group.create_task(retraction_jobs.run(stop), name="retraction-jobs")
                 group.create_task(relay.run(stop), name="relay")
                 group.create_task(retention.run(stop), name="retention")
                 lag = group.create_task(

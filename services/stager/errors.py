@@ -6,7 +6,8 @@
     ├── Conflict                another transaction wrote first: invalidate the cache, again at once
     ├── RecordFault             one record of the batch cannot be stored: halve the batch to find it
     │   ├── DataRejected        Postgres refuses its data
-    │   └── FoldFailed          the engine cannot fold it
+    │   ├── FoldFailed          the engine cannot fold it
+    │   └── RetractionTooLarge  it takes back what too many stored events depend on
     ├── Fenced                  the partition has another owner: drop the batch and rejoin
     └── FatalError              stop the process
 
@@ -32,6 +33,10 @@ class DataRejected(RecordFault):
 
 class FoldFailed(RecordFault):
     """The engine failed on a record; the record is kept as a dead letter, the process goes on."""
+
+
+class RetractionTooLarge(RecordFault):
+    """Taking a touchpoint back would resolve more stored events again than one transaction may hold."""
 
 
 def origin(exc: BaseException) -> str:

@@ -14,7 +14,7 @@ from shared.contracts import names
 
 EventType = Literal[
     "track", "identify", "page", "screen", "group", "alias", "merge", "erase", "unmapped",
-    "leave", "unmerge",
+    "leave", "unmerge", "retract",
 ]  # fmt: skip
 """What a record asks of the stager. The first six are touchpoints.
 
@@ -23,9 +23,10 @@ EventType = Literal[
 `previous_names`, the account of the event did not absorb `previous_account_id`. `leave`: the person or
 object of the event is in the event's account no longer. All of these are touchpoints too.
 
-`erase`: erase the person that is named, no touchpoint. `unmapped`: kept as a dead letter until a mapping
-exists; `properties` is what the provider sent, `event` the provider's name for it, and a person or account
-is optional.
+`erase`: erase the person that is named, no touchpoint. `retract`: take back the touchpoint `retracts`, or all
+of the import `import_id`; no touchpoint either, and it names nobody. `unmapped`: kept as a dead letter until
+a mapping exists; `properties` is what the provider sent, `event` the provider's name for it, and a person or
+account is optional.
 """
 
 Survey = Literal["nps", "csat", "ces", "pulse"]
@@ -36,6 +37,7 @@ MAX_ID_CHARS = 512
 MAX_ID_BYTES = 800
 """Three names in UTF-8 fit into one entry of an index of Postgres, which holds 2,704 bytes."""
 MAX_EVENT_CHARS = 255
+MAX_IMPORT_ID_CHARS = 100
 
 
 def fits_id(text: str) -> bool:
@@ -119,7 +121,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     campaign: Campaign | None = None
     value: float | None = None
     reason: str | None = None
-    """Why an operator merged or unmerged; `logged_by` says who did."""
+    """Why an operator merged, unmerged or retracted; `logged_by` says who did."""
     is_about_record: bool = False
     """The event is about the record `external_id` alone, not about the person: the record was deleted.
 
@@ -134,6 +136,10 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Of `previous_id` and `previous_names` the names of devices count alone; any other was taken off.
     """
+    import_id: str | None = None
+    """The import that the event came by, which can be taken back as a whole."""
+    retracts: str | None = None
+    """Stored message id of the touchpoint that a `retract` takes back."""
 
     def person(self) -> str | None:
         """Strongest name of the acting person, see `names.person_ref`."""
@@ -149,6 +155,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         subject = self.account_external_id or self.account_id or self.person()
         if subject is None and self.type == "unmapped":
             subject = self.source
+        if subject is None and self.type == "retract":
+            subject = self.retracts or self.import_id
         if subject is None:
             msg = "an envelope names an account or a person"
             raise ValueError(msg)

@@ -12,6 +12,7 @@ class Scope(StrEnum):
     """Permission of a key; part of the public contract."""
 
     EVENTS_WRITE = "events:write"
+    EVENTS_RETRACT = "events:retract"
     STAGES_READ = "stages:read"
     ALERTS_WRITE = "alerts:write"
     MAPS_WRITE = "maps:write"
@@ -24,6 +25,7 @@ class Scope(StrEnum):
     WORKSPACES_WRITE = "workspaces:write"
 
 
+_MOST_LABEL_CHARS = 100
 _OF_OPERATORS = frozenset({Scope.WORKSPACES_WRITE})
 
 SCOPES_OF_KIND = {
@@ -46,6 +48,12 @@ class Principal:
     """The source that the key belongs to."""
     label: str = ""
     """What the key is called by those who made it; empty without a name."""
+
+    @property
+    def author(self) -> str:
+        """The key as the author of an operator's statement: its label, which says whose it is, and its id."""
+        label = self.label.strip()[:_MOST_LABEL_CHARS]
+        return f"{label} (key {self.key_id})" if label else f"key {self.key_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,7 @@ class SourceEvent:
     event: str | None = None
     person: str | None = None
     account_id: str | None = None
+    import_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from shared.storage.errors import DRIVER_ERRORS, is_transient
 
 log = structlog.get_logger(__name__)
 
-REVISION = "0014"
+REVISION = "0015"
 """The newest of `migrations/versions`."""
 
 MIGRATION_LOCK = 7_305_808_869_229_538_928

@@ -21,15 +21,16 @@ _USAGE_COLUMNS = tuple(field.name for field in fields(SourceUsage))
 # One row for each event, in their order; none for a source that was removed meanwhile.
 _INSERT_EVENTS = text(f"""
     INSERT INTO source_event (workspace_id, source_id, received_at, route, outcome, code, detail,
-        message_id, event, person, account_id)
+        message_id, event, person, account_id, import_id)
     SELECT e.workspace_id, e.source_id, e.received_at, e.route, e.outcome, e.code, e.detail,
-        e.message_id, e.event, e.person, e.account_id
+        e.message_id, e.event, e.person, e.account_id, e.import_id
     FROM unnest(CAST(:workspace_id AS int[]), CAST(:source_id AS text[]),
             CAST(:received_at AS timestamptz[]), CAST(:route AS text[]), CAST(:outcome AS text[]),
             CAST(:code AS text[]), CAST(:detail AS text[]), CAST(:message_id AS text[]),
-            CAST(:event AS text[]), CAST(:person AS text[]), CAST(:account_id AS text[]))
+            CAST(:event AS text[]), CAST(:person AS text[]), CAST(:account_id AS text[]),
+            CAST(:import_id AS text[]))
         WITH ORDINALITY AS e (workspace_id, source_id, received_at, route, outcome, code, detail,
-            message_id, event, person, account_id, place)
+            message_id, event, person, account_id, import_id, place)
     WHERE e.source_id = '{NO_SOURCE}' OR EXISTS (
         SELECT FROM source s WHERE s.workspace_id = e.workspace_id AND s.source_id = e.source_id
     )

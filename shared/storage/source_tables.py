@@ -73,6 +73,7 @@ source_event = Table(
     Column("event", Text),
     Column("person", Text),
     Column("account_id", Text),
+    Column("import_id", Ref),
     PrimaryKeyConstraint("workspace_id", "source_id", "source_event_id"),
 )
 

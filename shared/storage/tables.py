@@ -301,6 +301,9 @@ consumer_offset = Table(
     # Records of erased people, and the requests; touchpoints deleted because of these.
     Column("erased", BigInteger, nullable=False, server_default="0"),
     Column("forgotten", BigInteger, nullable=False, server_default="0"),
+    # Records of what was taken back, and the requests; touchpoints deleted because of these.
+    Column("retracted", BigInteger, nullable=False, server_default="0"),
+    Column("withdrawn", BigInteger, nullable=False, server_default="0"),
     Column("owner", Text, nullable=False, server_default=""),
     Column("updated_at", Instant, nullable=False),
     PrimaryKeyConstraint("topic", "partition"),

@@ -73,7 +73,8 @@ ACTIONS = {
     ),
     "stageline_stager_events_total": (
         "Any `dead` needs a look: `stageline dlq list`. Many `duplicate` mean that a sender repeats."
-        " `erased`: requests to erase a person, and records of erased people."
+        " `erased`: requests to erase a person, and records of erased people. `retracted`: requests to take"
+        " events back, and records of such events."
     ),
     "stageline_stager_transitions_total": (
         "At zero while events are applied: the map's rules do not fit the event names that come."

@@ -118,7 +118,7 @@ class Metrics:
         # Stager: accepted = applied + duplicate + dead + erased, at all times.
         self.stager_events = Counter(
             "stageline_stager_events_total",
-            "Records read from the log, by verdict: applied, duplicate, dead or erased.",
+            "Records read from the log, by verdict: applied, duplicate, dead, erased or retracted.",
             ["verdict"],
             registry=registry,
         )

@@ -32,11 +32,15 @@ PATH = {
     "person": "email:ann@other.example",
     "provider": "generic",
     "workspace_id": "2",
+    "message_id": "m-1",
+    "import_id": "import-1",
     "write_key": f"sl_wk_{'0' * 12}_{'0' * 48}",
 }
 QUERY = {
     "getStage": {"account_id": "acme"},
     "openPixel": {"user_id": "ann"},
+    "retractTouchpoint": {"reason": "a test"},
+    "retractImport": {"reason": "a test"},
     "rudderPixelTrack": {"event": "A", "userId": "ann"},
     "rudderPixelPage": {"userId": "ann"},
 }

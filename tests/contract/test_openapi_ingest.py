@@ -35,6 +35,8 @@ ELSEWHERE = {
     "/v1/people/{person}:unmerge": {403},
     "/v1/accounts/{account_id}:merge": {403},
     "/v1/accounts/{account_id}:unmerge": {403},
+    "/v1/touchpoints/{message_id}": {403},
+    "/v1/imports/{import_id}": {403},
 }
 _EXAMPLES = 5
 """Cases for each call and mode: some 150 together."""
@@ -96,6 +98,7 @@ def test_every_way_to_refuse_a_body_is_shown() -> None:
         "malformed_xml",
         "organization_not_allowed",
     }
+    assert shown["retractions"] >= everywhere | {"message_id_ambiguous", "touchpoint_unknown"}
     assert shown["posthog"] >= everywhere | {*BodyCode, "invalid_query"}
 
 
@@ -144,7 +147,7 @@ async def test_no_body_gets_an_undeclared_answer_or_a_fault(
 
     for _, path, described in operations(INGEST):
         # Where the bearer key does not count, a made-up one or none is shown; no source has a made-up
-        # id; a write key may neither erase nor merge.
+        # id; a write key may neither erase nor merge nor retract.
         wanted = ELSEWHERE.get(path, SUCCESS)
         assert statuses[described["operationId"]] & wanted, path
     assert await stored(database_url)

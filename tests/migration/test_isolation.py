@@ -157,8 +157,9 @@ async def test_ingest_sees_keys_sources_and_the_log_and_of_maps_what_browsers_ma
     assert set(readable) == {
         "workspace", "api_key", "log_partition", "log_record", "journey_version", "source",
         "source_secret", "source_event", "source_usage", "suppression", "event_name",
-        "erasure_request", "alembic_version",
+        "erasure_request", "alembic_version", "imported_event", "touchpoint",
     }  # fmt: skip
+    assert columns["touchpoint"] == {"workspace_id", "message_id"}
     assert columns["journey_version"] == {"workspace_id", "journey", "version", "server_only"}
     assert writable == {
         "log_partition": {"INSERT", "UPDATE"},

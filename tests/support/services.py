@@ -32,6 +32,7 @@ from services.stager.batch.batch_writer import BatchWriter
 from services.stager.batch.context import StagerContext
 from services.stager.fold.snapshots import SNAPSHOT_EVERY
 from services.stager.jobs.refold_jobs import RefoldJobs
+from services.stager.jobs.retraction_jobs import RetractionJobs
 from services.stager.jobs.timers import Timers
 from services.stager.store.session import Pool
 from services.stager.subjects.cache import RowCache
@@ -65,9 +66,10 @@ _QUICK = {
 
 # Records with a verdict; jobs and timers that are still to be done.
 _PROGRESS = """
-    SELECT (SELECT coalesce(sum(applied + duplicate + dead + erased), 0)::int
+    SELECT (SELECT coalesce(sum(applied + duplicate + dead + erased + retracted), 0)::int
             FROM consumer_offset) AS read,
            (SELECT count(*)::int FROM refold_job WHERE finished_at IS NULL)
+           + (SELECT count(*)::int FROM retraction WHERE finished_at IS NULL)
            + (SELECT count(*)::int FROM deadline WHERE due_at <= $1) AS waiting
 """
 
@@ -325,6 +327,7 @@ class StagerParts:
     writer: BatchWriter
     timers: Timers
     jobs: RefoldJobs
+    retraction_jobs: RetractionJobs
 
 
 def stager_parts(
@@ -366,4 +369,5 @@ def stager_parts(
             metrics=metrics,
             snapshot_every=context.snapshot_every,
         ),
+        retraction_jobs=RetractionJobs(context, metrics),
     )

@@ -64,6 +64,7 @@ def ingest() -> Ingest:
         clock=clock,
         metrics=Metrics(CollectorRegistry()),
         write_erasures=database.write_erasures,
+        touchpoints=database,
         limits=Limits(),
     )
 

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, cast, func, literal, select, update
+from sqlalchemy import Row, and_, cast, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.ids import WorkspaceId
 from shared.sources.event import Outcome
+from shared.storage.retractions.tables import retraction
 from shared.storage.schema import Instant
 from shared.storage.source_tables import conflicting_event, erasure, source_event, source_usage
 from shared.storage.tables import api_key, dead_letter, touchpoint, transition
@@ -100,6 +101,19 @@ async def events(
         .limit(1)
         .lateral("newest_dead_letter")
     )
+    retracted = (
+        select(retraction.c.requested_at)
+        .where(
+            retraction.c.workspace_id == e.c.workspace_id,
+            or_(
+                and_(retraction.c.kind == "message", retraction.c.target == e.c.message_id),
+                and_(retraction.c.kind == "import", retraction.c.target == e.c.import_id),
+            ),
+        )
+        .order_by(retraction.c.requested_at)
+        .limit(1)
+        .scalar_subquery()
+    )
     received = cast(touchpoint.c.envelope["received_at"].as_string(), Instant)
     query = (
         select(
@@ -110,6 +124,7 @@ async def events(
             and_(received == e.c.received_at, e.c.place == 1).label("is_this"),
             conflicting_event.c.received_at.label("conflicting_at"),
             erasure.c.erased_at,
+            retracted.label("retracted_at"),
             newest_dead_letter.c.reason.label("dead_letter_reason"),
             newest_dead_letter.c.detail.label("dead_letter_detail"),
             newest_dead_letter.c.created_at.label("dead_letter_at"),

@@ -22,6 +22,7 @@ from services.api.routes import (
     stage,
 )
 from services.api.routes.identity import conflicts, person
+from services.api.routes.incoming import imports
 from services.api.routes.operators import workspaces
 
 ROUTERS = (
@@ -38,6 +39,7 @@ ROUTERS = (
     person.router,
     conflicts.router,
     events.router,
+    imports.router,
     source_events.router,
     source_access.router,
     sources.router,

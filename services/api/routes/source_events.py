@@ -21,6 +21,7 @@ from shared.contracts.message_ids import as_sent
 from shared.ids import WorkspaceId
 from shared.keys.principal import Scope
 from shared.sources.event import NO_SOURCE, Outcome
+from shared.sources.retraction import ROUTES
 
 router = ScopedRouter(prefix="/v1/sources", tags=["sources"])
 
@@ -138,6 +139,16 @@ def _became(row: ResultRow, moves: Mapping[str, Sequence[ResultRow]]) -> schemas
                 )
                 for move in (moves.get(row.message_id, ()) if row.is_this else ())
             ],
+        )
+    if row.retracted_at is not None or row.route in ROUTES:
+        is_request = row.route in ROUTES
+        return schemas.Became(
+            state="applied" if is_request else "retracted",
+            processed_at=None if is_request else row.retracted_at,
+            subject_id=None,
+            reason=None,
+            detail=None,
+            transitions=[],
         )
     is_dead_letter = row.dead_letter_at is not None and row.erased_at is None
     state = "dead_letter" if is_dead_letter else "pending" if row.erased_at is None else "applied"

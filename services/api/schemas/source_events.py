@@ -43,10 +43,11 @@ class Became(ResponseModel):
 
     `pending`: in the log, not processed yet. `duplicate`: its `message_id` was received before, and
     counts once; with the reason `other_content` it says something else than the event that counts, which is
-    lost. `dead_letter`: it could not be applied, and is kept.
+    lost. `dead_letter`: it could not be applied, and is kept. `retracted`: it was taken back, by itself or
+    with its import, before or after it arrived.
     """
 
-    state: Literal["pending", "applied", "duplicate", "dead_letter"]
+    state: Literal["pending", "applied", "duplicate", "dead_letter", "retracted"]
     processed_at: Instant | None
     subject_id: str | None = Field(description="The account or person that it counts for.")
     reason: str | None = Field(

@@ -23,10 +23,10 @@ from services.cli.importing.event_hints import misspelt_events
 from services.cli.importing.formats.cells import Format, Shape
 from services.cli.importing.formats.opening import format_of, is_marked, is_tab_separated
 from services.cli.importing.mapping import ColumnMapping, read_mapping, time_zone, with_options
-from services.cli.importing.progress import ProgressFile
+from services.cli.importing.progress import ProgressFile, file_hash, new_import_id
 from services.cli.importing.refused import RefusedFile
 from services.cli.importing.report import STOPPED_BY_YOU, ImportReport, print_findings
-from services.cli.importing.rows import Rows, file_hash, open_rows
+from services.cli.importing.rows import Rows, open_rows
 from services.cli.importing.sender import Batch, BatchSender, batches
 from shared.clock import SystemClock
 
@@ -229,13 +229,14 @@ def import_file(
     )
     if restart:
         state_file.clear()
+    begun = state_file.load()
+    # One that goes on is the same import, so that it is taken back as a whole.
+    import_id = begun.import_id or new_import_id(now)
     with (
-        open_rows(file, settled, shape, now=now) as rows,
-        _kept(
-            errors, rows, shape, settled, file, is_continued=state_file.load().next_line > 0
-        ) as kept,
+        open_rows(file, settled, shape, now=now, import_id=import_id) as rows,
+        _kept(errors, rows, shape, settled, file, is_continued=begun.next_line > 0) as kept,
     ):
-        report = ImportReport(state_file, rows.total, kept=kept, quiet=as_json)
+        report = ImportReport(state_file, rows.total, import_id=import_id, kept=kept, quiet=as_json)
         ahead = (row for row in rows.rows if row.line >= report.state.next_line)
         stopped = _run(
             batches(ahead, batch_rows=batch_rows),

@@ -22,9 +22,9 @@ class Kind(StrEnum):
     OBJECT = "object"
 
 
-_LEFT_OUT = {"sent_at", "sequence"}
-"""The sender's clock, for live senders, and the row's place in the file. A column of such a name is a fact of
-the event."""
+_LEFT_OUT = {"sent_at", "sequence", "import_id"}
+"""The sender's clock, for live senders; the row's place in the file, and the id of the import. A column of
+such a name is a fact of the event."""
 
 _KINDS: dict[type[msgspec.inspect.Type], Kind] = {
     msgspec.inspect.StrType: Kind.TEXT,

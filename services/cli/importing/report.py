@@ -37,10 +37,17 @@ class ImportReport:
     """Reports progress on the terminal and in the progress file, and prints the summary."""
 
     def __init__(
-        self, state_file: ProgressFile, total: int, *, kept: RefusedFile | None, quiet: bool
+        self,
+        state_file: ProgressFile,
+        total: int,
+        *,
+        import_id: str,
+        kept: RefusedFile | None,
+        quiet: bool,
     ) -> None:
         """`total`: size of the file in the unit of the rows' positions."""
         self.state = state_file.load()
+        self._import_id = import_id
         self._state_file = state_file
         self._accepted = self.state.accepted
         self._refused = self.state.refused
@@ -84,6 +91,7 @@ class ImportReport:
                 next_line=safe.next_line,
                 accepted=self.state.accepted + sum(one.accepted for one in settled),
                 refused=self.state.refused + sum(len(one.refused) for one in settled),
+                import_id=self._import_id,
             )
             self._state_file.save(self.state)
             self._bar.update(self._task, completed=safe.position, accepted=self._accepted)
@@ -103,6 +111,7 @@ class ImportReport:
             self._state_file.clear()
         if as_json:
             summary = {
+                "import_id": self._import_id,
                 "accepted": self._accepted,
                 "refused": self._refused,
                 "complete": not stopped,
@@ -114,18 +123,23 @@ class ImportReport:
                 summary["ignored_ids"] = dict(self._ignored.most_common())
             typer.echo(json.dumps(summary))
         else:
-            typer.echo(f"{self._accepted:,} events accepted, {self._refused:,} rows refused")
-            if skipped:
-                typer.echo(_skipped(skipped))
-            if self._ignored:
-                typer.echo(_left_out(self._ignored))
-            for line in _hints(self.events, misspelt):
-                typer.echo(line)
+            self._print_summary(misspelt, skipped)
         if stopped is not None:
             resume = "" if "same command" in stopped else "; the same command goes on from here"
             fail(stopped + resume, _INTERRUPTED if stopped == STOPPED_BY_YOU else 1)
         if self._refused:
             raise typer.Exit(REFUSED)
+
+    def _print_summary(self, misspelt: Mapping[str, str], skipped: int) -> None:
+        typer.echo(f"{self._accepted:,} events accepted, {self._refused:,} rows refused")
+        if skipped:
+            typer.echo(_skipped(skipped))
+        if self._ignored:
+            typer.echo(_left_out(self._ignored))
+        for line in _hints(self.events, misspelt):
+            typer.echo(line)
+        if self._accepted:
+            typer.echo(f"import {self._import_id}; stageline import undo takes it back")
 
     def _problem(self, refused: RefusedRow) -> None:
         problem = refused.problem

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -39,7 +38,6 @@ from services.ingest.events.verdicts import RefusalCode, Refused
 from shared.contracts.names import cleaned
 from shared.errors import FatalError
 
-_CHUNK_BYTES = 1 << 20
 _SAMPLE_CHARS = 1 << 20
 
 IN_THE_FUTURE = "in_the_future"
@@ -86,30 +84,27 @@ class Rows:
     """Whether of rows of one time the last happened first."""
 
 
-def file_hash(path: Path) -> str:
-    """Hash of the file's content: sixteen hex digits. Raises OSError."""
-    digest = sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()[:16]
-
-
 @contextmanager
 def open_rows(
-    path: Path, mapping: ColumnMapping, shape: Shape, *, now: datetime | None = None
+    path: Path,
+    mapping: ColumnMapping,
+    shape: Shape,
+    *,
+    now: datetime | None = None,
+    import_id: str | None = None,
 ) -> Iterator[Rows]:
-    """Rows in file order. Raises FatalError when the file as a whole cannot be read, OSError.
+    """Rows in file order, as touchpoints of the import that `import_id` names.
 
     `now`: a row that happens later is refused, or left out if the mapping says so; None: any time will do.
 
+    Raises FatalError when the file as a whole cannot be read, OSError.
     Cost: one row in memory, at first those of `_first`, and about 20 bytes for each distinct row before it.
     """
     with open_file(path, shape) as opened:
         if opened.columns is not None:
             mapping = mapping.resolved(opened.columns)
             _check_columns(mapping, opened.columns)
-        plan, seen = _plan(mapping, opened.columns, now), Occurrences()
+        plan, seen = _plan(mapping, opened.columns, now, import_id), Occurrences()
         skipped = SkippedRows()
         first = _first(opened.rows)
         is_newest_first = mapping.newest_first
@@ -203,11 +198,17 @@ class _FilePlan:
     mapping: ColumnMapping
     latest: str
     """Latest time of a row, as text that sorts by time."""
+    import_id: str | None
     kind: tuple[tuple[str, str], ...]
     """Field and column of what names a row: see `names.kind_of_row`."""
 
 
-def _plan(mapping: ColumnMapping, columns: Sequence[str] | None, now: datetime | None) -> _FilePlan:
+def _plan(
+    mapping: ColumnMapping,
+    columns: Sequence[str] | None,
+    now: datetime | None,
+    import_id: str | None,
+) -> _FilePlan:
     def may_be_there(column: str) -> bool:
         return columns is None or column in columns or "." in column
 
@@ -231,6 +232,7 @@ def _plan(mapping: ColumnMapping, columns: Sequence[str] | None, now: datetime |
         rename={cleaned(name): event for name, event in mapping.rename.items()},
         kind=_kind(mapping, columns),
         latest=(now + _CLOCKS_DIFFER if now else datetime.max.replace(tzinfo=UTC)).isoformat(),
+        import_id=import_id,
         mapping=mapping,
     )
 
@@ -307,6 +309,8 @@ def _named(
         # As text, so that a table has the same message ids as CSV, workbook and Parquet.
         content = {column: as_text(cell) for column, cell in cells.items()} if is_typed else cells
         touchpoint["message_id"] = row_name(content, seen)
+    if plan.import_id is not None:
+        touchpoint["import_id"] = plan.import_id
     try:
         return msgspec.json.encode(touchpoint)
     except UnicodeEncodeError:

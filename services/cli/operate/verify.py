@@ -1,9 +1,9 @@
 """`stageline verify`: checks that every record read from the event log is accounted for.
 
-For each partition, records read = applied + duplicate + dead + erased. Over all partitions, applied =
-stored touchpoints + erased touchpoints, and dead = stored dead letters. A merged subject has nothing
-left. `--deep` folds every history again and compares the result with the stored state, and looks for
-names of erased people.
+For each partition, records read = applied + duplicate + dead + erased + retracted. Over all partitions,
+applied = stored touchpoints + erased and retracted ones, and dead = stored dead letters. A merged subject
+has nothing left. `--deep` folds every history again and compares the result with the stored state, and
+looks for names of erased people.
 """
 
 import json
@@ -37,11 +37,15 @@ class Partition:
     """Records of erased people, and the requests to erase them."""
     erased_touchpoints: int = 0
     """Touchpoints that were applied, and removed by a later erasure."""
+    retracted: int = 0
+    """Records of what was taken back, and the requests to do so."""
+    withdrawn: int = 0
+    """Touchpoints that were applied, and taken back later."""
 
     @property
     def verdicts(self) -> int:
         """Records with a verdict."""
-        return self.applied + self.duplicate + self.dead + self.erased
+        return self.applied + self.duplicate + self.dead + self.erased + self.retracted
 
     @property
     def is_balanced(self) -> bool:
@@ -78,17 +82,20 @@ class VerifyReport:
         """A sentence for each check that failed."""
         sentences = [
             f"{p.topic} partition {p.partition}: read {p.read}, but applied + duplicate + dead +"
-            f" erased = {p.verdicts}"
+            f" erased + retracted = {p.verdicts}"
             for p in self.partitions
             if not p.is_balanced
         ]
         applied = sum(p.applied for p in self.partitions)
         dead = sum(p.dead for p in self.partitions)
         erased = sum(p.erased_touchpoints for p in self.partitions)
-        if applied != self.touchpoints + erased:
+        withdrawn = sum(p.withdrawn for p in self.partitions)
+        if applied != self.touchpoints + erased + withdrawn:
             and_erased = f" and {erased} forgotten" if erased else ""
+            and_withdrawn = f" and {withdrawn} taken back" if withdrawn else ""
             sentences.append(
                 f"{applied} records applied, but {self.touchpoints} touchpoints are kept{and_erased}"
+                f"{and_withdrawn}"
             )
         if dead != self.dead_letters:
             sentences.append(f"{dead} records dead, but {self.dead_letters} dead letters are kept")
@@ -120,6 +127,8 @@ async def examine(
             dead=row.dead,
             erased=row.erased,
             erased_touchpoints=row.forgotten,
+            retracted=row.retracted,
+            withdrawn=row.withdrawn,
         )
         for row in await verification.offsets(connection)
     )
@@ -155,15 +164,17 @@ def verify(
 
 
 def _print(report: VerifyReport, problems: list[str]) -> None:
-    table = Table("partition", "read", "applied", "duplicate", "dead", "erased", "")
+    table = Table("partition", "read", "applied", "duplicate", "dead", "erased", "retracted", "")
     for p in report.partitions:
         verdict = "ok" if p.is_balanced else "does not add up"
-        numbers = (p.read, p.applied, p.duplicate, p.dead, p.erased)
+        numbers = (p.read, p.applied, p.duplicate, p.dead, p.erased, p.retracted)
         table.add_row(str(p.partition), *(f"{number:,}" for number in numbers), verdict)
     Console().print(table)
     typer.echo(f"{report.touchpoints:,} touchpoints, {report.dead_letters:,} dead letters kept")
     if erased := sum(p.erased_touchpoints for p in report.partitions):
         typer.echo(f"{erased:,} touchpoints forgotten with the people who asked for it")
+    if withdrawn := sum(p.withdrawn for p in report.partitions):
+        typer.echo(f"{withdrawn:,} touchpoints taken back")
     if report.subjects_checked is not None:
         typer.echo(f"{report.subjects_checked:,} histories folded anew")
     if report.waiting:

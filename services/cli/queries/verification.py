@@ -31,6 +31,8 @@ _OFFSETS = select(
     consumer_offset.c.dead,
     consumer_offset.c.erased,
     consumer_offset.c.forgotten,
+    consumer_offset.c.retracted,
+    consumer_offset.c.withdrawn,
 ).order_by(consumer_offset.c.topic, consumer_offset.c.partition)
 
 

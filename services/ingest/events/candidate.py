@@ -18,6 +18,7 @@ from shared.contracts.envelope import (
     MAX_EVENT_CHARS,
     MAX_ID_BYTES,
     MAX_ID_CHARS,
+    MAX_IMPORT_ID_CHARS,
     MAX_MESSAGE_ID_CHARS,
     EventType,
     Survey,
@@ -70,6 +71,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """What numbers its events by itself: a message id counts once in each, within the sender's own."""
     sequence: Annotated[int, Meta(ge=-MAX_SEQUENCE, le=MAX_SEQUENCE)] | None = None
     """Place among the sender's events of one instant, such as the row of a file."""
+    import_id: Annotated[str, Meta(max_length=MAX_IMPORT_ID_CHARS)] | None = None
+    """The import that it belongs to, which can be taken back as a whole."""
     channel: _Label | None = None
     role: _Label | None = None
     properties: dict[str, Any] | None = None
@@ -236,6 +239,7 @@ _EXPECTED: dict[str, tuple[RefusalCode, str]] = {
         RefusalCode.INVALID_SEQUENCE,
         f"`sequence` is a whole number from -{MAX_SEQUENCE} to {MAX_SEQUENCE}.",
     ),
+    "import_id": (RefusalCode.INVALID_IMPORT_ID, _text("import_id", MAX_IMPORT_ID_CHARS)),
     "channel": (RefusalCode.INVALID_CHANNEL, _text("channel", MAX_LABEL_CHARS)),
     "role": (RefusalCode.INVALID_ROLE, _text("role", MAX_LABEL_CHARS)),
     "properties": (RefusalCode.INVALID_PROPERTIES, _OBJECT.format("properties")),

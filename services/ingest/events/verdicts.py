@@ -39,6 +39,7 @@ class RefusalCode(StrEnum):
     INVALID_SENT_AT = "invalid_sent_at"
     INVALID_MESSAGE_ID = "invalid_message_id"
     INVALID_SEQUENCE = "invalid_sequence"
+    INVALID_IMPORT_ID = "invalid_import_id"
     INVALID_CHANNEL = "invalid_channel"
     INVALID_ROLE = "invalid_role"
     INVALID_PROPERTIES = "invalid_properties"

@@ -5,7 +5,7 @@ by halving, and which batches of this process run at the same time.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 import structlog
@@ -15,7 +15,7 @@ from services.stager.batch.classify import ClassifiedRecords
 from services.stager.batch.context import BatchContext, StagerContext
 from services.stager.batch.steps.drop_erased import NeedsToBeAlone
 from services.stager.batch.steps.insert_history import DuplicateLinked
-from services.stager.errors import Conflict, FoldFailed, RecordFault, origin
+from services.stager.errors import Conflict, FoldFailed, RecordFault, RetractionTooLarge, origin
 from services.stager.identity.names import Key
 from services.stager.records.decode import MAX_WORKSPACE_ID, Poison, Reason
 from services.stager.records.records import BatchResult, DecodedRecord
@@ -27,6 +27,9 @@ log = structlog.get_logger(__name__)
 _ATTEMPTS_BESIDE_OTHERS = 3
 """Attempts before a batch shuts out all other batches: a long one would always lose to shorter ones that
 change the same names."""
+
+_MOST_RETRACTIONS = 100
+"""Requests to retract in one transaction: each resolves and folds all that depends on its touchpoint."""
 
 _ATTEMPTS = 20
 """Conflicts in a row before the batch waits as after any passing fault."""
@@ -54,6 +57,9 @@ class BatchWriter:
         TransientError (nothing is stored, or it is unknown whether: call again, and the expected offsets
         decide), Fenced, FatalError.
         """
+        runs = list(_runs(records))
+        if len(runs) > 1:
+            return await self._store_runs(runs, expected)
         try:
             return [await self._store_whole(records, expected)]
         except RecordFault as fault:
@@ -73,6 +79,17 @@ class BatchWriter:
         moved = {p: offset for each in results for p, offset in each.next_offsets.items()}
         return results + await self.store(records[middle:], {**expected, **moved})
 
+    async def _store_runs(
+        self, runs: Sequence[Sequence[DecodedRecord]], expected: Mapping[int, int]
+    ) -> list[BatchResult]:
+        results: list[BatchResult] = []
+        moved = dict(expected)
+        for run in runs:
+            for each in await self.store(run, moved):
+                results.append(each)
+                moved.update(each.next_offsets)
+        return results
+
     async def _store_whole(
         self, records: Sequence[DecodedRecord], expected: Mapping[int, int]
     ) -> BatchResult:
@@ -86,7 +103,7 @@ class BatchWriter:
                 stager,
                 classified,
                 owner=self._owner,
-                is_alone=is_alone or bool(classified.erase_requests),
+                is_alone=is_alone or bool(classified.erase_requests or classified.retract_requests),
             )
             async with self._locked(batch):
                 try:
@@ -131,8 +148,31 @@ def _unapplicable_of_others(results: Sequence[BatchResult]) -> int:
     )
 
 
+def _runs(records: Sequence[DecodedRecord]) -> Iterator[Sequence[DecodedRecord]]:
+    """The records in their order, requests to retract apart from all others and a few at a time."""
+    start = 0
+    for at, each in enumerate(records):
+        changes = at > start and _is_retraction(each) != _is_retraction(records[start])
+        if changes or (at - start >= _MOST_RETRACTIONS and _is_retraction(each)):
+            yield records[start:at]
+            start = at
+    if records:
+        yield records[start:]
+
+
+def _is_retraction(decoded: DecodedRecord) -> bool:
+    content = decoded.content
+    return not isinstance(content, Poison) and content.type == "retract"
+
+
 def _unapplicable(decoded: DecodedRecord, fault: RecordFault) -> DecodedRecord:
-    reason = Reason.FOLD_FAILED if isinstance(fault, FoldFailed) else Reason.REFUSED_BY_DATABASE
+    match fault:
+        case FoldFailed():
+            reason = Reason.FOLD_FAILED
+        case RetractionTooLarge():
+            reason = Reason.RETRACTION_TOO_LARGE
+        case _:
+            reason = Reason.REFUSED_BY_DATABASE
     log.error(
         "record_unapplicable",
         partition=decoded.record.partition,

@@ -1,6 +1,6 @@
 """Sorts the records of a batch by what becomes of each, and counts the verdicts of each partition."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -35,13 +35,14 @@ class PendingDeadLetter:
 class Duplicate:
     """An event whose message id was received before."""
 
+    partition: int
     envelope: Envelope
     text: str
     """What table `touchpoint` would keep."""
 
 
 class ClassifiedRecords:
-    """The records of one batch: events, requests to erase, and dead letters."""
+    """The records of one batch: events, requests to erase or to retract, and dead letters."""
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class ClassifiedRecords:
         self.progress: dict[int, PartitionProgress] = {}
         self.events: list[BatchEvent] = []
         self.erase_requests: list[BatchEvent] = []
+        self.retract_requests: list[Envelope] = []
         self.dead_letters: list[PendingDeadLetter] = []
         self.duplicates: list[Duplicate] = []
         self.with_other_content = 0
@@ -77,6 +79,11 @@ class ClassifiedRecords:
             if content.type == "erase":
                 self._add_erase_request(each, content, key, progress)
                 continue
+            if content.type == "retract":
+                # One that is repeated retracts the same once more, which changes nothing.
+                progress.retracted += 1
+                self.retract_requests.append(content)
+                continue
             if is_about_accounts(content):
                 content = without_person(content)
             text = stored_text(record, content)
@@ -86,7 +93,7 @@ class ClassifiedRecords:
                 self.has_merges = True
             if key in seen:
                 progress.duplicate += 1
-                self.duplicates.append(Duplicate(content, text))
+                self.duplicates.append(Duplicate(record.partition, content, text))
                 continue
             seen.add(key)
             progress.applied += 1
@@ -167,7 +174,7 @@ class ClassifiedRecords:
             progress = self.progress[event.partition]
             progress.applied -= 1
             progress.duplicate += 1
-            self.duplicates.append(Duplicate(event.envelope, event.text))
+            self.duplicates.append(Duplicate(event.partition, event.envelope, event.text))
         self.events = [event for event in self.events if event.key in new]
         return duplicates
 
@@ -178,6 +185,36 @@ class ClassifiedRecords:
                 self.progress[event.partition].applied -= 1
                 self.progress[event.partition].duplicate += 1
         self.events = [event for event in self.events if event.key not in repeated]
+
+    def drop_retracted(self, is_retracted: Callable[[Envelope], bool]) -> None:
+        """Count these events as retracted; another event with the id of one counts in its place."""
+        kept: list[BatchEvent] = []
+        freed: set[Key] = set()
+        for event in self.events:
+            if is_retracted(event.envelope):
+                self.progress[event.partition].applied -= 1
+                self.progress[event.partition].retracted += 1
+                freed.add(event.key)
+            else:
+                kept.append(event)
+        if not freed:
+            return
+        duplicates: list[Duplicate] = []
+        for each in self.duplicates:
+            key = (each.envelope.workspace_id, each.envelope.message_id)
+            progress = self.progress[each.partition]
+            if key not in freed:
+                duplicates.append(each)
+            elif is_retracted(each.envelope):
+                progress.duplicate -= 1
+                progress.retracted += 1
+            else:
+                progress.duplicate -= 1
+                progress.applied += 1
+                freed.remove(key)
+                names = event_names(each.envelope)
+                kept.append(BatchEvent(each.partition, each.envelope, each.text, names))
+        self.events, self.duplicates = kept, duplicates
 
     def drop_erased(self, erased_names: AbstractSet[Key]) -> list[BatchEvent]:
         """Keep the events whose person is not among the names; returns the others, counted as erased."""
@@ -204,5 +241,6 @@ class ClassifiedRecords:
         result.with_other_content = self.with_other_content
         result.dead = sum(each.dead for each in every)
         result.erased = sum(each.erased for each in every)
+        result.retracted = sum(each.retracted for each in every)
         result.next_offsets = {each.partition: each.next_offset for each in every}
         result.received_at = [event.envelope.received_at for event in self.events]

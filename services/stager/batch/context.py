@@ -7,9 +7,11 @@ from services.stager.batch.cached_reads import MemberTracker, SubjectLoader
 from services.stager.batch.classify import ClassifiedRecords
 from services.stager.batch.name_locks import NameLocks
 from services.stager.batch.name_resolver import NameResolver
+from services.stager.batch.retractions import Retractions
 from services.stager.batch.tombstones import Tombstones
 from services.stager.fold.fold_subject import FoldOutput
 from services.stager.fold.journeys import Journeys
+from services.stager.fold.output_rows import RefoldReason
 from services.stager.fold.snapshots import SNAPSHOT_EVERY
 from services.stager.identity.names import Key
 from services.stager.identity.state import Resolution
@@ -31,6 +33,7 @@ class StagerContext:
     limits: IdentityLimits = DEFAULT_LIMITS
     journeys: Journeys = field(default_factory=Journeys)
     tombstones: Tombstones = field(default_factory=Tombstones)
+    retractions: Retractions = field(default_factory=Retractions)
     bare_ids: BareIds = field(default_factory=BareIds)
     locks: NameLocks = field(default_factory=NameLocks)
     """Held during each writing transaction, so that those of one process do not conflict."""
@@ -53,6 +56,7 @@ class BatchContext:
         cache = stager.cache
         self.journeys = stager.journeys
         self.tombstones = stager.tombstones
+        self.retractions = stager.retractions
         self.bare_ids = stager.bare_ids
         self.cache = cache
         self.records = records
@@ -75,7 +79,10 @@ class BatchContext:
         """Subjects that get a new version whatever else becomes of them."""
         self.newly_seen: dict[Key, set[str]] = {}
         """Subjects in which this batch sees a person."""
+        self.refold_reason = RefoldReason.MERGE
+        """Why the histories in `changed_histories` did."""
         self.is_erasing = False
+        self.is_retracting = False
         self.erasure = Erasure()
         self.erased_events: list[BatchEvent] = []
         self._started_at = cache.tick()
@@ -98,6 +105,9 @@ class BatchContext:
     def update_cache(self) -> None:
         """Cache what was written; to be called after the commit."""
         cache = self.cache
+        if self.is_retracting:
+            cache.clear()
+            return
         if cache.epoch != self.epoch:
             return
         if self.is_erasing:
@@ -116,6 +126,10 @@ class BatchContext:
 
     def invalidate_cache(self) -> None:
         """Drop what the batch read; to be called after a rollback, which a stale entry may have caused."""
+        if self.is_retracting:
+            # It has cached what it read of its own writes.
+            self.cache.clear()
+            return
         self.cache.subjects.invalidate(self.subjects.subjects)
         self.cache.members.invalidate(self.members.members)
         self.cache.names.invalidate(self.names.names)

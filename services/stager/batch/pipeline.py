@@ -1,6 +1,7 @@
 """One try at a batch: the steps between begin and commit.
 
-    refresh          maps and tombstones that are newer than the last batch
+    refresh          maps, tombstones and retractions that are newer than the last batch
+    drop_retracted   events that were taken back
     drop_repeated    unmapped events and requests that an earlier batch has stored
     drop_bare_repeats  the same, stored before message ids had a scope
     drop_edge_repeats  deliveries that were repeated across the edge of a day or an hour
@@ -16,15 +17,18 @@
     move_offsets     dead letters, and the offsets behind the fence
 
 Each step is a function in a file of its name in `steps`, and works on the `BatchContext`. The cache is
-updated after the commit, by `BatchWriter`.
+updated after the commit, by `BatchWriter`. Requests to retract never share a batch with other records: such
+a batch has the steps of `retract` alone.
 """
 
 from services.stager.batch.context import BatchContext
+from services.stager.batch.retract import retract
 from services.stager.batch.steps.compare_duplicates import compare_duplicates
 from services.stager.batch.steps.drop_bare_repeats import drop_bare_repeats
 from services.stager.batch.steps.drop_edge_repeats import drop_edge_repeats
 from services.stager.batch.steps.drop_erased import drop_erased
 from services.stager.batch.steps.drop_repeated import drop_repeated
+from services.stager.batch.steps.drop_retracted import drop_retracted
 from services.stager.batch.steps.erase_people import erase_people
 from services.stager.batch.steps.fold import fold
 from services.stager.batch.steps.insert_history import insert_history
@@ -45,6 +49,10 @@ async def run(connection: Connection, batch: BatchContext) -> BatchResult:
     """
     records = batch.records
     await refresh(connection, batch)
+    if records.retract_requests:
+        await retract(connection, batch)
+        return await move_offsets(connection, batch)
+    await drop_retracted(connection, batch)
     await drop_repeated(connection, batch)
     await drop_bare_repeats(connection, batch)
     await drop_edge_repeats(connection, batch)

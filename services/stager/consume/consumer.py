@@ -239,6 +239,7 @@ class Consumer:
         metrics.stager_other_content.inc(result.with_other_content)
         metrics.stager_events.labels("dead").inc(result.dead)
         metrics.stager_events.labels("erased").inc(result.erased)
+        metrics.stager_events.labels("retracted").inc(result.retracted)
         metrics.stager_batch_records.observe(result.records)
         metrics.stager_batch_seconds.observe(seconds)
         now = self._clock.now()
@@ -258,6 +259,7 @@ class Consumer:
             with_other_content=result.with_other_content,
             dead=result.dead,
             erased=result.erased,
+            retracted=result.retracted,
             refolds=sum(result.tally.refolds.values()),
             seconds=round(seconds, 4),
             oldest_seconds=round(max(ages, default=0.0), 3),

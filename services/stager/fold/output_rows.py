@@ -55,6 +55,7 @@ class RefoldReason(StrEnum):
     MERGE = "merge"
     MAP = "map"
     ERASE = "erase"
+    RETRACT = "retract"
 
 
 def transition_row(key: JourneyKey, t: Transition) -> Row:

@@ -34,6 +34,8 @@ class Reason(StrEnum):
     NO_NAMES = "junk_names"
     REFUSED_BY_DATABASE = "refused_by_database"
     FOLD_FAILED = "fold_failed"
+    RETRACTION_TOO_LARGE = "retraction_too_large"
+    """The touchpoint to take back belongs to people with more events than one transaction can resolve."""
     UNMAPPED = "unmapped"
     """No mapping has the provider's event yet, which is no fault of the record."""
 
@@ -111,6 +113,8 @@ def _check(e: Envelope, value: bytes) -> Poison | None:  # noqa: C901, PLR0911, 
         return _wrong(e, Reason.OUT_OF_RANGE, "message_id")
     if not 0 < len(e.event) <= wire.MAX_EVENT_CHARS:
         return _wrong(e, Reason.OUT_OF_RANGE, "event")
+    if e.import_id is not None and not 0 < len(e.import_id) <= wire.MAX_IMPORT_ID_CHARS:
+        return _wrong(e, Reason.OUT_OF_RANGE, "import_id")
     account_id, user_id, email = e.account_id, e.user_id, e.email
     if account_id and account_id.startswith(RESERVED_PREFIXES):
         return _wrong(e, Reason.OUT_OF_RANGE, "account_id")
@@ -143,6 +147,8 @@ def _check_special(e: Envelope, value: bytes, *, names_person: bool) -> Poison |
     match e.type:
         case "unmapped":
             return _unmapped(e, value)
+        case "retract":
+            return _retract(e)
         case "erase" if not names_person:
             return _wrong(e, Reason.NO_NAMES, "")
         case "merge" if not ((e.account_id or e.account_external_id) and e.previous_account_id):
@@ -151,6 +157,14 @@ def _check_special(e: Envelope, value: bytes, *, names_person: bool) -> Poison |
             return _wrong(e, Reason.OUT_OF_RANGE, "previous_account_id")
         case _:
             return None
+
+
+def _retract(e: Envelope) -> Poison | None:
+    if e.retracts is None and e.import_id is None:
+        return _wrong(e, Reason.WRONG_TYPE, "retracts")
+    if not 0 < len(e.retracts or "-") <= MAX_STORED_CHARS:
+        return _wrong(e, Reason.OUT_OF_RANGE, "retracts")
+    return None
 
 
 def _unmapped(e: Envelope, value: bytes) -> Poison:

@@ -133,6 +133,7 @@ class BatchResult:
     """Duplicates that say something else than the event whose message id they have."""
     dead: int = 0
     erased: int = 0
+    retracted: int = 0
     received_at: list[datetime] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
     next_offsets: dict[int, int] = field(default_factory=dict)

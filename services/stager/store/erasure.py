@@ -91,6 +91,11 @@ _DELETE_CONFLICTS_OF_MESSAGES = """
     WHERE workspace_id = k.w AND message_id = k.m
 """
 
+_DELETE_IMPORTED_MESSAGES = """
+    DELETE FROM imported_event USING unnest($1::int[], $2::text[]) AS k (w, m)
+    WHERE workspace_id = k.w AND message_id = k.m
+"""
+
 # Ids that are addresses, whatever their case, by the index that has the same condition.
 _SPELLINGS = """
     SELECT i.workspace_id, i.identifier FROM unnest($1::int[], $2::text[]) AS k (w, n)
@@ -208,7 +213,11 @@ async def erase(connection: Connection, erasure: Erasure, now: datetime) -> None
         _DELETE_SOURCE_EVENTS_OF_NAMES,
     ):
         await connection.execute(statement, *_columns(erasure.names))
-    for statement in (_DELETE_SOURCE_EVENTS_OF_MESSAGES, _DELETE_CONFLICTS_OF_MESSAGES):
+    for statement in (
+        _DELETE_SOURCE_EVENTS_OF_MESSAGES,
+        _DELETE_CONFLICTS_OF_MESSAGES,
+        _DELETE_IMPORTED_MESSAGES,
+    ):
         await connection.execute(statement, *_columns(erasure.messages))
     await connection.execute(_EMPTY_DEAD_LETTERS_OF_MESSAGES, *_columns(erasure.messages), now)
     if erasure.tombstones:

@@ -22,30 +22,33 @@ _ALL_OFFSETS = "SELECT partition, next_offset FROM consumer_offset WHERE topic =
 # without a row begins with the first record read.
 _ADVANCE = """
     INSERT INTO consumer_offset AS c (topic, partition, first_offset, next_offset, applied, duplicate,
-                                      dead, erased, forgotten, owner, updated_at)
-    SELECT $1, t.p, t.e, t.n, t.a, t.u, t.d, t.r, t.f, $10, $11
+                                      dead, erased, forgotten, retracted, withdrawn, owner,
+                                      updated_at)
+    SELECT $1, t.p, t.e, t.n, t.a, t.u, t.d, t.r, t.f, t.b, t.w, $12, $13
     FROM unnest($2::int[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-                $8::bigint[], $9::bigint[])
-         AS t (p, e, n, a, u, d, r, f)
+                $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
+         AS t (p, e, n, a, u, d, r, f, b, w)
     ON CONFLICT (topic, partition) DO UPDATE
     SET next_offset = excluded.next_offset, applied = c.applied + excluded.applied,
         duplicate = c.duplicate + excluded.duplicate, dead = c.dead + excluded.dead,
         erased = c.erased + excluded.erased, forgotten = c.forgotten + excluded.forgotten,
+        retracted = c.retracted + excluded.retracted, withdrawn = c.withdrawn + excluded.withdrawn,
         owner = excluded.owner, updated_at = excluded.updated_at
     WHERE c.next_offset = excluded.first_offset
 """
 
-# Every batch holds this lock shared. A job that starts, and a batch that erases, hold it exclusively:
-# no batch that has not read the new map or tombstone is under way after that.
+# Every batch holds this lock shared. A job that starts, and a batch that erases or retracts, hold it
+# exclusively: no batch that has not read the new map, tombstone or retraction is under way after that.
 _BATCH_BARRIER = 0x6D61_7073_0001
 _SHARE_BARRIER = f"SELECT pg_advisory_xact_lock_shared({_BATCH_BARRIER})"
 _WAIT_FOR_BATCHES = f"SELECT pg_advisory_xact_lock({_BATCH_BARRIER})"
 
 _PUBLICATION = "SELECT max(publication) FROM journey_version"
 
-# Two reads at the end of an index.
+# Three reads at the end of an index.
 _NEWEST = """
-    SELECT (SELECT max(publication) FROM journey_version), (SELECT max(change) FROM suppression)
+    SELECT (SELECT max(publication) FROM journey_version), (SELECT max(change) FROM suppression),
+           (SELECT max(change) FROM retraction)
 """
 
 # The newest versions of each journey, however many were published: those before can never come into force.
@@ -150,6 +153,8 @@ async def advance(
         [each.dead for each in ordered],
         [each.erased for each in ordered],
         [each.touchpoints_erased for each in ordered],
+        [each.retracted for each in ordered],
+        [each.touchpoints_retracted for each in ordered],
         owner,
         now,
     )
@@ -165,15 +170,15 @@ async def newest_publication(connection: Connection) -> int:
     return await connection.fetchval(_PUBLICATION) or 0
 
 
-async def newest(connection: Connection, *, is_alone: bool) -> tuple[int, int]:
-    """Numbers of the newest map and of the newest change of the tombstones.
+async def newest(connection: Connection, *, is_alone: bool) -> tuple[int, int, int]:
+    """Numbers of the newest map, and of the newest change of tombstones and of retractions.
 
     Holds the batch barrier until the commit. `is_alone`: exclusively, so that no other batch of any
     stager is under way meanwhile and the next one reads what this one changes.
     """
     await connection.execute(_WAIT_FOR_BATCHES if is_alone else _SHARE_BARRIER)
     row = await connection.fetchrow(_NEWEST)
-    return (0, 0) if row is None else (row[0] or 0, row[1] or 0)
+    return (0, 0, 0) if row is None else (row[0] or 0, row[1] or 0, row[2] or 0)
 
 
 async def publications_after(connection: Connection, publication: int) -> list[PublishedMap]:

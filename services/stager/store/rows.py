@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -88,6 +89,23 @@ class Erasure:
     """Workspace, message id, number of touchpoints removed."""
 
 
+class RetractionKind(StrEnum):
+    """`retraction.kind`: what was taken back."""
+
+    MESSAGE = "message"
+    IMPORT = "import"
+
+
+@dataclass(frozen=True, slots=True)
+class RetractionChange:
+    """What the batches have to know of a row of `retraction`."""
+
+    change: int
+    workspace_id: int
+    kind: str
+    target: str
+
+
 @dataclass(slots=True)
 class PartitionProgress:
     """How far one partition gets by a batch: its offsets, and one verdict a record."""
@@ -103,6 +121,10 @@ class PartitionProgress:
     """Records of erased persons, and requests to erase one."""
     touchpoints_erased: int = 0
     """Touchpoints that these requests removed; column `forgotten`."""
+    retracted: int = 0
+    """Records of events that were taken back, and requests to do so."""
+    touchpoints_retracted: int = 0
+    """Touchpoints that these requests removed; column `withdrawn`."""
 
 
 @dataclass(frozen=True, slots=True)

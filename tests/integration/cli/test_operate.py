@@ -80,7 +80,7 @@ async def test_verify_names_the_partition_that_does_not_add_up(
     report = await transact(database_url, lambda connection: examine(connection, deep=False))
 
     assert report.problems == [
-        f"{TOUCHPOINTS} partition 0: read 5, but applied + duplicate + dead + erased = 4",
+        f"{TOUCHPOINTS} partition 0: read 5, but applied + duplicate + dead + erased + retracted = 4",
         "1 records applied, but 0 touchpoints are kept",
         "1 records dead, but 0 dead letters are kept",
     ]

@@ -44,4 +44,4 @@ async def is_sound(w: World) -> None:
     report = await transact(
         w.url, lambda connection: examine(connection, deep=True, now=w.clock.now())
     )
-    assert report.problems == []
+    assert report.problems == [], report.problems

@@ -127,6 +127,8 @@ class World:
     async def finish_jobs(self) -> None:
         while await self.stager.jobs.step(limit=3):
             pass
+        while await self.stager.retraction_jobs.step(subjects=2, touchpoints=3):
+            pass
 
     def event(self, name: str, at: timedelta | float = timedelta(), **fields: Any) -> Envelope:
         """An event `at` after the start (a number: days)."""
@@ -286,7 +288,7 @@ async def wipe(w: World) -> None:
         for table in (
             "identifier", "identity_statement", "member", "subject", "placement", "touchpoint",
             "transition", "deadline", "alert", "outbox", "consumer_offset", "dead_letter", "erasure",
-            "suppression", "source_event", "subject_snapshot",
+            "suppression", "source_event", "subject_snapshot", "retraction", "imported_event",
         ):  # fmt: skip
             await owner.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
     w.positions.clear()

@@ -71,6 +71,9 @@ class FakeDatabase:
         self.suppressed: list[Suppressed] = []
         self.erasures: list[ErasureRequest] = []
         self.usage: dict[str, DailyUsage] = {}
+        self.touchpoints: dict[tuple[WorkspaceId, str, str | None], list[str]] = {}
+        """Stored ids by the id as sent, and the source that is asked for."""
+        self.imports: set[tuple[WorkspaceId, str]] = set()
         self.is_away = False
 
     def put(
@@ -124,6 +127,18 @@ class FakeDatabase:
             raise DatabaseUnavailable
         self.erasures += requests
 
+    async def ids_of(
+        self, workspace_id: WorkspaceId, message_id: str, source_id: str | None
+    ) -> Sequence[str]:
+        if self.is_away:
+            raise DatabaseUnavailable
+        return self.touchpoints.get((workspace_id, message_id, source_id), ())
+
+    async def has_import(self, workspace_id: WorkspaceId, import_id: str) -> bool:
+        if self.is_away:
+            raise DatabaseUnavailable
+        return (workspace_id, import_id) in self.imports
+
     async def load_sources(self, above: int) -> SourceSnapshot:
         if self.is_away:
             raise DatabaseUnavailable
@@ -175,6 +190,7 @@ def ingest(event_log: ListLog, database: FakeDatabase, limits: Limits) -> Ingest
         clock=clock,
         metrics=Metrics(CollectorRegistry()),
         write_erasures=database.write_erasures,
+        touchpoints=database,
         limits=limits,
     )
 

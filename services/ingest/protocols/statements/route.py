@@ -27,14 +27,12 @@ from services.ingest.protocols.statements.parse import (
 )
 from services.ingest.protocols.statements.rejections import rejected
 from shared.http.auth import bearer_token
-from shared.keys.principal import Principal, Scope
+from shared.keys.principal import Scope
 
 SCOPE = Scope.IDENTITY_WRITE
 PEOPLE = "/v1/people/{person}"
 ACCOUNTS = "/v1/accounts/{account_id}"
 VERBS: tuple[Verb, ...] = ("merge", "unmerge")
-
-_MOST_LABEL_CHARS = 100
 
 
 def routes(ingest: Ingest) -> list[Route]:
@@ -66,7 +64,7 @@ def _handler(verb: Verb, route: str, parameter: str, meaning: _Meaning) -> _Hand
         principal = exchange.principal = replace(holder, source_id=None)
         # `identify`, not `admit`: the limits of events are not those of an operator.
         sender = await ingest.gatekeeper.identify(principal)
-        said = parse_body(await exchange.read(), verb, _author(holder))
+        said = parse_body(await exchange.read(), verb, holder.author)
         if isinstance(said, Fault):
             raise rejected(said, verb)
         event = meaning(exchange.path_parameter(parameter), said)
@@ -92,9 +90,3 @@ def _fault(decisions: Decisions) -> Fault | None:
     if decisions.dropped:
         return Fault.PERSON_SUPPRESSED
     return Fault.INVALID_NAME if decisions.refused else None
-
-
-def _author(principal: Principal) -> str:
-    """The key of the operator: its label, which says whose it is, and its id."""
-    label = principal.label.strip()[:_MOST_LABEL_CHARS]
-    return f"{label} (key {principal.key_id})" if label else f"key {principal.key_id}"

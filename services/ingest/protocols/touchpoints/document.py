@@ -40,6 +40,7 @@ _ABOUT = {
     " a `message_id` counts once in each.",
     "sequence": "Place among the sender's events of one instant, where only their order is known: the row of"
     " a file with days. Left out: the place in the body, and between requests the time of arrival.",
+    "import_id": "The import that it belongs to: `DELETE /v1/imports/{import_id}` takes back all of it.",
     "channel": "Where it happened, like `website`.",
     "role": "The person's part in the decision, like `champion`.",
     "properties": "Facts about the event; your own fields belong here.",

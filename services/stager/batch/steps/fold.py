@@ -21,7 +21,7 @@ async def fold(connection: Connection, batch: BatchContext) -> None:
     account_modes: dict[int, FoldMode] = {}
     tasks: dict[Key, RefoldTask] = {}
     for key in batch.changed_histories:
-        reason = RefoldReason.ERASE if batch.is_erasing else RefoldReason.MERGE
+        reason = RefoldReason.ERASE if batch.is_erasing else batch.refold_reason
         tasks[key] = RefoldTask(subjects[key], _mode(batch, key, account_modes), reason)
     for key, events in (*batch.by_subject.items(), *batch.by_person.items()):
         if key in batch.changed_histories:

@@ -4,7 +4,7 @@ from services.stager.batch.context import BatchContext
 from services.stager.errors import Conflict
 from services.stager.identity.names import Key
 from services.stager.identity.statements import names_in
-from services.stager.store import write
+from services.stager.store import retraction, write
 from services.stager.store.rows import Row
 from services.stager.store.session import Connection
 
@@ -37,8 +37,18 @@ async def insert_history(connection: Connection, batch: BatchContext) -> None:
         for event in batch.records.events
     ]
     new = await write.touchpoints(connection, rows, batch.now)
-    if new is None:
-        return
+    if new is not None:
+        _drop_duplicates(batch, new)
+    imported = {
+        (event.key[0], event.envelope.import_id, event.key[1])
+        for event in batch.records.events
+        if event.envelope.import_id is not None
+    }
+    if imported:
+        await retraction.add_imported(connection, imported)
+
+
+def _drop_duplicates(batch: BatchContext, new: set[Key]) -> None:
     changes = batch.resolution.changes
     linked = {
         event.key

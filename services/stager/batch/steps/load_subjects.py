@@ -54,7 +54,7 @@ async def _read_older_names_again(connection: Connection, batch: BatchContext) -
                 if names_read_at.get(name, subject_read_at) < subject_read_at:
                     older.add(name)
     # Names that this batch changes are guarded by their former content.
-    older -= batch.resolution.changes.keys()
+    older -= batch.resolution.changes.keys() | batch.resolution.removed.keys()
     if older:
         await batch.names.read_again(connection, older)
 

@@ -8,8 +8,10 @@ from services.cli.importing.fields import FIELDS, KINDS, OBJECTS, as_text, fitte
 from services.ingest.events.candidate import Candidate
 
 
-def test_a_file_may_fill_every_field_but_the_senders_clock_and_the_rows_place() -> None:
-    assert {*FIELDS, *OBJECTS} == {*Candidate.__struct_fields__} - {"sent_at", "sequence"}
+def test_a_file_may_fill_every_field_but_those_that_the_command_sets() -> None:
+    left_out = {"sent_at", "sequence", "import_id"}
+
+    assert {*FIELDS, *OBJECTS} == {*Candidate.__struct_fields__} - left_out
     assert {name: kind.value for name, kind in KINDS.items() if name in OBJECTS} == {
         "properties": "object",
         "traits": "object",

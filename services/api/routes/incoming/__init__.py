@@ -1,0 +1,1 @@
+"""Calls on what came in, beside the senders of it."""

@@ -1,0 +1,1 @@
+"""Models of the calls on what came in."""

@@ -1,0 +1,1 @@
+"""`DELETE` of a touchpoint and of an import: an operator takes back what should never have been sent."""
