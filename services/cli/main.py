@@ -81,7 +81,7 @@ class Stageline(Commands):
         "alerts": Later(module="reading.alerts", name="alerts", panel="Read"),
         "migrate": Later(module="operate.migrate", name="migrate", panel="Data"),
         "import": Later(module="importing.command", name="import_file", panel="Data"),
-        "retract": Later(module="importing.retract", name="retract", panel="Data"),
+        "retract": Later(module="importing.undo.retract", name="retract", panel="Data"),
         "imports": Later(module="reading.imports", name="imports", panel="Read"),
         "backup": Later(module="operate.backup", name="backup", panel="Data"),
         "restore": Later(module="operate.backup", name="restore", panel="Data"),

@@ -1,0 +1,1 @@
+"""What takes an import, or single touchpoints, back."""
