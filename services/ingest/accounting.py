@@ -89,6 +89,7 @@ class Accounting:
                 accepted=decisions.envelopes,
                 refused=decisions.refused,
                 dropped=[(index, drop.reason.value) for index, drop in decisions.dropped],
+                replaced_times=frozenset(decisions.replaced_times),
                 principal=sender.principal,
                 received_at=received_at,
                 route=route,

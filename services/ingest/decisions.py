@@ -10,7 +10,7 @@ from hashlib import sha256
 from msgspec.structs import replace
 
 from services.ingest.events.candidate import Candidate
-from services.ingest.events.joins import Remark, remark
+from services.ingest.events.joins import REPLACED_TIME, Remark, remark
 from services.ingest.events.strict_json import TOO_DEEP, hazard
 from services.ingest.events.verdicts import Dropped, Refused, event_too_large
 from services.ingest.gatekeeper.rules import Sender
@@ -37,6 +37,8 @@ class Decisions:
     """Accepted events without ids that named nobody: position, and field to the text as sent."""
     remarks: Sequence[tuple[int, Remark]] = ()
     """Accepted events that say less than their sender may expect."""
+    replaced_times: Sequence[str] = ()
+    """Message ids of accepted events whose time could not be right."""
 
     @property
     def accepted(self) -> int:
@@ -44,7 +46,7 @@ class Decisions:
         return len(self.records) + len(self.dropped)
 
 
-def decide(  # noqa: C901 - the way of one event, step by step
+def decide(  # noqa: C901, PLR0912, PLR0915 - the way of one event, step by step
     items: Sequence[Candidate | Refused],
     *,
     sender: Sender,
@@ -60,6 +62,7 @@ def decide(  # noqa: C901 - the way of one event, step by step
     corrections: dict[ClockCorrection, int] = {}
     ignored: list[tuple[int, Mapping[str, str]]] = []
     remarks: list[tuple[int, Remark]] = []
+    replaced_times: list[str] = []
     common = shared_fields(sender.principal, received_at)
     apply_rules = sender.rules.events.apply
     forms = sender.rules.names
@@ -97,6 +100,9 @@ def decide(  # noqa: C901 - the way of one event, step by step
             corrections[valid.correction] = corrections.get(valid.correction, 0) + 1
         if envelope.ignored_ids:
             ignored.append((index, envelope.ignored_ids))
+        if valid.correction is ClockCorrection.ARRIVAL:
+            remarks.append((index, REPLACED_TIME))
+            replaced_times.append(envelope.message_id)
         if (envelope.type == "alias" or envelope.withheld) and (on_it := remark(envelope)):
             remarks.append((index, on_it))
         records.append(NewRecord(key=envelope.partition_key(), value=value))
@@ -108,6 +114,7 @@ def decide(  # noqa: C901 - the way of one event, step by step
         dropped=dropped,
         corrections=corrections,
         ignored=ignored,
+        replaced_times=replaced_times,
         remarks=remarks,
     )
 
@@ -154,6 +161,7 @@ def merged(parts: Sequence[Decisions]) -> Decisions:
         corrections=corrections,
         ignored=[pair for part in parts for pair in part.ignored],
         remarks=[pair for part in parts for pair in part.remarks],
+        replaced_times=[name for part in parts for name in part.replaced_times],
     )
 
 

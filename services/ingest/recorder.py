@@ -11,12 +11,13 @@ Rules:
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 
 import structlog
 
 from services.ingest.events.candidate import Candidate
-from services.ingest.events.joins import remark
+from services.ingest.events.joins import REPLACED_TIME, remark
 from services.ingest.events.verdicts import Refused
 from shared.contracts.envelope import MAX_EVENT_CHARS, MAX_MESSAGE_ID_CHARS, Envelope
 from shared.errors import TransientError
@@ -77,8 +78,10 @@ class _Shared:
         self._received_at = received_at
         self._route = route
 
-    def accepted(self, envelope: Envelope) -> SourceEvent:
+    def accepted(self, envelope: Envelope, *, has_replaced_time: bool) -> SourceEvent:
         code, detail = _remark(envelope)
+        if has_replaced_time and code is None:
+            code, detail = REPLACED_TIME.code, REPLACED_TIME.detail
         return self._event(
             Outcome.ACCEPTED,
             code=code,
@@ -167,12 +170,14 @@ class Recorder:
         accepted: Sequence[Envelope],
         refused: Sequence[tuple[int, Refused]] = (),
         dropped: Sequence[tuple[int, str]] = (),
+        replaced_times: AbstractSet[str] = frozenset(),
         principal: Principal,
         received_at: datetime,
         route: str,
     ) -> None:
         """Record the verdicts on one request's `items`; `refused` and `dropped` hold positions in it.
 
+        `replaced_times`: message ids of the accepted events whose time could not be right.
         Cost: by recorded events, so a batch of a thousand costs no more than one of ten.
         """
         source_id = principal.source_id or NO_SOURCE
@@ -192,7 +197,8 @@ class Recorder:
             self._keep(shared.dropped(items[index], reason))
         for envelope in accepted[: tally.room_for_accepted()]:
             tally.recorded_accepted += 1
-            self._keep(shared.accepted(envelope))
+            is_replaced = envelope.message_id in replaced_times
+            self._keep(shared.accepted(envelope, has_replaced_time=is_replaced))
 
     def rejected(
         self, principal: Principal, *, code: str, detail: str, received_at: datetime, route: str

@@ -14,7 +14,13 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from services.ingest.events.candidate import Candidate, ForeignCandidate, SentCampaign, wrong_form
+from services.ingest.events.candidate import (
+    Candidate,
+    ForeignCandidate,
+    SdkCandidate,
+    SentCampaign,
+    wrong_form,
+)
 from services.ingest.events.identifiers import DEFAULT_FORMS, Identifiers, NameForms
 from services.ingest.events.tie import tie_of, tie_of_arrival
 from services.ingest.events.verdicts import RefusalCode, Refused
@@ -26,8 +32,11 @@ from shared.keys.token import KeyKind
 
 _T = TypeVar("_T")
 
-_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-"""Earlier instants are zero dates of databases and languages."""
+_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
+"""Earlier instants are zero dates, clocks that were reset to one, and years of other calendars."""
+_FAR_AHEAD = timedelta(days=366)
+"""A clock that is further ahead counts by another calendar, or was never set."""
 _NOTICEABLE = timedelta(seconds=1)
 """An event that is less ahead is no sign of a wrong clock."""
 _ON_THE_WAY = timedelta(seconds=5)
@@ -40,6 +49,8 @@ class ClockCorrection(StrEnum):
     NONE = "none"
     SENT_AT = "sent_at"
     CLAMPED = "clamped"
+    ARRIVAL = "arrival"
+    """It could not be right, and the event of an SDK happened on arrival."""
 
 
 _NONE = ClockCorrection.NONE
@@ -108,7 +119,8 @@ def validate(
     received_at = common.received_at
     timing = _happened_at(candidate, received_at)
     if timing is None:
-        return _TOO_EARLY
+        is_zero = candidate.occurred_at is not None and candidate.occurred_at <= _ZERO
+        return _TOO_EARLY if is_zero else _RESET
     happened_at, correction = timing
     occurred_at = min(received_at, happened_at)
     # Fourteen keyword arguments and not one more: beyond that CPython 3.11 builds a dict of them first,
@@ -225,6 +237,10 @@ _TOO_EARLY = Refused(
     RefusalCode.INVALID_OCCURRED_AT,
     "`occurred_at` is after 1970 began: what lies before is a missing date.",
 )
+_RESET = Refused(
+    RefusalCode.INVALID_OCCURRED_AT,
+    "`occurred_at` is after 1970: what lies in that year is a clock that was reset.",
+)
 
 
 def _is_answer(candidate: Candidate) -> bool:
@@ -282,17 +298,27 @@ def _happened_at(
     sent = candidate.occurred_at
     if sent is None:
         return received_at, _NONE
-    if sent <= _EARLIEST:
-        return None
     occurred_at, correction = sent, _NONE
-    if candidate.sent_at is not None and candidate.sent_at > _EARLIEST:
-        occurred_at, correction = _corrected(sent, received_at - candidate.sent_at)
+    clock = candidate.sent_at
+    if clock is not None and (clock > _EARLIEST or _is_unset(sent, clock)):
+        occurred_at, correction = _corrected(sent, received_at - clock)
+    if occurred_at <= _EARLIEST:
+        if isinstance(candidate, SdkCandidate):
+            return received_at, ClockCorrection.ARRIVAL
+        return None
     if occurred_at >= received_at:
         late = occurred_at - received_at
+        if late > _FAR_AHEAD and isinstance(candidate, SdkCandidate):
+            return occurred_at, ClockCorrection.ARRIVAL
         return occurred_at, ClockCorrection.CLAMPED if late >= _NOTICEABLE else correction
     if occurred_at.tzinfo is not UTC:
         occurred_at = occurred_at.astimezone(UTC)
     return occurred_at, correction
+
+
+def _is_unset(sent: datetime, clock: datetime) -> bool:
+    """Whether both are readings of a clock far in the past, and neither is a zero date."""
+    return sent <= _EARLIEST and all(each != _ZERO and each.year > 1 for each in (sent, clock))
 
 
 def _corrected(sent: datetime, shift: timedelta) -> tuple[datetime, ClockCorrection]:

@@ -65,8 +65,8 @@ class SourceEventItem(ResponseModel):
     route: str
     outcome: Outcome
     code: str | None = Field(
-        description="Why it was refused or dropped, or of an accepted one `ignored_ids`, `join_withheld` or"
-        " `alias_of_devices`; see docs/ingest.md."
+        description="Why it was refused or dropped, or of an accepted one `ignored_ids`, `join_withheld`,"
+        " `replaced_time` or `alias_of_devices`; see docs/ingest.md."
     )
     detail: str | None
     message_id: str | None

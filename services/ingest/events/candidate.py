@@ -107,6 +107,12 @@ class ForeignCandidate(Candidate, frozen=True, kw_only=True, forbid_unknown_fiel
     """Why an operator merged or unmerged."""
 
 
+class SdkCandidate(
+    ForeignCandidate, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False
+):
+    """A call of an SDK, which hears of no refusal: if its time cannot be right, it happened on arrival."""
+
+
 Item = Candidate | Refused
 """One event of a body, parsed."""
 ForeignItem = ForeignCandidate | Refused
@@ -121,6 +127,11 @@ _Form = TypeVar("_Form", bound=Candidate)
 def build(fields: Mapping[str, Any]) -> ForeignCandidate | Refused:
     """Check the form of the fields of a foreign protocol."""
     return _converted(fields, ForeignCandidate)
+
+
+def build_sdk(fields: Mapping[str, Any]) -> SdkCandidate | Refused:
+    """Check the form of the fields of an SDK's call."""
+    return _converted(fields, SdkCandidate)
 
 
 def build_native(fields: Mapping[str, Any]) -> Candidate | Refused:

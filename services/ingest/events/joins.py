@@ -17,6 +17,8 @@ from shared.contracts.names import ANONYMOUS, is_device, normal
 class RemarkCode(StrEnum):
     """Why an accepted event says less than its sender may expect; label of a metric."""
 
+    REPLACED_TIME = "replaced_time"
+    """The time of an SDK's event could not be right: it happened on arrival."""
     JOIN_WITHHELD = "join_withheld"
     """The source lets this key join no known people and no accounts."""
     ALIAS_OF_DEVICES = "alias_of_devices"
@@ -95,3 +97,10 @@ def _is_of_devices(envelope: Envelope) -> bool:
     if envelope.previous_id:
         others.append(ANONYMOUS + envelope.previous_id)
     return bool(others) and all(map(_is_stored_device, (envelope.person() or "", *others)))
+
+
+REPLACED_TIME = Remark(
+    RemarkCode.REPLACED_TIME,
+    "no clock that is set shows the time of the event, and no time of sending corrects it: the time of"
+    " arrival counts",
+)

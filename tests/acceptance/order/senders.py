@@ -66,8 +66,8 @@ class Senders:
         *,
         sent_at: datetime | str | None = None,
         settle: bool = True,
-    ) -> None:
-        """Send all in one request; every one must be accepted."""
+    ) -> list[dict[str, Any]]:
+        """Send all in one request; every one must be accepted. Returns the remarks on them."""
         post = getattr(self, f"_{way}")
         answer: httpx.Response = await post(account, events, _text(sent_at))
         assert answer.is_success, answer.text
@@ -75,6 +75,8 @@ class Senders:
         self.stack.accepted += len(events)
         if settle:
             await self.stack.settled(every=0.01)
+        remarks: list[dict[str, Any]] = answer.json().get("remarks", [])
+        return remarks
 
     async def stripe(self, account: str, event_id: str, kind: str, created: datetime) -> None:
         """Deliver an event about the only subscription of an account."""

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.ingest.events.candidate import ForeignCandidate, build, is_email
-from services.ingest.events.instants import instant
+from services.ingest.events.candidate import ForeignCandidate, build_sdk, is_email
+from services.ingest.events.clock_faces import reading
 from services.ingest.events.verdicts import RefusalCode, Refused
 from services.ingest.protocols.common import campaign
 from services.ingest.protocols.posthog.identity import Group, account_of, identifier, person_of
@@ -115,7 +115,7 @@ def to_candidate(sent: Mapping[str, Any], request: RequestFields) -> ForeignCand
     traits = _traits(sent, given)
     context = _context(given, group, request)
     timestamp = sent.get("timestamp")
-    return build(
+    return build_sdk(
         {
             "type": kind,
             "event": event,
@@ -165,9 +165,9 @@ def _when(
 ) -> tuple[datetime | None, datetime | None] | Refused:
     """Time of the event and time of sending, both by the sender's clock."""
     timestamp = sent.get("timestamp")
-    sent_at = instant(sent.get("sent_at")) or request.sent_at
+    sent_at = reading(sent.get("sent_at")) or request.sent_at
     if timestamp is not None:
-        occurred_at = instant(timestamp)
+        occurred_at = reading(timestamp)
         if occurred_at is None:
             return _BAD_TIME
         if request.is_historical or given.get("$ignore_sent_at"):

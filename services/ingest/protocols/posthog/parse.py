@@ -17,8 +17,8 @@ import msgspec
 
 from services.ingest.events import strict_json
 from services.ingest.events.candidate import NOT_AN_OBJECT, ForeignItem
+from services.ingest.events.clock_faces import reading
 from services.ingest.events.conversion import Converted
-from services.ingest.events.instants import instant
 from services.ingest.events.verdicts import BodyCode, BodyRefused, Refused, too_many_events
 from services.ingest.limits import Limits
 from services.ingest.protocols.posthog.event import RequestFields, key_in, to_candidate
@@ -87,7 +87,7 @@ def parse(body: bytes, request: RequestFields, limits: Limits) -> ParsedEvents |
         return too_many_events(limits.max_events)
     request = replace(
         request,
-        sent_at=instant(outer.sent_at) or request.sent_at,
+        sent_at=reading(outer.sent_at) or request.sent_at,
         is_historical=outer.historical_migration is True,
     )
     # A repaired body holds hazards in place of its invalid parts.

@@ -11,8 +11,14 @@ from typing import Annotated, Any, Literal, cast, get_args
 import msgspec
 from msgspec import Meta
 
-from services.ingest.events.candidate import ForeignCandidate, build, is_email
-from services.ingest.events.instants import instant
+from services.ingest.events.candidate import (
+    ForeignCandidate,
+    SdkCandidate,
+    build,
+    build_sdk,
+    is_email,
+)
+from services.ingest.events.clock_faces import reading
 from services.ingest.events.verdicts import RefusalCode, Refused
 from services.ingest.protocols.common import campaign
 from services.ingest.protocols.segment import names
@@ -114,7 +120,7 @@ def to_candidate(
     timestamp = call.timestamp
     if timestamp is None or sent_at is None or call.original_timestamp is not None:
         timestamp, sent_at = _times(call, sent_at)
-    occurred_at = None if timestamp is None else instant(timestamp)
+    occurred_at = None if timestamp is None else reading(timestamp)
     if occurred_at is None and timestamp is not None:
         return _BAD_TIME
     own = call.context
@@ -139,7 +145,7 @@ def to_candidate(
     )
     # Not one argument more: beyond fifteen keyword arguments CPython 3.11 builds a dict of them first, which
     # doubles the cost of this function.
-    candidate = (ForeignCandidate if is_checked else _checked)(
+    candidate = (SdkCandidate if is_checked else _checked)(
         type="alias" if kind == "merge" else kind,
         event=event,
         account_id=account_id,
@@ -193,7 +199,7 @@ def _merged_with(candidate: ForeignCandidate, others: list[str]) -> ForeignCandi
 
 
 def _checked(**fields: Any) -> ForeignCandidate | Refused:  # noqa: ANN401 - checked here
-    return build(fields)
+    return build_sdk(fields)
 
 
 def _times(call: SegmentCall, sent_at: datetime | None) -> tuple[Any, datetime | None]:
@@ -203,10 +209,10 @@ def _times(call: SegmentCall, sent_at: datetime | None) -> tuple[Any, datetime |
     clock that `sent_at` is from, so it is not corrected.
     """
     if call.timestamp is None:
-        return call.original_timestamp, sent_at or instant(call.sent_at)
+        return call.original_timestamp, sent_at or reading(call.sent_at)
     if call.original_timestamp is not None:
         return call.timestamp, None
-    return call.timestamp, sent_at or instant(call.sent_at)
+    return call.timestamp, sent_at or reading(call.sent_at)
 
 
 def _merged(own: object, shared_context: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,8 @@ import msgspec
 
 from services.ingest.events import strict_json
 from services.ingest.events.candidate import ForeignItem
+from services.ingest.events.clock_faces import reading
 from services.ingest.events.conversion import Converted
-from services.ingest.events.instants import instant
 from services.ingest.events.verdicts import BodyCode, BodyRefused, Refused, too_many_events
 from services.ingest.limits import Limits
 from services.ingest.protocols.segment.call import (
@@ -92,7 +92,7 @@ def parse_one_by_one(
     raws = outer.batch if isinstance(outer, _RawBatch) else [body]
     if len(raws) > limits.max_events:
         return too_many_events(limits.max_events)
-    sent_at, shared = instant(outer.sent_at), _shared(outer, kind)
+    sent_at, shared = reading(outer.sent_at), _shared(outer, kind)
 
     def item(raw: msgspec.Raw | bytes) -> ForeignItem:
         call = strict_json.read(bytes(raw), _call.decode)
@@ -127,7 +127,7 @@ def _key_alone(text: bytes) -> OuterFields | BodyRefused:
 
 
 def _parsed(calls: Sequence[SegmentCall], kind: CallKind | None, outer: OuterFields) -> ParsedCalls:
-    sent_at, shared = instant(outer.sent_at), _shared(outer, kind)
+    sent_at, shared = reading(outer.sent_at), _shared(outer, kind)
 
     def item(call: SegmentCall) -> ForeignItem:
         return to_candidate(call, kind, sent_at, shared)
