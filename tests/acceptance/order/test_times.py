@@ -105,7 +105,7 @@ async def test_without_a_time_of_sending_the_arrival_counts_and_the_answer_says_
 
 
 @pytest.mark.parametrize("at", ["1970-01-01T00:03:00Z", "1405-01-05T09:00:00Z"])
-async def test_a_server_is_told_of_a_time_that_cannot_be(
+async def test_a_time_that_cannot_be_is_refused_of_a_server(
     senders: Senders, account: str, at: str
 ) -> None:
     answer = await senders.stack.read.post(
