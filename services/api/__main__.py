@@ -2,11 +2,13 @@
 
 import asyncio
 import socket
+from contextlib import suppress
 
 from services.api.app import build, create_app, create_health
 from services.api.context import ApiContext
 from services.api.settings import ApiSettings
 from shared.clock import SystemClock
+from shared.errors import DatabaseUnavailable
 from shared.http.draining import serve_and_drain
 from shared.keys.cache import KeyCache
 from shared.process.frame import run_service
@@ -25,6 +27,10 @@ def main() -> int:
 async def _run(settings: ApiSettings, listener: socket.socket, stop: asyncio.Event) -> None:
     # The keys have a connection of their own: slow lists must not keep a revocation waiting.
     url = settings.database_url.get_secret_value()
+    check = checker(url, role=DatabaseRole.API, application_name="stageline-api-schema")
+    # Before any other statement, whose error would say less; a database that is away is waited for.
+    with suppress(DatabaseUnavailable):
+        await check()
     engine = create_engine(
         url,
         role=DatabaseRole.API,
@@ -36,7 +42,6 @@ async def _run(settings: ApiSettings, listener: socket.socket, stop: asyncio.Eve
     context = build(settings, keys=key_cache, clock=clock, metrics=metrics.of_process())
     try:
         async with asyncio.TaskGroup() as group:
-            check = checker(url, role=DatabaseRole.API, application_name="stageline-api-schema")
             group.create_task(until_up(check, stop, failure="database_unavailable"), name="schema")
             group.create_task(key_cache.run(stop), name="keys")
             group.create_task(context.stage_gauges.run(stop), name="stage-gauges")

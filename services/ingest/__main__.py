@@ -2,12 +2,14 @@
 
 import asyncio
 import socket
+from contextlib import suppress
 
 from services.ingest.app import create_app, create_health
 from services.ingest.compose import composed, refresh, warn_of_foreign_hosts
 from services.ingest.intake import Ingest
 from services.ingest.settings import IngestSettings
 from shared.clock import SystemClock
+from shared.errors import DatabaseUnavailable
 from shared.eventlog.factory import ensure_topics
 from shared.http.draining import serve_and_drain
 from shared.process.frame import run_service
@@ -29,6 +31,9 @@ async def _run(settings: IngestSettings, listener: socket.socket, stop: asyncio.
         role=DatabaseRole.INGEST,
         application_name="stageline-ingest-schema",
     )
+    # Before any other statement, whose error would say less; a database that is away is waited for.
+    with suppress(DatabaseUnavailable):
+        await check()
     async with composed(settings, clock=SystemClock(), metrics=metrics.of_process()) as ingest:
 
         async def start_log() -> None:

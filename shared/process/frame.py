@@ -8,7 +8,7 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 import structlog
@@ -48,8 +48,8 @@ def run_service(service: str, kind: type[S], work: Work[S]) -> int:
 def run_program(title: str, service: str, kind: type[S], run: Callable[[S], None]) -> int:
     """Load the settings, configure logging, call `run`. Exit code 0, or 1 after a StagelineError.
 
-    The error is one line on standard error, which begins with `title`; also where a task group
-    raised it. `service` names the process in its log.
+    The error is one line on standard error, which begins with `title`; also where a task group raised it
+    among the errors of other tasks that met the same fault. `service` names the process in its log.
     """
     try:
         settings = load(kind)
@@ -95,6 +95,14 @@ def run_until_stopped(
 
 
 def _first_fault(exc: BaseException) -> BaseException:
-    while isinstance(exc, BaseExceptionGroup):
-        exc = exc.exceptions[0]
-    return exc
+    """The first error of Stageline's own, which says what to do; the first of all where there is none."""
+    faults = list(_faults(exc))
+    return next((each for each in faults if isinstance(each, StagelineError)), faults[0])
+
+
+def _faults(exc: BaseException) -> Iterator[BaseException]:
+    if not isinstance(exc, BaseExceptionGroup):
+        yield exc
+        return
+    for each in exc.exceptions:
+        yield from _faults(each)

@@ -54,6 +54,7 @@ def test_a_signal_ends_the_process_with_0(number: signal.Signals) -> None:
         "raise FatalError('the log was cut')",
         "raise LogUnavailable('the log was cut')",
         "async with asyncio.TaskGroup() as group:\n    raise FatalError('the log was cut')",
+        "raise ExceptionGroup('', [ValueError('no such table'), FatalError('the log was cut')])",
     ],
 )
 def test_a_fatal_fault_is_one_line_and_exit_code_1(body: str) -> None:
