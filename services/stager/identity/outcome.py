@@ -127,7 +127,7 @@ def _move_events(
     for message, each in state.events.items():
         person = view.person_at(each.names)
         if message in erased_events:
-            result.erased.append((message, each.subject_id))
+            result.erased.append((message, each.subject_id, each.person_id))
             continue
         subject = view.subject_at(each.names, person)
         person_id = None if person is None else person[1]

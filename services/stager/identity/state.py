@@ -128,5 +128,5 @@ class Resolution:
     """All names of the persons to erase."""
     erased_linked: AbstractSet[Key] = frozenset()
     """Those that led to a stronger name of the same person."""
-    erased: list[tuple[Key, str]] = field(default_factory=list)
-    """Stored events of these persons, with their subject."""
+    erased: list[tuple[Key, str, str | None]] = field(default_factory=list)
+    """Stored events of these persons: message, subject, and the person that it was stored for."""

@@ -6,7 +6,7 @@ import pytest
 
 from shared.sources.hashing import hashed
 from tests.integration.stager.erasure_checks import erase, erased_records, holds, is_sound
-from tests.integration.stager.world import HABIT, SALES, snapshot, wipe, world
+from tests.integration.stager.world import HABIT, SALES, START, snapshot, wipe, world
 from tests.support.database import connected
 
 
@@ -262,3 +262,25 @@ async def test_a_merge_outlives_the_person_who_reported_it(database_url: str) ->
 
         assert await w.stage("new") == ("evaluation", "active", 1)
         assert await holds(w, "leah") == []
+
+
+async def test_what_a_device_did_for_another_user_leaves_that_users_own_journey(
+    database_url: str,
+) -> None:
+    async with world(database_url, SALES, HABIT) as w:
+        await w.send(
+            w.event("Blog Read", 1, anonymous_id="d"),
+            w.event("Signed Up", 2, user_id="u1", anonymous_id="d", account_id="acme"),
+        )
+        # Only now is it known whose the device was by then, and that person is to be erased.
+        await w.send(
+            w.event("Signed Up", 0, user_id="u2", anonymous_id="d", account_id="acme"),
+            erase(w, 3, user_id="u2"),
+        )
+
+        assert await w.rows("SELECT count(*) FROM touchpoint") == [(1,)]
+        assert await w.rows("SELECT subject_id, entered_at FROM placement ORDER BY 1") == [
+            ("acme", START + timedelta(days=2)),
+            ("user:u1", START + timedelta(days=2)),
+        ]
+        await is_sound(w)

@@ -24,9 +24,12 @@ async def move_history(connection: Connection, batch: BatchContext) -> None:
         removed = {k: row for k, row in resolution.removed.items() if k not in erased_names}
         await identity.write(connection, changes, removed, statements)
     changed: set[Key] = set(resolution.ends)
-    for (workspace, message_id), subject_id in resolution.erased:
+    for (workspace, message_id), subject_id, person in resolution.erased:
         writes.touchpoints_erased.append((workspace, message_id))
         changed.add((workspace, subject_id))
+        if person is not None and batch.journeys.of(workspace).of_persons:
+            # What a device did may have counted for another of its users until now.
+            changed.add((workspace, person))
     for move in resolution.moves:
         workspace, message_id = move.message
         writes.moved.append((workspace, message_id, move.subject_id, move.person_id))
