@@ -54,6 +54,14 @@ async def import_file(
     return out.decode()
 
 
+def said(output: str) -> list[str]:
+    """What an import prints, without the line of its id."""
+    lines = output.splitlines()
+    named = [line for line in lines if line.endswith("stageline import undo takes it back")]
+    assert len(named) == 1
+    return [line for line in lines if line not in named]
+
+
 async def test_import_and_dry_run_name_the_event_that_was_meant(
     stack: Stack, tmp_path: Path
 ) -> None:
@@ -62,7 +70,7 @@ async def test_import_and_dry_run_name_the_event_that_was_meant(
     as_json = await import_file(stack, tmp_path, "--json", "--restart")
 
     assert dry.splitlines()[-1] == HINT
-    assert sent.splitlines() == ["4 events accepted, 0 rows refused", HINT]
+    assert said(sent) == ["4 events accepted, 0 rows refused", HINT]
     assert json.loads(as_json)["misspelt"] == {"Demo Reqested": "Demo Requested"}
 
 
@@ -87,7 +95,7 @@ async def test_names_in_another_form_are_known_and_junk_is_counted(
 
     sent = await import_file(stack, tmp_path, content=content, code=REFUSED)
 
-    assert sent.splitlines() == [
+    assert said(sent) == [
         "3 events accepted, 1 rows refused",
         "ids that name nobody, like undefined, left out: user_id 1",
         "demo requested (1 event): no map knows this event; did you mean: Demo Requested?",

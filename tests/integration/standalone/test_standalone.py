@@ -87,7 +87,7 @@ def test_the_commands_of_the_welcome_work_in_the_folder(running: Standalone) -> 
     # Not run: the tests beside this one send by the key that they change.
     assert [changed_settings(each, None, present={}) for each in pairs] == [
         {"allowed_origins": ["https://YOUR-SITE.example"]},
-        {"value": "keep", "account_traits": "keep", "max_age_days": 36500},
+        {"value": "keep", "account_traits": "keep", "joins": "keep", "max_age_days": 36500},
     ]
     for command in (*commands[1:2], *commands[3:]):
         assert len(printed_by(command, running.folder).splitlines()) > 1

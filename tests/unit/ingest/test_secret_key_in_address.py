@@ -14,7 +14,14 @@ from tests.unit.ingest.conftest import FakeDatabase, ListLog
 
 DESCRIBED: dict[str, Any] = document("Stageline ingest", [part(Limits())])
 NAMES = ("key", "write_key", "writeKey", "access_token", "token", "api_key", "secret", "anything")
-PARAMETERS = {"provider": "generic", "source_id": "src", "person": "user:ann", "account_id": "acme"}
+PARAMETERS = {
+    "provider": "generic",
+    "source_id": "src",
+    "person": "user:ann",
+    "account_id": "acme",
+    "message_id": "m-1",
+    "import_id": "i-1",
+}
 
 
 def calls(**parameters: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
