@@ -30,7 +30,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint(
             "workspace_id", "subject_id", "at", name=op.f("subject_snapshot_pkey")
         ),
-        # With their subject, whoever deletes it: a release before this one may still run.
+        # Deleted with the subject by a release before this one, too, which may still run.
         sa.ForeignKeyConstraint(
             ["workspace_id", "subject_id"],
             ["subject.workspace_id", "subject.subject_id"],

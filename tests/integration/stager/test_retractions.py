@@ -304,7 +304,7 @@ async def test_any_order_leaves_what_a_stager_has_that_never_saw_the_retracted_e
     database_url: str, seed: int
 ) -> None:
     random = Random(seed)  # noqa: S311 - chance that can be repeated
-    # Journeys of people fold a `leave` of somebody without account otherwise than a re-fold does.
+    # Journeys of people fold a `leave` of a person without account otherwise than a re-fold does.
     maps = (SALES,) if seed % 3 == 2 else (SALES, HABIT)
     async with world(database_url, *maps) as w:
         events = [story, cycles, crm][seed % 3](w, random, 14)
